@@ -1,0 +1,48 @@
+package control
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// FD owns one descriptor. It is deliberately no *os.File: that would enter the
+// poller, and a master in whose poller a listening socket stands is woken by
+// every connection that its workers accept.
+type FD struct{ n atomic.Int64 }
+
+// NewFD takes descriptor n. The owner of the FD closes it.
+func NewFD(n int) *FD {
+	f := &FD{}
+	f.n.Store(int64(n))
+	return f
+}
+
+// Int returns the descriptor, which stays f's; -1 after Close or Take.
+func (f *FD) Int() int { return int(f.n.Load()) }
+
+// Take returns the descriptor, which is the caller's from here on.
+func (f *FD) Take() int { return int(f.n.Swap(-1)) }
+
+// Close closes the descriptor. Closing twice does nothing.
+func (f *FD) Close() error {
+	n := f.Take()
+	if n < 0 {
+		return nil
+	}
+	return closeFD(n)
+}
+
+// Dup returns a second descriptor, close-on-exec, of the same open file.
+func (f *FD) Dup() (*FD, error) {
+	n, err := dupFD(f.Int())
+	if err != nil {
+		return nil, fmt.Errorf("dup descriptor %d: %w", f.Int(), err)
+	}
+	return NewFD(n), nil
+}
+
+func closeAll(fds []*FD) {
+	for _, f := range fds {
+		_ = f.Close() // nothing was written to it
+	}
+}

@@ -1,0 +1,67 @@
+//go:build linux
+
+package control
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func closeFD(n int) error { return unix.Close(n) }
+
+func dupFD(n int) (int, error) { return unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0) }
+
+// unixConn turns f into a conn in the poller. It takes f.
+func (f *FD) unixConn() (*net.UnixConn, error) {
+	file := os.NewFile(uintptr(f.Take()), "link")
+	defer file.Close()
+	c, err := net.FileConn(file) // a duplicate, close-on-exec
+	if err != nil {
+		return nil, err
+	}
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return nil, fmt.Errorf("%T is no unix socket", c)
+	}
+	return u, nil
+}
+
+// isReset tells the death of a peer that left something unread.
+func isReset(err error) bool { return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) }
+
+// SetNonblock makes sure that f doesn't block: the flag belongs to the open
+// file, which every process that has the socket shares.
+func (f *FD) SetNonblock() error { return unix.SetNonblock(f.Int(), true) }
+
+// Listener makes a net.Listener of f, which stays the caller's.
+func (f *FD) Listener() (net.Listener, error) {
+	file, err := f.file()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return net.FileListener(file)
+}
+
+// PacketConn makes a net.PacketConn of f, which stays the caller's.
+func (f *FD) PacketConn() (net.PacketConn, error) {
+	file, err := f.file()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return net.FilePacketConn(file)
+}
+
+func (f *FD) file() (*os.File, error) {
+	d, err := f.Dup()
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(d.Take()), "socket"), nil
+}

@@ -1,0 +1,24 @@
+//go:build linux
+
+package control
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const supported = true
+
+func pair() (*Link, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	link, err := NewLink(NewFD(fds[0]))
+	if err != nil {
+		unix.Close(fds[1])
+		return nil, nil, err
+	}
+	return link, os.NewFile(uintptr(fds[1]), "worker's end"), nil
+}

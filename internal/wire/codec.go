@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The bodies are JSON objects: a later version adds fields, an older one passes
+// over those it doesn't know. A [Message]'s body is the program's own.
+type (
+	// HelloBody introduces a worker and the versions that it speaks.
+	HelloBody struct {
+		Min int `json:"min"`
+		Max int `json:"max"`
+		PID int `json:"pid"`
+	}
+	// WelcomeBody takes it on.
+	WelcomeBody struct {
+		Version   int           `json:"version"`
+		Grace     time.Duration `json:"grace"`     // ns
+		IdleGrace time.Duration `json:"idleGrace"` // ns
+	}
+	// RefuseBody turns it away.
+	RefuseBody struct {
+		Reason string `json:"reason"`
+	}
+	// ListenBody asks for a socket, as the program named it.
+	ListenBody struct {
+		Network string `json:"network"`
+		Address string `json:"address"`
+		Packet  bool   `json:"packet,omitempty"`  // ListenPacket
+		Backlog int    `json:"backlog,omitempty"` // 0: the system's
+		Mode    uint32 `json:"mode,omitempty"`    // permission bits of a unix socket's file; 0: as umask says
+	}
+	// SocketBody comes with the descriptor. ID names the socket in later frames.
+	SocketBody struct {
+		ID int `json:"id"`
+	}
+	// AcceptingBody says that the program has called Accept (or ReadFrom) on a
+	// socket for the first time. Own names one that the master doesn't know.
+	AcceptingBody struct {
+		ID  int    `json:"id,omitempty"`
+		Own string `json:"own,omitempty"`
+	}
+	// ClosedBody says that the program has closed a socket.
+	ClosedBody struct {
+		ID int `json:"id"`
+	}
+	// FailedBody is an error that should look as if it had happened in the worker.
+	FailedBody struct {
+		Kind    string `json:"kind"` // see package control
+		Op      string `json:"op,omitempty"`
+		Net     string `json:"net,omitempty"`
+		Addr    string `json:"addr,omitempty"`
+		AddrNet string `json:"addrNet,omitempty"`
+		Syscall string `json:"syscall,omitempty"`
+		Errno   int    `json:"errno,omitempty"`
+		Text    string `json:"text,omitempty"`
+		Name    string `json:"name,omitempty"`
+		Server  string `json:"server,omitempty"`
+		Flags   int    `json:"flags,omitempty"`
+	}
+)
+
+// Body returns v as a frame's body. v is one of the bodies above.
+func Body(v any) []byte {
+	b, _ := json.Marshal(v) // none of the bodies above can fail
+	return b
+}
+
+// Decode reads the body of f into v.
+func (f Frame) Decode(v any) error {
+	if err := json.Unmarshal(f.Body, v); err != nil {
+		return fmt.Errorf("%w: %v: %v", ErrBody, f.Type, err)
+	}
+	return nil
+}
