@@ -57,6 +57,8 @@ type Link struct {
 	flushed chan struct{} // closed when queue is empty; nil when nobody waits
 	err     error         // why the link has ended
 
+	halfClosed bool // by CloseWrite
+
 	done    chan struct{} // closed with err set
 	written chan struct{} // the writer has returned
 }
@@ -108,6 +110,8 @@ func (l *Link) enqueue(f wire.Frame, files []*FD) (err error) {
 	switch {
 	case l.err != nil:
 		return l.err
+	case l.halfClosed:
+		return ErrClosed
 	case f.Type == wire.Message && l.queued > MaxQueue:
 		return ErrQueueFull
 	case l.queued > hardQueue:
@@ -271,6 +275,20 @@ func (l *Link) Flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// CloseWrite delivers what was sent, as Flush, and then says that no more will
+// come: the other side reads io.EOF. This side can still read, and so learns of the
+// other's death. Send fails from here on.
+func (l *Link) CloseWrite(ctx context.Context) error {
+	err := l.Flush(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.halfClosed = true
+	if l.err != nil {
+		return l.err
+	}
+	return errors.Join(err, l.conn.CloseWrite())
 }
 
 // Close ends the link and closes every descriptor that waits in it. What was

@@ -1,0 +1,256 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	drainTick    = 100 * time.Millisecond // how often idle connections are looked at
+	flushAtLeast = time.Second            // for what was sent to the master, whatever is left of the grace
+)
+
+// drain is what a worker has to see off before it may leave: the sockets that it
+// listens on, the connections that it has accepted, the hooks of the program.
+type drain struct {
+	draining atomic.Bool   // set first of all, read by every conn
+	begun    chan struct{} // closed when the drain begins
+	over     chan struct{} // closed when the worker has left
+	changed  chan struct{} // capacity 1: something may have come to its end
+
+	accepting atomic.Int64 // Accepts that may hold a connection not yet in conns
+
+	mu      sync.Mutex
+	sources map[source]bool
+	conns   conns
+	hooks   []hook
+	running int             // hooks
+	ctx     context.Context // of the hooks, once the drain has begun
+}
+
+// source is a socket from which new work comes.
+type source interface {
+	stop()      // give up this process's copy; nothing new comes afterwards
+	busy() bool // after stop: work that came from here is still in hand
+}
+
+type hook struct {
+	run    func(context.Context) error
+	failed func(error)
+}
+
+func newDrain() *drain {
+	return &drain{
+		begun:   make(chan struct{}),
+		over:    make(chan struct{}),
+		changed: make(chan struct{}, 1),
+		sources: make(map[source]bool),
+	}
+}
+
+// addSource reports whether s may be used: not when the drain has begun.
+func (d *drain) addSource(s source) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.draining.Load() {
+		return false
+	}
+	d.sources[s] = true
+	return true
+}
+
+func (d *drain) removeSource(s source) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.sources, s)
+	d.notify()
+}
+
+// addConn counts an accepted connection, between enter and leave of its Accept.
+func (d *drain) addConn(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conns.add(c)
+}
+
+func (d *drain) removeConn(c *conn) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conns.remove(c)
+	d.notify()
+}
+
+// enter and leave stand around every Accept. A connection that accept(2) has
+// returned and nobody has counted yet is thus never overlooked.
+func (d *drain) enter() { d.accepting.Add(1) }
+
+func (d *drain) leave() {
+	if d.accepting.Add(-1) == 0 && d.draining.Load() {
+		d.notify()
+	}
+}
+
+// notify wakes the goroutine in run.
+func (d *drain) notify() {
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
+}
+
+// addHook runs f at once if the drain has begun.
+func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h := hook{f, failed}
+	if d.ctx == nil {
+		d.hooks = append(d.hooks, h)
+		return
+	}
+	d.start(h)
+}
+
+// start runs h on a goroutine of its own. The caller holds mu.
+func (d *drain) start(h hook) {
+	d.running++
+	go func() {
+		defer d.ended()
+		if err := h.call(d.ctx); err != nil {
+			h.failed(err)
+		}
+	}()
+}
+
+func (d *drain) ended() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.running--
+	d.notify()
+}
+
+// call turns a panic of the program's hook into an error: the requests of the
+// others are not its to cut.
+func (h hook) call(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return h.run(ctx)
+}
+
+// run sees everything off and returns when nothing is left, or after the grace,
+// when it has closed what was.
+func (d *drain) run(grace, idleGrace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	d.begin(ctx)
+	tick := time.NewTicker(drainTick)
+	defer tick.Stop()
+	for !d.empty() {
+		select {
+		case <-d.changed:
+		case <-tick.C:
+			d.endIdle(int(idleGrace / drainTick))
+		case <-ctx.Done():
+			d.closeRest()
+			return
+		}
+	}
+}
+
+// begin stops the sources first, then tells everybody.
+func (d *drain) begin(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.draining.Store(true)
+	for s := range d.sources {
+		s.stop()
+	}
+	close(d.begun)
+	d.ctx = ctx
+	for _, h := range d.hooks {
+		d.start(h)
+	}
+	d.hooks = nil
+}
+
+func (d *drain) empty() bool {
+	if d.accepting.Load() > 0 {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s := range d.sources {
+		if s.busy() {
+			return false
+		}
+	}
+	return d.conns.n == 0 && d.running == 0
+}
+
+// endIdle ends HTTP/1 connections that were silent for limit ticks.
+func (d *drain) endIdle(limit int) {
+	for _, c := range d.list() {
+		c.idleTick(limit)
+	}
+}
+
+// closeRest closes what the grace has not seen off: first who has its answer,
+// so that the last moments of the grace go to those who wait for one.
+func (d *drain) closeRest() {
+	rest := d.list()
+	for _, c := range rest {
+		if c.quiet() {
+			c.Close()
+		}
+	}
+	for _, c := range rest {
+		c.Close()
+	}
+}
+
+func (d *drain) list() []*conn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.conns.list()
+}
+
+// conns is a list of connections that are linked by their own fields.
+type conns struct {
+	first *conn
+	n     int
+}
+
+func (l *conns) add(c *conn) {
+	c.next = l.first
+	if l.first != nil {
+		l.first.prev = c
+	}
+	l.first = c
+	l.n++
+}
+
+func (l *conns) remove(c *conn) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		l.first = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
+	l.n--
+}
+
+func (l *conns) list() []*conn {
+	all := make([]*conn, 0, l.n)
+	for c := l.first; c != nil; c = c.next {
+		all = append(all, c)
+	}
+	return all
+}

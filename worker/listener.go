@@ -1,0 +1,227 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// Socket is what a worker asks for. Programs use rota.ListenConfig, which says
+// what the fields mean.
+type Socket struct {
+	Network, Address string
+	Exclusive        bool
+	Opaque           bool
+	Backlog          int
+	Mode             fs.FileMode
+	KeepAliveConfig  net.KeepAliveConfig
+}
+
+// Listen asks the master for a socket. Programs call rota.Listen.
+func (w *Worker) Listen(ctx context.Context, s Socket) (net.Listener, error) {
+	if s.Exclusive {
+		return w.listenOwn(ctx, s)
+	}
+	id, fd, err := w.socket(ctx, s, false)
+	if err != nil {
+		return nil, err
+	}
+	defer fd.Close() // the listener has its own
+	inner, err := fd.Listener()
+	if err != nil {
+		_ = w.send(wire.Closed, wire.ClosedBody{ID: id})
+		return nil, &net.OpError{Op: "listen", Net: s.Network, Err: err}
+	}
+	return w.take(&listener{Listener: inner, id: id, keepAlive: s.KeepAliveConfig}, s)
+}
+
+// listenOwn makes a socket that the master never sees.
+func (w *Worker) listenOwn(ctx context.Context, s Socket) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAliveConfig: s.KeepAliveConfig}
+	inner, err := lc.Listen(ctx, s.Network, s.Address)
+	if err != nil {
+		return nil, err
+	}
+	return w.take(&listener{Listener: inner, own: s.Network + " " + s.Address}, s)
+}
+
+// Handle makes a listener that the program already has part of the worker's
+// drain. Programs call rota.Handle.
+func (w *Worker) Handle(inner net.Listener) net.Listener {
+	own := inner.Addr().Network() + " " + inner.Addr().String()
+	l, err := w.take(&listener{Listener: inner, own: own}, Socket{})
+	if err != nil {
+		return inner // closed: its Accept says so
+	}
+	return l
+}
+
+// socket gets a descriptor from the master; see ask.
+func (w *Worker) socket(ctx context.Context, s Socket, packet bool) (int, *control.FD, error) {
+	if w.drain.draining.Load() || !w.IsConnected() {
+		return 0, nil, w.cannotListen(s, nil)
+	}
+	id, fd, err := w.ask(ctx, wire.ListenBody{
+		Network: s.Network, Address: s.Address, Packet: packet,
+		Backlog: s.Backlog, Mode: uint32(s.Mode.Perm()),
+	})
+	if err != nil {
+		return 0, nil, w.cannotListen(s, err)
+	}
+	if err := fd.SetNonblock(); err != nil {
+		_ = fd.Close()
+		return 0, nil, w.cannotListen(s, err)
+	}
+	return id, fd, nil
+}
+
+// cannotListen makes every error of a listen look as package net's do.
+func (w *Worker) cannotListen(s Socket, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return err
+	}
+	if err == nil {
+		err = w.disconnected("listen")
+	}
+	return &net.OpError{Op: "listen", Net: s.Network, Addr: named{s.Network, s.Address}, Err: err}
+}
+
+// named is an address as the program wrote it.
+type named struct{ network, address string }
+
+func (n named) Network() string { return n.network }
+func (n named) String() string  { return n.address }
+
+// listener is what a worker accepts from: package net's, with its connections
+// counted and its end in the hands of the drain.
+type listener struct {
+	net.Listener
+	worker    *Worker
+	watch     *watch
+	id        int    // of the master's socket; 0: the master doesn't know it
+	own       string // names such a one
+	keepAlive net.KeepAliveConfig
+
+	first    sync.Once
+	deadline atomic.Pointer[time.Time]
+	closing  sync.Once
+	closed   chan struct{} // the program has closed it
+
+}
+
+var _ net.Listener = (*listener)(nil)
+
+// take makes l part of the worker's drain. It closes l if the drain has begun.
+func (w *Worker) take(l *listener, s Socket) (net.Listener, error) {
+	l.worker = w
+	l.closed = make(chan struct{})
+	l.watch = &watch{draining: &w.drain.draining, closed: w.drain.removeConn, opaque: s.Opaque}
+	if !w.drain.addSource(l) {
+		_ = l.Listener.Close()
+		return nil, w.cannotListen(s, nil)
+	}
+	return l, nil
+}
+
+// Accept returns the next connection. While the worker drains it blocks until the
+// worker has left or the program closes the listener; then, and after Close, the
+// error is net.ErrClosed.
+func (l *listener) Accept() (net.Conn, error) {
+	l.first.Do(l.accepting)
+	c, err := l.accept()
+	if err != nil && l.worker.drain.draining.Load() && errors.Is(err, net.ErrClosed) {
+		return nil, l.hold(err)
+	}
+	return c, err
+}
+
+// accept counts the connection before anybody may think that none is left.
+func (l *listener) accept() (net.Conn, error) {
+	d := l.worker.drain
+	d.enter()
+	defer d.leave()
+	inner, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
+		_ = t.SetKeepAliveConfig(l.keepAlive) // as package net, which ignores it too
+	}
+	c, tracked := newConn(inner, l.watch)
+	d.addConn(tracked)
+	return c, nil
+}
+
+// accepting tells the master that the program takes connections here.
+func (l *listener) accepting() {
+	_ = l.worker.send(wire.Accepting, wire.AcceptingBody{ID: l.id, Own: l.own})
+}
+
+// hold keeps an Accept that has nothing to wait for until the worker has left.
+func (l *listener) hold(closed error) error {
+	var timeout <-chan time.Time
+	if t := l.deadline.Load(); t != nil && !t.IsZero() {
+		timer := time.NewTimer(time.Until(*t))
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	select {
+	case <-l.worker.drain.over:
+	case <-l.closed:
+	case <-timeout:
+		return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
+	}
+	return closed
+}
+
+// Close closes this process's copy of the socket. The others keep theirs.
+func (l *listener) Close() error {
+	err := l.Listener.Close()
+	l.closing.Do(func() {
+		close(l.closed)
+		if l.worker.drain.draining.Load() {
+			err = nil // the drain was first; the program could not know
+			return
+		}
+		l.worker.drain.removeSource(l)
+		if l.id > 0 {
+			_ = l.worker.send(wire.Closed, wire.ClosedBody{ID: l.id})
+		}
+	})
+	return err
+}
+
+// stop and busy are drain's source.
+func (l *listener) stop()      { _ = l.Listener.Close() }
+func (l *listener) busy() bool { return false } // its connections are counted by themselves
+
+// SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
+func (l *listener) SetDeadline(t time.Time) error {
+	d, ok := l.Listener.(interface{ SetDeadline(time.Time) error })
+	if !ok {
+		return fmt.Errorf("set deadline: %T: %w", l.Listener, errors.ErrUnsupported)
+	}
+	l.deadline.Store(&t)
+	return d.SetDeadline(t)
+}
+
+// SyscallConn gives access to the descriptor. The socket is shared: what is set
+// on it is set for every worker.
+func (l *listener) SyscallConn() (syscall.RawConn, error) {
+	s, ok := l.Listener.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("syscall conn: %T: %w", l.Listener, errors.ErrUnsupported)
+	}
+	return s.SyscallConn()
+}
