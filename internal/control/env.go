@@ -52,6 +52,7 @@ func Inherit() (id Identity, link *Link, ok bool, err error) {
 	if !ok {
 		return id, nil, false, nil
 	}
+	worker.Store(true)
 	if err := os.Unsetenv(EnvName); err != nil {
 		return id, nil, true, fmt.Errorf("%s: %w", EnvName, err)
 	}

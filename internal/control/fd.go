@@ -1,8 +1,11 @@
 package control
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
+	"syscall"
 )
 
 // FD owns one descriptor. It is deliberately no *os.File: that would enter the
@@ -45,4 +48,27 @@ func closeAll(fds []*FD) {
 	for _, f := range fds {
 		_ = f.Close() // nothing was written to it
 	}
+}
+
+// DupOf returns a second descriptor of what s has open: a net.Listener, a
+// net.Conn, an *os.File. s and its O_NONBLOCK stay as they are, which its File
+// method would not promise.
+func DupOf(s any) (fd *FD, err error) {
+	sc, ok := s.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("%T has no descriptor: %w", s, errors.ErrUnsupported)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	var dupErr error
+	if err := raw.Control(func(d uintptr) { n, dupErr = dupFD(int(d)) }); err != nil {
+		return nil, err
+	}
+	if dupErr != nil {
+		return nil, os.NewSyscallError("fcntl", dupErr)
+	}
+	return NewFD(n), nil
 }

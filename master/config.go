@@ -1,0 +1,54 @@
+package master
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
+
+const (
+	defaultGrace     = 30 * time.Second
+	defaultIdleGrace = 5 * time.Second
+)
+
+// check names the first value that makes no sense.
+func (c Config) check() error {
+	switch {
+	case c.Workers < 0:
+		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}
+	case c.Surge < 0:
+		return &ConfigError{Field: "Surge", Value: c.Surge, Want: "0 (one) or more"}
+	}
+	return nil
+}
+
+func (c Config) logger() *slog.Logger {
+	if c.Logger != nil {
+		return c.Logger
+	}
+	return slog.Default()
+}
+
+func (c Config) workers() int { return max(c.Workers, 1) }
+
+func (c Config) grace() time.Duration     { return duration(c.Grace, defaultGrace) }
+func (c Config) idleGrace() time.Duration { return duration(c.IdleGrace, defaultIdleGrace) }
+
+// duration reads a field of Config: zero means the default, negative none.
+func duration(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return max(d, 0)
+}
+
+func (c Config) policy() reload.Policy {
+	return reload.Policy{
+		Surge:        c.Surge,
+		MinUptime:    c.MinUptime,
+		ReadyTimeout: c.ReadyTimeout,
+		Grace:        c.Grace,
+		KillAfter:    c.KillAfter,
+	}
+}

@@ -1,0 +1,57 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rota-go/rota/internal/control"
+)
+
+// What the methods of a Master can fail with. errors.Is finds them.
+var (
+	ErrClosed     = errors.New("master is closed")
+	ErrWorker     = errors.New("a worker is no master")
+	ErrRunning    = errors.New("pool is running already")
+	ErrNotRunning = errors.New("pool is not running")
+	ErrStopping   = errors.New("pool is stopping")
+)
+
+// ConfigError names a value that a Config can't have.
+type ConfigError struct {
+	Field string // of Config, or the environment variable it comes from
+	Value any
+	Want  string
+}
+
+func (e *ConfigError) Error() string {
+	if s, ok := e.Value.(string); ok {
+		return fmt.Sprintf("%s is %q: want %s", e.Field, s, e.Want)
+	}
+	return fmt.Sprintf("%s is %v: want %s", e.Field, e.Value, e.Want)
+}
+
+// StartError says why a rota did not come up: a worker of the first start has
+// died before it was ready.
+type StartError struct {
+	Worker int
+	PID    int // 0 where there was no process
+	Exit   Exit
+}
+
+func (e *StartError) Error() string {
+	return fmt.Sprintf("worker %d (pid %d) died before it was ready: %v", e.Worker, e.PID, e.Exit)
+}
+
+// Unwrap returns why the process could not be started, if that was it.
+func (e *StartError) Unwrap() error { return e.Exit.Err }
+
+// allowed says whether this process may be a master.
+func allowed() error {
+	if !control.Supported {
+		return errors.ErrUnsupported
+	}
+	if control.IsWorker() {
+		return ErrWorker
+	}
+	return nil
+}

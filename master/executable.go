@@ -1,0 +1,163 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// start is how this process was started, captured before the program can change
+// it: a working directory may be gone by the next reload, and argv[0] is relative to
+// the first one.
+var started = func() (s struct{ exec, dir string }) {
+	s.dir, _ = os.Getwd() // "" where it is gone already: then the workers' is this process's
+	s.exec = ownName(os.Args, s.dir)
+	return s
+}()
+
+// ownName is argv[0] made absolute, its symbolic links not resolved: os.Executable
+// resolves them, and would start the old release for ever after the link was moved.
+func ownName(args []string, dir string) string {
+	if len(args) == 0 || args[0] == "" {
+		return ""
+	}
+	name := args[0]
+	switch {
+	case filepath.IsAbs(name):
+	case strings.ContainsRune(name, filepath.Separator):
+		name = filepath.Join(dir, name)
+	default:
+		name, _ = exec.LookPath(name)
+	}
+	if info, err := os.Stat(name); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+		name, _ = os.Executable() // argv[0] is not a file: a login shell's "-name", say
+	}
+	return name
+}
+
+// generation is what the workers of one reload are started from.
+type generation struct {
+	number int
+	path   string
+	file   *os.File // the executable, kept open; nil where that can't be used
+	args   []string // with the program's name
+	dir    string
+	env    []string
+	cfg    Config
+}
+
+// prepare looks everything up that the workers of a generation need. It reads files
+// and calls the program's Env, so it has no place on the loop.
+func prepare(number int, cfg Config) (*generation, error) {
+	path, err := lookUp(cfg)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{number: number, path: path, dir: cfg.dir(), env: cfg.env(), cfg: cfg}
+	g.args = append([]string{cfg.name(path)}, cfg.args()...)
+	if err := g.open(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func lookUp(cfg Config) (string, error) {
+	if cfg.Exec == "" {
+		if started.exec == "" {
+			return "", errors.New("executable: this process was started without a name; set Config.Exec")
+		}
+		return started.exec, nil
+	}
+	path, err := exec.LookPath(cfg.Exec)
+	if err != nil {
+		return "", fmt.Errorf("executable: %w", err)
+	}
+	return filepath.Abs(path)
+}
+
+// open checks the executable and keeps it open: a worker that crashes is started
+// again from the file that its generation was started from, whatever has come to
+// stand at the path since.
+func (g *generation) open() error {
+	f, err := os.Open(g.path)
+	if errors.Is(err, os.ErrPermission) {
+		return nil // may be executable without being readable; exec will tell
+	}
+	if err != nil {
+		return fmt.Errorf("executable: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && (info.IsDir() || info.Mode()&0o111 == 0) {
+		err = &os.PathError{Op: "exec", Path: g.path, Err: os.ErrPermission}
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("executable: %w", err)
+	}
+	if isScript(f) {
+		f.Close() // its interpreter couldn't open a descriptor that exec closes
+		return nil
+	}
+	g.file = f
+	return nil
+}
+
+func isScript(f *os.File) bool {
+	var head [2]byte
+	_, err := f.ReadAt(head[:], 0)
+	return err == nil && string(head[:]) == "#!"
+}
+
+// command is the path to start a worker by: the plain one while the file there is
+// still the one that was opened (so that tools show the name), else the open file's.
+func (g *generation) command() string {
+	if g.file == nil {
+		return g.path
+	}
+	kept, err := g.file.Stat()
+	if err != nil {
+		return g.path
+	}
+	now, err := os.Stat(g.path)
+	if err == nil && os.SameFile(kept, now) {
+		return g.path
+	}
+	return descriptorPath(g.file, g.path)
+}
+
+func (g *generation) close() {
+	if g.file != nil {
+		g.file.Close()
+	}
+}
+
+func (c Config) name(path string) string {
+	if c.Exec == "" && len(os.Args) > 0 {
+		return os.Args[0]
+	}
+	return path
+}
+
+func (c Config) args() []string {
+	if c.Args == nil {
+		return os.Args[min(1, len(os.Args)):]
+	}
+	return c.Args
+}
+
+func (c Config) dir() string {
+	if c.Dir == "" {
+		return started.dir
+	}
+	return c.Dir
+}
+
+func (c Config) env() []string {
+	if c.Env == nil {
+		return os.Environ()
+	}
+	return c.Env()
+}

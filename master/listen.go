@@ -1,0 +1,227 @@
+package master
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// maxSockets bounds what one worker may have asked for.
+const maxSockets = 4096
+
+// listen answers a worker's Listen: from the table, or after a bind that runs
+// elsewhere.
+func (l *loop) listen(m *member, p control.Packet) error {
+	var ask wire.ListenBody
+	if err := p.Decode(&ask); err != nil {
+		return err
+	}
+	if !m.serving() {
+		l.refuse(m, p.Call, ask, os.ErrClosed)
+		return nil
+	}
+	key := l.sockets.keyOf(m, ask)
+	if m.holds(key) || len(m.held) >= maxSockets {
+		l.refuse(m, p.Call, ask, os.NewSyscallError("bind", syscall.EADDRINUSE))
+		return nil
+	}
+	if allow := m.gen.cfg.Allow; allow != nil {
+		l.work(func() func() {
+			err := allow(m.worker, ask.Network, ask.Address)
+			return func() { l.allowed(m, p.Call, ask, err) }
+		})
+		return nil
+	}
+	l.handOut(m, p.Call, ask)
+	return nil
+}
+
+// allowed goes on after Config.Allow has spoken.
+func (l *loop) allowed(m *member, call uint32, ask wire.ListenBody, err error) {
+	if err != nil {
+		l.refuse(m, call, ask, err)
+		return
+	}
+	if m.linkOpen {
+		l.handOut(m, call, ask)
+	}
+}
+
+// handOut gives a worker the socket, now or when it is bound.
+func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
+	key := l.sockets.keyOf(m, ask)
+	s := l.sockets.byKey[key]
+	if s == nil {
+		s = l.sockets.open(key)
+		l.bind(s, ask)
+	}
+	m.held[s.id], m.asked[s.id] = s, s
+	s.closeAt = time.Time{}
+	if s.fd == nil {
+		s.waiting = append(s.waiting, waiter{m, call})
+		return
+	}
+	l.give(s, waiter{m, call})
+}
+
+func (l *loop) bind(s *socket, ask wire.ListenBody) {
+	again := ask
+	again.Address = l.sockets.address(s, ask)
+	l.work(func() func() {
+		b, err := l.sys.bind(l.ctx, again)
+		if err != nil && again.Address != ask.Address {
+			b, err = l.sys.bind(l.ctx, ask) // somebody else has the port now
+		}
+		return func() { l.bound(s, ask, b, err) }
+	})
+}
+
+// bound answers all who waited for a bind. One that failed is forgotten at once.
+func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
+	waiting := s.waiting
+	s.waiting = nil
+	if err != nil {
+		l.sockets.remove(s)
+		for _, w := range waiting {
+			delete(w.member.held, s.id)
+			delete(w.member.asked, s.id)
+			l.refuse(w.member, w.call, ask, err)
+		}
+		return
+	}
+	l.sockets.bound(s, b, ask)
+	for _, w := range waiting {
+		l.give(s, w)
+	}
+	l.closeUnheld(s)
+}
+
+// give sends a worker its own descriptor of the socket, non-blocking whatever
+// another worker has done to it.
+func (l *loop) give(s *socket, w waiter) {
+	m := w.member
+	if !m.linkOpen {
+		return
+	}
+	fd, err := s.fd.Dup()
+	if err == nil {
+		err = fd.SetNonblock()
+	}
+	if err != nil {
+		delete(m.held, s.id)
+		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network}, err)
+		return
+	}
+	body := wire.Body(wire.SocketBody{ID: s.id})
+	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: w.call, Body: body}, fd)
+	if State(m.worker.state.Load()) < Listening {
+		l.setState(m, Listening)
+	}
+	a := addressOf(s.key.network, s.addr)
+	l.m.events.emit(m.ID, func(sub *subscription) {
+		if sub.Listening != nil {
+			sub.Listening(m.worker, a)
+		}
+	})
+}
+
+// refuse answers with an error that looks as if it came from net.Listen.
+func (l *loop) refuse(m *member, call uint32, ask wire.ListenBody, err error) {
+	if m.process == nil || !m.linkOpen {
+		return
+	}
+	if _, ok := err.(*net.OpError); !ok {
+		err = &net.OpError{Op: "listen", Net: ask.Network, Addr: asked{ask}, Err: err}
+	}
+	_ = m.process.link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: wire.Body(control.EncodeError(err))})
+}
+
+// asked is an address as a worker wrote it.
+type asked struct{ wire.ListenBody }
+
+func (a asked) Network() string { return a.ListenBody.Network }
+func (a asked) String() string  { return a.Address }
+
+// closed: the program of a worker has closed a socket. What a draining worker
+// closes is the drain's business.
+func (l *loop) closed(m *member, p control.Packet) error {
+	var body wire.ClosedBody
+	if err := p.Decode(&body); err != nil {
+		return err
+	}
+	s := m.held[body.ID]
+	if s == nil || !m.serving() {
+		return nil
+	}
+	delete(m.held, s.id)
+	l.closeUnheld(s)
+	return nil
+}
+
+// closeUnheld closes a socket that every worker has closed, after a moment in which
+// it may be asked for again, by the same worker or by the successor of one that
+// closed it on its way out.
+func (l *loop) closeUnheld(s *socket) {
+	if l.holders(s) > 0 || !s.closeAt.IsZero() {
+		return
+	}
+	s.closeAt = time.Now().Add(closeLinger)
+	due := s.closeAt
+	l.after(closeLinger, func() {
+		if l.sockets.byID[s.id] == s && s.closeAt.Equal(due) {
+			l.sockets.remove(s)
+		}
+	})
+}
+
+func (l *loop) holders(s *socket) (n int) {
+	for _, m := range l.members {
+		if m.held[s.id] != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// release takes a dead worker off its sockets, which stay open for its successor:
+// also those that it closed on its way out.
+func (l *loop) release(m *member) {
+	for id, s := range m.asked {
+		if l.sockets.byID[id] == s {
+			s.closeAt = time.Time{}
+		}
+	}
+	clear(m.held)
+}
+
+// sweep closes the sockets that no serving worker has asked for. It is time for it
+// when a reload has completed, and when nobody is left.
+func (l *loop) sweep() {
+	for _, s := range l.sockets.byID {
+		if s.fd != nil && !l.wanted(s) {
+			l.log.Info("rota: socket closed, the new generation doesn't want it", "network", s.key.network, "address", s.addr.String())
+			l.sockets.remove(s)
+		}
+	}
+}
+
+func (l *loop) wanted(s *socket) bool {
+	for _, m := range l.members {
+		if m.serving() && m.asked[s.id] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *loop) closeSockets() {
+	for _, s := range l.sockets.byID {
+		if s.fd != nil {
+			l.sockets.remove(s)
+		}
+	}
+}

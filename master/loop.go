@@ -1,0 +1,435 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
+)
+
+// exitLinger is how long the link of a worker whose process has ended may stay
+// open: some child of it may have the descriptor.
+const exitLinger = time.Second
+
+// loop owns all state of a master. Its methods run on its goroutine and never
+// block: what takes time runs elsewhere and posts its result.
+type loop struct {
+	m      *Master
+	sys    sys
+	log    *slog.Logger
+	cfg    Config // for future forks
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	members map[int]*member
+	lastID  int
+	sockets sockets
+	pool    *pool
+	current *generation // forks are started from it
+	lastGen int
+
+	leaving []chan error // of Disconnect
+	timer   *time.Timer
+	working int  // goroutines that will post a result
+	dirty   bool // something has changed that the policy should see
+}
+
+func newLoop(m *Master, cfg Config, s sys) *loop {
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg, members: map[int]*member{}, sockets: newSockets()}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.timer = time.NewTimer(time.Hour)
+	return l
+}
+
+func (l *loop) run() {
+	quit := l.m.quit
+	for quit != nil || l.living() > 0 || l.working > 0 {
+		select {
+		case f := <-l.m.calls:
+			f(l)
+		case <-l.timer.C:
+			l.dirty = true
+		case <-quit:
+			quit = nil
+			l.killAll()
+		}
+		if l.dirty {
+			l.dirty = false
+			l.settle()
+		}
+	}
+	l.end()
+}
+
+// end gives everything back. Nothing runs any more that could post.
+func (l *loop) end() {
+	l.timer.Stop()
+	l.cancel()
+	if l.pool != nil {
+		l.finishPool(ErrClosed)
+	}
+	l.closeSockets()
+	l.m.events.end()
+	close(l.m.done)
+}
+
+// work runs f elsewhere; what f returns is called by the loop.
+func (l *loop) work(f func() func()) {
+	l.working++
+	go func() {
+		then := f()
+		l.m.calls <- func(l *loop) { l.working--; then() }
+	}()
+}
+
+// after has f called by the loop in d.
+func (l *loop) after(d time.Duration, f func()) (stop func()) {
+	t := time.AfterFunc(d, func() { l.m.post(func(*loop) { f() }) })
+	return func() { t.Stop() }
+}
+
+func (l *loop) living() (n int) {
+	for _, m := range l.members {
+		if m.alive() {
+			n++
+		}
+	}
+	return n
+}
+
+func (l *loop) workers() []*Worker {
+	var all []*Worker
+	for _, m := range l.members {
+		if m.alive() {
+			all = append(all, m.worker)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Worker) int { return a.id - b.id })
+	return all
+}
+
+// add makes a member and starts its process elsewhere.
+func (l *loop) add(slot int, g *generation, env map[string]string) *member {
+	l.lastID++
+	w := &Worker{m: l.m, id: l.lastID, slot: slot, generation: g.number, exited: make(chan struct{})}
+	m := &member{
+		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
+		worker: w, gen: g,
+		held: map[int]*socket{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+	}
+	l.members[w.id] = m
+	l.dirty = true
+	l.work(func() func() {
+		p, err := l.sys.spawn(g, control.Identity{ID: w.id, Slot: slot, Generation: g.number}, env)
+		return func() { l.spawned(m, p, err) }
+	})
+	return m
+}
+
+// spawned takes over a started process, or says that there is none.
+func (l *loop) spawned(m *member, p *process, err error) {
+	l.m.events.emit(m.ID, func(s *subscription) { call(s.Fork, m.worker) })
+	if err != nil {
+		m.exit = Exit{Err: err}
+		l.gone(m)
+		m.started()
+		return
+	}
+	m.process, m.linkOpen, m.running = p, true, true
+	m.worker.process.Store(p.os)
+	m.worker.connected.Store(true)
+	l.work(func() func() { x := p.wait(); return func() { l.exited(m, x) } })
+	l.work(func() func() { err := l.read(m, p.link); return func() { l.unlinked(m, err) } })
+	m.started()
+	l.catchUp(m)
+}
+
+// catchUp does what was decided while the process was being started.
+func (l *loop) catchUp(m *member) {
+	if !m.Draining.IsZero() {
+		m.send(wire.Disconnect, nil)
+	}
+	if !m.Killed.IsZero() {
+		_ = m.signal(os.Kill)
+	}
+}
+
+// started answers Fork.
+func (m *member) started() {
+	if m.onStart != nil {
+		m.onStart(m.worker)
+	}
+}
+
+// read reads a worker's link until it ends, on a goroutine of its own.
+func (l *loop) read(m *member, link link) error {
+	defer link.CloseReceived()
+	for {
+		packets, err := link.Receive()
+		if err != nil {
+			return err
+		}
+		l.m.calls <- func(l *loop) { l.received(m, packets) } // the loop lives as long as this works
+	}
+}
+
+// received does what a worker says. A worker that says nonsense loses its link;
+// nobody else notices.
+func (l *loop) received(m *member, packets []control.Packet) {
+	for i, p := range packets {
+		if err := l.handle(m, p); err != nil {
+			for _, rest := range packets[i:] {
+				rest.Close()
+			}
+			l.log.Error("rota: worker doesn't speak the protocol", "worker", m.ID, "pid", m.pid(), "err", err)
+			_ = m.process.link.Close()
+			return
+		}
+	}
+}
+
+// handle takes p's descriptors unless it fails.
+func (l *loop) handle(m *member, p control.Packet) error {
+	if m.hello == nil && p.Type != wire.Hello {
+		return fmt.Errorf("%w: %v before hello", wire.ErrType, p.Type)
+	}
+	if len(p.Files) > 0 {
+		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
+	}
+	switch p.Type {
+	case wire.Hello:
+		return l.hello(m, p)
+	case wire.Listen:
+		return l.listen(m, p)
+	case wire.Accepting:
+		return l.accepting(m, p)
+	case wire.Closed:
+		return l.closed(m, p)
+	case wire.Draining:
+		l.draining(m)
+	case wire.Ready:
+		m.isReady, l.dirty = true, true
+	case wire.Retire:
+		m.Retired, l.dirty = true, true
+	default:
+		return fmt.Errorf("%w: %v from a worker", wire.ErrType, p.Type)
+	}
+	return nil
+}
+
+func (l *loop) hello(m *member, p control.Packet) error {
+	var body wire.HelloBody
+	if err := p.Decode(&body); err != nil {
+		return err
+	}
+	if body.Max < wire.MinVersion || body.Min > wire.Version {
+		reason := fmt.Sprintf("it speaks versions %d to %d of the protocol, this master %d to %d",
+			body.Min, body.Max, wire.MinVersion, wire.Version)
+		m.send(wire.Refuse, wire.RefuseBody{Reason: reason})
+		return fmt.Errorf("%w: %s", wire.ErrVersion, reason)
+	}
+	m.hello = &body
+	m.send(wire.Welcome, wire.WelcomeBody{
+		Version: min(body.Max, wire.Version), Grace: m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(),
+	})
+	l.setState(m, Online)
+	l.m.events.emit(m.ID, func(s *subscription) { call(s.Online, m.worker) })
+	return nil
+}
+
+func (l *loop) accepting(m *member, p control.Packet) error {
+	var body wire.AcceptingBody
+	if err := p.Decode(&body); err != nil {
+		return err
+	}
+	name := body.Own
+	if s := l.sockets.byID[body.ID]; s != nil {
+		name = s.key.String()
+	}
+	if _, again := m.accepted[name]; !again {
+		m.accepted[name] = time.Now()
+		l.dirty = true
+	}
+	return nil
+}
+
+// draining is said by a worker that leaves: by itself, or because it was asked.
+func (l *loop) draining(m *member) {
+	m.worker.setVoluntary()
+	m.Voluntary = true
+	l.drains(m)
+}
+
+// drains marks the begin of a member's end.
+func (l *loop) drains(m *member) {
+	if m.Draining.IsZero() {
+		m.Draining = time.Now()
+		l.setState(m, Draining)
+		l.dirty = true
+	}
+}
+
+// disconnect asks a worker to leave.
+func (l *loop) disconnect(id int) {
+	m := l.members[id]
+	if m == nil || !m.serving() {
+		return
+	}
+	m.worker.setVoluntary()
+	m.Voluntary = true
+	l.drains(m)
+	m.send(wire.Disconnect, nil)
+}
+
+// kill is (*Worker).Kill.
+func (l *loop) kill(id int, sig os.Signal) error {
+	m := l.members[id]
+	if m == nil || !m.alive() {
+		return nil
+	}
+	if sig == nil {
+		sig = syscall.SIGTERM
+	}
+	m.Retired, m.Voluntary, l.dirty = true, true, true
+	if err := m.signal(sig); err != nil {
+		return fmt.Errorf("kill worker %d: %w", id, err)
+	}
+	return nil
+}
+
+// unlinked: the worker's link has ended, for the reason err.
+func (l *loop) unlinked(m *member, err error) {
+	m.linkOpen = false
+	m.Unlinked = time.Now()
+	m.worker.connected.Store(false)
+	if !errors.Is(err, io.EOF) {
+		_ = m.process.link.Close() // it is told by EOF, and leaves
+		l.log.Warn("rota: link to worker lost", "worker", m.ID, "pid", m.pid(), "err", err)
+	}
+	if m.running {
+		l.drains(m)
+		l.setState(m, Disconnected)
+	}
+	l.dirty = true
+	l.m.events.emit(m.ID, func(s *subscription) { call(s.Disconnect, m.worker) })
+	l.gone(m)
+}
+
+// exited: the worker's process has ended.
+func (l *loop) exited(m *member, x Exit) {
+	m.running, m.exit = false, x
+	if m.linkOpen {
+		link := m.process.link
+		l.after(exitLinger, func() { _ = link.Close() })
+	}
+	l.gone(m)
+}
+
+// gone is the last of a worker: its process has ended and its link is read to
+// the end.
+func (l *loop) gone(m *member) {
+	if m.running || m.linkOpen {
+		return
+	}
+	m.Exited = time.Now()
+	l.dirty = true
+	l.release(m)
+	if m.process != nil {
+		_ = m.process.link.Close()
+	}
+	m.worker.voluntary.CompareAndSwap(unknown, involuntary)
+	l.setState(m, Dead)
+	l.logExit(m)
+	l.m.events.emit(m.ID, func(s *subscription) {
+		if s.Exit != nil {
+			s.Exit(m.worker, m.exit)
+		}
+	})
+	close(m.worker.exited)
+	if !m.pooled {
+		delete(l.members, m.ID)
+	}
+	l.answerLeaving()
+}
+
+func (l *loop) logExit(m *member) {
+	args := []any{"worker", m.ID, "pid", m.pid(), "slot", m.Slot, "generation", m.Generation,
+		"after", time.Since(m.Started).Round(time.Millisecond), "exit", m.exit.String()}
+	if m.Voluntary {
+		l.log.Info("rota: worker left", args...)
+		return
+	}
+	l.log.Error("rota: worker died", args...)
+}
+
+func (l *loop) setState(m *member, s State) { m.worker.state.Store(int32(s)) }
+
+// killAll is the end at once.
+func (l *loop) killAll() {
+	if l.pool != nil {
+		l.pool.goal.Stop, l.pool.goal.Kill = true, true
+	}
+	for _, m := range l.members {
+		m.worker.setVoluntary()
+		m.Voluntary = true
+		if m.Killed.IsZero() {
+			m.Killed = time.Now()
+			_ = m.signal(os.Kill)
+		}
+	}
+	l.dirty = true
+}
+
+func (l *loop) disconnectAll(result chan error) {
+	l.leaving = append(l.leaving, result)
+	l.stopPool()
+	for id := range l.members {
+		l.disconnect(id)
+	}
+	l.answerLeaving()
+}
+
+// answerLeaving answers Disconnect when nobody is left.
+func (l *loop) answerLeaving() {
+	if len(l.leaving) == 0 || l.living() > 0 {
+		return
+	}
+	l.closeSockets()
+	for _, result := range l.leaving {
+		result <- nil
+	}
+	l.leaving = nil
+}
+
+func (l *loop) setup(cfg Config) {
+	cfg.Workers = l.cfg.Workers
+	l.cfg = cfg
+	l.m.events.emit(0, func(s *subscription) { call(s.Setup, cfg) })
+}
+
+// fork is (*Master).Fork: a worker that nobody but the program manages.
+func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
+	cfg := l.cfg
+	number := l.lastGen
+	slot := l.freeSlot()
+	l.work(func() func() {
+		g, err := l.sys.prepare(number, cfg)
+		return func() { l.forkFrom(g, err, slot, env, started) }
+	})
+	return nil
+}
+
+func call[T any](f func(T), v T) {
+	if f != nil {
+		f(v)
+	}
+}

@@ -1,0 +1,75 @@
+package master
+
+import (
+	"os"
+	"time"
+
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
+)
+
+// member is a worker as the loop sees it.
+type member struct {
+	reload.Member // as the policy sees it
+	worker        *Worker
+	gen           *generation
+	pooled        bool     // Run's: the policy decides on it
+	process       *process // nil until it is started
+
+	linkOpen bool // frames may still come
+	running  bool // the process has not ended
+	exit     Exit
+
+	held     map[int]*socket // by id: it has them open
+	asked    map[int]*socket // by id: it has ever asked for them
+	accepted map[string]time.Time
+	isReady  bool                // the program has said so
+	onStart  func(*Worker)       // Fork's answer
+	leftover func()              // force the end of a link that outlives its process
+	hello    *wire.HelloBody     // nil until it came
+}
+
+func (m *member) alive() bool { return m.Exited.IsZero() }
+
+// serving members are those that the rota counts on.
+func (m *member) serving() bool { return m.alive() && m.Draining.IsZero() }
+
+func (m *member) holds(key socketKey) bool {
+	for _, s := range m.held {
+		if s.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// send sends a frame without descriptors. Where the link has ended, nobody is left
+// to read it.
+func (m *member) send(t wire.Type, body any) {
+	if m.process == nil {
+		return
+	}
+	f := wire.Frame{Type: t}
+	if body != nil {
+		f.Body = wire.Body(body)
+	}
+	_ = m.process.link.Send(f)
+}
+
+func (m *member) signal(s os.Signal) error {
+	if m.process == nil || !m.running {
+		return nil
+	}
+	err := m.process.signal(s)
+	if err == os.ErrProcessDone {
+		return nil
+	}
+	return err
+}
+
+func (m *member) pid() int {
+	if m.process == nil || m.process.os == nil {
+		return 0
+	}
+	return m.process.os.Pid
+}

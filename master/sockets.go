@@ -1,0 +1,123 @@
+package master
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// closeLinger is how long a socket that every worker has closed stays open. A worker
+// that closes its socket on its way out, and is replaced, thus costs nothing.
+const closeLinger = time.Second
+
+// socketKey is what makes two requests one socket: what was asked for, as it was
+// asked, and for port 0 the how manieth of the worker it is.
+type socketKey struct {
+	network, address string
+	index            int
+}
+
+func (k socketKey) String() string {
+	if k.index == 0 {
+		return k.network + " " + k.address
+	}
+	return fmt.Sprintf("%s %s #%d", k.network, k.address, k.index)
+}
+
+// socket is an entry of the table. The table owns fd.
+type socket struct {
+	id      int
+	key     socketKey
+	fd      *control.FD // nil while bind is under way
+	addr    net.Addr
+	waiting []waiter  // asked while bind was under way
+	closeAt time.Time // everybody has closed it: when to follow; zero: not
+}
+
+// waiter is a worker's call that waits for bind.
+type waiter struct {
+	member *member
+	call   uint32
+}
+
+// sockets is the table of the sockets that the master has open.
+type sockets struct {
+	byKey map[socketKey]*socket
+	byID  map[int]*socket
+	last  int
+	ports map[socketKey]string // of port 0: the address that it came to be
+}
+
+func newSockets() sockets {
+	return sockets{byKey: map[socketKey]*socket{}, byID: map[int]*socket{}, ports: map[socketKey]string{}}
+}
+
+// keyOf gives a request its key. The n-th port 0 of a worker is the lowest that the
+// worker doesn't hold, so that after Close it gets the same again.
+func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
+	key := socketKey{network: ask.Network, address: ask.Address}
+	for isPortZero(ask) && m.holds(key) {
+		key.index++
+	}
+	return key
+}
+
+func isPortZero(ask wire.ListenBody) bool {
+	switch ask.Network {
+	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
+		_, port, err := net.SplitHostPort(ask.Address)
+		return err == nil && strings.Trim(port, "0") == ""
+	}
+	return false
+}
+
+// open makes an entry that waits for its bind.
+func (t *sockets) open(key socketKey) *socket {
+	t.last++
+	s := &socket{id: t.last, key: key}
+	t.byKey[key], t.byID[s.id] = s, s
+	return s
+}
+
+// address is what to bind for an entry: for a port 0 that was open before, the port
+// that it had.
+func (t *sockets) address(s *socket, ask wire.ListenBody) string {
+	if had := t.ports[s.key]; had != "" {
+		return had
+	}
+	return ask.Address
+}
+
+// bound fills an entry in.
+func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
+	s.fd, s.addr = b.fd, b.addr
+	if isPortZero(ask) {
+		host, _, _ := net.SplitHostPort(ask.Address)
+		_, port, _ := net.SplitHostPort(b.addr.String())
+		t.ports[s.key] = net.JoinHostPort(host, port)
+	}
+}
+
+// remove forgets an entry and closes its socket.
+func (t *sockets) remove(s *socket) {
+	delete(t.byKey, s.key)
+	delete(t.byID, s.id)
+	if s.fd != nil {
+		_ = s.fd.Close() // a listening socket has nothing to write
+	}
+}
+
+// addressOf describes a socket for events.
+func addressOf(network string, addr net.Addr) Address {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return Address{Network: network, Address: addr.String()}
+	}
+	a := Address{Network: network, Address: host}
+	fmt.Sscan(port, &a.Port)
+	return a
+}

@@ -1,0 +1,73 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/rota-go/rota/internal/control"
+)
+
+// spawn starts a worker. The worker's end of the link is the only descriptor that
+// exec passes, besides Config.ExtraFiles.
+func spawn(g *generation, id control.Identity, env map[string]string) (*process, error) {
+	link, end, err := control.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer end.Close()
+	id.FD = 3 + len(g.cfg.ExtraFiles)
+	id.Master = os.Getpid()
+	cmd := g.cmd(id, env)
+	cmd.ExtraFiles = append(append([]*os.File(nil), g.cfg.ExtraFiles...), end)
+	if err := cmd.Start(); err != nil {
+		link.Close()
+		return nil, startError(g, err)
+	}
+	return &process{
+		link:   link,
+		os:     cmd.Process,
+		signal: cmd.Process.Signal,
+		wait:   func() Exit { return exitOf(cmd) },
+	}, nil
+}
+
+// startError names the directory, where that is what is missing: exec blames the
+// executable for it.
+func startError(g *generation, err error) error {
+	if _, derr := os.Stat(g.dir); derr != nil && g.dir != "" {
+		return fmt.Errorf("start: working directory: %w", derr)
+	}
+	return fmt.Errorf("start: %w", err)
+}
+
+func (g *generation) cmd(id control.Identity, env map[string]string) *exec.Cmd {
+	cmd := &exec.Cmd{
+		Path:        g.command(),
+		Args:        g.args,
+		Dir:         g.dir,
+		Stdout:      os.Stdout,
+		Stderr:      os.Stderr,
+		SysProcAttr: processGroup(),
+	}
+	cmd.Env = control.Environ(g.env)
+	for k, v := range env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.Env = append(cmd.Env, control.EnvName+"="+id.String())
+	return cmd
+}
+
+// exitOf waits for this one child, never for any: the program may have others.
+func exitOf(cmd *exec.Cmd) Exit {
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return Exit{Err: err}
+	}
+	if s := signalOf(cmd.ProcessState); s != nil {
+		return Exit{Signal: s}
+	}
+	return Exit{Code: cmd.ProcessState.ExitCode()}
+}

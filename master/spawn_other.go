@@ -1,0 +1,14 @@
+//go:build !linux
+
+package master
+
+import (
+	"os"
+	"syscall"
+)
+
+func processGroup() *syscall.SysProcAttr { return nil }
+
+func descriptorPath(_ *os.File, path string) string { return path }
+
+func signalOf(*os.ProcessState) os.Signal { return nil }

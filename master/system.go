@@ -1,0 +1,36 @@
+package master
+
+import (
+	"context"
+	"os"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// sys is the master's seam to the operating system: a test puts functions of its
+// own here, and needs no process.
+type sys struct {
+	prepare func(number int, cfg Config) (*generation, error)
+	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
+	bind    func(context.Context, wire.ListenBody) (bound, error)
+}
+
+func system() sys { return sys{prepare: prepare, spawn: spawn, bind: bind} }
+
+// link is what the loop needs of control.Link.
+type link interface {
+	Send(wire.Frame, ...*control.FD) error
+	Receive() ([]control.Packet, error)
+	CloseReceived()
+	Close() error
+}
+
+// process is a started worker. The loop owns the link; wait is called once, on a
+// goroutine of its own.
+type process struct {
+	link   link
+	os     *os.Process
+	signal func(os.Signal) error // os.ErrProcessDone once it has ended
+	wait   func() Exit
+}
