@@ -1,0 +1,42 @@
+package reload
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Why a roll was aborted: the Err of an [Abort] step.
+var (
+	ErrDied     = errors.New("died")
+	ErrNotReady = errors.New("not ready in time")
+)
+
+// Error is why a reload has failed: which new worker, and what became of it. The
+// workers from before the reload still serve, or are being brought back.
+type Error struct {
+	Worker     int    // its id
+	Slot       int    //
+	Generation int    // the one that was to be rolled in
+	PID        int    // 0: it could not even be started
+	Err        error  // wraps ErrDied or ErrNotReady, and may say more (the exit status)
+	Stderr     string // the last lines it wrote there, if the master has them
+}
+
+// Error names the worker and the reason in one line; what the worker wrote to
+// its standard error follows on lines of its own.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "reload: worker %d (slot %d, generation %d", e.Worker, e.Slot, e.Generation)
+	if e.PID != 0 {
+		fmt.Fprintf(&b, ", pid %d", e.PID)
+	}
+	fmt.Fprintf(&b, "): %v", e.Err)
+	if text := strings.TrimRight(e.Stderr, "\n"); text != "" {
+		b.WriteString("\n\t" + strings.ReplaceAll(text, "\n", "\n\t"))
+	}
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,224 @@
+package reload
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A timeline is what happens on the left and what the policy does about it on
+// the right, in the order of time:
+//
+//	  0s  size 2              | start a1, start b1
+//	10ms  ready a1, ready b1  | establish
+//	  1s  reload              | start a2
+//	  3s  ready a2            |
+//	  4s  wake                | disconnect a1, start b2
+//	 end                      | a2 b1 b2, draining a1, asks at 35s
+//
+// Slots are letters and generations are numbers: a2 is slot 0's worker of
+// generation 2, a2' the next one of the two, a2'' the one after. A wake is the
+// time that the policy asked for itself, so it is part of the answer, not of the
+// question. (2) after a start are the crashes in a row before it.
+//
+// Events: size N, ready, crash (exit without being asked), exit, leave (drains
+// by itself), retire (its end was asked for, and no successor), unlink (its link
+// closes), recycle, reload, stop, kill.
+type timeline struct {
+	name   string
+	policy Policy
+	text   string
+}
+
+func runTimelines(t *testing.T, timelines []timeline) {
+	t.Helper()
+	for _, tl := range timelines {
+		t.Run(tl.name, func(t *testing.T) {
+			p := player{world: newWorld(t, tl.policy, 0), names: map[int]string{}, ids: map[string]int{}}
+			p.on = p.record
+			want := lines(tl.text)
+			for _, line := range want {
+				p.play(line)
+			}
+			if diff := cmp.Diff(want, p.transcript); diff != "" {
+				t.Errorf("want (-), got (+):\n%s\nall of it:\n%s", diff, strings.Join(p.transcript, "\n"))
+			}
+		})
+	}
+}
+
+// lines brings the text into the form of the transcript.
+func lines(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		left, right, _ := strings.Cut(line, "|")
+		fields := strings.Fields(left)
+		if len(fields) == 0 {
+			continue
+		}
+		event := strings.Join(fields[1:], " ")
+		if at, err := time.ParseDuration(fields[0]); err == nil {
+			fields[0] = at.String()
+		}
+		all = append(all, form(fields[0], event, strings.Join(strings.Fields(right), " ")))
+	}
+	return all
+}
+
+func form(at, event, steps string) string {
+	return strings.TrimRight(fmt.Sprintf("%6s  %-20s | %s", at, event, steps), " ")
+}
+
+// player plays a timeline and writes down how it went.
+type player struct {
+	*world
+	names      map[int]string
+	ids        map[string]int
+	said       []string
+	transcript []string
+}
+
+func (p *player) play(line string) {
+	left, _, _ := strings.Cut(line, "|")
+	fields := strings.Fields(left)
+	if fields[0] == "end" {
+		p.transcript = append(p.transcript, form("end", "", p.summary()))
+		return
+	}
+	at, err := time.ParseDuration(fields[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	events := strings.Join(fields[1:], " ")
+	t := p.begin.Add(at)
+	if events == "wake" {
+		p.wakeUntil(t.Add(1))
+		return
+	}
+	p.wakeUntil(t)
+	p.now = t
+	for event := range strings.SplitSeq(events, ", ") {
+		verb, who, _ := strings.Cut(event, " ")
+		p.happen(verb, who)
+	}
+	p.decide(events)
+}
+
+// wakeUntil lets everything happen that the policy asked for before t.
+func (p *player) wakeUntil(t time.Time) {
+	for !p.wake.IsZero() && p.wake.Before(t) {
+		p.now = p.wake
+		p.decide("wake")
+	}
+}
+
+func (p *player) decide(event string) {
+	p.said = nil
+	p.settle()
+	p.transcript = append(p.transcript, form(p.now.Sub(p.begin).String(), event, strings.Join(p.said, ", ")))
+}
+
+func (p *player) happen(verb, who string) {
+	switch verb {
+	case "size":
+		fmt.Sscan(who, &p.goal.Workers)
+	case "reload":
+		p.reload()
+	case "kill":
+		p.goal.Stop, p.goal.Kill = true, true
+	case "stop":
+		p.goal.Stop = true
+	default:
+		p.befall(verb, p.member(who))
+	}
+}
+
+func (p *player) befall(verb string, m *Member) {
+	switch verb {
+	case "ready":
+		m.Ready = p.now
+	case "crash", "exit":
+		p.exit(m)
+	case "leave":
+		p.leave(m)
+	case "retire":
+		p.leave(m)
+		m.Retired = true
+	case "unlink":
+		m.Unlinked = p.now
+	case "recycle":
+		m.Recycle = true
+	default:
+		p.t.Fatalf("what is %q?", verb)
+	}
+}
+
+func (p *player) member(name string) *Member {
+	id, ok := p.ids[name]
+	i := slices.IndexFunc(p.members, func(m Member) bool { return m.ID == id })
+	if !ok || i < 0 {
+		p.t.Fatalf("%v: there is no %q\n%s", p.now.Sub(p.begin), name, strings.Join(p.transcript, "\n"))
+	}
+	return &p.members[i]
+}
+
+// record is told of each step before it is carried out.
+func (p *player) record(s *Step) {
+	switch s.Do {
+	case Start:
+		p.said = append(p.said, "start "+p.christen(s))
+	case Abort:
+		p.said = append(p.said, fmt.Sprintf("abort (%s %v)", p.names[s.ID], s.Err))
+	case Establish, Complete, RolledBack, Stopped:
+		p.said = append(p.said, s.Do.String())
+	default:
+		p.said = append(p.said, s.Do.String()+" "+p.names[s.ID])
+	}
+}
+
+func (p *player) christen(s *Step) string {
+	name := fmt.Sprintf("%c%d", 'a'+s.Slot, s.Generation)
+	for p.ids[name] != 0 {
+		name += "'"
+	}
+	id := p.lastID + 1
+	p.names[id], p.ids[name] = name, id
+	if s.Crashes > 0 {
+		return fmt.Sprintf("%s (%d)", name, s.Crashes)
+	}
+	return name
+}
+
+// summary is who is there at the end: serving, draining, dead; and what next.
+func (p *player) summary() string {
+	var up, draining, dead []string
+	for i := range p.members {
+		switch m := &p.members[i]; {
+		case isUp(m):
+			up = append(up, p.names[m.ID])
+		case m.Exited.IsZero():
+			draining = append(draining, p.names[m.ID])
+		default:
+			dead = append(dead, p.names[m.ID])
+		}
+	}
+	parts := []string{"nobody"}
+	if len(up) > 0 {
+		slices.Sort(up)
+		parts[0] = strings.Join(up, " ")
+	}
+	if len(draining) > 0 {
+		parts = append(parts, "leaving "+strings.Join(draining, " "))
+	}
+	if len(dead) > 0 {
+		parts = append(parts, "dead "+strings.Join(dead, " "))
+	}
+	if p.wake.IsZero() {
+		return strings.Join(append(parts, "at rest"), ", ")
+	}
+	return strings.Join(append(parts, "asks at "+p.wake.Sub(p.begin).String()), ", ")
+}

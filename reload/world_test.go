@@ -1,0 +1,341 @@
+package reload
+
+import (
+	"fmt"
+	"maps"
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// world stands in for the master: it carries out the steps, and holds them to
+// what they promise.
+type world struct {
+	t       testing.TB
+	policy  Policy
+	goal    Goal
+	members []Member
+	begin   time.Time
+	now     time.Time
+	wake    time.Time
+	lastID  int
+	newest  int // the newest generation there was
+
+	steps    []Step      // of the last settle
+	on       func(*Step) // told of every step, before it is carried out
+	quick    bool        // leave out the checks that cost as much as Next itself
+	rounds   int         // most calls in one settle
+	minReady int         // least slots served after the first start, as long as nobody crashes
+	maxUp    int         // most alive and not draining
+}
+
+func newWorld(t testing.TB, p Policy, workers int) *world {
+	begin := time.Unix(1e9, 0)
+	return &world{
+		t: t, policy: p, begin: begin, now: begin, newest: 1,
+		goal: Goal{Workers: workers, Generation: 1},
+	}
+}
+
+// settle asks and obeys until there is nothing left to do.
+func (w *world) settle() {
+	w.t.Helper()
+	w.steps = w.steps[:0]
+	for round := 1; ; round++ {
+		steps := w.ask()
+		if len(steps) == 0 {
+			break
+		}
+		if round > 8 {
+			w.fail("no fixpoint: still %v", steps)
+		}
+		w.rounds = max(w.rounds, round)
+		w.carryOut(steps)
+	}
+	if !w.wake.IsZero() && !w.wake.After(w.now) {
+		w.fail("wake %v is not in the future", w.wake.Sub(w.begin))
+	}
+	if n := w.dead(); n > 2*w.goal.Workers {
+		w.fail("%d dead remembered", n)
+	}
+}
+
+func (w *world) ask() []Step {
+	w.t.Helper()
+	if w.quick {
+		var steps []Step
+		steps, w.wake = w.policy.Next(w.goal, w.members, w.now)
+		return steps
+	}
+	before := slices.Clone(w.members)
+	steps, wake := w.policy.Next(w.goal, w.members, w.now)
+	if diff := cmp.Diff(before, w.members); diff != "" {
+		w.fail("Next has changed its arguments:\n%s", diff)
+	}
+	rand.New(rand.NewSource(int64(len(before)))).Shuffle(len(before), func(i, j int) {
+		before[i], before[j] = before[j], before[i]
+	})
+	again, wakeAgain := w.policy.WithDefaults().Next(w.goal, before, w.now)
+	if diff := cmp.Diff(steps, again, cmp.Comparer(sameError)); diff != "" || !wake.Equal(wakeAgain) {
+		w.fail("another order of members, another answer: wake %v and %v\n%s", wake, wakeAgain, diff)
+	}
+	w.checkForget(steps)
+	w.wake = wake
+	return steps
+}
+
+func sameError(a, b error) bool { return a == b }
+
+// checkForget: what is forgotten did not matter.
+func (w *world) checkForget(steps []Step) {
+	w.t.Helper()
+	forgotten := map[int]bool{}
+	var rest []Step
+	for _, s := range steps {
+		if s.Do == Forget {
+			forgotten[s.ID] = true
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(w.members), func(m Member) bool { return forgotten[m.ID] })
+	without, _ := w.policy.Next(w.goal, kept, w.now)
+	if diff := cmp.Diff(rest, without, cmp.Comparer(sameError)); diff != "" {
+		w.fail("who was forgotten did matter:\n%s", diff)
+	}
+}
+
+func (w *world) carryOut(steps []Step) {
+	w.t.Helper()
+	served := w.served()
+	for i := range steps {
+		if w.on != nil {
+			w.on(&steps[i])
+		}
+		w.carryOutOne(steps[i])
+		w.steps = append(w.steps, steps[i])
+	}
+	if !w.goal.Stop {
+		w.checkServed(served)
+	}
+	up := w.up()
+	w.maxUp = max(w.maxUp, up)
+	if up > w.goal.Workers+max(w.policy.Surge, 1) {
+		w.fail("%d alive and not draining", up)
+	}
+}
+
+func (w *world) carryOutOne(s Step) {
+	w.t.Helper()
+	switch s.Do {
+	case Start:
+		w.start(s)
+	case Establish, Fail, Complete, Abort, RolledBack, Stopped:
+		w.turn(s)
+	default:
+		w.tell(s)
+	}
+}
+
+func (w *world) start(s Step) {
+	w.t.Helper()
+	switch {
+	case w.goal.Stop:
+		w.fail("a start while stopping")
+	case s.Slot < 0 || s.Slot >= w.goal.Workers:
+		w.fail("a start in slot %d", s.Slot)
+	case s.Generation != w.goal.Generation && s.Generation != w.goal.Next:
+		w.fail("a start of generation %d", s.Generation)
+	}
+	w.lastID++
+	w.members = append(w.members, Member{
+		ID: w.lastID, Slot: s.Slot, Generation: s.Generation, Crashes: s.Crashes, Started: w.now,
+	})
+}
+
+func (w *world) tell(s Step) {
+	w.t.Helper()
+	i := slices.IndexFunc(w.members, func(m Member) bool { return m.ID == s.ID })
+	if i < 0 {
+		w.fail("%v of %d, who is not a member", s.Do, s.ID)
+	}
+	m := &w.members[i]
+	if (s.Do == Forget) == m.Exited.IsZero() {
+		w.fail("%v of a member that is not in a state for it: %+v", s.Do, *m)
+	}
+	switch s.Do {
+	case Forget:
+		w.members = slices.Delete(w.members, i, i+1)
+	case Disconnect:
+		w.once(s, m, &m.Draining)
+		m.Voluntary = true
+	case Terminate:
+		w.once(s, m, &m.Termed)
+	case Kill:
+		w.once(s, m, &m.Killed)
+	default:
+		w.fail("step %+v", s)
+	}
+}
+
+func (w *world) once(s Step, m *Member, at *time.Time) {
+	w.t.Helper()
+	if !at.IsZero() {
+		w.fail("%v twice: %+v", s.Do, *m)
+	}
+	*at = w.now
+}
+
+// turn changes the goal, where that is true what the step says.
+func (w *world) turn(s Step) {
+	w.t.Helper()
+	g := &w.goal
+	switch s.Do {
+	case Establish:
+		w.expect(!g.Established && w.unserved(g.Generation) == 0, s)
+		g.Established = true
+	case Fail:
+		w.expect(!g.Established && !g.Stop, s)
+		g.Stop = true
+	case Complete:
+		w.expect(g.Next != 0 && w.unserved(g.Next) == 0, s)
+		g.Generation, g.Next, g.RollingBack = g.Next, 0, false
+	case Abort:
+		w.expect(g.Next != 0 && s.Err != nil, s)
+		g.Next, g.RollingBack = 0, true
+	case RolledBack:
+		w.expect(g.Next == 0 && g.RollingBack && w.unserved(g.Generation) == 0, s)
+		g.RollingBack = false
+	case Stopped:
+		w.expect(g.Stop && len(w.members) == 0, s)
+		g.Stopped = true
+	}
+}
+
+func (w *world) expect(ok bool, s Step) {
+	w.t.Helper()
+	if !ok {
+		w.fail("%v at a wrong time", s.Do)
+	}
+}
+
+func (w *world) fail(format string, args ...any) {
+	w.t.Helper()
+	w.t.Fatalf("%v: %s\ngoal %+v\n%s", w.now.Sub(w.begin), fmt.Sprintf(format, args...), w.goal, w.describe())
+}
+
+func (w *world) describe() string {
+	var b strings.Builder
+	for _, m := range w.members[:min(len(w.members), 20)] {
+		fmt.Fprintf(&b, "%+v\n", m)
+	}
+	return b.String()
+}
+
+// Below, what the tests understand by serving: not by the code under test.
+
+func isUp(m *Member) bool {
+	return m.Exited.IsZero() && m.Draining.IsZero() && m.Unlinked.IsZero() && m.Killed.IsZero()
+}
+
+func (w *world) up() (n int) {
+	for i := range w.members {
+		if isUp(&w.members[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) dead() (n int) {
+	for i := range w.members {
+		if !w.members[i].Exited.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// served is which slots have a member that serves and is ready.
+func (w *world) served() []bool {
+	slots := make([]bool, w.goal.Workers)
+	for i := range w.members {
+		if m := &w.members[i]; m.Slot < len(slots) && isUp(m) && !m.Ready.IsZero() {
+			slots[m.Slot] = true
+		}
+	}
+	return slots
+}
+
+// checkServed: the steps have left no slot unserved that was served. It is the
+// promise slot by slot: a second worker in one slot does not make up for a
+// crashed one in another.
+func (w *world) checkServed(before []bool) {
+	w.t.Helper()
+	ready := 0
+	for n, is := range w.served() {
+		if before[n] && !is {
+			w.fail("slot %d was served, and is no longer after %v", n, w.steps)
+		}
+		if is {
+			ready++
+		}
+	}
+	if w.goal.Established {
+		w.minReady = min(w.minReady, ready)
+	}
+}
+
+// unserved is how many slots are not served by exactly one member, ready and of
+// that generation. A slot whose last was retired does not count.
+func (w *world) unserved(generation int) int {
+	up, good, retired := map[int]int{}, map[int]int{}, map[int]bool{}
+	for i := range w.members {
+		m := &w.members[i]
+		switch {
+		case isUp(m):
+			up[m.Slot]++
+			if m.Generation == generation && !m.Ready.IsZero() {
+				good[m.Slot]++
+			}
+		case m.Retired:
+			retired[m.Slot] = true
+		}
+	}
+	bad := 0
+	for n := range w.goal.Workers {
+		if up[n] == 1 && good[n] == 1 || up[n] == 0 && retired[n] {
+			delete(up, n)
+			continue
+		}
+		bad++
+	}
+	for n := range maps.Keys(up) {
+		if n >= w.goal.Workers {
+			bad++
+		}
+	}
+	return bad
+}
+
+// Events: what happens to the rota from outside.
+
+func (w *world) reload() {
+	w.newest++
+	w.goal.Next = w.newest
+}
+
+func (w *world) exit(m *Member) {
+	if m.Unlinked.IsZero() {
+		m.Unlinked = w.now
+	}
+	m.Exited = w.now
+}
+
+func (w *world) leave(m *Member) {
+	m.Draining, m.Voluntary = w.now, true
+}
