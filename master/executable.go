@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// start is how this process was started, captured before the program can change
+// started is how this process was started, captured before the program can change
 // it: a working directory may be gone by the next reload, and argv[0] is relative to
 // the first one.
 var started = func() (s struct{ exec, dir string }) {
@@ -47,6 +47,7 @@ type generation struct {
 	dir    string
 	env    []string
 	cfg    Config
+	users  int // members, and the pool; the loop counts
 }
 
 // prepare looks everything up that the workers of a generation need. It reads files
@@ -128,8 +129,10 @@ func (g *generation) command() string {
 	return descriptorPath(g.file, g.path)
 }
 
-func (g *generation) close() {
-	if g.file != nil {
+// leave takes one user off; the last closes the executable.
+func (g *generation) leave() {
+	g.users--
+	if g.users <= 0 && g.file != nil {
 		g.file.Close()
 	}
 }

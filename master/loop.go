@@ -34,11 +34,11 @@ type loop struct {
 	lastID  int
 	sockets sockets
 	pool    *pool
-	current *generation // forks are started from it
-	lastGen int
+	lastGen int // the number of the latest generation
 
 	leaving []chan error // of Disconnect
 	timer   *time.Timer
+	closing bool // Close was called
 	working int  // goroutines that will post a result
 	dirty   bool // something has changed that the policy should see
 }
@@ -52,7 +52,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 
 func (l *loop) run() {
 	quit := l.m.quit
-	for quit != nil || l.living() > 0 || l.working > 0 {
+	for !l.closing || l.working > 0 {
 		select {
 		case f := <-l.m.calls:
 			f(l)
@@ -60,6 +60,7 @@ func (l *loop) run() {
 			l.dirty = true
 		case <-quit:
 			quit = nil
+			l.closing = true
 			l.killAll()
 		}
 		if l.dirty {
@@ -117,8 +118,8 @@ func (l *loop) workers() []*Worker {
 	return all
 }
 
-// add makes a member and starts its process elsewhere.
-func (l *loop) add(slot int, g *generation, env map[string]string) *member {
+// newMember makes a member that has no process yet.
+func (l *loop) newMember(slot int, g *generation) *member {
 	l.lastID++
 	w := &Worker{m: l.m, id: l.lastID, slot: slot, generation: g.number, exited: make(chan struct{})}
 	m := &member{
@@ -126,13 +127,19 @@ func (l *loop) add(slot int, g *generation, env map[string]string) *member {
 		worker: w, gen: g,
 		held: map[int]*socket{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
 	}
+	g.users++
 	l.members[w.id] = m
 	l.dirty = true
+	return m
+}
+
+// spawn starts a member's process elsewhere.
+func (l *loop) spawn(m *member, env map[string]string) {
+	id := control.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
 	l.work(func() func() {
-		p, err := l.sys.spawn(g, control.Identity{ID: w.id, Slot: slot, Generation: g.number}, env)
+		p, err := l.sys.spawn(m.gen, id, env)
 		return func() { l.spawned(m, p, err) }
 	})
-	return m
 }
 
 // spawned takes over a started process, or says that there is none.
@@ -315,10 +322,7 @@ func (l *loop) unlinked(m *member, err error) {
 		_ = m.process.link.Close() // it is told by EOF, and leaves
 		l.log.Warn("rota: link to worker lost", "worker", m.ID, "pid", m.pid(), "err", err)
 	}
-	if m.running {
-		l.drains(m)
-		l.setState(m, Disconnected)
-	}
+	l.setState(m, Disconnected)
 	l.dirty = true
 	l.m.events.emit(m.ID, func(s *subscription) { call(s.Disconnect, m.worker) })
 	l.gone(m)
@@ -355,6 +359,7 @@ func (l *loop) gone(m *member) {
 		}
 	})
 	close(m.worker.exited)
+	m.gen.leave()
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}
@@ -414,18 +419,6 @@ func (l *loop) setup(cfg Config) {
 	cfg.Workers = l.cfg.Workers
 	l.cfg = cfg
 	l.m.events.emit(0, func(s *subscription) { call(s.Setup, cfg) })
-}
-
-// fork is (*Master).Fork: a worker that nobody but the program manages.
-func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
-	cfg := l.cfg
-	number := l.lastGen
-	slot := l.freeSlot()
-	l.work(func() func() {
-		g, err := l.sys.prepare(number, cfg)
-		return func() { l.forkFrom(g, err, slot, env, started) }
-	})
-	return nil
 }
 
 func call[T any](f func(T), v T) {

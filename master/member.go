@@ -23,16 +23,17 @@ type member struct {
 	held     map[int]*socket // by id: it has them open
 	asked    map[int]*socket // by id: it has ever asked for them
 	accepted map[string]time.Time
-	isReady  bool                // the program has said so
-	onStart  func(*Worker)       // Fork's answer
-	leftover func()              // force the end of a link that outlives its process
-	hello    *wire.HelloBody     // nil until it came
+	isReady  bool            // the program has said so
+	onStart  func(*Worker)   // Fork's answer
+	hello    *wire.HelloBody // nil until it came
 }
 
 func (m *member) alive() bool { return m.Exited.IsZero() }
 
 // serving members are those that the rota counts on.
-func (m *member) serving() bool { return m.alive() && m.Draining.IsZero() }
+func (m *member) serving() bool {
+	return m.alive() && m.Draining.IsZero() && m.Unlinked.IsZero()
+}
 
 func (m *member) holds(key socketKey) bool {
 	for _, s := range m.held {

@@ -21,7 +21,7 @@ import (
 //	 end                      | a2 b1 b2, draining a1, asks at 35s
 //
 // Slots are letters and generations are numbers: a2 is slot 0's worker of
-// generation 2, a2' the next one of the two, a2'' the one after. A wake is the
+// generation 2, a2' the next one of the two, a2” the one after. A wake is the
 // time that the policy asked for itself, so it is part of the answer, not of the
 // question. (2) after a start are the crashes in a row before it.
 //

@@ -1,0 +1,135 @@
+// Package rota replaces a server's processes one by one without a single refused
+// or cut request. Write rota.Listen where you wrote net.Listen:
+//
+//	ln, err := rota.Listen("tcp", ":8080")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	log.Fatal(http.Serve(ln, handler))
+//
+// The process that a person starts becomes the master: it owns the listening
+// sockets, starts workers of the same executable, arguments and environment, and
+// doesn't return from Listen. In a worker, Listen returns a listener on the
+// master's socket, and main goes on. kill -HUP of the master replaces the workers:
+// the new are ready before the old stop accepting, and the old leave when their last
+// request is answered.
+//
+// Everything that main does before Listen is done by the master too, once. Do there
+// what must be done before a worker starts (flags, settings), and after Listen what
+// a worker is for. [IsWorker] tells them apart.
+//
+// ROTA_WORKERS is the number of workers, or "auto" for one a CPU; the default is 1.
+// With ROTA=off, under go test, and on platforms other than Linux, Listen is
+// net.Listen; ROTA=on makes a master under go test too.
+package rota
+
+import (
+	"context"
+	"io/fs"
+	"net"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/worker"
+)
+
+// Listen is net.Listen for a server that is never away. What it does depends on the
+// process:
+//
+//   - In a worker it asks the master for the socket. The same network and address in
+//     every worker are one socket of the kernel, and it stays open while workers crash,
+//     leave and are replaced: connections wait in its queue. The n-th ":0" of every
+//     worker shares the n-th random port.
+//   - In a process that has called master.New it is net.Listen.
+//   - Under go test, with ROTA=off, and where the platform isn't supported, it is
+//     net.Listen.
+//   - In any other process it makes that process the master and does not return. It
+//     ends the process with status 0 after SIGTERM, or with the status of the worker
+//     that could not start.
+//
+// The connections that the listener returns embed *net.TCPConn or *net.UnixConn. The
+// caller closes the listener; that closes this worker's copy of the socket.
+//
+// Errors are those of net.Listen, as *net.OpError. After the worker has disconnected,
+// or without a master, the error is worker.ErrDisconnected. A value of ROTA_WORKERS
+// that makes no sense is a *master.ConfigError.
+func Listen(network, address string) (net.Listener, error) {
+	return new(ListenConfig).Listen(context.Background(), network, address)
+}
+
+// ListenConfig holds options for listening. The zero value is Listen.
+type ListenConfig struct {
+	// Exclusive makes a socket of this worker's own, which the master never sees and
+	// no other worker shares. It is closed with the worker.
+	Exclusive bool
+
+	// Opaque leaves the bytes of connections alone. Without it, a worker that leaves
+	// helps HTTP/1 clients to go: the head of the next answer gets the line
+	// "Connection: close", and when that answer is complete the connection ends; one
+	// that stays idle ends after master.Config.IdleGrace. Connections that don't answer
+	// with "HTTP/1.", TLS, tunnels and streams are always left alone.
+	Opaque bool
+
+	// Backlog is the length of the socket's queue. Zero means the system's
+	// (net.core.somaxconn). The first to ask for a socket decides.
+	Backlog int
+
+	// Mode is the mode of a unix socket's file, right before the socket can be
+	// reached. Zero means as the umask says. The first to ask decides.
+	Mode fs.FileMode
+
+	// KeepAliveConfig is that of net.ListenConfig, for accepted connections.
+	KeepAliveConfig net.KeepAliveConfig
+}
+
+// Listen is the function Listen with options. If ctx ends first, so does Listen,
+// with ctx's error; it has no bearing on the listener afterwards.
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	switch role() {
+	case roleWorker:
+		return self().Listen(ctx, lc.socket(network, address))
+	case rolePlain:
+		return lc.plain().Listen(ctx, network, address)
+	}
+	return nil, becomeMaster()
+}
+
+func (lc *ListenConfig) socket(network, address string) worker.Socket {
+	return worker.Socket{
+		Network: network, Address: address, Exclusive: lc.Exclusive, Opaque: lc.Opaque,
+		Backlog: lc.Backlog, Mode: lc.Mode, KeepAliveConfig: lc.KeepAliveConfig,
+	}
+}
+
+func (lc *ListenConfig) plain() *net.ListenConfig {
+	return &net.ListenConfig{KeepAliveConfig: lc.KeepAliveConfig}
+}
+
+// Handle makes a listener that this process has already, from wherever it has it,
+// part of the worker's graceful disconnect. The master is not asked and sends no
+// Listening event. Where this process is no worker it returns ln.
+func Handle(ln net.Listener) net.Listener {
+	if role() != roleWorker {
+		return ln
+	}
+	return self().Handle(ln)
+}
+
+// IsMaster reports whether this process is no worker, as in Node.
+func IsMaster() bool { return !IsWorker() }
+
+// IsWorker reports whether a master has started this process.
+func IsWorker() bool { return control.IsWorker() }
+
+// Setup sets the configuration of the master that Listen starts. Call it before the
+// first Listen; in a worker it does nothing. Config.Workers comes before
+// ROTA_WORKERS. A configuration that makes no sense is the error of Listen.
+func Setup(cfg master.Config) error {
+	theMaster.mu.Lock()
+	defer theMaster.mu.Unlock()
+	if theMaster.begun {
+		return master.ErrRunning
+	}
+	theMaster.cfg = cfg
+	return nil
+}

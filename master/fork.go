@@ -1,0 +1,49 @@
+package master
+
+// fork is (*Master).Fork: a worker that nobody but the program manages.
+func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
+	if l.closing {
+		return ErrClosed
+	}
+	cfg, number := l.cfg, l.lastGen
+	l.work(func() func() {
+		g, err := l.sys.prepare(number, cfg)
+		return func() { l.forkFrom(g, err, env, func(w *Worker) { started <- w }) }
+	})
+	return nil
+}
+
+// forkFrom goes on once the executable has been looked up, or was not found: then
+// the worker ends before it begins.
+func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer func(*Worker)) {
+	if g == nil {
+		g = &generation{number: l.lastGen, cfg: l.cfg}
+	}
+	slot := l.freeSlot()
+	if err == nil && l.closing {
+		err = ErrClosed
+	}
+	m := l.newMember(slot, g)
+	m.onStart = answer
+	if err != nil {
+		l.spawned(m, nil, err)
+		return
+	}
+	l.spawn(m, env)
+}
+
+// freeSlot is the lowest that no living worker has, and that Run doesn't want.
+func (l *loop) freeSlot() int {
+	taken := map[int]bool{}
+	for _, m := range l.members {
+		taken[m.Slot] = taken[m.Slot] || m.alive()
+	}
+	slot := 0
+	if l.pool != nil {
+		slot = l.pool.goal.Workers
+	}
+	for taken[slot] {
+		slot++
+	}
+	return slot
+}

@@ -1,0 +1,103 @@
+package rota
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+
+	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/worker"
+)
+
+// conductor turns signals into calls on the master that Listen has started.
+type conductor struct {
+	m    *master.Master
+	log  *slog.Logger
+	stop context.CancelFunc // graceful
+	ints atomic.Int32
+}
+
+// conduct runs the master, obeys the signals of the table, and returns the
+// process's exit status when all is over. The handlers are there before the first
+// fork: a signal that comes earlier would end the process.
+func conduct(m *master.Master, cfg master.Config) (status int) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	c := &conductor{m: m, log: logger(cfg), stop: stop}
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals, masterSignals()...)
+	go c.obey(signals)
+	err := m.Run(ctx)
+	if err != nil {
+		c.log.Error("rota: master ends", "err", err)
+	}
+	_ = m.Close()
+	if c.ints.Load() > 1 {
+		return 130 // what a shell says of a Ctrl-C
+	}
+	return statusOf(err)
+}
+
+func (c *conductor) obey(signals <-chan os.Signal) {
+	for s := range signals {
+		if act := table[s]; act != nil {
+			act(c)
+		}
+	}
+}
+
+func (c *conductor) reload() {
+	go func() { _ = c.m.Reload(context.Background()) }() // the master logs how it went
+}
+
+// interrupt is a Ctrl-C: the first asks, the second insists.
+func (c *conductor) interrupt() {
+	if c.ints.Add(1) == 1 {
+		c.stop()
+		return
+	}
+	_ = c.m.Close()
+}
+
+// scale adds n workers.
+func (c *conductor) scale(n int) {
+	workers := max(c.m.Settings().Workers, 1) + n
+	if workers < 1 {
+		return
+	}
+	if err := c.m.Scale(workers); err == nil {
+		c.log.Info("rota: scale", "workers", workers)
+	}
+}
+
+// passOn sends s to every worker.
+func (c *conductor) passOn(s os.Signal) {
+	for _, w := range c.m.Workers() {
+		if p := w.Process(); p != nil {
+			_ = p.Signal(s) // one that has just died needs no signal
+		}
+	}
+}
+
+// obey lets a worker leave on SIGTERM, from wherever it comes, until it has left:
+// then SIGTERM ends the process again, unless the program has a handler of its own.
+// SIGHUP is meant for the master, but "killall -HUP" sends it to everybody.
+func obey(w *worker.Worker) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, workerSignals()...)
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case s := <-signals:
+				if isTerm(s) {
+					_ = w.Disconnect() // fails where it has left already
+				}
+			case <-w.Done():
+				return
+			}
+		}
+	}()
+}
