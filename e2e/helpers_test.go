@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +19,10 @@ func init() {
 	helpers["serve"] = serve
 	helpers["shutdown"] = shutdown
 	helpers["version"] = version
+	helpers["hang-after"] = hangAfter
+	helpers["listen"] = listen
+	helpers["listen-once"] = listenOnce
+	helpers["two-ports"] = twoPorts
 }
 
 // serve is the whole main of the README: one line changed.
@@ -32,6 +37,7 @@ func serve() {
 // answer says who answers, after ?sleep.
 func answer(w http.ResponseWriter, r *http.Request) {
 	if d, err := time.ParseDuration(r.FormValue("sleep")); err == nil {
+		fmt.Fprintf(os.Stderr, "handling %s\n", r.RequestURI)
 		time.Sleep(d)
 	}
 	if cmd := r.FormValue("spawn"); cmd != "" {
@@ -83,4 +89,51 @@ func version() {
 		time.AfterFunc(200*time.Millisecond, func() { os.Exit(4) })
 	}
 	serve()
+}
+
+// hangAfter doesn't end when its worker has left.
+func hangAfter() {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = http.Serve(ln, http.HandlerFunc(answer))
+	fmt.Fprintln(os.Stderr, "main hangs")
+	select {}
+}
+
+// listen listens where its flags say.
+func listen() {
+	network, address, _ := strings.Cut(os.Getenv(flagsEnv), " ")
+	ln, err := rota.Listen(network, address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.Serve(ln, http.HandlerFunc(answer)))
+}
+
+// listenOnce says what kind of listener it got.
+func listenOnce() {
+	network, address, _ := strings.Cut(os.Getenv(flagsEnv), " ")
+	ln, err := rota.Listen(network, address)
+	fmt.Printf("%T %v\n", ln, err)
+}
+
+// twoPorts asks for port 0 twice, and after Close of the first once more.
+func twoPorts() {
+	first, second := mustListen(), mustListen()
+	one, two := first.Addr(), second.Addr()
+	first.Close()
+	again := mustListen()
+	fmt.Fprintln(os.Stderr, "ports", one, two, again.Addr())
+	go func() { _ = http.Serve(second, http.HandlerFunc(answer)) }()
+	log.Fatal(http.Serve(again, http.HandlerFunc(answer)))
+}
+
+func mustListen() net.Listener {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return ln
 }
