@@ -27,7 +27,9 @@ type group struct {
 
 const (
 	streamNets = "tcp tcp4 tcp6 unix unixpacket"
+	packetNets = "udp udp4 udp6 unixgram"
 	tcpNets    = "tcp tcp4 tcp6"
+	udpNets    = "udp udp4 udp6"
 	byteNets   = "tcp tcp4 tcp6 unix" // without the bounds of messages
 )
 
@@ -41,6 +43,11 @@ func (s Suite) groups() []group {
 			connCloseCases, connDeadlineCases, copyCases, socketCases, serveCases, bindCases, nettestCases)
 		groups = append(groups, byNetwork(streamNets, cases, probeStream)...)
 		groups = append(groups, group{errorsGroup, errorCases, nothingToProbe})
+	}
+	if s.ListenPacket != nil {
+		cases := slices.Concat(packetCases, packetCloseCases, packetDeadlineCases, packetBindCases)
+		groups = append(groups, byNetwork(packetNets, cases, probePacket)...)
+		groups = append(groups, group{"packet" + errorsGroup, packetErrorCases, nothingToProbe})
 	}
 	return groups
 }
@@ -106,6 +113,16 @@ func probeStream(network string) error {
 		ln, err := net.Listen(network, address)
 		if err == nil {
 			err = ln.Close()
+		}
+		return err
+	})
+}
+
+func probePacket(network string) error {
+	return probing(network, func(address string) error {
+		pc, err := net.ListenPacket(network, address)
+		if err == nil {
+			err = pc.Close()
 		}
 		return err
 	})

@@ -17,11 +17,26 @@ var errorCases = []testCase{
 	refusal("IPv4OnTCP6", "tcp6", "127.0.0.1:0"),
 }
 
+var packetErrorCases = []testCase{
+	packetRefusal("UnknownNetwork", "foo", ":0"),
+	packetRefusal("StreamNetwork", "tcp", "127.0.0.1:0"),
+	packetRefusal("MissingPort", "udp", "127.0.0.1"),
+	packetRefusal("UnknownPort", "udp", "127.0.0.1:nosuchservice"),
+	packetRefusal("IPv6OnUDP4", "udp4", "[::1]:0"),
+}
+
 const saysErrorsLookLocal = "Contract 1, rule 8: errors look local: *net.OpError with the same text and errors.Is answers as net.Listen."
 
 func refusal(name, network, address string) testCase {
 	return testCase{name, saysErrorsLookLocal, "", func(t *trial) {
 		t.network = network
 		t.wantListenError(address)
+	}}
+}
+
+func packetRefusal(name, network, address string) testCase {
+	return testCase{name, saysErrorsLookLocal, "", func(t *trial) {
+		t.network = network
+		t.wantPacketError(address)
 	}}
 }

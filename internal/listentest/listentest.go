@@ -27,9 +27,13 @@ import (
 // ListenFunc has the shape of net.Listen.
 type ListenFunc func(network, address string) (net.Listener, error)
 
+// PacketFunc has the shape of net.ListenPacket.
+type PacketFunc func(network, address string) (net.PacketConn, error)
+
 // Suite says what is put to the test. The zero value tests nothing.
 type Suite struct {
-	Listen ListenFunc
+	Listen       ListenFunc // nil: no stream cases
+	ListenPacket PacketFunc // nil: no packet cases
 
 	// Shared says that a socket outlives the Close of its listener because someone
 	// else, such as a master process, keeps it: what comes after Close waits for the
@@ -55,6 +59,11 @@ type Suite struct {
 // Run tests listen.
 func Run(t *testing.T, listen ListenFunc) {
 	Suite{Listen: listen}.Run(Testing(t))
+}
+
+// RunPacket tests listenPacket.
+func RunPacket(t *testing.T, listenPacket PacketFunc) {
+	Suite{ListenPacket: listenPacket}.Run(Testing(t))
 }
 
 // Run runs the cases of s as subtests of t, in a group for each network.

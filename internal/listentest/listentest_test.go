@@ -9,5 +9,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Whatever plain net does is right: this fails where a case is wrong.
+// Whatever plain net does is right: these fail where a case is wrong.
+
 func TestListen(t *testing.T) { Run(t, net.Listen) }
+
+func TestListenPacket(t *testing.T) { RunPacket(t, net.ListenPacket) }
