@@ -73,6 +73,7 @@ func exportable(cfg master.Config) map[string]any {
 		"Workers": cfg.Workers, "MinUptime": cfg.MinUptime, "Grace": cfg.Grace, "IdleGrace": cfg.IdleGrace,
 		"KillAfter": cfg.KillAfter, "ReadyTimeout": cfg.ReadyTimeout, "Surge": cfg.Surge,
 		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir,
+		"PIDFile": cfg.PIDFile,
 	}
 }
 
@@ -84,16 +85,24 @@ func self(t *testing.T) string {
 	return path
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+// pid is that of the master: of the one that took over last, after upgrades.
+func (p *process) pid() int {
+	all := tookOverPattern.FindAllStringSubmatch(p.log.String(), -1)
+	if all == nil {
+		return p.cmd.Process.Pid
+	}
+	pid, _ := strconv.Atoi(all[len(all)-1][1])
+	return pid
+}
 
 // cleanup stops the process, whatever the test has left of it.
 func (p *process) cleanup() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = syscall.Kill(p.pid(), syscall.SIGTERM)
 	select {
 	case <-p.ended:
 	case <-time.After(stuck):
 		p.t.Errorf("process %d did not stop", p.pid())
-		_ = p.cmd.Process.Kill()
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.ended
 	}
 	for _, pid := range p.workerPIDs() {
@@ -107,7 +116,7 @@ func (p *process) cleanup() {
 // signal sends a signal to the master.
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := syscall.Kill(p.pid(), s); err != nil {
 		p.t.Fatalf("signal %v: %v", s, err)
 	}
 }
@@ -143,8 +152,9 @@ func (p *process) waitLog(text string, n int) {
 }
 
 var (
-	addrPattern = regexp.MustCompile(`worker ready .*on=\[([^ \]]+)`)
-	pidPattern  = regexp.MustCompile(`worker (?:ready|left|died) worker=\d+ pid=(\d+)`)
+	addrPattern     = regexp.MustCompile(`worker ready .*on=\[([^ \]]+)`)
+	tookOverPattern = regexp.MustCompile(`master took over pid=(\d+)`)
+	pidPattern      = regexp.MustCompile(`worker (?:ready|left|died) worker=\d+ pid=(\d+)`)
 )
 
 // addr is the address of the first worker's first socket.

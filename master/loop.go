@@ -36,6 +36,14 @@ type loop struct {
 	pool    *pool
 	lastGen int // the number of the latest generation
 
+	upgrade    *upgrade  // asked for, or under way
+	takeover   *takeover // this master is to follow another, and doesn't yet
+	handedOver bool      // another master has followed this one
+	scaled     bool      // cfg.Workers was changed by Scale
+	failed     error     // the last reload or upgrade
+	systemd    *notifier
+	pidFile    string // written
+
 	leaving []chan error // of Disconnect
 	timer   *time.Timer
 	closing bool // Close was called
@@ -47,6 +55,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg, members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
+	l.systemd = newNotifier(l.log)
 	return l
 }
 
@@ -62,6 +71,7 @@ func (l *loop) run() {
 			quit = nil
 			l.closing = true
 			l.killAll()
+			l.abandonUpgrade(true)
 		}
 		if l.dirty {
 			l.dirty = false
@@ -79,6 +89,7 @@ func (l *loop) end() {
 		l.finishPool(ErrClosed)
 	}
 	l.closeSockets()
+	l.systemd.end()
 	l.m.events.end()
 	close(l.m.done)
 }
@@ -346,6 +357,7 @@ func (l *loop) gone(m *member) {
 	}
 	m.Exited = time.Now()
 	l.dirty = true
+	l.diedOnTrial(m)
 	l.release(m)
 	if m.process != nil {
 		_ = m.process.link.Close()

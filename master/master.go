@@ -73,6 +73,11 @@ type Config struct {
 	// at its first Accept on every address that its predecessor served.
 	WaitReady bool
 
+	// PIDFile gets this process's pid when the first workers are ready, and the new
+	// master's after an upgrade. It is replaced as a whole, and removed at the end.
+	// Empty means none.
+	PIDFile string
+
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. Nil allows everything.
 	Allow func(w *Worker, network, address string) error

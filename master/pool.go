@@ -44,6 +44,16 @@ func (l *loop) runPool(result chan<- error) error {
 		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
+	l.inherit(l.startPool)
+	return nil
+}
+
+// startPool begins the first generation of this master.
+func (l *loop) startPool(err error) {
+	if err != nil {
+		l.finishPool(err)
+		return
+	}
 	l.lastGen++
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		l.pool.preparing = false
@@ -53,9 +63,22 @@ func (l *loop) runPool(result chan<- error) error {
 		}
 		l.pool.add(g)
 		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.number
+		if l.takeover != nil {
+			l.boundStart(l.takeover)
+		}
 		l.nextReload()
 	})
-	return nil
+}
+
+// established: all the first workers are ready.
+func (l *loop) established() {
+	l.pool.goal.Established = true
+	if l.takeover != nil {
+		l.trial(l.takeover)
+		return
+	}
+	l.official()
+	l.nextReload()
 }
 
 // prepare looks a generation up elsewhere. then is not called where the pool has
@@ -106,7 +129,7 @@ func (l *loop) reload(result chan error) error {
 // roll-back makes way for it: the new generation may be the remedy.
 func (l *loop) nextReload() {
 	p := l.pool
-	if len(p.waiting) == 0 || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
+	if len(p.waiting) == 0 || l.upgrading() || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
 		return
 	}
 	l.endRoll()
@@ -114,6 +137,7 @@ func (l *loop) nextReload() {
 	p.waiting, p.preparing = nil, true
 	l.lastGen++
 	l.log.Info("rota: reload", "generation", l.lastGen)
+	l.systemd.reloading()
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		p.preparing = false
 		if err != nil {
@@ -143,6 +167,7 @@ func (l *loop) endRoll() {
 
 func (l *loop) logRoll() {
 	took := time.Since(l.pool.roll.began).Round(time.Millisecond)
+	l.failed = l.pool.roll.err
 	if err := l.pool.roll.err; err != nil {
 		l.log.Error("rota: reload failed, the old workers serve on", "after", took, "err", err)
 		return
@@ -151,7 +176,7 @@ func (l *loop) logRoll() {
 }
 
 func (l *loop) scale(n int) {
-	l.cfg.Workers = n
+	l.cfg.Workers, l.scaled = n, true
 	if l.pool != nil {
 		l.pool.goal.Workers = n
 		l.dirty = true
@@ -164,6 +189,7 @@ func (l *loop) stopPool() {
 	}
 	l.pool.goal.Stop, l.dirty = true, true
 	l.log.Info("rota: stop")
+	l.abandonUpgrade(false)
 }
 
 // finishPool is the end of Run.
@@ -186,11 +212,15 @@ func (l *loop) finishPool(err error) {
 	if l.living() == 0 {
 		l.closeSockets()
 	}
+	l.giveUp(p.err)
+	l.removePIDFile()
 	p.result <- p.err
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.
 func (l *loop) settle() {
+	defer l.report()
+	l.nextUpgrade()
 	forced := l.settleForked()
 	for l.pool != nil && !l.pool.preparingFirst() {
 		now := time.Now()
@@ -334,8 +364,7 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 	case reload.Start:
 		l.startPooled(s)
 	case reload.Establish:
-		p.goal.Established = true
-		l.nextReload()
+		l.established()
 	case reload.Fail:
 		l.failStart(m)
 	case reload.Complete:
@@ -347,7 +376,9 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 		l.endRoll()
 	case reload.Stopped:
 		p.goal.Stopped = true
-		l.finishPool(nil)
+		if l.upgrade == nil { // or upgraded does this
+			l.finishPool(nil)
+		}
 	}
 }
 

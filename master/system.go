@@ -14,9 +14,19 @@ type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
 	bind    func(context.Context, wire.ListenBody) (bound, error)
+
+	pid         func() int
+	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
+	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
+	flipReady   func() error
 }
 
-func system() sys { return sys{prepare: prepare, spawn: spawn, bind: bind} }
+func system() sys {
+	return sys{
+		prepare: prepare, spawn: spawn, bind: bind,
+		pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
+	}
+}
 
 // link is what the loop needs of control.Link.
 type link interface {
