@@ -303,7 +303,7 @@ func (l *loop) logReady(m *member) {
 		}
 	}
 	l.log.Info("rota: worker ready", "worker", m.ID, "pid", m.pid(), "slot", m.Slot,
-		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond), "on", addrs)
+		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", addrs)
 }
 
 // carryOut does what a step of the policy says.
