@@ -1,5 +1,7 @@
 package reload
 
+import "slices"
+
 // keepSlot lets go whom slot n does not need, and starts whom it lacks.
 func (d *decision) keepSlot(n int) {
 	s := d.look(n)
@@ -104,10 +106,15 @@ func (d *decision) matters(s *slot, m *Member) bool {
 		return false
 	}
 	switch m.Generation {
-	case d.goal.Generation:
-		return d.crashes(m) > 0 || m.Retired && d.vacant(s)
-	case d.target:
-		return d.crashes(m) > 0
+	case d.goal.Generation, d.target:
+		return d.crashes(m) > 0 || m.Retired && d.vacant(s) || s.hides(m)
 	}
 	return false
+}
+
+// hides: without m, an older member that is still there would be the last.
+func (s *slot) hides(m *Member) bool {
+	return slices.ContainsFunc(s.members, func(o *Member) bool {
+		return !o.dead() && o.Generation == m.Generation
+	})
 }
