@@ -12,10 +12,7 @@ func (d *decision) keepSlot(n int) {
 	if s.heir != nil {
 		d.recycling++
 	}
-	// A lost member's exit says whether a roll has failed: wait for it.
-	if s.pending == 0 {
-		d.fill(&s)
-	}
+	d.fill(&s)
 }
 
 func (d *decision) tidy(s *slot, m *Member) {
@@ -37,7 +34,7 @@ func (d *decision) tidy(s *slot, m *Member) {
 // is on trial its place is taken even if the old one is gone, whose respawn
 // would otherwise find it given away.
 func (d *decision) places(s *slot) int {
-	n := s.pending - 1
+	n := -1
 	for _, m := range []*Member{s.target, s.heir, s.other} {
 		if m != nil {
 			n++
@@ -67,7 +64,7 @@ func (d *decision) fill(s *slot) {
 		}
 	case s.target == nil:
 		d.want(s, proven, false)
-	case s.heir == nil && d.expired(s.target):
+	case d.expired(s.target):
 		d.want(s, proven, true)
 	}
 }
@@ -99,10 +96,10 @@ func (d *decision) successor(s *slot, generation int) (Step, bool) {
 		return step, true
 	}
 	step.Crashes = d.crashes(last)
-	if last.serving() || !last.failed() {
-		return step, true
+	if !last.serving() && last.failed() {
+		return step, d.due(last.endAt().Add(d.policy.Backoff.Delay(step.Crashes)))
 	}
-	return step, d.due(last.endAt().Add(d.policy.Backoff.Delay(step.Crashes)))
+	return step, true
 }
 
 // matters: the dead member m still says something about its slot's future.

@@ -25,6 +25,9 @@ func TestIsReady(t *testing.T) {
 		{"one of two", []string{a, b}, map[string]time.Time{a: at(1)}, 1.5, false, 2},
 		{"one of two, for a second", []string{a, b}, map[string]time.Time{a: at(1)}, 2, true, 0},
 		{"two of three: the later counts", []string{a, b, c}, map[string]time.Time{a: at(1), c: at(1.9)}, 2, false, 2.9},
+		{"nine of ten: the latest counts", []string{a}, map[string]time.Time{
+			"1": at(1), "2": at(1), "3": at(1), "4": at(1), "5": at(1.9), "6": at(1), "7": at(1), "8": at(1), "9": at(1),
+		}, 2, false, 2.9},
 		{"only a new one", []string{a}, map[string]time.Time{c: at(1)}, 1, false, 2},
 		{"only a new one, for a second", []string{a}, map[string]time.Time{c: at(1)}, 2.5, true, 0},
 	} {

@@ -139,6 +139,29 @@ func TestRoll(t *testing.T) {
 			   9s  wake                 | disconnect a1', complete
 			  end                       | a2' b2, leaving a1 b1 a2 a1', asks at 40s`,
 	}, {
+		name:   "a new one that has left is late for nothing",
+		policy: Policy{MinUptime: 20 * time.Second},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  reload               | start a2
+			  40s  leave a2             |
+			40.1s  wake                 | start a2' (1)
+			  50s  ready a2'            |
+			  70s  wake                 | disconnect a1, complete
+			  end                       | a2', leaving a1 a2, asks at 1m16s`,
+	}, {
+		name: "another reload takes the place of one under way",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  reload               | start a2
+			   3s  ready a2             |
+			 3.5s  reload               | disconnect a2, start a3
+			   4s  ready a3             |
+			   5s  wake                 | disconnect a1, complete
+			  end                       | a3, leaving a1 a2, asks at 39.5s`,
+	}, {
 		name: "a new one that leaves or is retired on trial: another",
 		text: `
 			   0s  size 1               | start a1
@@ -220,6 +243,26 @@ func TestAbort(t *testing.T) {
 			   1s  ready a1             | establish
 			   2s  reload               | start a2
 			  end                       | a1 a2, at rest`,
+	}, {
+		name:   "two hang: the first slot is told",
+		policy: Policy{Surge: 2},
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2, start b2
+			  62s  wake                 | abort (a2 not ready in time), disconnect a2, disconnect b2, rolled back
+			  end                       | a1 b1, leaving a2 b2, asks at 1m38s`,
+	}, {
+		name:   "a new one that serves nothing yet does not wait for the old one to be back",
+		policy: Policy{Surge: 2},
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2, start b2
+			   3s  crash a1             |
+			3.05s  crash b2             | abort (b2 died), disconnect a2, forget b2
+			 3.1s  wake                 | start a1' (1), forget a1
+			  end                       | a1' b1, leaving a2, asks at 39.05s`,
 	}, {
 		name:   "one dies and one hangs: it is the death that is told",
 		policy: Policy{Surge: 2},
@@ -357,6 +400,17 @@ func TestRecycle(t *testing.T) {
 			   5s  exit a1              | forget a1
 			  end                       | a1'', at rest`,
 	}, {
+		name: "one that has not started yet has to, first",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  crash a1             |
+			 2.1s  wake                 | start a1' (1), forget a1
+			 2.2s  recycle a1'          |
+			   3s  ready a1'            | start a1'' (1)
+			   4s  ready a1''           | disconnect a1'
+			  end                       | a1'', leaving a1', asks at 40s`,
+	}, {
 		name:   "one that hangs too",
 		policy: Policy{ReadyTimeout: time.Second},
 		text: `
@@ -406,6 +460,47 @@ func TestRecycle(t *testing.T) {
 			   5s  crash b2, recycle b1 | abort (b2 died), forget b2, start a1'
 			   6s  ready a1'            | disconnect a2, rolled back, start b1'
 			  end                       | a1' b1 b1', leaving a1 a2, asks at 40s`,
+	}})
+}
+
+// Who is of no slot, twice in one, or of a generation that nobody asked for has
+// not come by Next; it ends in good order all the same.
+func TestStrangers(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	goal := Goal{Workers: 1, Generation: 2, Established: true}
+	members := []Member{
+		{ID: 1, Slot: 0, Generation: 2, Started: now},
+		{ID: 2, Slot: 0, Generation: 2, Started: now},
+		{ID: 3, Slot: -1, Generation: 2, Started: now, Ready: now},
+		{ID: 4, Slot: 1 << 60, Generation: 2, Started: now, Ready: now},
+		{ID: 5, Slot: 0, Generation: 9, Started: now},
+		{ID: 6, Slot: 0, Generation: 1, Started: now, Ready: now},
+	}
+	steps, _ := Policy{}.Next(goal, members, now)
+	want := []Step{{Do: Disconnect, ID: 2}, {Do: Disconnect, ID: 5}, {Do: Disconnect, ID: 3}, {Do: Disconnect, ID: 4}}
+	if diff := cmp.Diff(want, steps); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	goal.Workers = -1
+	if steps, _ = (Policy{}).Next(goal, members, now); len(steps) != len(members) {
+		t.Errorf("fewer workers than none: %v", steps)
+	}
+}
+
+func TestMaxAgeWaitsForTheRoll(t *testing.T) {
+	runTimelines(t, []timeline{{
+		policy: Policy{MaxAge: 10 * time.Minute, ReadyTimeout: -1},
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2
+			   3s  ready a2             |
+			   4s  wake                 | disconnect a1, start b2
+			   5s  exit a1              | forget a1
+			  end                       | a2 b1 b2, at rest
+			  1h  ready b2              |
+		   3601s  wake                  | disconnect b1, complete, start a2'
+			  end                       | a2 a2' b2, leaving b1, asks at 1h0m37s`,
 	}})
 }
 

@@ -72,6 +72,13 @@ func TestFirstStart(t *testing.T) {
 			1.04s  wake                 | disconnect a1, complete
 			  end                       | a2, leaving a1, asks at 37.04s`,
 	}, {
+		name: "nobody is recycled before it is over",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, recycle a1 |
+			   2s  ready b1             | establish, start a1'
+			  end                       | a1 a1' b1, asks at 1m2s`,
+	}, {
 		name: "nobody to start",
 		text: `
 			   0s  size 0               | establish
@@ -128,7 +135,6 @@ func TestRespawn(t *testing.T) {
 			   2s  crash a1             |
 			 2.1s  wake                 | start a1' (1), forget a1
 			 3.1s  wake                 | kill a1'
-			 4.1s  wake                 |
 			4.25s  wake                 | start a1'' (2)
 			4.26s  ready a1''           |
 			  end                       | a1'', leaving a1', at rest`,
@@ -140,7 +146,6 @@ func TestRespawn(t *testing.T) {
 			   2s  unlink a1, unlink b1 |
 			 2.1s  exit a1              |
 			 2.2s  wake                 | start a1' (1), forget a1
-			   3s  wake                 |
 			 3.1s  wake                 | start b1' (1)
 			   4s  ready a1', ready b1' |
 			  38s  wake                 | terminate b1
@@ -154,6 +159,19 @@ func TestRespawn(t *testing.T) {
 			   2s  leave a1             | start a1'
 			   3s  ready a1', exit a1   | forget a1
 			  end                       | a1', at rest`,
+	}, {
+		name:   "leaving in a row: who is still there says nothing any more",
+		policy: Policy{Backoff: Backoff{Reset: -1}},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  leave a1             | start a1'
+			   3s  leave a1'            |
+			 3.1s  wake                 | start a1'' (1)
+			   4s  ready a1''           |
+			   5s  leave a1'', exit a1'' | start a1''', forget a1''
+			   6s  exit a1, exit a1'    | forget a1, forget a1'
+			  end                       | a1''', asks at 1m5s`,
 	}, {
 		name: "a retired one is not replaced",
 		text: `
@@ -256,6 +274,18 @@ func TestResize(t *testing.T) {
 			   5s  size 1               | disconnect b1, disconnect b2, complete
 			   6s  exit a1, exit b1, exit b2 | forget a1, forget b1, forget b2
 			  end                       | a2, at rest`,
+	}, {
+		name:   "down just when a new one beyond it is late: no failure",
+		policy: Policy{Surge: 2},
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2, start b2
+			   3s  ready a2             |
+			   4s  wake                 | disconnect a1
+			   5s  exit a1              | forget a1
+			  62s  size 1               | disconnect b1, disconnect b2, complete
+			  end                       | a2, leaving b1 b2, asks at 1m38s`,
 	}, {
 		name: "down during a roll back",
 		text: `
