@@ -78,7 +78,7 @@ func (d *decision) start(s *slot, generation int) {
 // want asks for a place. Those who cannot get one any more are not noted: in the
 // roll of a large rota that is nearly everybody, after every event.
 func (d *decision) want(s *slot, generation int, recycle bool) {
-	if len(d.wants) > d.policy.Surge || recycle && d.recycling > 0 {
+	if len(d.wants) > d.policy.Surge {
 		return
 	}
 	if step, ok := d.successor(s, generation); ok {

@@ -64,6 +64,9 @@ func (w *world) settle() {
 	if !w.wake.IsZero() && !w.wake.After(w.now) {
 		w.fail("wake %v is not in the future", w.wake.Sub(w.begin))
 	}
+	if !w.quick {
+		w.checkWake()
+	}
 	if n := w.dead(); n > 2*w.goal.Workers {
 		w.fail("%d dead remembered", n)
 	}
@@ -110,6 +113,18 @@ func (w *world) checkForget(steps []Step) {
 	without, _ := w.policy.Next(w.goal, kept, w.now)
 	if !slices.Equal(rest, without) {
 		w.fail("who was forgotten did matter: %v, and without %v", rest, without)
+	}
+}
+
+// checkWake: until then there is nothing to do.
+func (w *world) checkWake() {
+	w.t.Helper()
+	before := w.now.Add(1000 * time.Hour)
+	if !w.wake.IsZero() {
+		before = w.wake.Add(-1)
+	}
+	if steps, _ := w.policy.Next(w.goal, w.members, before); len(steps) > 0 {
+		w.fail("wake %v comes too late: %v at %v", w.wake.Sub(w.begin), steps, before.Sub(w.begin))
 	}
 }
 
