@@ -14,7 +14,7 @@ func TestSimulation(t *testing.T) {
 	for _, c := range []struct{ workers, surge, reloads, short int }{
 		{1, 1, 300, 30},
 		{20, 3, 1000, 50},
-		{10000, 2500, 3, 1},
+		{10000, 2500, 2, 1},
 	} {
 		reloads := c.reloads
 		if testing.Short() {
