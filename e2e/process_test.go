@@ -51,11 +51,17 @@ func start(t testing.TB, helper string, cfg master.Config, env ...string) *proce
 // launch runs a helper and waits for nothing.
 func launch(t testing.TB, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
+	return launchExe(t, self(t), helper, cfg, env...)
+}
+
+// launchExe is launch with an executable of its own.
+func launchExe(t testing.TB, exe, helper string, cfg master.Config, env ...string) *process {
+	t.Helper()
 	b, err := json.Marshal(exportable(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self(t))
+	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"="+helper, configEnv+"="+string(b))
 	cmd.Env = append(cmd.Env, env...)
 	return run(t, cmd)
@@ -81,7 +87,8 @@ func exportable(cfg master.Config) map[string]any {
 		"Workers": cfg.Workers, "MinUptime": cfg.MinUptime, "Grace": cfg.Grace, "IdleGrace": cfg.IdleGrace,
 		"KillAfter": cfg.KillAfter, "ReadyTimeout": cfg.ReadyTimeout, "Surge": cfg.Surge,
 		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir,
-		"PIDFile": cfg.PIDFile,
+		"PIDFile": cfg.PIDFile, "MaxAge": cfg.MaxAge, "MaxMemory": cfg.MaxMemory,
+		"HealthInterval": cfg.HealthInterval, "HealthFailures": cfg.HealthFailures,
 	}
 }
 

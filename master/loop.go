@@ -236,6 +236,10 @@ func (l *loop) handle(m *member, p control.Packet) error {
 		l.draining(m)
 	case wire.Ready:
 		m.isReady, l.dirty = true, true
+	case wire.Watch:
+		l.watch(m)
+	case wire.Checked:
+		return l.checked(m, p)
 	case wire.Retire:
 		m.Retired, l.dirty = true, true
 	default:

@@ -26,6 +26,7 @@ type member struct {
 	isReady  bool            // the program has said so
 	onStart  func(*Worker)   // Fork's answer
 	hello    *wire.HelloBody // nil until it came
+	health   health
 }
 
 func (m *member) alive() bool { return m.Exited.IsZero() }

@@ -19,6 +19,7 @@ type pool struct {
 
 	generations map[int]*generation
 	served      map[int]map[string]time.Time // by slot: what its last ready member accepted on
+	heavy       map[int]time.Time            // by slot: until when its memory is not looked at
 
 	preparing bool         // a reload looks its executable up
 	roll      *roll        // under way, or rolling back
@@ -42,6 +43,7 @@ func (l *loop) runPool(result chan<- error) error {
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result, preparing: true,
 		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
+		heavy: map[int]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.inherit(l.startPool)
@@ -66,6 +68,8 @@ func (l *loop) startPool(err error) {
 		if l.takeover != nil {
 			l.boundStart(l.takeover)
 		}
+		l.watchMemory()
+		l.reapOrphans()
 		l.nextReload()
 	})
 }

@@ -15,6 +15,8 @@ type sys struct {
 	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
 	bind    func(context.Context, wire.ListenBody) (bound, error)
 
+	memory      func(pid int) int64 // resident bytes; 0: not known
+	reap        func(mine map[int]bool) []int
 	pid         func() int
 	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
 	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
@@ -24,7 +26,7 @@ type sys struct {
 func system() sys {
 	return sys{
 		prepare: prepare, spawn: spawn, bind: bind,
-		pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
+		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
 	}
 }
 

@@ -74,6 +74,8 @@ func (w *Worker) handle(p control.Packet) error {
 		return w.answered(p)
 	case wire.Disconnect:
 		w.leave()
+	case wire.Check:
+		return w.check(p)
 	case wire.Welcome:
 		return w.welcome(p)
 	case wire.Refuse:

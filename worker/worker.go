@@ -51,9 +51,10 @@ type Worker struct {
 	link link
 	exit func(status int) // os.Exit
 
-	drain *drain
-	calls calls
-	times atomic.Pointer[wire.WelcomeBody]
+	drain  *drain
+	health health
+	calls  calls
+	times  atomic.Pointer[wire.WelcomeBody]
 
 	orphaned atomic.Bool // the master is gone
 	cause    atomic.Pointer[error]
@@ -78,6 +79,7 @@ func inherit() *Worker {
 	if !ok {
 		return nil
 	}
+	keepName()
 	if err != nil {
 		w := newWorker(id, nil)
 		w.disconnect(err)
