@@ -66,6 +66,10 @@ func (o *fakeOS) sys() sys {
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))
 		},
+		memory:      func(int) int64 { return 0 },
+		reap:        func(map[int]bool) []int { return nil },
+		pid:         func() int { return 100 },
+		predecessor: func() (*control.Link, bool, error) { return nil, false, nil },
 	}
 }
 

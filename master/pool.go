@@ -20,6 +20,7 @@ type pool struct {
 	generations map[int]*generation
 	served      map[int]map[string]time.Time // by slot: what its last ready member accepted on
 	heavy       map[int]time.Time            // by slot: until when its memory is not looked at
+	weighing    bool
 
 	preparing bool         // a reload looks its executable up
 	roll      *roll        // under way, or rolling back
@@ -68,7 +69,7 @@ func (l *loop) startPool(err error) {
 		if l.takeover != nil {
 			l.boundStart(l.takeover)
 		}
-		l.watchMemory()
+		l.watchMemory(g)
 		l.reapOrphans()
 		l.nextReload()
 	})
@@ -152,6 +153,7 @@ func (l *loop) nextReload() {
 			return
 		}
 		p.add(g)
+		l.watchMemory(g)
 		p.policy = g.cfg.policy()
 		p.goal.Next = g.number
 	})

@@ -19,13 +19,21 @@ func (l *loop) recycle(m *member, why string) {
 	l.log.Info("rota: worker is to be replaced", "worker", m.ID, "pid", m.pid(), "why", why)
 }
 
-// watchMemory looks at the workers' memory as long as the pool runs.
-func (l *loop) watchMemory() {
-	p := l.pool
+// watchMemory begins to look at the workers' memory, with the first generation that has
+// a limit.
+func (l *loop) watchMemory(g *generation) {
+	if g.cfg.MaxMemory > 0 && !l.pool.weighing {
+		l.pool.weighing = true
+		l.weighAgain(l.pool)
+	}
+}
+
+// weighAgain goes on as long as the pool runs.
+func (l *loop) weighAgain(p *pool) {
 	l.after(memoryPoll, func() {
 		if l.pool == p {
 			l.lookAtMemory()
-			l.watchMemory()
+			l.weighAgain(p)
 		}
 	})
 }
