@@ -8,22 +8,7 @@ import (
 	"time"
 )
 
-func brokenListeners(w *workshop) []broken {
-	forgetful := w.listener(func(f *fake) {
-		f.accept = func() (net.Conn, error) {
-			c, err := f.TCPListener.Accept()
-			if err != nil {
-				<-w.done
-			}
-			return c, err
-		}
-	})
-	greedy := w.listener(closesItsConns)
-	silent := w.listener(func(f *fake) {
-		f.close = func() error { f.TCPListener.Close(); return nil }
-	})
-	shared := w.listener(func(*fake) {})
-	shared.Shared = true
+func brokenAccepts(w *workshop) []broken {
 	return []broken{
 		{"Addr has port 0", "tcp/Addr", "a port that is not 0", w.listener(func(f *fake) {
 			f.addr = func() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
@@ -56,6 +41,26 @@ func brokenListeners(w *workshop) []broken {
 		{"a client that has gone is an error", "tcp/AcceptAfterResets", "Accept: broken", w.listener(func(f *fake) {
 			f.accept = func() (net.Conn, error) { return nil, errBroken }
 		})},
+	}
+}
+
+func brokenCloses(w *workshop) []broken {
+	forgetful := w.listener(func(f *fake) {
+		f.accept = func() (net.Conn, error) {
+			c, err := f.TCPListener.Accept()
+			if err != nil {
+				<-w.done
+			}
+			return c, err
+		}
+	})
+	greedy := w.listener(closesItsConns)
+	silent := w.listener(func(f *fake) {
+		f.close = func() error { f.TCPListener.Close(); return nil }
+	})
+	shared := w.listener(func(*fake) {})
+	shared.Shared = true
+	return []broken{
 		{"Accept does not wake", "tcp/CloseWakesAccept", "Accept during Close is stuck", forgetful},
 		{"Accept after Close blocks", "tcp/AcceptAfterClose", "Accept after Close is stuck", forgetful},
 		{"Serve never ends", "tcp/HTTPServe", "Shutdown is stuck", forgetful},
@@ -94,6 +99,11 @@ func brokenListeners(w *workshop) []broken {
 			f.file = func() (*os.File, error) { defer f.TCPListener.Close(); return f.TCPListener.File() }
 		})},
 		{"nobody keeps the socket", "tcp/CloseKeepsQueue", "Dial after Close", shared},
+	}
+}
+
+func brokenDeadlines(w *workshop) []broken {
+	return []broken{
 		{"there are no deadlines", "tcp/DeadlineWakesAccept", "Accept past its deadline is stuck", w.listener(noDeadline)},
 		{"there are no deadlines", "tcp/DeadlineExpires", "Accept past its deadline is stuck", w.listener(noDeadline)},
 		{"the deadline is too early", "tcp/DeadlineExpires", "did not block", w.listener(func(f *fake) {

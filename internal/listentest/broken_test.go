@@ -114,10 +114,8 @@ func asking(change func(network, address string) string) Suite {
 }
 
 func allBroken(w *workshop) []broken {
-	rows := brokenListeners(w)
-	rows = append(rows, brokenConns(w)...)
-	rows = append(rows, brokenPackets(w)...)
-	return append(rows, brokenErrors(w)...)
+	return slices.Concat(brokenAccepts(w), brokenCloses(w), brokenDeadlines(w),
+		brokenConns(w), brokenPackets(w), brokenErrors(w))
 }
 
 func TestSuiteNotices(t *testing.T) {
