@@ -52,6 +52,7 @@ func failureForgotten(t *trial) {
 	ln := t.plainListen(t.address())
 	address := ln.Addr().String()
 	t.wantListenError(address)
+	t.connect(ln) // stays open, so that nobody else is given the port
 	ln.Close()
 	t.exchange(t.connect(t.listenOn(address)))
 }
