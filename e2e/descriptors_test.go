@@ -1,0 +1,106 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Descriptors: nothing leaks in the master or in a worker, the shared socket stays
+// non-blocking, and a worker's child gets none of it and is no worker.
+
+func TestNoDescriptorLeaks(t *testing.T) {
+	p := start(t, "serve", quick(2))
+	p.reload() // the first one opens what stays open
+	p.settled(2)
+	master, workers := descriptors(p.pid()), p.workerDescriptors()
+	for range 50 {
+		p.reload()
+	}
+	p.settled(2)
+	waitFor(t, fmt.Sprintf("the master to have %d descriptors again", master),
+		func() bool { return descriptors(p.pid()) == master })
+	if now := p.workerDescriptors(); now != workers {
+		t.Errorf("workers have %d descriptors after 50 reloads, %d before", now, workers)
+	}
+}
+
+// settled waits until only n workers live.
+func (p *process) settled(n int) {
+	p.t.Helper()
+	waitFor(p.t, fmt.Sprintf("%d workers", n), func() bool { return len(p.living()) == n })
+}
+
+func (p *process) workerDescriptors() (n int) {
+	for _, pid := range p.living() {
+		n += descriptors(pid)
+	}
+	return n
+}
+
+// fdinfo returns the flags of every socket of a process that listens, in octal.
+func socketFlags(t *testing.T, pid int) (flags []int64) {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, e.Name()))
+		if !strings.HasPrefix(target, "socket:") {
+			continue
+		}
+		info, _ := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, e.Name()))
+		_, rest, _ := strings.Cut(string(info), "flags:")
+		line, _, _ := strings.Cut(rest, "\n")
+		n, err := strconv.ParseInt(strings.TrimSpace(line), 8, 64)
+		if err != nil {
+			t.Fatalf("fdinfo %s: %v", info, err)
+		}
+		flags = append(flags, n)
+	}
+	return flags
+}
+
+const (
+	nonblock = 0o4000
+	cloexec  = 0o2000000
+)
+
+func TestSocketsStayNonblockingAndCloseOnExec(t *testing.T) {
+	p := start(t, "serve", quick(2))
+	p.reload()
+	for _, pid := range append(p.living(), p.pid()) {
+		flags := socketFlags(t, pid)
+		if len(flags) < 2 { // the link, and the listening socket
+			t.Errorf("process %d has %d sockets", pid, len(flags))
+		}
+		for _, f := range flags {
+			if f&nonblock == 0 || f&cloexec == 0 {
+				t.Errorf("process %d has a socket with flags %o: want O_NONBLOCK and O_CLOEXEC", pid, f)
+			}
+		}
+	}
+}
+
+func TestWorkersChildGetsNothing(t *testing.T) {
+	p := start(t, "serve", quick(1))
+	open, err := request("tcp", p.addr(), "/?spawn="+"ls+-l+/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(open, "socket:") {
+		t.Errorf("a child of a worker has a socket of it:\n%s", open)
+	}
+	env, err := request("tcp", p.addr(), "/?spawn=env")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(env, "ROTA_WORKER=") {
+		t.Errorf("a child of a worker would be a worker:\n%s", env)
+	}
+}

@@ -1,0 +1,247 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/master"
+)
+
+// stuck is when to call something stuck. A slow machine makes a test slow, and
+// doesn't break it.
+const stuck = 20 * time.Second
+
+// quick is a configuration in which reloads don't wait for a trial.
+func quick(workers int) master.Config {
+	return master.Config{Workers: workers, MinUptime: -1}
+}
+
+// process is a helper that runs: a master, most of the time.
+type process struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	log   *logBuffer
+	ended chan struct{}
+	err   error // of Wait, after ended
+}
+
+// start runs a helper as a master and waits until its workers are ready. At the end
+// of the test it is stopped, and nothing of it may be left.
+func start(t testing.TB, helper string, cfg master.Config, env ...string) *process {
+	t.Helper()
+	p := launch(t, helper, cfg, env...)
+	p.waitLog("worker ready", max(cfg.Workers, 1))
+	return p
+}
+
+// launch runs a helper and waits for nothing.
+func launch(t testing.TB, helper string, cfg master.Config, env ...string) *process {
+	t.Helper()
+	b, err := json.Marshal(exportable(cfg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self(t))
+	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"="+helper, configEnv+"="+string(b))
+	cmd.Env = append(cmd.Env, env...)
+	return run(t, cmd)
+}
+
+// run starts a command as a process.
+func run(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.err = p.cmd.Wait(); close(p.ended) }()
+	t.Cleanup(p.cleanup)
+	return p
+}
+
+// exportable is cfg without what JSON can't say.
+func exportable(cfg master.Config) map[string]any {
+	return map[string]any{
+		"Workers": cfg.Workers, "MinUptime": cfg.MinUptime, "Grace": cfg.Grace, "IdleGrace": cfg.IdleGrace,
+		"KillAfter": cfg.KillAfter, "ReadyTimeout": cfg.ReadyTimeout, "Surge": cfg.Surge,
+		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir,
+	}
+}
+
+func self(t testing.TB) string {
+	path, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// cleanup stops the process, whatever the test has left of it.
+func (p *process) cleanup() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(stuck):
+		p.t.Errorf("process %d did not stop", p.pid())
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+	}
+	for _, pid := range p.workerPIDs() {
+		waitFor(p.t, fmt.Sprintf("worker %d to be gone", pid), func() bool { return !alive(pid) })
+	}
+	if p.t.Failed() {
+		p.t.Logf("log of process %d:\n%s", p.pid(), p.log)
+	}
+}
+
+// signal sends a signal to the master.
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatalf("signal %v: %v", s, err)
+	}
+}
+
+// wait waits for the end of the process and returns its status.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(stuck):
+		p.t.Fatalf("process %d does not end; log:\n%s", p.pid(), p.log)
+	}
+	var exit *exec.ExitError
+	if errors.As(p.err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// reload reloads, and waits until it is done.
+func (p *process) reload() {
+	p.t.Helper()
+	done := p.log.count("reload done")
+	p.signal(syscall.SIGHUP)
+	p.waitLog("reload done", done+1)
+}
+
+// waitLog waits for n lines of the log that contain text.
+func (p *process) waitLog(text string, n int) {
+	p.t.Helper()
+	waitFor(p.t, fmt.Sprintf("%d lines with %q", n, text), func() bool { return p.log.count(text) >= n },
+		func() string { return p.log.String() })
+}
+
+var (
+	addrPattern = regexp.MustCompile(`worker ready .*on=\[([^ \]]+)`)
+	pidPattern  = regexp.MustCompile(`worker (?:ready|left|died) worker=\d+ pid=(\d+)`)
+)
+
+// addr is the address of the first worker's first socket.
+func (p *process) addr() string {
+	p.t.Helper()
+	m := addrPattern.FindStringSubmatch(p.log.String())
+	if m == nil {
+		p.t.Fatalf("no address in the log:\n%s", p.log)
+	}
+	return m[1]
+}
+
+// workerPIDs are those of all workers that the log names.
+func (p *process) workerPIDs() (pids []int) {
+	seen := map[int]bool{}
+	for _, m := range pidPattern.FindAllStringSubmatch(p.log.String(), -1) {
+		pid, _ := strconv.Atoi(m[1])
+		if pid > 0 && !seen[pid] {
+			seen[pid] = true
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// living are the workers that are alive, as the kernel says: the master's children.
+func (p *process) living() (pids []int) {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.pid(), p.pid()))
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.pid()))
+	for _, task := range tasks {
+		more, _ := os.ReadFile(task)
+		b = append(append(b, ' '), more...)
+	}
+	seen := map[int]bool{}
+	for _, f := range bytes.Fields(b) {
+		pid, _ := strconv.Atoi(string(f))
+		if !seen[pid] {
+			seen[pid] = true
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// alive reports whether a process runs: not gone, and no zombie.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
+}
+
+// descriptors counts what a process has open.
+func descriptors(pid int) int {
+	entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	return len(entries)
+}
+
+// waitFor waits for a condition, never for luck.
+func waitFor(t testing.TB, what string, ok func() bool, more ...func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(stuck); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			for _, m := range more {
+				t.Log(m())
+			}
+			t.Fatalf("stuck: waited %v for %s", stuck, what)
+		}
+	}
+}
+
+// logBuffer is what a process and its workers have written.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }

@@ -1,0 +1,129 @@
+package http1
+
+import (
+	"bytes"
+	"math"
+)
+
+// prefix is what every HTTP/1 answer begins with.
+var prefix = []byte("HTTP/1.")
+
+// field takes in one header line and reports whether the message can still be
+// followed. Two names matter; the others cost one look at their first byte.
+func (m *message) field(line []byte) bool {
+	switch line[0] {
+	case 'c', 'C':
+		if value, ok := valueOf(line, "content-length"); ok {
+			return m.contentLength(value)
+		}
+	case 't', 'T':
+		if value, ok := valueOf(line, "transfer-encoding"); ok {
+			return m.transferEncoding(value)
+		}
+	case ' ', '\t': // a folded line: obsolete, and it may belong to one of the two
+		return false
+	}
+	return true
+}
+
+// valueOf returns the value of a header line if it has this name, in lower case.
+func valueOf(line []byte, name string) ([]byte, bool) {
+	if len(line) <= len(name) || line[len(name)] != ':' {
+		return nil, false
+	}
+	for i := range len(name) {
+		if lower(line[i]) != name[i] {
+			return nil, false
+		}
+	}
+	if len(line) == maxPart {
+		return nil, true // cut off: its value is unknown, and nil is no valid one
+	}
+	return bytes.Trim(line[len(name)+1:], " \t\r\n"), true
+}
+
+// contentLength takes a length, twice only if it is the same.
+func (m *message) contentLength(value []byte) bool {
+	n, ok := number(value)
+	if !ok || m.sized && n != m.left {
+		return false
+	}
+	m.sized, m.left = true, n
+	return true
+}
+
+// transferEncoding takes a list of codings, of which only the last matters.
+func (m *message) transferEncoding(value []byte) bool {
+	if value == nil {
+		return false
+	}
+	last := value[bytes.LastIndexByte(value, ',')+1:]
+	m.coded, m.chunked = true, bytes.EqualFold(bytes.TrimLeft(last, " \t"), []byte("chunked"))
+	return true
+}
+
+// number reads a decimal number.
+func number(p []byte) (n int64, ok bool) {
+	for _, b := range p {
+		if b < '0' || b > '9' || n > (math.MaxInt64-9)/10 {
+			return 0, false
+		}
+		n = n*10 + int64(b-'0')
+	}
+	return n, len(p) > 0
+}
+
+// hex reads a chunk's size, which ends where an extension or the line end begins.
+func hex(line []byte) (n int64, ok bool) {
+	for i, b := range line {
+		digit := int64(-1)
+		switch c := lower(b); {
+		case c >= '0' && c <= '9':
+			digit = int64(c - '0')
+		case c >= 'a' && c <= 'f':
+			digit = int64(c-'a') + 10
+		case c == ';' || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			return n, i > 0
+		}
+		if digit < 0 || n >= math.MaxInt64>>4 {
+			return 0, false
+		}
+		n = n<<4 | digit
+	}
+	return 0, false
+}
+
+// status returns the code of a status line, 0 if it is none.
+func status(line []byte) int {
+	const form = "HTTP/1.x nnn"
+	if len(line) <= len(form) || !bytes.HasPrefix(line, prefix) || line[8] != ' ' {
+		return 0
+	}
+	code, ok := number(line[9:12])
+	if end := line[12]; !ok || end != ' ' && end != '\r' && end != '\n' {
+		return 0
+	}
+	return int(code)
+}
+
+// couldBe reports whether p may be the beginning of a status line.
+func couldBe(p []byte) bool {
+	n := min(len(p), len(prefix))
+	return bytes.Equal(p[:n], prefix[:n])
+}
+
+// blank reports whether the line ends a head.
+func blank(line []byte) bool {
+	return line[0] == '\n' || len(line) == 2 && line[0] == '\r'
+}
+
+// lower maps A to Z to lower case.
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		return b + 'a' - 'A'
+	}
+	return b
+}
+
+// isLetter reports whether b can begin a request's method.
+func isLetter(b byte) bool { return lower(b) >= 'a' && lower(b) <= 'z' }

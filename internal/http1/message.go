@@ -1,0 +1,176 @@
+package http1
+
+import "bytes"
+
+// state is where in a message the next byte belongs.
+type state uint8
+
+const (
+	atStart    state = iota // before its first byte
+	inStart                 // in the request or status line
+	inHead                  // in a header line
+	inBody                  // left bytes of a body follow
+	inSize                  // in a chunk's size line
+	inChunk                 // left bytes of a chunk follow
+	afterChunk              // in the line end that follows a chunk
+	inTrailer               // in a trailer line
+	inEndless               // a body that ends with the connection
+	held                    // a CONNECT has been read: what follows depends on its answer
+)
+
+// event is what a step of the parser has come upon.
+type event uint8
+
+const (
+	more      event = iota // nothing yet
+	startLine              // the start line is in message.current
+	headEnd                // the head has ended: call frame
+	whole                  // the message has ended
+	broken                 // these bytes are no HTTP/1 message
+)
+
+// maxPart is how much of a line is looked at. Nothing that matters is longer,
+// and what a split line needs of memory stays small.
+const maxPart = 128
+
+// message parses one direction of a connection, one message after the other.
+type message struct {
+	state   state
+	sized   bool // Content-Length was seen
+	coded   bool // Transfer-Encoding was seen
+	chunked bool // and chunked comes last in it
+	status  int  // of an answer
+	left    int64
+	current []byte // valid right after startLine
+	part    []byte // the beginning of a line that was split
+}
+
+// next takes in the beginning of p, at least one byte, up to the next event.
+func (m *message) next(p []byte) (int, event) {
+	switch m.state {
+	case inHead:
+		return m.head(p)
+	case inBody, inChunk:
+		n := min(int64(len(p)), m.left)
+		return int(n), m.skip(n)
+	case inEndless:
+		return len(p), more
+	case held:
+		return len(p), broken
+	case atStart:
+		m.state, m.sized, m.coded, m.chunked, m.left = inStart, false, false, false, 0
+	}
+	line, n := m.line(p)
+	if line == nil {
+		return n, more
+	}
+	return n, m.took(line)
+}
+
+// took moves on from a line that is none of the head's.
+func (m *message) took(line []byte) event {
+	switch m.state {
+	case inStart:
+		m.state, m.current = inHead, line
+		return startLine
+	case inSize:
+		return m.size(line)
+	case afterChunk:
+		m.state = inSize
+		if !blank(line) {
+			return broken
+		}
+	case inTrailer:
+		if blank(line) {
+			m.state = atStart
+			return whole
+		}
+	}
+	return more
+}
+
+// head takes in header lines: all that p has, for there are many of them.
+func (m *message) head(p []byte) (n int, what event) {
+	for n < len(p) {
+		line, k := m.line(p[n:])
+		n += k
+		switch {
+		case line == nil:
+			return n, more
+		case blank(line):
+			return n, headEnd
+		case !m.field(line):
+			return n, broken
+		}
+	}
+	return n, more
+}
+
+// line cuts the first line off p, with its line end, or keeps p until the rest
+// of the line comes. What it returns is valid until the next call.
+func (m *message) line(p []byte) (line []byte, n int) {
+	i := bytes.IndexByte(p, '\n')
+	if i < 0 {
+		m.keep(p)
+		return nil, len(p)
+	}
+	line, n = p[:i+1], i+1
+	if len(m.part) > 0 {
+		m.keep(line)
+		line, m.part = m.part, m.part[:0]
+	}
+	return line[:min(len(line), maxPart)], n
+}
+
+// keep remembers the beginning of a line, and of a long one also how it ended
+// as far as that matters: a line of maxPart bytes is never a blank one.
+func (m *message) keep(p []byte) {
+	m.part = append(m.part, p[:min(len(p), maxPart-len(m.part))]...)
+}
+
+// skip moves on by n bytes of a body or chunk.
+func (m *message) skip(n int64) event {
+	m.left -= n
+	switch {
+	case m.left > 0:
+		return more
+	case m.state == inChunk:
+		m.state = afterChunk
+		return more
+	}
+	m.state = atStart
+	return whole
+}
+
+// size reads a chunk's size line.
+func (m *message) size(line []byte) event {
+	n, ok := hex(line)
+	switch {
+	case !ok:
+		return broken
+	case n == 0:
+		m.state = inTrailer
+	default:
+		m.state, m.left = inChunk, n
+	}
+	return more
+}
+
+// frame decides, at the end of a head, how the body ends (RFC 9112, 6.3). An
+// answer that says nothing ends with the connection, a request has no body.
+func (m *message) frame(answer bool) event {
+	switch {
+	case m.chunked:
+		m.state = inSize
+	case m.coded && !answer:
+		return broken
+	case m.coded, !m.sized && answer:
+		m.state = inEndless
+	case m.left > 0:
+		m.state = inBody
+	default:
+		m.state = atStart
+		return whole
+	}
+	return more
+}

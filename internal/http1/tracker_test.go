@@ -1,0 +1,352 @@
+package http1
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// send feeds s to the tracker in pieces of size bytes and returns what goes out.
+func send(t *Tracker, s string, size int, draining bool) string {
+	var out strings.Builder
+	for len(s) > 0 {
+		p := []byte(s[:min(size, len(s))])
+		s = s[len(p):]
+		for {
+			n, announce := t.Answer(p, draining, false)
+			out.Write(p[:n])
+			p = p[n:]
+			if !announce {
+				break
+			}
+			out.WriteString(Line)
+		}
+		out.Write(p)
+	}
+	return out.String()
+}
+
+// read feeds s to the tracker in pieces of size bytes.
+func read(t *Tracker, s string, size int) {
+	for len(s) > 0 {
+		n := min(size, len(s))
+		t.Request([]byte(s[:n]))
+		s = s[n:]
+	}
+}
+
+const (
+	get  = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+	head = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
+	hi   = "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\n\r\nhi"
+)
+
+// conversations are what goes over a connection in a drain: the requests, then
+// the answers, in which @ marks where Line is expected. after is what is known
+// of the connection then.
+var conversations = []struct{ name, request, answer, after string }{
+	{"length", get, hi, "over"},
+	{"no reason phrase", get, "HTTP/1.1 200\r\n@Content-Length: 2\r\n\r\nhi", "over"},
+	{"HTTP/1.0", get, "HTTP/1.0 200 OK\r\n@Content-Length: 2\r\n\r\nhi", "over"},
+	{"bare line feeds", "GET / HTTP/1.1\nHost: h\n\n", "HTTP/1.1 200 OK\n@content-length:2\n\nhi", "over"},
+	{"the same length twice", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi", "over"},
+	{"empty", get, "HTTP/1.1 200 OK\r\n@Content-Length: 0\r\n\r\n", "over"},
+	{"head", head, "HTTP/1.1 200 OK\r\n@Content-Length: 2000\r\n\r\n", "over"},
+	{"204", get, "HTTP/1.1 204 No Content\r\n@\r\n", "over"},
+	{"304", get, "HTTP/1.1 304 Not Modified\r\n@Content-Length: 99\r\n\r\n", "over"},
+	{"chunked", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1A \r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\nExpires: x\r\n\r\n", "over"},
+	{"chunked beats length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 7\r\nTRANSFER-encoding: gzip , Chunked \r\n\r\n0\r\n\r\n", "over"},
+	{"a chunk that begins as an answer", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\nf\r\nHTTP/1.1 200 OK\r\n2\r\n\r\n\r\n0\r\n\r\n", "over"},
+	{"a body that begins as an answer", get, "HTTP/1.1 200 OK\r\n@Content-Length: 38\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "over"},
+	{"until close", get, "HTTP/1.1 200 OK\r\n@\r\nHTTP/1.1 200 OK\r\n\r\n", "open"},
+	{"coded but not chunked", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: gzip\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "open"},
+	{"a long head", get, "HTTP/1.1 200 OK\r\n@X: " + strings.Repeat("x", 9000) + "\r\nContent-Length: 2\r\n\r\nhi", "over"},
+	{"a long reason", get, "HTTP/1.1 200 " + strings.Repeat("x", 9000) + "\r\n@Content-Length: 2\r\n\r\nhi", "over"},
+	{"a long request", "GET /" + strings.Repeat("x", 9000) + " HTTP/1.1\r\nX:" + strings.Repeat("y", 9000) + "\r\n\r\n", hi, "over"},
+
+	{"continue", "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 100 Continue\r\n\r\n" + hi, "over"},
+	{"early hints", get, "HTTP/1.1 103 Early Hints\r\nLink: x\r\nContent-Length: 9\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hi, "over"},
+	{"only continue", "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "open"},
+	{"switching protocols", get, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "dark"},
+	{"continue, then switch", get, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "dark"},
+	{"connect", "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "dark"},
+	{"connect refused", "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", "HTTP/1.1 407 Who?\r\n@Content-Length: 0\r\n\r\n", "over"},
+
+	{"upload", "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nGET / HTTP/1.1\r\nHost: fooooo\r\n\r\n", hi, "over"},
+	{"chunked upload", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nGET\r\n0\r\nT: x\r\n\r\n", hi, "over"},
+	{"answered before the upload's end", "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nabc", hi, "open"},
+	{"part of a request", "GET / HTTP/1.1\r\nHost", "HTTP/1.1 408 Request Timeout\r\n@Content-Length: 0\r\n\r\n", "open"},
+	{"blank lines between requests", "\r\n" + get + "\r\n", hi, "over"},
+	{"unasked", "", "HTTP/1.1 408 Request Timeout\r\n@Content-Length: 0\r\n\r\n", "over"},
+	{"a request that makes no sense", "\x00\x01\r\n\r\n", hi, "over"},
+	{"a request of another kind", "GIVE me that\r\n\r\n", hi, "over"},
+	{"lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", hi, "over"},
+
+	{"pipelined", get + get + get, strings.ReplaceAll(hi+hi, "@", "") + hi, "over"},
+	{"pipelined, one to come", get + get, strings.ReplaceAll(hi, "@", ""), "open"},
+	{"pipelined, a part to come", get + "GET", strings.ReplaceAll(hi, "@", ""), "open"},
+	{"pipelined heads", get + head + get + head, strings.ReplaceAll(hi, "@", "") + "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + strings.ReplaceAll(hi, "@", "") + "HTTP/1.1 200 OK\r\n@Content-Length: 99\r\n\r\n", "over"},
+
+	{"another protocol", "EHLO\r\n", "220 HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n", "dark"},
+	{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04HTTP/1.1 200 OK\r\n", "dark"},
+	{"HTTP/2 in words", get, "HTTP/2.0 200 OK\r\n\r\n", "dark"},
+	{"almost", get, "HTTP/1.1 2000 OK\r\n\r\n", "dark"},
+	{"almost a code", get, "HTTP/1.1 2x0 OK\r\n\r\n", "dark"},
+	{"a code too small", get, "HTTP/1.1 099 OK\r\n\r\n", "dark"},
+	{"more than it said", get, hi + "!HTTP/1.1 200 OK\r\n\r\n", "dark"},
+	{"a bad length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2x\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n", "dark"},
+	{"a length beyond numbers", get, "HTTP/1.1 200 OK\r\n@Content-Length: 99999999999999999999\r\n\r\n", "dark"},
+	{"a length too long to be one", get, "HTTP/1.1 200 OK\r\n@Content-Length: " + strings.Repeat("0", 200) + "2\r\n\r\nhi", "dark"},
+	{"a bad chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\nx\r\n", "dark"},
+	{"an unended chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "dark"},
+	{"a folded line", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", "dark"},
+}
+
+func TestConversations(t *testing.T) {
+	for _, c := range conversations {
+		for _, size := range []int{1, 2, 3, 7, 64, 1 << 20} {
+			t.Run(fmt.Sprintf("%s/%d", c.name, size), func(t *testing.T) {
+				var tr Tracker
+				read(&tr, c.request, size)
+				got := send(&tr, strings.ReplaceAll(c.answer, "@", ""), size, true)
+				if want := strings.ReplaceAll(c.answer, "@", Line); got != want {
+					t.Errorf("sent %q\nwant %q", got, want)
+				}
+				if state := after(&tr); state != c.after {
+					t.Errorf("afterwards the connection is %s, want %s", state, c.after)
+				}
+			})
+		}
+	}
+}
+
+func after(t *Tracker) string {
+	switch {
+	case t.Dark():
+		return "dark"
+	case t.Over():
+		return "over"
+	case t.Rest():
+		return "at rest"
+	}
+	return "open"
+}
+
+// Outside a drain no byte is added, and all is known when one begins.
+func TestDrainBeginsBetweenAnswers(t *testing.T) {
+	for _, c := range conversations {
+		if c.after == "dark" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			var tr Tracker
+			answer := strings.ReplaceAll(c.answer, "@", "")
+			read(&tr, c.request, 9)
+			if got := send(&tr, answer, 9, false); got != answer {
+				t.Fatalf("sent %q outside a drain\nwant %q", got, answer)
+			}
+			if tr.Over() {
+				t.Fatal("over, but nothing was announced")
+			}
+			if c.after == "open" {
+				return
+			}
+			if !tr.Rest() {
+				t.Fatal("not at rest")
+			}
+			read(&tr, get, 1<<20)
+			if tr.Rest() {
+				t.Fatal("at rest with a request in hand")
+			}
+			plain := strings.ReplaceAll(hi, "@", "")
+			if got, want := send(&tr, plain, 5, true), strings.ReplaceAll(hi, "@", Line); got != want {
+				t.Errorf("sent %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+// An answer whose status line is out when the drain begins stays as it is.
+func TestDrainBeginsInsideAnAnswer(t *testing.T) {
+	answer := strings.ReplaceAll(hi, "@", "")
+	for i := range len(answer) {
+		var tr Tracker
+		read(&tr, get, 99)
+		got := send(&tr, answer[:i], 99, false) + send(&tr, answer[i:], 99, true)
+		want := answer
+		if i <= strings.IndexByte(answer, '\n') {
+			want = strings.ReplaceAll(hi, "@", Line)
+		}
+		if got != want || !tr.Rest() || tr.Over() != (want != answer) {
+			t.Errorf("drain at byte %d: sent %q, rest %v, over %v", i, got, tr.Rest(), tr.Over())
+		}
+	}
+}
+
+// Nothing was ever answered: not known as HTTP/1.
+func TestSilence(t *testing.T) {
+	var tr Tracker
+	if tr.Rest() || tr.Over() || tr.Dark() || !tr.Boundary() || tr.Body() != 0 {
+		t.Error("something is known of a connection that has done nothing")
+	}
+	read(&tr, get, 99)
+	if tr.Rest() || tr.Over() {
+		t.Error("at rest before any answer")
+	}
+}
+
+// Pipelined requests that still wait in the socket count too, but not what is
+// left of the same request, and not for ever.
+func TestWaitingInput(t *testing.T) {
+	announced := func(tr *Tracker, request string) bool {
+		read(tr, request, 99)
+		n, yes := tr.Answer([]byte("HTTP/1.1 204 No Content\r\n\r\n"), true, true)
+		tr.Answer([]byte("HTTP/1.1 204 No Content\r\n\r\n")[n:], true, true)
+		return yes
+	}
+	var tr Tracker
+	if announced(&tr, get) {
+		t.Error("announced with further input waiting")
+	}
+	if !announced(new(Tracker), "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n") {
+		t.Error("not announced because of the rest of the same request")
+	}
+	for i := 1; !announced(&tr, get); i++ {
+		if i > maxPutOff {
+			t.Fatal("never announced")
+		}
+	}
+	if !tr.Over() {
+		t.Error("not over")
+	}
+}
+
+// A request that makes no sense is forgotten with its answer.
+func TestResync(t *testing.T) {
+	var tr Tracker
+	read(&tr, "\xff\xff", 9)
+	send(&tr, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", 99, true)
+	read(&tr, head, 9)
+	if tr.Rest() {
+		t.Error("at rest with a request in hand")
+	}
+	send(&tr, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 99, true)
+	if !tr.Over() {
+		t.Error("the HEAD was not recognised")
+	}
+}
+
+func TestSkip(t *testing.T) {
+	var tr Tracker
+	read(&tr, get+get+get, 99)
+	send(&tr, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nh", 99, false)
+	if tr.Body() != 4 {
+		t.Fatalf("Body = %d, want 4", tr.Body())
+	}
+	tr.Skip(3)
+	tr.Skip(1)
+	if tr.Body() != 0 || !tr.Boundary() {
+		t.Fatal("the answer has not ended")
+	}
+	send(&tr, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n", 99, false)
+	tr.Skip(tr.Body())
+	send(&tr, "\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 99, false)
+	before := tr.Body()
+	tr.Skip(1 << 40)
+	if tr.Body() != before || before < 1<<62 || tr.Dark() {
+		t.Error("a body without a length has ended")
+	}
+	tr.GiveUp()
+	tr.Skip(1)
+	if !tr.Dark() || tr.Body() != before {
+		t.Error("not given up")
+	}
+}
+
+func TestEvents(t *testing.T) {
+	var tr Tracker
+	seen := map[uint32]bool{tr.Events(): true}
+	for i, f := range []func(){
+		func() { tr.Request([]byte("G")) },
+		func() { tr.Answer([]byte("HTTP/1.1 200 OK\r\n\r\n"), false, false) },
+		func() { tr.Skip(1) },
+	} {
+		f()
+		if seen[tr.Events()] {
+			t.Errorf("step %d went unnoticed", i)
+		}
+		seen[tr.Events()] = true
+	}
+}
+
+// Heads in one piece cost no memory.
+func TestAllocations(t *testing.T) {
+	var tr Tracker
+	request, answer := []byte(get), []byte(strings.ReplaceAll(hi, "@", ""))
+	if n := testing.AllocsPerRun(100, func() {
+		tr.Request(request)
+		tr.Answer(answer, false, false)
+	}); n != 0 || !tr.Rest() {
+		t.Errorf("%v allocations a request, at rest: %v", n, tr.Rest())
+	}
+}
+
+// FuzzTracker: whatever is read and written, in whatever pieces, nothing but
+// Line goes out besides the program's bytes, and only after a status line; and
+// the pieces make no difference.
+func FuzzTracker(f *testing.F) {
+	for i, c := range conversations {
+		f.Add([]byte(c.request), []byte(strings.ReplaceAll(c.answer, "@", "")), uint8(i), uint8(3*i+1))
+	}
+	f.Fuzz(func(t *testing.T, request, answer []byte, in, out uint8) {
+		var whole, pieces, calm Tracker
+		whole.Request(request)
+		read(&pieces, string(request), int(in)+1)
+		read(&calm, string(request), int(in)+1)
+		want := send(&whole, string(answer), len(answer)+1, true)
+		checkPlaces(t, request, answer)
+		got := send(&pieces, string(answer), int(out)+1, true)
+		if got != want {
+			t.Fatalf("in pieces %q\nat once %q", got, want)
+		}
+		if send(&calm, string(answer), int(out)+1, false) != string(answer) {
+			t.Fatal("a byte was changed outside a drain")
+		}
+		if whole.Dark() != pieces.Dark() || whole.Over() != pieces.Over() || calm.Rest() != whole.Rest() || calm.Over() {
+			t.Fatalf("at once %s, in pieces %s, outside a drain %s", after(&whole), after(&pieces), after(&calm))
+		}
+	})
+}
+
+var finalStatusLine = regexp.MustCompile(`HTTP/1\.. [2-9][0-9][0-9]([ \r][^\n]*)?\n$`)
+
+// checkPlaces checks that Line is asked for after status lines only.
+func checkPlaces(t *testing.T, request, answer []byte) {
+	var tr Tracker
+	tr.Request(request)
+	for at := 0; ; {
+		n, announce := tr.Answer(answer[at:], true, false)
+		at += n
+		if !announce {
+			if at != len(answer) {
+				t.Fatalf("only %d of %d bytes were taken", at, len(answer))
+			}
+			return
+		}
+		if !finalStatusLine.Match(answer[:at]) {
+			t.Fatalf("announced after %q", answer[:at])
+		}
+	}
+}
+
+func BenchmarkTracker(b *testing.B) {
+	var tr Tracker
+	request := []byte("GET / HTTP/1.1\r\nHost: rota\r\nUser-Agent: bench\r\nAccept-Encoding: gzip\r\n\r\n")
+	answer := []byte("HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Length: 13\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nhello, world\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		tr.Request(request)
+		tr.Answer(answer, false, false)
+	}
+}

@@ -1,0 +1,99 @@
+package listentest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+var serveCases = []testCase{
+	{"HTTPServe", "http.Server: Serve accepts incoming connections; when Shutdown is called, it immediately returns ErrServerClosed.", byteNets, httpServe},
+	{"HTTPShutdownWaits", "http.Server: Shutdown gracefully shuts down the server without interrupting any active connections.", byteNets, httpShutdownWaits},
+	{"TLS", "tls.NewListener creates a Listener which accepts connections from an inner Listener.", byteNets, tlsListener},
+}
+
+// A served is an http.Server on a listener under test.
+type served struct {
+	*trial
+	server *http.Server
+	serve  *call[struct{}]
+	client *http.Client
+}
+
+func (t *trial) serve(h http.HandlerFunc) *served {
+	t.Helper()
+	ln := t.listen()
+	s := &served{trial: t, server: &http.Server{Handler: h}, client: t.httpClient(ln.Addr().String())}
+	s.serve = startErr(t, "http.Serve", func() error { return s.server.Serve(ln) })
+	t.Cleanup(func() { s.server.Close() })
+	return s
+}
+
+func (t *trial) httpClient(address string) *http.Client {
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, t.network, address)
+	}}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: t.patience()}
+}
+
+func (s *served) get() ([]byte, error) {
+	resp, err := s.client.Get("http://server/")
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+func (s *served) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
+	defer cancel()
+	return s.server.Shutdown(ctx)
+}
+
+func (s *served) wantServerClosed() {
+	s.Helper()
+	if err := s.serve.waitErr(); !errors.Is(err, http.ErrServerClosed) {
+		s.Errorf("Serve: %v, want %v", err, http.ErrServerClosed)
+	}
+}
+
+func httpServe(t *trial) {
+	body := payload(100_000)
+	s := t.serve(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	})
+	for range several {
+		if got, err := soon(t, "GET", s.get); err != nil || !bytes.Equal(got, body) {
+			t.Fatalf("GET: %d of %d bytes, %v", len(got), len(body), err)
+		}
+	}
+	t.must("Shutdown", s.shutdown)
+	s.wantServerClosed()
+}
+
+func httpShutdownWaits(t *trial) {
+	entered, release := make(chan struct{}, 1), make(chan struct{})
+	s := t.serve(func(w http.ResponseWriter, _ *http.Request) {
+		entered <- struct{}{}
+		<-release
+		io.WriteString(w, "answer")
+	})
+	get := start(t, "GET", s.get)
+	t.must("the request", func() error { <-entered; return nil })
+	shutdown := startErr(t, "Shutdown", s.shutdown)
+	s.wantServerClosed()
+	shutdown.mustBlock()
+	close(release)
+	if got, err := get.wait(); err != nil || string(got) != "answer" {
+		t.Errorf("GET: %q, %v", got, err)
+	}
+	if err := shutdown.waitErr(); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}
