@@ -25,6 +25,7 @@ type sample struct {
 var samples = []sample{
 	{"hello", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711}},
 	{"welcome", Frame{Type: Welcome}, &WelcomeBody{Version: 1, Grace: 30 * time.Second, IdleGrace: 5 * time.Second}},
+	{"welcome on trial", Frame{Type: Welcome}, &WelcomeBody{Version: 1, Grace: time.Minute, IdleGrace: -1, HoldOff: 900 * time.Millisecond}},
 	{"refuse", Frame{Type: Refuse}, &RefuseBody{Reason: "it speaks versions 7 to 9"}},
 	{"listen", Frame{Type: Listen, Call: 1}, &ListenBody{Network: "tcp", Address: ":8080"}},
 	{"listen with all", Frame{Type: Listen, Call: 0x01020304}, &ListenBody{Network: "unixgram", Address: "/run/a.sock", Packet: true, Backlog: 128, Mode: 0o660}},

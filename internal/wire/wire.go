@@ -21,12 +21,14 @@ import (
 )
 
 const (
-	magic      = 'R'
+	magic = 'R'
+
+	// HeaderSize is the length of a header, in bytes.
 	HeaderSize = 12
 
-	// Version is the version of the protocol that this package speaks, MinVersion
-	// the oldest that it still understands.
-	Version    = 1
+	// Version is the version of the protocol that this package speaks.
+	Version = 1
+	// MinVersion is the oldest version that it still understands.
 	MinVersion = 1
 
 	// MaxBody is the most that a frame's body may hold, in bytes.
