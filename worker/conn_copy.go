@@ -3,6 +3,7 @@ package worker
 import (
 	"io"
 	"math"
+	"syscall"
 )
 
 // ReadFrom sends from r, by sendfile or splice where the net package can. Only
@@ -106,4 +107,23 @@ func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
 func (c *conn) handOver() {
 	c.busy.Store(true)
 	c.giveUp()
+}
+
+// seenConn is a RawConn like any, but os.File cannot get at the descriptor to
+// copy past Read and Write. It copies from a file by the conn's ReadFrom then,
+// by sendfile still where that is TCP's.
+type seenConn struct{ syscall.RawConn }
+
+// SyscallConn returns a raw conn. What is done with it is not tracked.
+func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.TCPConn) }
+
+// SyscallConn returns a raw conn. What is done with it is not tracked.
+func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.UnixConn) }
+
+func (c *conn) raw(inner syscall.Conn) (syscall.RawConn, error) {
+	raw, err := inner.SyscallConn()
+	if err != nil || c.dark.Load() {
+		return raw, err
+	}
+	return seenConn{raw}, nil
 }

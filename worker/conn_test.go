@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -96,18 +97,24 @@ func TestConnOpaque(t *testing.T) {
 
 // A conn of another type is counted, and what it is can be reached.
 func TestConnOfAnotherType(t *testing.T) {
-	inner, other := net.Pipe()
+	pipe, other := net.Pipe()
 	defer other.Close()
-	closed := 0
-	outer, c := newConn(inner, &watch{draining: new(atomic.Bool), closed: func(*conn) { closed++ }})
-	if outer.(interface{ NetConn() net.Conn }).NetConn() != inner {
-		t.Error("NetConn is another one")
-	}
-	c.idleTick(0)
-	outer.Close()
-	outer.Close()
-	if closed != 1 {
-		t.Errorf("counted out %d times", closed)
+	half := tls.Server(pipe, nil)
+	for _, inner := range []net.Conn{half, pipe} {
+		closed := 0
+		outer, c := newConn(inner, &watch{draining: new(atomic.Bool), closed: func(*conn) { closed++ }})
+		if outer.(interface{ NetConn() net.Conn }).NetConn() != inner {
+			t.Error("NetConn is another one")
+		}
+		if _, ok := outer.(halfCloser); ok != (inner == half) {
+			t.Errorf("%T: CloseWrite is there: %v", inner, ok)
+		}
+		c.idleTick(0)
+		outer.Close()
+		outer.Close()
+		if closed != 1 {
+			t.Errorf("%T: counted out %d times", inner, closed)
+		}
 	}
 }
 
@@ -463,4 +470,112 @@ func TestConnAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	_ = keep
+}
+
+// A body goes out by sendfile: no buffer is made for it, in a drain neither.
+func TestConnSendfile(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the net package may copy here")
+	}
+	file, err := os.Create(t.TempDir() + "/file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const size = 1 << 20
+	file.Truncate(size)
+	ln := listenConns(t, "tcp")
+	server, client := ln.pair(t)
+	go io.Copy(io.Discard, client)
+	io.WriteString(client, "GET") // whatever is asked
+	for _, limit := range []int64{size, size / 2} {
+		for _, draining := range []bool{false, true} {
+			ln.w.draining.Store(draining)
+			fmt.Fprintf(server, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+			for range size / limit {
+				file.Seek(0, io.SeekStart)
+				if n := allocated(func() { io.CopyN(server, file, limit) }); n > 16<<10 {
+					t.Errorf("draining=%v: %d bytes were allocated for %d of body", draining, n, limit)
+				}
+			}
+			if !ln.all()[0].boundary() {
+				t.Errorf("draining=%v: the answer has not ended", draining)
+			}
+		}
+	}
+	fmt.Fprintf(server, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
+	file.Seek(0, io.SeekStart)
+	// os.File would send by itself, past the conn, if it could get at the descriptor.
+	var n int64
+	if k := allocated(func() { n, err = io.Copy(server, file) }); k > 16<<10 {
+		t.Errorf("%d bytes were allocated for a file without a limit", k)
+	}
+	if n != size || err != nil || !ln.all()[0].boundary() {
+		t.Errorf("a file without a limit: %d, %v", n, err)
+	}
+}
+
+func (c *conn) boundary() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.track.Boundary()
+}
+
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// What a program splices is not copied either, once it is known not to be HTTP/1.
+func TestConnSplice(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the net package may copy here")
+	}
+	const size = 1 << 20
+	for name, networks := range map[string][2]string{"tcp to tcp": {"tcp", "tcp"}, "unix to tcp": {"unix", "tcp"}} {
+		from, fromClient := listenConns(t, networks[0]).pair(t)
+		to, toClient := listenConns(t, networks[1]).pair(t)
+		done, content := make(chan int64), make([]byte, size)
+		go func() {
+			n, _ := io.Copy(io.Discard, toClient)
+			done <- n
+		}()
+		go func() {
+			fromClient.Write(content)
+			fromClient.Close()
+		}()
+		if n := allocated(func() { io.Copy(to, from) }); n > 48<<10 {
+			t.Errorf("%s: %d bytes were allocated", name, n)
+		}
+		to.Close()
+		if n := <-done; n != size {
+			t.Errorf("%s: %d bytes arrived", name, n)
+		}
+	}
+}
+
+// Multipath TCP ends as TCP does.
+func TestConnIdleMultipath(t *testing.T) {
+	ln := serveConns(t, "tcp", hello)
+	var d net.Dialer
+	d.SetMultipathTCP(true)
+	raw, err := d.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Skip(err)
+	}
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(10 * time.Second))
+	if multi, _ := raw.(*net.TCPConn).MultipathTCP(); !multi {
+		t.Skip("no Multipath TCP here")
+	}
+	io.WriteString(raw, getRequest)
+	eventually(t, "the answer is read", func() bool {
+		n, _ := raw.Read(make([]byte, 4096))
+		return n > 0
+	})
+	ln.drain()
+	eventually(t, "it is ended", func() bool { ln.tick(1); return ln.live.Load() == 0 })
 }
