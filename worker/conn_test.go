@@ -79,18 +79,20 @@ func TestConnCloseCountsOnce(t *testing.T) {
 }
 
 func TestConnOpaque(t *testing.T) {
-	ln := listenConns(t, "tcp")
-	ln.w.opaque = true
-	ln.drain()
-	go http.Serve(ln, http.HandlerFunc(hello))
-	c := dialConn(t, ln.Addr())
-	for range 3 {
-		c.send(getRequest)
-		if head, _ := c.answer("GET"); strings.Contains(head, http1.Line) {
-			t.Fatalf("announced: %s", head)
-		}
-		for range 5 {
-			ln.tick(1)
+	for _, network := range []string{"tcp", "unix"} {
+		ln := listenConns(t, network)
+		ln.w.opaque = true
+		ln.drain()
+		go http.Serve(ln, http.HandlerFunc(hello))
+		c := dialConn(t, ln.Addr())
+		for range 3 {
+			c.send(getRequest)
+			if head, _ := c.answer("GET"); strings.Contains(head, http1.Line) {
+				t.Fatalf("announced: %s", head)
+			}
+			for range 5 {
+				ln.tick(1)
+			}
 		}
 	}
 }
@@ -231,7 +233,11 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 		if _, err := server.Read(buf); err != io.EOF {
 			t.Fatalf("Read: %v, want EOF", err)
 		}
-		server.Close()
+		io.WriteString(client, getRequest)
+		if _, err := server.Read(buf); err != io.EOF {
+			t.Fatalf("Read after EOF: %v", err)
+		}
+		server.(halfCloser).CloseWrite()
 		if got, _ := io.ReadAll(client); string(got) != strings.Repeat(lastAnswer, 3) {
 			t.Errorf("got %q", got)
 		}
@@ -290,21 +296,36 @@ func TestConnQuiet(t *testing.T) {
 			}
 		}
 		check("after Accept", true)
-		for range 2 {
-			asked := make(chan error)
-			go func() {
+		read := make(chan error)
+		asks := make(chan bool)
+		go func() {
+			for range asks {
 				_, err := server.Read(make([]byte, 99))
-				asked <- err
-			}()
+				read <- err
+			}
+		}()
+		asks <- true
+		for range 2 {
 			eventually(t, "a silent conn is quiet", c.quiet)
 			io.WriteString(client, "what?\n")
-			if err := <-asked; err != nil {
+			if err := <-read; err != nil {
 				t.Fatal(err)
 			}
 			check("with a question in hand", false)
-			io.WriteString(server, "that.\n")
-			check("with an answer not ended for sure", false)
+			asks <- true
+			eventually(t, "it asks", func() bool { return !c.busy.Load() })
+			check("with a question in hand, asking for another", false)
+			io.WriteString(server, "that\n")
+			check("writing, as far as one can see", false)
+			io.WriteString(client, "and?\n")
+			<-read
+			io.WriteString(server, "this\n")
+			asks <- true
 		}
+		eventually(t, "it is quiet", c.quiet)
+		close(asks)
+		client.Close()
+		<-read
 	}
 }
 
@@ -460,6 +481,99 @@ func TestConnInterruptedTwice(t *testing.T) {
 	}
 }
 
+// A torn line is made whole before ReadFrom sends anything.
+func TestConnOwedBeforeReadFrom(t *testing.T) {
+	ln := listenConns(t, "tcp")
+	ln.drain()
+	server, client := ln.pair(t)
+	c := tracked(server)
+	c.track.GiveUp()
+	c.owed = "close\r\n"
+	server.(io.ReaderFrom).ReadFrom(onlyReader{strings.NewReader("and so on")})
+	server.Close()
+	if got, _ := io.ReadAll(client); string(got) != "close\r\nand so on" || !c.dark.Load() {
+		t.Errorf("got %q", got)
+	}
+}
+
+// After a Write that failed nothing is known any more.
+func TestConnFailedWrite(t *testing.T) {
+	for _, draining := range []bool{false, true} {
+		d := &dripConn{room: len(plainAnswer) - 1}
+		c := new(conn)
+		c.init(d, &watch{draining: new(atomic.Bool)}, false)
+		c.received([]byte(getRequest))
+		io.WriteString(c, plainAnswer[:len(plainAnswer)-2])
+		c.w.draining.Store(draining)
+		if n, err := io.WriteString(c, "hi"); n != 1 || err == nil || !c.dark.Load() {
+			t.Errorf("draining=%v: Write = %d, %v", draining, n, err)
+		}
+	}
+}
+
+// endingConn notes that its reading side is shut down.
+type endingConn struct {
+	net.Conn
+	ended int
+}
+
+func (e *endingConn) Read(p []byte) (int, error)  { return 0, nil }
+func (e *endingConn) Write(p []byte) (int, error) { return len(p), nil }
+func (e *endingConn) CloseRead() error            { e.ended++; return nil }
+
+// The ticks of a conn count only while it is at rest, asks, and nothing happens.
+func TestConnIdleTicks(t *testing.T) {
+	e := new(endingConn)
+	c := new(conn)
+	c.init(e, &watch{draining: new(atomic.Bool)}, false)
+	ticks := func(when string, n, ended int) {
+		t.Helper()
+		for range n {
+			c.idleTick(3)
+		}
+		if e.ended != ended {
+			t.Fatalf("%s: ended %d times, want %d", when, e.ended, ended)
+		}
+	}
+	c.Read(make([]byte, 99))
+	ticks("before anything", 9, 0)
+	for range 3 {
+		c.received([]byte(getRequest))
+		ticks("with a request in hand", 9, 0)
+		io.WriteString(c, plainAnswer)
+		ticks("before it asks again", 9, 0)
+		c.Read(make([]byte, 1))
+		ticks("while it looks out", 9, 0)
+		c.Read(make([]byte, 99))
+		ticks("after too few ticks", 2, 0)
+	}
+	ticks("at the limit", 1, 1)
+}
+
+// Input that the program is about to read keeps a conn from being idle.
+func TestConnIdleWithInput(t *testing.T) {
+	ln := listenConns(t, "tcp")
+	server, client := ln.pair(t)
+	c := tracked(server)
+	buf := make([]byte, 99)
+	io.WriteString(client, getRequest)
+	server.Read(buf)
+	io.WriteString(server, plainAnswer)
+	c.busy.Store(false) // as if Read had begun, and not come as far as the kernel
+	io.WriteString(client, "POST / HT")
+	eventually(t, "the input waits", c.waiting)
+	for range 9 {
+		ln.tick(1)
+	}
+	server.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+	if n, err := server.Read(buf); n != 9 || err != nil {
+		t.Fatalf("Read = %d, %v", n, err)
+	}
+	if n, err := server.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("Read = %d, %v in the middle of a request", n, err)
+	}
+}
+
 // Accepting costs one allocation of ours.
 func TestConnAllocations(t *testing.T) {
 	ln := listenConns(t, "tcp")
@@ -515,6 +629,36 @@ func TestConnSendfile(t *testing.T) {
 	}
 }
 
+// Nothing is in the way of os.File on a conn that is not tracked.
+func TestConnSendfileUnix(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the net package may copy here")
+	}
+	file, err := os.Create(t.TempDir() + "/file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	file.Truncate(1 << 20)
+	ln := listenConns(t, "unix")
+	ln.w.opaque = true
+	server, client := ln.pair(t)
+	go io.Copy(io.Discard, client)
+	if n := allocated(func() { io.Copy(server, file) }); n > 16<<10 {
+		t.Errorf("%d bytes were allocated", n)
+	}
+}
+
+func tracked(c net.Conn) *conn {
+	switch c := c.(type) {
+	case *tcpConn:
+		return &c.conn
+	case *unixConn:
+		return &c.conn
+	}
+	return nil
+}
+
 func (c *conn) boundary() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -547,8 +691,11 @@ func TestConnSplice(t *testing.T) {
 			fromClient.Write(content)
 			fromClient.Close()
 		}()
-		if n := allocated(func() { io.Copy(to, from) }); n > 48<<10 {
+		if n := allocated(func() { io.Copy(to, from) }); n > 16<<10 {
 			t.Errorf("%s: %d bytes were allocated", name, n)
+		}
+		if !tracked(from).dark.Load() || tracked(from).quiet() {
+			t.Errorf("%s: what is read unseen counts as seen", name)
 		}
 		to.Close()
 		if n := <-done; n != size {

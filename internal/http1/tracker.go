@@ -37,8 +37,8 @@ type Tracker struct {
 	connect bool
 
 	dark      bool // not HTTP/1, or no longer: hands off for ever
-	known     bool // a final answer began with "HTTP/1."
-	announced bool // the latest answer carries Line
+	known     bool // an answer began with "HTTP/1."
+	announced bool // an answer has carried Line
 	lost      bool // the requests make no sense to us (the program may know better)
 	inHand    bool // something was read since the latest answer ended
 	putOff    int
@@ -148,13 +148,12 @@ func (t *Tracker) statusLine(line []byte) bool {
 		return false
 	}
 	t.out.status = code
-	t.known = t.known || code >= 200
+	t.known = true
 	return code >= 200
 }
 
 // announce decides whether the answer that has just begun carries Line.
 func (t *Tracker) announce(draining, waiting bool) bool {
-	t.announced = false
 	if !draining {
 		return false
 	}
