@@ -36,6 +36,10 @@ func listenConns(tb testing.TB, network string) *connListener {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { inner.Close() })
+	return newConnListener(inner)
+}
+
+func newConnListener(inner net.Listener) *connListener {
 	ln := &connListener{Listener: inner}
 	ln.w = &watch{draining: new(atomic.Bool), closed: func(*conn) { ln.live.Add(-1) }}
 	return ln
@@ -46,12 +50,16 @@ func (ln *connListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ln.take(inner), nil
+}
+
+func (ln *connListener) take(inner net.Conn) net.Conn {
 	ln.live.Add(1)
 	outer, c := newConn(inner, ln.w)
 	ln.mu.Lock()
 	ln.conns = append(ln.conns, c)
 	ln.mu.Unlock()
-	return outer, nil
+	return outer
 }
 
 func (ln *connListener) drain() { ln.w.draining.Store(true) }
