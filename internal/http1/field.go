@@ -113,7 +113,7 @@ func status(line []byte) int {
 		return 0
 	}
 	code, ok := number(line[9:12])
-	if end := line[12]; !ok || !isSpace(end) {
+	if end := line[12]; !ok || end != ' ' && end != '\r' && end != '\n' {
 		return 0
 	}
 	return int(code)

@@ -94,6 +94,7 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04HTTP/1.1 200 OK\r\n", "dark"},
 	{"HTTP/2 in words", get, "HTTP/2.0 200 OK\r\n\r\n", "dark"},
 	{"almost", get, "HTTP/1.1 2000 OK\r\n\r\n", "dark"},
+	{"almost, with a tab", get, "HTTP/1.1 200\tOK\r\nContent-Length: 2\r\n\r\nhi", "dark"},
 	{"almost a code", get, "HTTP/1.1 2x0 OK\r\n\r\n", "dark"},
 	{"a code too small", get, "HTTP/1.1 099 OK\r\n\r\n", "dark"},
 	{"more than it said", get, hi + "!HTTP/1.1 200 OK\r\n\r\n", "dark"},
