@@ -4,5 +4,4 @@ package control
 
 import "golang.org/x/sys/unix"
 
-// CloseOnExec keeps descriptor n from processes that this one starts.
-func CloseOnExec(n int) { unix.CloseOnExec(n) }
+func closeOnExec(n int) { unix.CloseOnExec(n) }

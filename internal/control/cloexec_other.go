@@ -2,5 +2,4 @@
 
 package control
 
-// CloseOnExec does nothing where there is no master.
-func CloseOnExec(int) {}
+func closeOnExec(int) {}

@@ -72,9 +72,15 @@ const (
 	EnvTableflip = "TABLEFLIP_HAS_PARENT_7DIU3"
 )
 
-// foreign are the variables that speak to the master alone: what systemd and
-// other supervisors say to the process that they started.
-var foreign = []string{EnvName, EnvUpgrade, EnvTableflip, "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
+// foreign are the variables that speak to the master alone: what systemd, another
+// supervisor, or the master before it (tableflip, in an upgrade) says to the process
+// that it has started.
+var foreign = []string{
+	EnvName,
+	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
+	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+	EnvUpgrade, EnvTableflip,
+}
 
 // Environ returns env without what is not meant for workers.
 func Environ(env []string) []string {
