@@ -35,6 +35,7 @@ func (w *Worker) read() {
 	err := w.receive()
 	w.orphaned.Store(true)
 	w.disconnect(err)
+	w.inbox.close()
 	w.link.CloseReceived()
 	_ = w.link.Close() // its error is the one that ended it
 	if !errors.Is(err, io.EOF) {
@@ -72,6 +73,9 @@ func (w *Worker) handle(p control.Packet) error {
 	switch p.Type {
 	case wire.Socket, wire.Failed:
 		return w.answered(p)
+	case wire.Message:
+		w.inbox.put(p)
+		return nil
 	case wire.Disconnect:
 		w.leave()
 	case wire.Welcome:
