@@ -76,7 +76,7 @@ func exportable(cfg master.Config) map[string]any {
 	}
 }
 
-func self(t *testing.T) string {
+func self(t testing.TB) string {
 	path, err := filepath.Abs(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
