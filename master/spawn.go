@@ -21,7 +21,7 @@ func spawn(g *generation, id control.Identity, env map[string]string) (*process,
 	id.Master = os.Getpid()
 	cmd := g.cmd(id, env)
 	cmd.ExtraFiles = append(append([]*os.File(nil), g.cfg.ExtraFiles...), end)
-	output, err := start(g, cmd)
+	output, err := startCmd(g, cmd)
 	if err != nil {
 		link.Close()
 		return nil, startError(g, err)
@@ -35,8 +35,8 @@ func spawn(g *generation, id control.Identity, env map[string]string) (*process,
 	}, nil
 }
 
-// start starts cmd, and returns what to read a silent worker's output from.
-func start(g *generation, cmd *exec.Cmd) (output [2]*os.File, err error) {
+// startCmd starts cmd, and returns what to read a silent worker's output from.
+func startCmd(g *generation, cmd *exec.Cmd) (output [2]*os.File, err error) {
 	if !g.cfg.Silent {
 		return output, cmd.Start()
 	}
