@@ -420,7 +420,6 @@ func (l *loop) killAll() {
 	}
 	for _, m := range l.members {
 		m.worker.setVoluntary()
-		m.worker.gate.Widen(-1)
 		m.Voluntary = true
 		if m.Killed.IsZero() {
 			m.Killed = time.Now()
