@@ -1,12 +1,11 @@
 package master
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -17,354 +16,267 @@ import (
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/wire"
-	"github.com/rota-go/rota/ipc"
 )
 
-// world is a master whose workers are played by the test: no process, no socket, and
-// in a bubble of synctest no time either.
-type world struct {
-	*Master
-	t   *testing.T
-	log bytes.Buffer // to be read when the master is idle
-
+// fakeOS is the operating system of a test: workers are goroutines, sockets are
+// names. Its fields may be set before the workers that they are about are started.
+type fakeOS struct {
 	mu      sync.Mutex
-	actors  []*actor
-	failing error         // of the next starts
-	hold    chan struct{} // starts wait for its end
-	behave  func(*actor)  // what a new worker does, on its own goroutine
-	said    []string      // by the events of record
+	procs   []*fakeProc            // every worker that was started, in order
+	bound   []string               // every address that was bound, in order
+	bindErr error                  // of the next bind
+	prepare func(number int) error // may fail a generation
+	script  func(p *fakeProc)      // what a worker does; serve, if nil
+	spawn   func(id int) error     // may fail a start
 }
 
-// actor is a worker as the test plays it.
-type actor struct {
-	w    *world
-	id   control.Identity
-	link *fakeLink
-	exit chan Exit
-
-	mu      sync.Mutex
-	signals []os.Signal
+// fakeProc is a worker, from both sides: a link for the master, and the program.
+type fakeProc struct {
+	os     *fakeOS
+	id     control.Identity
+	env    map[string]string
+	frames chan control.Packet // to the master
+	got    chan wire.Frame     // from the master
+	eof    chan struct{}       // closed when the worker's end of the link closes
+	closed chan struct{}       // closed when the master's does
+	died   chan struct{}       // closed when the process has ended
+	once   [3]sync.Once
+	exit   Exit
+	sigs   []os.Signal
 }
 
-// inWorld runs f with a master, and closes it.
-func inWorld(t *testing.T, f func(w *world), change ...func(*Config)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, change...)
-		f(w)
-		_ = w.Close()
-		time.Sleep(time.Hour) // for functions that take their time
-		synctest.Wait()
-		w.checkDescriptors()
-	})
-}
-
-func newWorld(t *testing.T, change ...func(*Config)) *world {
-	w := &world{t: t, behave: (*actor).polite}
-	cfg := Config{Logger: slog.New(slog.NewTextHandler(&w.log, nil))}
-	for _, c := range change {
-		c(&cfg)
-	}
-	w.Master = start(cfg, sys{prepare: w.prepare, spawn: w.spawn})
-	return w
-}
-
-func (w *world) prepare(number int, cfg Config) (*generation, error) {
-	return &generation{number: number, cfg: cfg}, nil
-}
-
-func (w *world) spawn(g *generation, id control.Identity, _ map[string]string) (*process, error) {
-	if w.hold != nil {
-		<-w.hold
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.failing != nil {
-		return nil, w.failing
-	}
-	a := &actor{w: w, id: id, link: newFakeLink(), exit: make(chan Exit, 1)}
-	w.actors = append(w.actors, a)
-	if w.behave != nil {
-		go w.behave(a)
-	}
-	return &process{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
-}
-
-// fork forks, and returns both sides when all is quiet.
-func (w *world) fork() (*Worker, *actor) {
-	w.t.Helper()
-	worker, err := w.Fork(nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	synctest.Wait()
-	return worker, w.actor(worker.ID())
-}
-
-func (w *world) actor(id int) *actor {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, a := range w.actors {
-		if a.id.ID == id {
-			return a
-		}
-	}
-	return nil
-}
-
-// record notes every event, as "exit 1".
-func (w *world) record() (cancel func()) { return w.Subscribe(w.recorder("")) }
-
-func (w *world) recorder(prefix string) Events {
-	say := func(format string, args ...any) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.said = append(w.said, prefix+fmt.Sprintf(format, args...))
-	}
-	return Events{
-		Setup:      func(Config) { say("setup") },
-		Fork:       func(x *Worker) { say("fork %d", x.ID()) },
-		Online:     func(x *Worker) { say("online %d", x.ID()) },
-		Listening:  func(x *Worker, a Address) { say("listening %d %s", x.ID(), a.Network) },
-		Message:    func(x *Worker, m ipc.Message) { say("message %d %v", x.ID(), m) },
-		Disconnect: func(x *Worker) { say("disconnect %d", x.ID()) },
-		Exit:       func(x *Worker, e Exit) { say("exit %d %v", x.ID(), e) },
-	}
-}
-
-// heard returns what was noted, when all is quiet.
-func (w *world) heard() []string {
-	synctest.Wait()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.said)
-}
-
-// expect checks what was noted.
-func (w *world) expect(want ...string) {
-	w.t.Helper()
-	if got := w.heard(); !slices.Equal(got, want) {
-		w.t.Errorf("events:\n %q\nwant\n %q", got, want)
-	}
-}
-
-func (w *world) checkDescriptors() {
-	w.t.Helper()
-	for _, a := range w.actors {
-		a.link.mu.Lock()
-		for _, fd := range a.link.took {
-			if fd.Int() >= 0 {
-				w.t.Errorf("descriptor %d of worker %d is still open", fd.Int(), a.id.ID)
+func (o *fakeOS) sys() sys {
+	return sys{
+		prepare: func(number int, cfg Config) (*generation, error) {
+			if o.prepare != nil {
+				if err := o.prepare(number); err != nil {
+					return nil, err
+				}
 			}
+			return &generation{number: number, cfg: cfg}, nil
+		},
+		spawn: o.start,
+		bind: func(_ context.Context, ask wire.ListenBody) (bound, error) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			if err := o.bindErr; err != nil {
+				o.bindErr = nil
+				return bound{}, err
+			}
+			o.bound = append(o.bound, ask.Address)
+			return newBound(len(o.bound))
+		},
+	}
+}
+
+// newBound is a descriptor with an address.
+func newBound(port int) (bound, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return bound{}, err
+	}
+	defer r.Close()
+	defer w.Close()
+	fd, err := control.DupOf(r)
+	return bound{fd: fd, addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
+}
+
+func (o *fakeOS) start(_ *generation, id control.Identity, env map[string]string) (*process, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.spawn != nil {
+		if err := o.spawn(id.ID); err != nil {
+			return nil, err
 		}
-		a.link.mu.Unlock()
 	}
-}
-
-// polite says hello, leaves when it is asked to, and ends when it is signalled.
-func (a *actor) polite() {
-	a.hello()
-	for f := range a.link.orders() {
-		if f.Type == wire.Disconnect {
-			a.say(wire.Draining, nil)
-			a.leave()
-		}
+	p := &fakeProc{os: o, id: id, env: env,
+		frames: make(chan control.Packet, 64), got: make(chan wire.Frame, 64),
+		eof: make(chan struct{}), closed: make(chan struct{}), died: make(chan struct{})}
+	o.procs = append(o.procs, p)
+	script := o.script
+	if script == nil {
+		script = (*fakeProc).serve
 	}
+	go script(p)
+	return &process{link: p, os: &os.Process{Pid: 100 + id.ID}, signal: p.signal,
+		wait: func() Exit { <-p.died; return p.exit }}, nil
 }
 
-func (a *actor) hello() { a.say(wire.Hello, wire.HelloBody{Min: wire.MinVersion, Max: wire.Version}) }
+// The master's end of the link.
 
-// say sends frames to the master; what it sends at once is read at once.
-func (a *actor) say(t wire.Type, body any) {
-	p := control.Packet{Frame: wire.Frame{Type: t}}
-	if body != nil {
-		p.Body = wire.Body(body)
-	}
-	a.link.deliver(p)
-}
-
-// message sends n messages at once.
-func (a *actor) message(values ...string) {
-	var all []control.Packet
-	for _, v := range values {
-		all = append(all, message(v))
-	}
-	a.link.deliver(all...)
-}
-
-func message(v any, files ...*control.FD) control.Packet {
-	f := wire.Frame{Type: wire.Message, Body: wire.Body(v), FDs: len(files)}
-	return control.Packet{Frame: f, Files: files}
-}
-
-// leave closes the link and ends with 0.
-func (a *actor) leave() { a.link.hangUp(); a.die(Exit{}) }
-
-// die ends the process; its link ends with it.
-func (a *actor) die(x Exit) {
-	select {
-	case a.exit <- x:
-	default: // it is dead
-	}
-	a.link.hangUp()
-}
-
-func (a *actor) signal(s os.Signal) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.signals = append(a.signals, s)
-	if s == syscall.SIGTERM || s == os.Kill {
-		a.die(Exit{Signal: s})
-	}
-	return nil
-}
-
-func (a *actor) signalled() []os.Signal {
-	synctest.Wait()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.signals)
-}
-
-// fakeLink is a link without a socket. The master's side is the interface.
-type fakeLink struct {
-	mu     sync.Mutex
-	in     [][]control.Packet // to the master
-	took   []*control.FD      // every descriptor that came in
-	sent   []wire.Frame       // by the master
-	read   int                // of sent, by orders
-	full   bool               // Send fails with ErrQueueFull for messages
-	ended  error              // what Receive gives after in
-	change chan struct{}      // closed and replaced at every change
-}
-
-func newFakeLink() *fakeLink { return &fakeLink{change: make(chan struct{})} }
-
-func (l *fakeLink) changed() {
-	close(l.change)
-	l.change = make(chan struct{})
-}
-
-func (l *fakeLink) deliver(packets ...control.Packet) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, p := range packets {
-		l.took = append(l.took, p.Files...)
-	}
-	l.in = append(l.in, packets)
-	l.changed()
-}
-
-func (l *fakeLink) hangUp() { l.end(io.EOF) }
-
-func (l *fakeLink) end(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended == nil {
-		l.ended = err
-		l.changed()
-	}
-}
-
-// waiting is how many batches the master has not read.
-func (l *fakeLink) waiting() int {
-	synctest.Wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.in)
-}
-
-func (l *fakeLink) Receive() ([]control.Packet, error) {
-	for {
-		l.mu.Lock()
-		change, in, ended := l.change, l.in, l.ended
-		if len(in) > 0 && !errors.Is(ended, control.ErrClosed) {
-			l.in = in[1:]
-			l.mu.Unlock()
-			return in[0], nil
-		}
-		l.mu.Unlock()
-		if ended != nil {
-			return nil, ended
-		}
-		<-change
-	}
-}
-
-func (l *fakeLink) Send(f wire.Frame, files ...*control.FD) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (p *fakeProc) Send(f wire.Frame, files ...*control.FD) error {
 	for _, fd := range files {
 		_ = fd.Close()
 	}
-	switch {
-	case l.ended != nil:
+	select {
+	case p.got <- f:
+		return nil
+	case <-p.eof:
 		return control.ErrClosed
-	case l.full && f.Type == wire.Message:
-		return control.ErrQueueFull
 	}
-	l.sent = append(l.sent, f)
-	l.changed()
+}
+
+func (p *fakeProc) Receive() ([]control.Packet, error) {
+	select {
+	case f := <-p.frames:
+		return []control.Packet{f}, nil
+	default:
+	}
+	select {
+	case f := <-p.frames:
+		return []control.Packet{f}, nil
+	case <-p.eof:
+		return nil, io.EOF
+	case <-p.closed:
+		return nil, control.ErrClosed
+	}
+}
+
+func (p *fakeProc) CloseReceived() {}
+
+func (p *fakeProc) CloseWrite(context.Context) error { return nil }
+
+func (p *fakeProc) Close() error {
+	p.once[0].Do(func() { close(p.closed) })
 	return nil
 }
 
-func (l *fakeLink) CloseReceived() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, batch := range l.in {
-		for _, p := range batch {
-			p.Close()
-		}
+func (p *fakeProc) signal(s os.Signal) error {
+	p.os.mu.Lock()
+	p.sigs = append(p.sigs, s)
+	p.os.mu.Unlock()
+	if s == os.Kill {
+		p.die(Exit{Signal: syscall.SIGKILL})
 	}
-	l.in = nil
+	return nil
 }
 
-func (l *fakeLink) CloseWrite(context.Context) error { return nil }
-func (l *fakeLink) Close() error                     { l.end(control.ErrClosed); return nil }
+// The worker's side.
 
-// orders gives what the master sends, until the link ends.
-func (l *fakeLink) orders() func(yield func(wire.Frame) bool) {
-	return func(yield func(wire.Frame) bool) {
-		for {
-			l.mu.Lock()
-			change, sent, ended := l.change, l.sent[l.read:], l.ended
-			l.read = len(l.sent)
-			l.mu.Unlock()
-			for _, f := range sent {
-				if !yield(f) {
-					return
-				}
-			}
-			if ended != nil {
+func (p *fakeProc) say(t wire.Type, body any) {
+	f := wire.Frame{Type: t}
+	if body != nil {
+		f.Body = wire.Body(body)
+	}
+	p.frames <- control.Packet{Frame: f}
+}
+
+func (p *fakeProc) hello() { p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1}) }
+
+// listen asks for a socket and returns the answer.
+func (p *fakeProc) listen(network, address string) wire.Frame {
+	p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1,
+		Body: wire.Body(wire.ListenBody{Network: network, Address: address})}}
+	for f := range p.got {
+		if f.Call == 1 {
+			return f
+		}
+	}
+	panic("unreachable")
+}
+
+// accept is listen, and the first Accept.
+func (p *fakeProc) accept(network, address string) {
+	var s wire.SocketBody
+	if f := p.listen(network, address); f.Type == wire.Socket && f.Decode(&s) == nil {
+		p.say(wire.Accepting, wire.AcceptingBody{ID: s.ID})
+	}
+}
+
+func (p *fakeProc) unlink() { p.once[1].Do(func() { close(p.eof) }) }
+
+// die ends the process.
+func (p *fakeProc) die(x Exit) {
+	p.once[2].Do(func() {
+		p.exit = x
+		p.unlink()
+		close(p.died)
+	})
+}
+
+// serve is a good worker: it serves until it is told to go.
+func (p *fakeProc) serve() {
+	p.hello()
+	p.accept("tcp", ":80")
+	p.obey()
+}
+
+// obey waits for Disconnect, and leaves.
+func (p *fakeProc) obey() {
+	for {
+		select {
+		case f := <-p.got:
+			if f.Type == wire.Disconnect {
+				p.say(wire.Draining, nil)
+				p.die(Exit{})
 				return
 			}
-			<-change
+		case <-p.died:
+			return
 		}
 	}
 }
 
-// got returns what the master has sent of a type.
-func (l *fakeLink) got(t wire.Type) (bodies []string) {
+// bench is a master in a bubble.
+type bench struct {
+	*Master
+	os     *fakeOS
+	events []string
+	result chan error
+}
+
+// inBubble runs f with a master on a fake system. At the end the master is closed, and
+// nothing of it may be left.
+func inBubble(t *testing.T, cfg Config, f func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		b := &bench{os: &fakeOS{}, result: make(chan error, 1)}
+		b.Master = newMaster(cfg, b.os.sys())
+		f(t, b)
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+}
+
+// run starts the pool and lets it come to rest.
+func (b *bench) run() {
+	go func() { b.result <- b.Run(context.Background()) }()
 	synctest.Wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, f := range l.sent {
-		if f.Type == t {
-			bodies = append(bodies, string(f.Body))
-		}
-	}
-	return bodies
 }
 
-// soon runs f on a goroutine and fails the test where it doesn't return: in a bubble,
-// a minute is over at once when nothing else happens.
-func (w *world) soon(what string, f func()) {
-	w.t.Helper()
-	done := make(chan struct{})
-	go func() { defer close(done); f() }()
-	select {
-	case <-done:
-	case <-time.After(time.Minute):
-		w.t.Errorf("%s doesn't return", what)
+// living returns the ids of the workers that live.
+func (b *bench) living() (ids []int) {
+	for _, w := range b.Workers() {
+		ids = append(ids, w.ID())
 	}
+	return ids
+}
+
+func (b *bench) proc(id int) *fakeProc {
+	b.os.mu.Lock()
+	defer b.os.mu.Unlock()
+	for _, p := range b.os.procs {
+		if p.id.ID == id {
+			return p
+		}
+	}
+	return nil
+}
+
+func (b *bench) wantLiving(t *testing.T, want ...int) {
+	t.Helper()
+	synctest.Wait()
+	if got := b.living(); !slices.Equal(got, want) {
+		t.Errorf("workers %v live, want %v", got, want)
+	}
+}
+
+var errTest = errors.New("test")
+
+func elapse(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

@@ -274,7 +274,8 @@ func (l *loop) hello(m *member, p control.Packet) error {
 	m.hello = &body
 	m.direct.Store(true)
 	m.send(wire.Welcome, wire.WelcomeBody{
-		Version: min(body.Max, wire.Version), Grace: m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(),
+		Version: min(body.Max, wire.Version),
+		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
 	l.setState(m, Online)
 	l.m.events.emit(m.worker, func(e *Events) { call(e.Online, m.worker) })

@@ -131,10 +131,10 @@ func New(cfg Config) (*Master, error) {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	control.SetMaster()
-	return start(cfg, system()), nil
+	return newMaster(cfg, system()), nil
 }
 
-func start(cfg Config, s sys) *Master {
+func newMaster(cfg Config, s sys) *Master {
 	m := &Master{
 		calls:  make(chan func(*loop), 64),
 		quit:   make(chan struct{}),

@@ -45,7 +45,7 @@ func newStage(t *testing.T) *stage {
 	prepare := func(number int, cfg Config) (*generation, error) { return &generation{number: number, cfg: cfg}, nil }
 	system := system()
 	system.prepare, system.spawn = prepare, s.spawn
-	s.Master = start(Config{Logger: slog.New(slog.NewTextHandler(&s.log, nil))}, system)
+	s.Master = newMaster(Config{Logger: slog.New(slog.NewTextHandler(&s.log, nil))}, system)
 	t.Cleanup(func() { _ = s.Close() })
 	say := func(what string) {
 		s.mu.Lock()
