@@ -39,24 +39,29 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 // order, on a goroutine of their own, which may call anything. Messages that came
 // before the first OnMessage are kept for it. Where there are several, each f gets
 // every message, and handles are shared between them. A panic of f is reported on
-// standard error. When about 16 megabytes wait, the master is not read until some are
-// handled.
+// standard error.
+//
+// A worker that leaves stays, within the grace, until f has handled the messages that
+// came before. A function that serves for long belongs on a goroutine of its own. When
+// about 16 megabytes wait, the master is not read until some are handled.
 func (w *Worker) OnMessage(f func(ipc.Message)) { w.inbox.listen(f) }
 
 // inbox is what came from the master for the program.
 type inbox struct {
 	gate   *gate.Gate
 	failed func(panicked any, stack []byte)
+	rested func() // called when all that came is handled
 
 	mu      sync.Mutex
 	changed sync.Cond
 	queue   []control.Packet
 	funcs   []func(ipc.Message)
+	working bool // funcs have some of queue in hand
 	closed  bool // no more comes
 }
 
-func newInbox(failed func(any, []byte)) *inbox {
-	b := &inbox{gate: gate.New(maxWaiting), failed: failed}
+func newInbox(failed func(any, []byte), rested func()) *inbox {
+	b := &inbox{gate: gate.New(maxWaiting), failed: failed, rested: rested}
 	b.changed.L = &b.mu
 	return b
 }
@@ -88,6 +93,15 @@ func (b *inbox) close() {
 	b.changed.Signal()
 }
 
+// stop and busy are drain's source: messages that came are work in hand.
+func (b *inbox) stop() {}
+
+func (b *inbox) busy() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.funcs) > 0 && (b.working || len(b.queue) > 0)
+}
+
 func (b *inbox) run() {
 	var free []control.Packet
 	for {
@@ -107,9 +121,14 @@ func (b *inbox) run() {
 func (b *inbox) take(free []control.Packet) ([]control.Packet, []func(ipc.Message)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.working && len(b.queue) == 0 {
+		b.working = false
+		b.rested()
+	}
 	for len(b.queue) == 0 && !b.closed {
 		b.changed.Wait()
 	}
+	b.working = len(b.queue) > 0
 	queue := b.queue
 	b.queue = free[:0]
 	return queue, b.funcs

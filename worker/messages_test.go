@@ -46,7 +46,8 @@ func TestSeveralOnMessage(t *testing.T) {
 	})
 }
 
-// A function that takes its time delays messages, and no order of the master.
+// A function that takes its time delays messages, and no order of the master; and what
+// came before the order is handled before the worker leaves.
 func TestSlowOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		done := 0
@@ -55,12 +56,31 @@ func TestSlowOnMessage(t *testing.T) {
 			b.receive(wire.Message, "work")
 		}
 		b.receive(wire.Disconnect, nil)
-		if !b.hasLeft() {
-			t.Error("the worker doesn't leave while messages wait")
+		select {
+		case <-b.Disconnecting():
+		default:
+			t.Error("the order to leave waits behind messages")
 		}
-		time.Sleep(time.Minute)
+		if b.hasLeft() {
+			t.Error("the worker has left with messages in hand")
+		}
+		<-b.Done()
 		if done != 3 {
 			t.Errorf("%d of 3 messages were handled", done)
+		}
+	})
+}
+
+// A function that never returns holds a worker up no longer than the grace.
+func TestStuckOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.OnMessage(func(ipc.Message) { <-b.Done() })
+		b.receive(wire.Message, "work")
+		began := time.Now()
+		_ = b.Disconnect()
+		<-b.Done()
+		if d := time.Since(began); d != defaultGrace {
+			t.Errorf("it took %v to leave, want the grace of %v", d, defaultGrace)
 		}
 	})
 }

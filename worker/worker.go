@@ -99,7 +99,8 @@ func newWorker(id control.Identity, l link) *Worker {
 		left:  make(chan struct{}),
 		drain: newDrain(),
 	}
-	w.inbox = newInbox(func(p any, stack []byte) { w.complain("an OnMessage function panicked: %v\n%s", p, stack) })
+	w.inbox = newInbox(w.messageFailed, w.drain.notify)
+	w.drain.addSource(w.inbox)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
 }
@@ -202,6 +203,10 @@ func (w *Worker) disconnect(cause error) {
 		}
 		close(w.gone)
 	})
+}
+
+func (w *Worker) messageFailed(p any, stack []byte) {
+	w.complain("an OnMessage function panicked: %v\n%s", p, stack)
 }
 
 func (w *Worker) hookFailed(err error) { w.complain("a hook of OnDisconnect failed: %v", err) }
