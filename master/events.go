@@ -12,10 +12,10 @@ import (
 )
 
 // Events are functions that a master calls as its workers come and go. Any may be
-// nil. They run one at a time, in order, on one goroutine of the master, and may call
-// anything of it. One that takes its time delays the other functions, and no worker:
-// except one that sends so many messages meanwhile that about a megabyte of them
-// waits, which is then not read until some are handled. One that panics is logged.
+// nil. They run one at a time, in order, and may call anything of the master. One that
+// takes its time delays the other functions, and no worker: except one that sends so
+// many messages meanwhile that about a megabyte of them waits, which is then not read
+// until some are handled. One that panics is logged.
 //
 // The order for a worker is Fork, Online, Listening (once a socket), Disconnect,
 // Exit; Message comes anywhere between Online and Disconnect. Every worker ends with
@@ -30,21 +30,21 @@ type Events struct {
 	Exit       func(*Worker, Exit)
 }
 
-// events calls the functions of subscribers on a goroutine of its own, which the
-// first subscriber starts and end stops. Its queue is bounded for messages, by the
-// gate of each worker; what else there is to say of a worker is not much.
+// events calls the functions of subscribers, by whichever goroutine finds the queue
+// idle: the one that reads a worker's link, for its messages, or one that is started
+// for what the loop has to say. The queue is bounded for messages, by the gate of each
+// worker; what else there is to say of a worker is not much.
 type events struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
 	subs    []*subscription
 	queue   []event
+	free    []event          // an empty queue, to be used again
 	last    uint64           // the number of the latest event
-	keeping map[*Worker]bool // those with messages in kept
-	wake    chan struct{}    // capacity 1
-	started bool
-	ending  bool
-	ended   chan struct{}
+	busy    bool             // a goroutine calls what is in the queue
+	keeping map[*Worker]bool // those with messages in their past
+	ending  bool             // the master is closed
 }
 
 type subscription struct {
@@ -65,10 +65,7 @@ type event struct {
 }
 
 func newEvents(log *slog.Logger) *events {
-	return &events{
-		log: log, keeping: map[*Worker]bool{},
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-	}
+	return &events{log: log, keeping: map[*Worker]bool{}}
 }
 
 // subscribe adds f for w, or for all if that is nil.
@@ -80,11 +77,8 @@ func (e *events) subscribe(w *Worker, f Events) (cancel func()) {
 		s.worker = w.id
 	}
 	e.subs = append(slices.Clip(e.subs), s) // deliver may be walking the old one
-	if !e.started && !e.ending {
-		e.started = true
-		go e.run()
-	}
 	e.repeat(w, s)
+	e.start()
 	return func() { e.unsubscribe(s) }
 }
 
@@ -102,6 +96,7 @@ func (e *events) emit(w *Worker, call func(*Events)) {
 	ev := event{worker: w, call: call}
 	w.remember(ev)
 	e.push(ev)
+	e.start()
 }
 
 // emitOnce queues an event that a later subscriber is not told of. w may be nil.
@@ -109,6 +104,7 @@ func (e *events) emitOnce(w *Worker, call func(*Events)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.push(event{worker: w, call: call})
+	e.start()
 }
 
 // push numbers and queues an event. Without subscribers there is nobody to queue it
@@ -116,56 +112,92 @@ func (e *events) emitOnce(w *Worker, call func(*Events)) {
 func (e *events) push(ev event) {
 	e.last++
 	ev.number = e.last
-	if len(e.subs) == 0 {
-		return
-	}
-	e.queue = append(e.queue, ev)
-	e.signal()
-}
-
-func (e *events) signal() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
+	if len(e.subs) > 0 {
+		e.queue = append(e.queue, ev)
 	}
 }
 
-// end has run return when all that was emitted has been delivered.
-func (e *events) end() {
+// start has a goroutine of its own call what is queued, if none is at it. e.mu is held.
+func (e *events) start() {
+	if !e.busy && len(e.queue) > 0 {
+		e.busy = true
+		go e.work()
+	}
+}
+
+func (e *events) startNow() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.ending = true
-	if !e.started {
-		close(e.ended)
-	}
-	e.signal()
+	e.start()
 }
 
-func (e *events) run() {
-	defer close(e.ended)
-	var free []event
-	for range e.wake {
-		queue, subs, ending := e.take(free)
-		for len(queue) > 0 {
-			for i := range queue {
-				e.deliver(&queue[i], subs)
-				queue[i] = event{}
-			}
-			queue, subs, ending = e.take(queue)
+// begin reports whether the caller is to work.
+func (e *events) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy || len(e.queue) == 0 {
+		return false
+	}
+	e.busy = true
+	return true
+}
+
+// work calls what is queued until nothing is. One goroutine at a time: who has set
+// busy.
+func (e *events) work() { e.workOn(nil, nil) }
+
+// workOn is work, after what is left of a queue.
+func (e *events) workOn(rest []event, subs []*subscription) {
+	idle := false
+	defer func() {
+		if !idle {
+			go e.workOn(after(rest), subs) // a function has ended this goroutine
 		}
-		if free = queue; ending {
+	}()
+	for {
+		done := rest
+		for ; len(rest) > 0; rest = rest[1:] {
+			e.deliver(&rest[0], subs)
+			rest[0] = event{}
+		}
+		if rest, subs = e.take(done); len(rest) == 0 {
+			idle = true
 			return
 		}
 	}
 }
 
-// take takes the whole queue, and leaves free in its place.
-func (e *events) take(free []event) ([]event, []*subscription, bool) {
+// after is what is left of a queue whose first event has not come to its end: of
+// messages the others, of anything else nothing.
+func after(rest []event) []event {
+	if len(rest) > 0 && rest[0].packets == nil {
+		return rest[1:]
+	}
+	return rest
+}
+
+// take takes the whole queue, and leaves the one that the caller is through with in
+// its place. When there is none, nobody is busy any more.
+func (e *events) take(done []event) ([]event, []*subscription) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if cap(done) > cap(e.free) {
+		e.free = done[:0]
+	}
 	queue := e.queue
-	e.queue = free[:0]
-	return queue, e.subs, e.ending
+	if len(queue) == 0 {
+		e.busy = false
+		return nil, nil
+	}
+	e.queue, e.free = e.free, nil
+	return queue, e.subs
+}
+
+// end says that the master is closed. What was emitted is still delivered.
+func (e *events) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ending = true
 }
 
 func (e *events) deliver(ev *event, subs []*subscription) {

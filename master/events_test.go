@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,6 +120,28 @@ func TestPanicsHurtNobody(t *testing.T) {
 				t.Errorf("the log doesn't have the panic in %s", event)
 			}
 		}
+	})
+}
+
+// Neither does one that ends its goroutine, as t.FailNow in a test does.
+func TestGoexitHurtsNobody(t *testing.T) {
+	inWorld(t, func(w *world) {
+		n := 0
+		w.Subscribe(Events{
+			Online:     func(*Worker) { runtime.Goexit() },
+			Message:    func(*Worker, ipc.Message) { n++; runtime.Goexit() },
+			Disconnect: func(*Worker) { runtime.Goexit() },
+		})
+		exits := 0
+		w.Subscribe(Events{Exit: func(*Worker, Exit) { exits++ }})
+		worker, a := w.fork()
+		a.message("one", "two")
+		a.message("three")
+		synctest.Wait()
+		_ = worker.Disconnect()
+		synctest.Wait()
+		check(t, "messages", n, 3)
+		check(t, "exits", exits, 1)
 	})
 }
 

@@ -184,24 +184,13 @@ func (m *member) started() {
 	}
 }
 
-// read reads a worker's link until it ends, on a goroutine of its own.
-func (l *loop) read(m *member, link link) error {
-	defer link.CloseReceived()
-	for {
-		packets, err := link.Receive()
-		if err != nil {
-			return err
-		}
-		l.deliver(m, packets)
-	}
-}
-
 // received does what a worker says. A worker that says nonsense loses its link;
 // nobody else notices.
 func (l *loop) received(m *member, packets []control.Packet) {
 	for len(packets) > 0 {
 		if n, size := messages(packets); n > 0 && m.hello != nil {
 			l.m.events.emitMessages(m.worker, packets[:n:n], size)
+			l.m.events.startNow()
 			packets = packets[n:]
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/gate"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -35,27 +36,61 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	return nil
 }
 
+// reader reads a worker's link, on one goroutine at a time.
+type reader struct {
+	l     *loop
+	m     *member
+	link  link
+	ended chan error // capacity 1: why there is nothing to read any more
+}
+
+// read reads a worker's link until it ends.
+func (l *loop) read(m *member, link link) error {
+	r := &reader{l: l, m: m, link: link, ended: make(chan error, 1)}
+	go r.run()
+	return <-r.ended
+}
+
+// run reads until the link ends, or another goroutine reads on.
+func (r *reader) run() {
+	h := gate.NewHandoff(r.run)
+	for {
+		packets, err := r.link.Receive()
+		if err != nil {
+			r.link.CloseReceived()
+			r.ended <- err
+			return
+		}
+		if !r.deliver(packets, h) {
+			return
+		}
+	}
+}
+
 // deliver brings what was read to the loop, or, if it is nothing but messages and
 // the loop has done all that came before, past it: a worker that talks a lot costs
-// the loop nothing. It blocks while too much waits for the event functions.
-func (l *loop) deliver(m *member, packets []control.Packet) {
+// the loop nothing. It blocks while too much waits for the event functions, and
+// reports whether the caller is to read on.
+func (r *reader) deliver(packets []control.Packet, h *gate.Handoff) bool {
 	size, only := 0, true
-	for _, p := range packets {
-		if p.Type == wire.Message {
-			size += ipc.Cost(p)
+	for i := range packets {
+		if packets[i].Type == wire.Message {
+			size += ipc.Cost(packets[i])
 		} else {
 			only = false
 		}
 	}
+	m, e := r.m, r.l.m.events
 	if size > 0 {
 		m.worker.gate.Enter(size)
 	}
 	if only && m.direct.Load() && m.behind.Load() == 0 {
-		l.m.events.emitMessages(m.worker, packets, size)
-		return
+		e.emitMessages(m.worker, packets, size)
+		return !e.begin() || h.Do(e.work)
 	}
 	m.behind.Add(1)
-	l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop lives as long as this works
+	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop lives as long as the link
+	return true
 }
 
 // messages returns how many of packets, from the first, are messages.
@@ -67,7 +102,7 @@ func messages(packets []control.Packet) (n, size int) {
 	return n, size
 }
 
-// emitMessages queues messages of w. It takes packets; size is what they hold of the
+// emitMessages queues messages of w, and leaves it to the caller to have somebody work. It takes packets; size is what they hold of the
 // worker's gate. What nobody has subscribed to is kept for the first who does.
 func (e *events) emitMessages(w *Worker, packets []control.Packet, size int) {
 	e.mu.Lock()
@@ -83,16 +118,22 @@ func (e *events) emitMessages(w *Worker, packets []control.Packet, size int) {
 }
 
 func (e *events) deliverMessages(ev *event, subs []*subscription) {
-	for _, p := range ev.packets {
-		msg := ipc.Received(p)
-		for _, s := range subs {
-			if s.Message != nil && s.wants(ev) {
-				e.message(s, ev.worker, msg)
-			}
-		}
-		p.Close()
+	for len(ev.packets) > 0 {
+		p := ev.packets[0]
+		ev.packets = ev.packets[1:]
+		e.deliverMessage(ev, subs, p)
 	}
 	ev.worker.gate.Leave(ev.size)
+}
+
+func (e *events) deliverMessage(ev *event, subs []*subscription, p control.Packet) {
+	defer p.Close() // what nobody has taken
+	msg := ipc.Received(p)
+	for _, s := range subs {
+		if s.Message != nil && s.wants(ev) {
+			e.message(s, ev.worker, msg)
+		}
+	}
 }
 
 func (e *events) message(s *subscription, w *Worker, msg ipc.Message) {

@@ -268,6 +268,7 @@ func (l *fakeLink) end(err error) {
 
 // waiting is how many batches the master has not read.
 func (l *fakeLink) waiting() int {
+	time.Sleep(time.Second) // for the goroutine that reads on when another is held up
 	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -36,7 +36,7 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 }
 
 // OnMessage has f called for every message of the master: one after the other, in
-// order, on a goroutine of their own, which may call anything. Messages that came
+// order. It may call anything. Messages that came
 // before the first OnMessage are kept for it. Where there are several, each f gets
 // every message, and handles are shared between them. A panic of f is reported on
 // standard error.
@@ -46,24 +46,22 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 // about 16 megabytes wait, the master is not read until some are handled.
 func (w *Worker) OnMessage(f func(ipc.Message)) { w.inbox.listen(f) }
 
-// inbox is what came from the master for the program.
+// inbox is what came from the master for the program. The goroutine that reads the
+// link calls the program's functions, or one that OnMessage starts.
 type inbox struct {
 	gate   *gate.Gate
 	failed func(panicked any, stack []byte)
 	rested func() // called when all that came is handled
 
 	mu      sync.Mutex
-	changed sync.Cond
 	queue   []control.Packet
+	free    []control.Packet // an empty queue, to be used again
 	funcs   []func(ipc.Message)
-	working bool // funcs have some of queue in hand
-	closed  bool // no more comes
+	working bool // a goroutine calls funcs
 }
 
 func newInbox(failed func(any, []byte), rested func()) *inbox {
-	b := &inbox{gate: gate.New(maxWaiting), failed: failed, rested: rested}
-	b.changed.L = &b.mu
-	return b
+	return &inbox{gate: gate.New(maxWaiting), failed: failed, rested: rested}
 }
 
 // put takes a message. It blocks while too much waits.
@@ -72,25 +70,72 @@ func (b *inbox) put(p control.Packet) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queue = append(b.queue, p)
-	b.changed.Signal()
 }
 
-// listen adds f. The first one starts the goroutine.
+// listen adds f, and has it hear what was kept.
 func (b *inbox) listen(f func(ipc.Message)) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.funcs = append(b.funcs[:len(b.funcs):len(b.funcs)], f)
-	if len(b.funcs) == 1 {
-		go b.run()
+	b.mu.Unlock()
+	if b.begin() {
+		go b.work()
 	}
 }
 
-// close has run return when all that came is handled.
-func (b *inbox) close() {
+// begin reports whether the caller is to work: somebody listens, something waits, and
+// nobody is at it.
+func (b *inbox) begin() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = true
-	b.changed.Signal()
+	if b.working || len(b.funcs) == 0 || len(b.queue) == 0 {
+		return false
+	}
+	b.working = true
+	return true
+}
+
+// work calls the functions until nothing waits. One goroutine at a time: who has set
+// working.
+func (b *inbox) work() { b.workOn(nil, nil) }
+
+// workOn is work, after what is left of a queue.
+func (b *inbox) workOn(rest []control.Packet, funcs []func(ipc.Message)) {
+	idle := false
+	defer func() {
+		if !idle {
+			go b.workOn(rest, funcs) // a function has ended this goroutine
+		}
+	}()
+	for {
+		done := rest
+		for len(rest) > 0 {
+			p := rest[0]
+			rest[0], rest = control.Packet{}, rest[1:]
+			b.handle(p, funcs)
+		}
+		if rest, funcs = b.take(done); len(rest) == 0 {
+			idle = true
+			return
+		}
+	}
+}
+
+// take takes the whole queue, and leaves the one that the caller is through with in
+// its place. When there is none, nobody works any more.
+func (b *inbox) take(done []control.Packet) ([]control.Packet, []func(ipc.Message)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if cap(done) > cap(b.free) {
+		b.free = done[:0]
+	}
+	queue := b.queue
+	if len(queue) == 0 {
+		b.working = false
+		b.rested()
+		return nil, nil
+	}
+	b.queue, b.free = b.free, nil
+	return queue, b.funcs
 }
 
 // stop and busy are drain's source: messages that came are work in hand.
@@ -100,38 +145,6 @@ func (b *inbox) busy() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.funcs) > 0 && (b.working || len(b.queue) > 0)
-}
-
-func (b *inbox) run() {
-	var free []control.Packet
-	for {
-		queue, funcs := b.take(free)
-		if len(queue) == 0 {
-			return
-		}
-		for i, p := range queue {
-			b.handle(p, funcs)
-			queue[i] = control.Packet{}
-		}
-		free = queue
-	}
-}
-
-// take waits for messages, and returns none when no more come.
-func (b *inbox) take(free []control.Packet) ([]control.Packet, []func(ipc.Message)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.working && len(b.queue) == 0 {
-		b.working = false
-		b.rested()
-	}
-	for len(b.queue) == 0 && !b.closed {
-		b.changed.Wait()
-	}
-	b.working = len(b.queue) > 0
-	queue := b.queue
-	b.queue = free[:0]
-	return queue, b.funcs
 }
 
 func (b *inbox) handle(p control.Packet, funcs []func(ipc.Message)) {

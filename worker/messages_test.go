@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,7 @@ func TestSlowOnMessage(t *testing.T) {
 			b.receive(wire.Message, "work")
 		}
 		b.receive(wire.Disconnect, nil)
+		time.Sleep(100 * time.Millisecond) // for the goroutine that reads on
 		select {
 		case <-b.Disconnecting():
 		default:
@@ -94,6 +96,24 @@ func TestPanicInOnMessage(t *testing.T) {
 		b.receive(wire.Message, "two")
 		if n != 2 {
 			t.Errorf("called %d times, want 2", n)
+		}
+	})
+}
+
+// A function that ends its goroutine takes nothing with it.
+func TestGoexitInOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		n := 0
+		b.OnMessage(func(ipc.Message) { n++; runtime.Goexit() })
+		for range 3 {
+			b.link.frames <- control.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1")}}
+		}
+		synctest.Wait()
+		if n != 3 {
+			t.Errorf("called %d times, want 3", n)
+		}
+		if _ = b.Disconnect(); !b.hasLeft() {
+			t.Error("the worker can't leave")
 		}
 	})
 }
