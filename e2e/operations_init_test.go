@@ -24,7 +24,7 @@ func startInit(t *testing.T) *process {
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"=init", configEnv+`={"Workers":2,"MinUptime":-1}`)
 	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.log, p.log
-	must(t, cmd.Start())
+	noError(t, cmd.Start())
 	go func() { p.err = cmd.Wait(); close(p.ended) }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // and with it, by --kill-child, all in the namespace
@@ -50,7 +50,7 @@ func (p *process) inside() int {
 func TestInitDrains(t *testing.T) {
 	p := startInit(t)
 	busy := inFlight(t, p, "/?sleep=400ms")
-	must(t, syscall.Kill(p.inside(), syscall.SIGTERM))
+	noError(t, syscall.Kill(p.inside(), syscall.SIGTERM))
 	if err := <-busy; err != nil {
 		t.Errorf("the request in flight: %v", err)
 	}
@@ -66,7 +66,7 @@ func TestInitReapsOrphans(t *testing.T) {
 	init := p.inside()
 	for range 5 { // the shell ends, and leaves a child behind
 		_, err := request("tcp", p.addr(), "/?spawn="+"sleep+0.3+>/dev/null+2>%261+%26")
-		must(t, err)
+		noError(t, err)
 	}
 	orphans := childrenNamed(init, "sleep")
 	if len(orphans) == 0 {
@@ -103,9 +103,9 @@ func childrenNamed(parent int, name string) (pids []int) {
 
 func TestInitSaysWhyItIsNotUpgraded(t *testing.T) {
 	p := startInit(t)
-	must(t, syscall.Kill(p.inside(), syscall.SIGUSR2))
+	noError(t, syscall.Kill(p.inside(), syscall.SIGUSR2))
 	p.waitLog("this process is PID 1", 1)
-	must(t, syscall.Kill(p.inside(), syscall.SIGHUP))
+	noError(t, syscall.Kill(p.inside(), syscall.SIGHUP))
 	p.waitLog("reload done", 1)
 	if _, err := request("tcp", p.addr(), "/"); err != nil {
 		t.Error(err)

@@ -185,13 +185,13 @@ func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
 		spoil func(t *testing.T, exe string)
 	}{
 		{"replaced by garbage", func(t *testing.T, exe string) { replaceFile(t, exe, "garbage", 0o755) }},
-		{"removed", func(t *testing.T, exe string) { must(t, os.Remove(exe)) }},
-		{"folder removed", func(t *testing.T, exe string) { must(t, os.RemoveAll(filepath.Dir(exe))) }},
+		{"removed", func(t *testing.T, exe string) { noError(t, os.Remove(exe)) }},
+		{"folder removed", func(t *testing.T, exe string) { noError(t, os.RemoveAll(filepath.Dir(exe))) }},
 		{"not executable", func(t *testing.T, exe string) { replaceFile(t, exe, "#!/bin/sh\n", 0o644) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			exe := filepath.Join(t.TempDir(), "release", "server")
-			must(t, os.Mkdir(filepath.Dir(exe), 0o755))
+			noError(t, os.Mkdir(filepath.Dir(exe), 0o755))
 			copyFile(t, self(t), exe)
 			cfg := quick(1)
 			cfg.Dir = "/"
@@ -207,7 +207,7 @@ func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func noError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +216,8 @@ func must(t *testing.T, err error) {
 
 func replaceFile(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
-	must(t, os.WriteFile(path+".new", []byte(content), mode))
-	must(t, os.Rename(path+".new", path))
+	noError(t, os.WriteFile(path+".new", []byte(content), mode))
+	noError(t, os.Rename(path+".new", path))
 }
 
 // An executable that can't be started fails the reload with its reason, the service runs
@@ -229,7 +229,7 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 	}{
 		{"half written", "reload failed", func(t *testing.T, exe string) func() {
 			b, err := os.ReadFile(self(t))
-			must(t, err)
+			noError(t, err)
 			replaceFile(t, exe, string(b[:len(b)/3]), 0o755)
 			return nil
 		}},
@@ -242,27 +242,27 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 			return nil
 		}},
 		{"removed", "no such file", func(t *testing.T, exe string) func() {
-			must(t, os.Remove(exe))
+			noError(t, os.Remove(exe))
 			return nil
 		}},
 		{"folder removed", "no such file", func(t *testing.T, exe string) func() {
-			must(t, os.RemoveAll(filepath.Dir(exe)))
-			return func() { must(t, os.Mkdir(filepath.Dir(exe), 0o755)) }
+			noError(t, os.RemoveAll(filepath.Dir(exe)))
+			return func() { noError(t, os.Mkdir(filepath.Dir(exe), 0o755)) }
 		}},
 		{"text busy", "text file busy", func(t *testing.T, exe string) func() {
 			replaceFile(t, exe, "", 0o755)
 			f, err := os.OpenFile(exe, os.O_WRONLY, 0)
-			must(t, err)
+			noError(t, err)
 			b, err := os.ReadFile(self(t))
-			must(t, err)
+			noError(t, err)
 			_, err = f.Write(b)
-			must(t, err)
-			return func() { must(t, f.Close()); must(t, os.Remove(exe)) }
+			noError(t, err)
+			return func() { noError(t, f.Close()); noError(t, os.Remove(exe)) }
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			exe := filepath.Join(t.TempDir(), "release", "server")
-			must(t, os.Mkdir(filepath.Dir(exe), 0o755))
+			noError(t, os.Mkdir(filepath.Dir(exe), 0o755))
 			copyFile(t, self(t), exe)
 			cfg := quick(2)
 			cfg.Dir = "/"
@@ -278,7 +278,7 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 				undo()
 			}
 			copyFile(t, self(t), exe+".new")
-			must(t, os.Rename(exe+".new", exe))
+			noError(t, os.Rename(exe+".new", exe))
 			p.reload()
 			l.mustBeWhole(t)
 		})
@@ -377,7 +377,7 @@ func TestHungWorkerIsReplaced(t *testing.T) {
 	cfg.HealthInterval, cfg.Grace, cfg.KillAfter = 200*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	p := start(t, "operated", cfg)
 	victim := p.living()[0]
-	must(t, syscall.Kill(victim, syscall.SIGSTOP))
+	noError(t, syscall.Kill(victim, syscall.SIGSTOP))
 	p.waitLog("worker ready", 3)
 	waitFor(t, "the hung worker to be gone", func() bool { return !alive(victim) })
 	if n := p.log.count("no answer"); n != 3 {
@@ -418,7 +418,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	p.upgrade() // the first opens what stays open
 	p.reload()
 	p.idle(2)
-	before := p.usage(base)
+	before := p.footprint(base)
 	for range longTimes(200, 20) {
 		p.reload()
 	}
@@ -428,10 +428,10 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	p.reload()
 	p.idle(2)
 	waitFor(t, fmt.Sprintf("the master to be as at the start: %+v", before), func() bool {
-		now := p.usage(base)
+		now := p.footprint(base)
 		return now.files <= before.files && now.goroutines <= before.goroutines
-	}, func() string { return fmt.Sprintf("%+v", p.usage(base)) })
-	after := p.usage(base)
+	}, func() string { return fmt.Sprintf("%+v", p.footprint(base)) })
+	after := p.footprint(base)
 	t.Logf("before %+v, after %+v", before, after)
 	if after.rss > before.rss*11/10 {
 		t.Errorf("memory has grown from %d to %d KB", before.rss, after.rss)
@@ -441,11 +441,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-type usage struct{ files, goroutines, rss int }
+type footprint struct{ files, goroutines, rss int }
 
-func (p *process) usage(base string) usage {
+func (p *process) footprint(base string) footprint {
 	n := goroutines(fmt.Sprintf("%s.%d", base, p.pid()))
-	return usage{descriptors(p.pid()), n, residentKB(p.pid())}
+	return footprint{descriptors(p.pid()), n, residentKB(p.pid())}
 }
 
 func residentKB(pid int) int {

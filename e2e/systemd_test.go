@@ -34,12 +34,12 @@ type manager struct {
 func systemd(t *testing.T) *manager {
 	m := &manager{t: t, path: filepath.Join(t.TempDir(), "notify")}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
-	must(t, err)
+	noError(t, err)
 	m.conn = conn
 	raw, err := conn.SyscallConn()
-	must(t, err)
-	must(t, raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1) }))
-	must(t, err)
+	noError(t, err)
+	noError(t, raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1) }))
+	noError(t, err)
 	ended := make(chan struct{})
 	go func() { defer close(ended); m.listen() }()
 	t.Cleanup(func() { conn.Close(); <-ended })
@@ -204,7 +204,7 @@ func TestSystemdWatchdog(t *testing.T) {
 func TestSystemdThatDoesNotRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	must(t, err)
+	noError(t, err)
 	defer conn.Close()
 	p := start(t, "serve", quick(1), "NOTIFY_SOCKET="+path)
 	for range 30 {

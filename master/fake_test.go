@@ -139,6 +139,8 @@ func (p *fakeProc) Receive() ([]control.Packet, error) {
 
 func (p *fakeProc) CloseReceived() {}
 
+func (p *fakeProc) CloseWrite(context.Context) error { return nil }
+
 func (p *fakeProc) Close() error {
 	p.once[0].Do(func() { close(p.closed) })
 	return nil

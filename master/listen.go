@@ -122,9 +122,9 @@ func (l *loop) give(s *socket, w waiter) {
 		l.setState(m, Listening)
 	}
 	a := addressOf(s.key.network, s.addr)
-	l.m.events.emit(m.ID, func(sub *subscription) {
-		if sub.Listening != nil {
-			sub.Listening(m.worker, a)
+	l.m.events.emit(m.worker, func(e *Events) {
+		if e.Listening != nil {
+			e.Listening(m.worker, a)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package master
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/rota-go/rota/internal/wire"
@@ -27,6 +28,10 @@ type member struct {
 	onStart  func(*Worker)   // Fork's answer
 	hello    *wire.HelloBody // nil until it came
 	health   health
+	signals  []os.Signal // of Kill, for when the process runs
+
+	direct atomic.Bool  // it is online: its reader may pass messages past the loop
+	behind atomic.Int32 // batches that its reader has brought to the loop, not yet handled
 }
 
 func (m *member) alive() bool { return m.Exited.IsZero() }

@@ -192,7 +192,7 @@ func (l *loop) describe() string {
 		}
 	}
 	s := fmt.Sprintf("generation %d: %d of %d workers ready", p.goal.Generation, ready, p.goal.Workers)
-	s += count(starting, "starting") + count(draining, "draining")
+	s += andCount(starting, "starting") + andCount(draining, "draining")
 	switch {
 	case p.goal.Stop:
 		s += "; stopping"
@@ -207,7 +207,7 @@ func (l *loop) describe() string {
 	return s
 }
 
-func count(n int, what string) string {
+func andCount(n int, what string) string {
 	if n == 0 {
 		return ""
 	}

@@ -47,6 +47,7 @@ func (l *loop) runPool(result chan<- error) error {
 		heavy: map[int]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
+	l.setupOnce()
 	l.inherit(l.startPool)
 	return nil
 }
@@ -434,7 +435,7 @@ func (l *loop) completeRoll() {
 // abortRoll begins the roll-back. It yields to a reload that waits already.
 func (l *loop) abortRoll(m *member, why error) {
 	p := l.pool
-	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why}
+	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.lastLines()}
 	if errors.Is(why, reload.ErrDied) {
 		e.Err = &diedError{m.exit}
 	}

@@ -120,7 +120,7 @@ func (l *loop) nextUpgrade() {
 	l.work(func() func() { err := l.sys.flip(ctx, end, u.nonce, starting); return func() { l.upgraded(err) } })
 	l.work(func() func() {
 		_ = u.link.read(func(n note, files []*control.FD) {
-			closeFiles(files) // a new master has nothing to give
+			closeDescriptors(files) // a new master has nothing to give
 			l.m.calls <- func(l *loop) { l.heardFromNew(u, n) }
 		})
 		return func() {}

@@ -122,11 +122,11 @@ func (a realAddr) String() string  { return a.text }
 // adopt takes a socket of the old master. It takes files.
 func (t *sockets) adopt(n *socketNote, files []*control.FD) error {
 	if len(files) != 1 {
-		closeFiles(files)
+		closeDescriptors(files)
 		return fmt.Errorf("socket %s %s came with %d descriptors", n.Network, n.Address, len(files))
 	}
 	if t.byKey[n.key()] != nil {
-		closeFiles(files)
+		closeDescriptors(files)
 		return nil // came before, or is this master's own by now
 	}
 	s := t.open(n.key())
@@ -134,7 +134,7 @@ func (t *sockets) adopt(n *socketNote, files []*control.FD) error {
 	return nil
 }
 
-func closeFiles(files []*control.FD) {
+func closeDescriptors(files []*control.FD) {
 	for _, f := range files {
 		_ = f.Close()
 	}

@@ -48,7 +48,7 @@ func (l *loop) heardFromOld(t *takeover, n note, files []*control.FD) {
 		}
 		return
 	}
-	closeFiles(files)
+	closeDescriptors(files)
 	switch {
 	case n.Kind == noteStop:
 		l.stopTakeover(n.AtOnce)
