@@ -190,7 +190,9 @@ func TestSystemdReloadOfMissingExecutable(t *testing.T) {
 // not the second's.
 func TestSystemdWatchdog(t *testing.T) {
 	m := systemd(t)
-	p := start(t, "serve", quick(1), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=100000")
+	exe := filepath.Join(t.TempDir(), "server")
+	replaceFile(t, exe, "#!/bin/sh\nexport WATCHDOG_PID=$$\nexec "+self(t)+"\n", 0o755)
+	p := startExe(t, exe, "serve", quick(1), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=100000")
 	n := m.wait(-1, "WATCHDOG=1")
 	n = m.wait(n, "WATCHDOG=1")
 	n = m.wait(n, "WATCHDOG=1")
