@@ -53,6 +53,7 @@ func (p *process) idle(n int) {
 func TestReloadEvery100ms(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	l := startLoad(p.addr(), "/", 16)
+	l.keepAlive(8)
 	during(long(20*time.Second, 2*time.Second), 100*time.Millisecond, func() { p.signal(syscall.SIGHUP) })
 	p.idle(2)
 	l.mustBeWhole(t)
@@ -73,6 +74,7 @@ func TestHangupStorm(t *testing.T) {
 func TestOrdersAtRandom(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	l := startLoad(p.addr(), "/", 16)
+	l.keepAlive(8)
 	orders := []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
 	during(long(30*time.Second, 5*time.Second), 150*time.Millisecond, func() {
 		_ = syscall.Kill(p.pid(), orders[rand.IntN(len(orders))])
@@ -427,11 +429,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	p.reload()
 	p.idle(2)
+	after := before
 	waitFor(t, fmt.Sprintf("the master to be as at the start: %+v", before), func() bool {
-		now := p.footprint(base)
-		return now.files <= before.files && now.goroutines <= before.goroutines
-	}, func() string { return fmt.Sprintf("%+v", p.footprint(base)) })
-	after := p.footprint(base)
+		after = p.footprint(base)
+		return after.files <= before.files && after.goroutines <= before.goroutines
+	}, func() string { return fmt.Sprintf("%+v", after) })
 	t.Logf("before %+v, after %+v", before, after)
 	if after.rss > before.rss*11/10 {
 		t.Errorf("memory has grown from %d to %d KB", before.rss, after.rss)
