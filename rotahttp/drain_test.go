@@ -16,7 +16,7 @@ func TestIdleConnIsToldByItsNextAnswer(t *testing.T) {
 	s := start(t, &http.Server{Handler: echoHandler}, newShift(stuck))
 	c := dial(t, s.addr)
 	c.get("/", false)
-	s.shift.leave()
+	s.leave()
 	s.mustServe()
 	c.get("/", true)
 	c.mustEnd(time.Second)
@@ -30,7 +30,7 @@ func TestIdleConnEnds(t *testing.T) {
 	idle, silent := dial(t, s.addr), dial(t, s.addr)
 	idle.get("/", false)
 	begin := time.Now()
-	s.shift.leave()
+	s.leave()
 	idle.mustEnd(grace + time.Second)
 	silent.mustEnd(grace + time.Second)
 	if d := time.Since(begin); d < grace-2*tick {
@@ -51,7 +51,7 @@ func TestLongHandler(t *testing.T) {
 	c := dial(t, s.addr)
 	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
 	await(t, "the handler", entered)
-	s.shift.leave()
+	s.leave()
 	s.mustServe()
 	close(release)
 	if _, body := c.answer("POST"); body != "you sent hi" {
@@ -74,10 +74,8 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 			s := start(t, srv, newShift(stuck))
 			c := dial(t, s.addr)
 			c.send("POST / HTTP/1.1\r\nHost: test\r\n%s\r\n%s", tc.head, tc.before)
-			for active.Load() == 0 {
-				time.Sleep(time.Millisecond)
-			}
-			s.shift.leave()
+			waitFor(t, "the handler", func() bool { return active.Load() > 0 })
+			s.leave()
 			s.mustServe()
 			if tc.before == "" {
 				if resp, err := http.ReadResponse(c.r, nil); err != nil || resp.StatusCode != http.StatusContinue {
@@ -102,15 +100,14 @@ func TestRegisterOnShutdown(t *testing.T) {
 	s := start(t, srv, newShift(stuck))
 	c := dial(t, s.addr)
 	c.get("/", false)
-	s.shift.leave()
+	s.leave()
 	s.mustServe()
 	if n := runs.Load(); n != 0 {
 		t.Errorf("ran %d times while a request might come", n)
 	}
 	c.get("/", true)
 	s.mustReturn(nil, time.Second)
-	for begin := time.Now(); runs.Load() == 0 && time.Since(begin) < stuck; time.Sleep(time.Millisecond) {
-	}
+	waitFor(t, "the function of RegisterOnShutdown", func() bool { return runs.Load() > 0 })
 	if n := runs.Load(); n != 1 {
 		t.Errorf("ran %d times, want once", n)
 	}
@@ -158,7 +155,7 @@ func TestShutdownByTheProgram(t *testing.T) {
 			if _, err := io.ReadAll(c); err != nil {
 				t.Error(err)
 			}
-			s.shift.leave()
+			s.leave()
 			await(t, "the worker to have left", s.shift.done)
 			if n := runs.Load(); n > 1 {
 				t.Errorf("RegisterOnShutdown's function ran %d times", n)

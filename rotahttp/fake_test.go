@@ -56,8 +56,25 @@ func (f *fakeShift) leave() {
 type service struct {
 	t     *testing.T
 	addr  string
+	srv   *http.Server
 	shift *fakeShift
 	ended chan error // of Serve
+}
+
+// leave has the worker leave, and returns when the server knows.
+func (s *service) leave() {
+	s.t.Helper()
+	s.shift.leave()
+	waitFor(s.t, "the server to notice", s.srv.Handler.(*server).draining.Load)
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for begin := time.Now(); !ok(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > stuck {
+			t.Fatalf("stuck: waited %v for %s", stuck, what)
+		}
+	}
 }
 
 // start serves srv on a port of its own. At the end of the test it leaves, and
@@ -69,7 +86,7 @@ func start(t *testing.T, srv *http.Server, shift *fakeShift) *service {
 
 func startOn(t *testing.T, srv *http.Server, shift *fakeShift, ln net.Listener, run func(net.Listener) error) *service {
 	t.Helper()
-	s := &service{t: t, addr: ln.Addr().String(), shift: shift, ended: make(chan error, 1)}
+	s := &service{t: t, addr: ln.Addr().String(), srv: srv, shift: shift, ended: make(chan error, 1)}
 	go func() { s.ended <- serve(ln, srv, shift, run) }()
 	t.Cleanup(func() {
 		select {

@@ -49,7 +49,7 @@ func TestTLSWithHTTP1(t *testing.T) {
 	busy.get("/", false)
 	idle.get("/", false)
 	begin := time.Now()
-	s.shift.leave()
+	s.leave()
 	busy.get("/", true)
 	busy.mustEnd(time.Second)
 	idle.mustEnd(time.Second)
@@ -140,12 +140,8 @@ func TestHTTP2StreamFinishes(t *testing.T) {
 	if line, err := r.ReadString('\n'); line != "part 0\n" {
 		t.Fatal(line, err)
 	}
-	s.shift.leave()
-	for begin := time.Now(); len(g.got()) == 0; time.Sleep(time.Millisecond) {
-		if time.Since(begin) > stuck {
-			t.Fatal("no GOAWAY")
-		}
-	}
+	s.leave()
+	waitFor(t, "a GOAWAY", func() bool { return len(g.got()) > 0 })
 	release <- true
 	if line, err := r.ReadString('\n'); line != "part 1\n" {
 		t.Fatal(line, err)
@@ -176,7 +172,7 @@ func TestHTTP2RequestOnItsWay(t *testing.T) {
 	}
 	request(1)
 	c.awaitFrame(0, 1)
-	s.shift.leave()
+	s.leave()
 	c.awaitFrame(7, 0) // the client has it, but pretends that these were sent before
 	request(3)
 	c.awaitFrame(0, 3)
@@ -209,7 +205,7 @@ func TestHTTP2IdleConnEnds(t *testing.T) {
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
 	c.awaitFrame(4, 0)
-	s.shift.leave()
+	s.leave()
 	s.mustReturn(nil, goAwayTime+3*time.Second)
 }
 
