@@ -128,14 +128,18 @@ func New(cfg Config) (*Master, error) {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	control.SetMaster()
+	return newMaster(cfg, system()), nil
+}
+
+func newMaster(cfg Config, s sys) *Master {
 	m := &Master{
 		calls:  make(chan func(*loop), 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		events: newEvents(cfg.logger()),
 	}
-	go newLoop(m, cfg, system()).run()
-	return m, nil
+	go newLoop(m, cfg, s).run()
+	return m
 }
 
 // Run keeps Config.Workers workers alive until ctx ends, then disconnects them and

@@ -120,14 +120,22 @@ func (d *drain) run(grace, idleGrace time.Duration) {
 
 // begin stops the sources first, then tells everybody.
 func (d *drain) begin(ctx context.Context) {
+	for _, s := range d.close(ctx) {
+		s.stop()
+	}
+	close(d.begun)
+}
+
+// close lets no further source in, and returns those that there are.
+func (d *drain) close(ctx context.Context) (sources []source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.draining.Store(true)
-	for s := range d.sources {
-		s.stop()
-	}
 	d.hooks.ctx = ctx
-	close(d.begun)
+	for s := range d.sources {
+		sources = append(sources, s)
+	}
+	return sources
 }
 
 // empty reports whether nothing is left. The hooks run at the latest when no

@@ -266,3 +266,32 @@ func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
 		}
 	})
 }
+
+// Decision 6: a worker on trial takes no connection from a shared socket at first.
+func TestHoldOff(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})
+		shared, own := newPipeListener(), newPipeListener()
+		l, err := b.take(&listener{Listener: shared, id: 4}, Socket{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		conns, _ := accepts(l)
+		ownConns, _ := accepts(b.Handle(own))
+		defer own.dial().Close()
+		defer (<-ownConns).Close()
+		if d := time.Since(begin); d != 0 {
+			t.Errorf("a socket of its own was held off for %v", d)
+		}
+		synctest.Wait()
+		if n := b.link.count(wire.Accepting); n != 2 {
+			t.Errorf("%d of 2 sockets said to be accepting", n)
+		}
+		defer shared.dial().Close()
+		defer (<-conns).Close()
+		if d := time.Since(begin); d != 3*time.Second {
+			t.Errorf("the first connection was taken after %v, want 3s", d)
+		}
+	})
+}
