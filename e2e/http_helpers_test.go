@@ -81,10 +81,12 @@ func proxyHandler() http.Handler {
 
 // httpHandler does what programs do.
 func httpHandler() http.Handler {
-	go func() {
-		<-worker.Self().Disconnecting()
-		fmt.Fprintln(os.Stderr, "drain begins")
-	}()
+	if w := worker.Self(); w != nil { // the master makes this argument of ListenAndServe too
+		go func() {
+			<-w.Disconnecting()
+			fmt.Fprintln(os.Stderr, "drain begins")
+		}()
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", answer)
 	mux.HandleFunc("/echo", echo)
