@@ -71,7 +71,7 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var active atomic.Int32
 			srv := &http.Server{Handler: echoHandler, ConnState: countActive(&active)}
-			s := start(t, srv, newShift(stuck))
+			s := start(t, srv, newShift(2*tick)) // no measure for who is at work
 			c := dial(t, s.addr)
 			c.send("POST / HTTP/1.1\r\nHost: test\r\n%s\r\n%s", tc.head, tc.before)
 			waitFor(t, "the handler", func() bool { return active.Load() > 0 })
@@ -86,7 +86,7 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 			if _, body := c.answer("POST"); body != "you sent hi you" {
 				t.Errorf("answer %q", body)
 			}
-			c.get("/", true)
+			c.mustEnd(time.Second)
 			s.mustReturn(nil, time.Second)
 		})
 	}
@@ -129,6 +129,11 @@ func TestRegisterOnShutdownAtTheEndOfTheGrace(t *testing.T) {
 	dial(t, s.addr).send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	shift.leave()
 	await(t, "the function of RegisterOnShutdown", ran)
+	select {
+	case <-shift.done:
+		t.Error("it ran after the grace")
+	default:
+	}
 	s.mustReturn(nil, stuck)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -135,14 +136,18 @@ func TestAllocations(t *testing.T) {
 		defer srv.Close()
 		c := dial(t, serve(mustListen(t), srv))
 		request, buf := []byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"), make([]byte, 4096)
-		return testing.AllocsPerRun(2000, func() {
-			if _, err := c.Write(request); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.Read(buf); err != nil {
-				t.Fatal(err)
-			}
-		})
+		least := math.Inf(1) // what else runs in this process allocates too
+		for range 5 {
+			least = min(least, testing.AllocsPerRun(1000, func() {
+				if _, err := c.Write(request); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Read(buf); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		return least
 	}
 	plain := measure(func(ln net.Listener, srv *http.Server) string {
 		go srv.Serve(ln)

@@ -13,6 +13,9 @@ func frame(typ, flags byte, length int) []byte {
 // before the first frame or inside a header block.
 func TestFrames(t *testing.T) {
 	var all []byte
+	if new(frames).between() {
+		t.Error("between frames before the first one")
+	}
 	between := map[int]bool{}
 	for _, f := range []struct {
 		bytes []byte

@@ -218,6 +218,8 @@ func TestHTTP2BogusPreface(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := over(t, tc)
-	c.send("GET / HTTP/1.1\r\n\r\n------------")
-	_, _ = io.Copy(io.Discard, c)
+	c.send("GET / HTTP/1.1\r\n\r\n------%s", settings)
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the connection was not closed: %v", err)
+	}
 }
