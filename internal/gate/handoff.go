@@ -29,7 +29,12 @@ const lost = ^uint64(1)
 
 // NewHandoff returns a Handoff for one goroutine. next reads on in its place, with a
 // Handoff of its own.
-func NewHandoff(next func()) *Handoff { return &Handoff{next: next} }
+func NewHandoff(next func()) *Handoff {
+	h := &Handoff{next: next}
+	h.timer = time.AfterFunc(time.Hour, h.look)
+	h.timer.Stop()
+	return h
+}
 
 // Do calls f. It reports whether the caller still has the link: if not, or if f ends
 // the goroutine, next runs on another, and the caller must not touch the link.
@@ -49,14 +54,9 @@ func (h *Handoff) Do(f func()) (still bool) {
 
 // watch sets the timer if it is not set.
 func (h *Handoff) watch() {
-	if h.watched.Load() || !h.watched.CompareAndSwap(false, true) {
-		return
+	if !h.watched.Load() && h.watched.CompareAndSwap(false, true) {
+		h.timer.Reset(Patience)
 	}
-	if h.timer == nil {
-		h.timer = time.AfterFunc(Patience, h.look)
-		return
-	}
-	h.timer.Reset(Patience)
 }
 
 // look takes the link over if the same function runs as at the last look, and stops
