@@ -24,9 +24,8 @@ func (l *loop) listen(m *member, p control.Packet) error {
 		l.refuse(m, p.Call, ask, os.ErrClosed)
 		return nil
 	}
-	key := l.sockets.keyOf(m, ask)
-	if m.holds(key) || len(m.held) >= maxSockets {
-		l.refuse(m, p.Call, ask, os.NewSyscallError("bind", syscall.EADDRINUSE))
+	if len(m.held) >= maxSockets {
+		l.refuse(m, p.Call, ask, os.NewSyscallError("socket", syscall.EMFILE))
 		return nil
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
@@ -54,6 +53,7 @@ func (l *loop) allowed(m *member, call uint32, ask wire.ListenBody, err error) {
 // handOut gives a worker the socket, now or when it is bound.
 func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
 	key := l.sockets.keyOf(m, ask)
+	w := waiter{member: m, call: call, again: m.holds(key)}
 	s := l.sockets.byKey[key]
 	if s == nil {
 		s = l.sockets.open(key)
@@ -61,20 +61,24 @@ func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
 	}
 	m.held[s.id], m.asked[s.id] = s, s
 	s.closeAt = time.Time{}
-	if s.fd == nil {
-		s.waiting = append(s.waiting, waiter{m, call})
-		return
+	switch {
+	case s.fd == nil:
+		s.waiting = append(s.waiting, w)
+	case w.again:
+		l.clash(s, w, ask)
+	default:
+		l.give(s, w)
 	}
-	l.give(s, waiter{m, call})
 }
 
 func (l *loop) bind(s *socket, ask wire.ListenBody) {
-	again := ask
+	again := request{ListenBody: ask, index: s.key.index}
 	again.Address = l.sockets.address(s, ask)
 	l.work(func() func() {
 		b, err := l.sys.bind(l.ctx, again)
 		if err != nil && again.Address != ask.Address {
-			b, err = l.sys.bind(l.ctx, ask) // somebody else has the port now
+			again.Address = ask.Address // somebody else has the port now
+			b, err = l.sys.bind(l.ctx, again)
 		}
 		return func() { l.bound(s, ask, b, err) }
 	})
@@ -85,19 +89,36 @@ func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
 	waiting := s.waiting
 	s.waiting = nil
 	if err != nil {
-		l.sockets.remove(s)
+		l.drop(s)
 		for _, w := range waiting {
 			delete(w.member.held, s.id)
-			delete(w.member.asked, s.id)
 			l.refuse(w.member, w.call, ask, err)
 		}
 		return
 	}
 	l.sockets.bound(s, b, ask)
 	for _, w := range waiting {
-		l.give(s, w)
+		if w.again {
+			l.clash(s, w, ask)
+		} else {
+			l.give(s, w)
+		}
 	}
 	l.closeUnheld(s)
+}
+
+// clash refuses a worker a socket that it has: in the words of the system, which is
+// asked for them. Where the system would allow it (a multicast address, a socket that
+// was given to this process), the rota does not.
+func (l *loop) clash(s *socket, w waiter, ask wire.ListenBody) {
+	l.work(func() func() {
+		b, err := l.sys.bind(l.ctx, request{ListenBody: ask, index: s.key.index, again: true})
+		if err == nil {
+			b.close()
+			err = os.NewSyscallError("bind", syscall.EADDRINUSE)
+		}
+		return func() { l.refuse(w.member, w.call, ask, err) }
+	})
 }
 
 // give sends a worker its own descriptor of the socket, non-blocking whatever
@@ -173,7 +194,7 @@ func (l *loop) closeUnheld(s *socket) {
 	due := s.closeAt
 	l.after(closeLinger, func() {
 		if l.sockets.byID[s.id] == s && s.closeAt.Equal(due) {
-			l.sockets.remove(s)
+			l.drop(s)
 		}
 	})
 }
@@ -204,7 +225,7 @@ func (l *loop) sweep() {
 	for _, s := range l.sockets.byID {
 		if s.fd != nil && !l.wanted(s) {
 			l.log.Info("rota: socket closed, the new generation doesn't want it", "network", s.key.network, "address", s.addr.String())
-			l.sockets.remove(s)
+			l.drop(s)
 		}
 	}
 }
@@ -218,10 +239,18 @@ func (l *loop) wanted(s *socket) bool {
 	return false
 }
 
+// drop closes a socket, and nobody remembers it.
+func (l *loop) drop(s *socket) {
+	l.sockets.remove(s)
+	for _, m := range l.members {
+		delete(m.asked, s.id)
+	}
+}
+
 func (l *loop) closeSockets() {
 	for _, s := range l.sockets.byID {
 		if s.fd != nil {
-			l.sockets.remove(s)
+			l.drop(s)
 		}
 	}
 }
