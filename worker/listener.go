@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -47,8 +49,7 @@ func (w *Worker) Listen(ctx context.Context, s Socket) (net.Listener, error) {
 
 // listenOwn makes a socket that the master never sees.
 func (w *Worker) listenOwn(ctx context.Context, s Socket) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: s.KeepAliveConfig}
-	inner, err := lc.Listen(ctx, s.Network, s.Address)
+	inner, err := s.config().Listen(ctx, s.Network, s.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +67,28 @@ func (w *Worker) Handle(inner net.Listener) net.Listener {
 	return l
 }
 
+// body is what to ask the master.
+func (s Socket) body(packet bool) wire.ListenBody {
+	body := wire.ListenBody{
+		Network: s.Network, Address: s.Address, Packet: packet,
+		Backlog: s.Backlog, Mode: uint32(s.Mode.Perm()),
+	}
+	if bind.IsPath(s.Network, s.Address) && !filepath.IsAbs(s.Address) {
+		body.Dir, _ = os.Getwd() // "" where it is gone: then it is the master's
+	}
+	return body
+}
+
+func (s Socket) config() bind.Config {
+	return bind.Config{Backlog: s.Backlog, Mode: s.Mode, KeepAliveConfig: s.KeepAliveConfig}
+}
+
 // socket gets a descriptor from the master; see ask.
 func (w *Worker) socket(ctx context.Context, s Socket, packet bool) (int, *control.FD, error) {
 	if w.drain.draining.Load() || !w.IsConnected() {
 		return 0, nil, w.cannotListen(s, nil)
 	}
-	id, fd, err := w.ask(ctx, wire.ListenBody{
-		Network: s.Network, Address: s.Address, Packet: packet,
-		Backlog: s.Backlog, Mode: uint32(s.Mode.Perm()),
-	})
+	id, fd, err := w.ask(ctx, s.body(packet))
 	if err != nil {
 		return 0, nil, w.cannotListen(s, err)
 	}
@@ -117,7 +131,6 @@ type listener struct {
 	deadline atomic.Pointer[time.Time]
 	closing  sync.Once
 	closed   chan struct{} // the program has closed it
-
 }
 
 var _ net.Listener = (*listener)(nil)
@@ -187,7 +200,7 @@ func (l *listener) hold(closed error) error {
 
 // Close closes this process's copy of the socket. The others keep theirs.
 func (l *listener) Close() error {
-	err := l.Listener.Close()
+	err := closeShared(l.Listener)
 	l.closing.Do(func() {
 		close(l.closed)
 		if l.worker.drain.draining.Load() {
@@ -203,7 +216,7 @@ func (l *listener) Close() error {
 }
 
 // stop and busy are drain's source.
-func (l *listener) stop()      { _ = l.Listener.Close() }
+func (l *listener) stop()      { _ = closeShared(l.Listener) }
 func (l *listener) busy() bool { return false } // its connections are counted by themselves
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
@@ -225,3 +238,7 @@ func (l *listener) SyscallConn() (syscall.RawConn, error) {
 	}
 	return s.SyscallConn()
 }
+
+// File returns a copy of the socket that is the caller's to close. It is not quite
+// that of package net: its Fd leaves the socket non-blocking, which is shared.
+func (l *listener) File() (*os.File, error) { return fileOf(l.Listener, l.Addr()) }

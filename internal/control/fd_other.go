@@ -18,6 +18,9 @@ func isReset(error) bool { return false }
 // SetNonblock is not supported here.
 func (f *FD) SetNonblock() error { return errors.ErrUnsupported }
 
+// SetNonblock is not supported here.
+func SetNonblock(int) error { return errors.ErrUnsupported }
+
 // Listener is not supported here.
 func (f *FD) Listener() (net.Listener, error) { return nil, errors.ErrUnsupported }
 
