@@ -1,3 +1,5 @@
+//go:build linux
+
 package e2e
 
 import (
@@ -60,7 +62,7 @@ func TestBrokenRelease(t *testing.T) {
 	}
 }
 
-func copyFile(t *testing.T, from, to string) {
+func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	in, err := os.Open(from)
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package e2e
 
 import (
@@ -30,7 +32,7 @@ func quick(workers int) master.Config {
 
 // process is a helper that runs: a master, most of the time.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	log   *logBuffer
 	ended chan struct{}
@@ -39,7 +41,7 @@ type process struct {
 
 // start runs a helper as a master and waits until its workers are ready. At the end
 // of the test it is stopped, and nothing of it may be left.
-func start(t *testing.T, helper string, cfg master.Config, env ...string) *process {
+func start(t testing.TB, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
 	p := launch(t, helper, cfg, env...)
 	p.waitLog("worker ready", max(cfg.Workers, 1))
@@ -47,16 +49,22 @@ func start(t *testing.T, helper string, cfg master.Config, env ...string) *proce
 }
 
 // launch runs a helper and waits for nothing.
-func launch(t *testing.T, helper string, cfg master.Config, env ...string) *process {
+func launch(t testing.TB, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
 	b, err := json.Marshal(exportable(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, log: &logBuffer{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(self(t))
-	p.cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"="+helper, configEnv+"="+string(b))
-	p.cmd.Env = append(p.cmd.Env, env...)
+	cmd := exec.Command(self(t))
+	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"="+helper, configEnv+"="+string(b))
+	cmd.Env = append(cmd.Env, env...)
+	return run(t, cmd)
+}
+
+// run starts a command as a process.
+func run(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
@@ -76,7 +84,7 @@ func exportable(cfg master.Config) map[string]any {
 	}
 }
 
-func self(t *testing.T) string {
+func self(t testing.TB) string {
 	path, err := filepath.Abs(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +214,7 @@ func descriptors(pid int) int {
 }
 
 // waitFor waits for a condition, never for luck.
-func waitFor(t *testing.T, what string, ok func() bool, more ...func() string) {
+func waitFor(t testing.TB, what string, ok func() bool, more ...func() string) {
 	t.Helper()
 	for deadline := time.Now().Add(stuck); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {

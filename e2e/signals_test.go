@@ -1,6 +1,10 @@
+//go:build linux
+
 package e2e
 
 import (
+	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -118,6 +122,15 @@ func TestScale(t *testing.T) {
 		t.Error(err)
 	}
 	p.settled(1)
+}
+
+// SIGHUP that was ignored at the start (nohup) is a reload all the same.
+func TestHupUnderNohup(t *testing.T) {
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec "$0"`, self(t))
+	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"=serve")
+	p := run(t, cmd)
+	p.waitLog("worker ready", 1)
+	p.reload()
 }
 
 // A worker that hangs after its drain is asked, then forced.

@@ -246,7 +246,8 @@ func (l *loop) hello(m *member, p control.Packet) error {
 	}
 	m.hello = &body
 	m.send(wire.Welcome, wire.WelcomeBody{
-		Version: min(body.Max, wire.Version), Grace: m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(),
+		Version: min(body.Max, wire.Version),
+		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
 	l.setState(m, Online)
 	l.m.events.emit(m.ID, func(s *subscription) { call(s.Online, m.worker) })

@@ -150,6 +150,16 @@ func (l *loop) logRoll() {
 	l.log.Info("rota: reload done", "generation", l.pool.goal.Generation, "workers", l.pool.goal.Workers, "took", took)
 }
 
+// holdOff is how long a new worker of a roll takes no connections: the first three
+// quarters of its trial. One that dies by then costs nothing. In the last quarter it
+// is tried by connections, while its predecessor still serves beside it.
+func (l *loop) holdOff(m *member) time.Duration {
+	if l.pool == nil || !m.pooled || m.Generation != l.pool.goal.Next {
+		return 0
+	}
+	return max(l.pool.policy.WithDefaults().MinUptime, 0) * 3 / 4
+}
+
 func (l *loop) scale(n int) {
 	l.cfg.Workers = n
 	if l.pool != nil {
@@ -303,7 +313,7 @@ func (l *loop) logReady(m *member) {
 		}
 	}
 	l.log.Info("rota: worker ready", "worker", m.ID, "pid", m.pid(), "slot", m.Slot,
-		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond), "on", addrs)
+		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", addrs)
 }
 
 // carryOut does what a step of the policy says.

@@ -1,5 +1,7 @@
 package reload
 
+import "slices"
+
 // keepSlot lets go whom slot n does not need, and starts whom it lacks.
 func (d *decision) keepSlot(n int) {
 	s := d.look(n)
@@ -10,10 +12,7 @@ func (d *decision) keepSlot(n int) {
 	if s.heir != nil {
 		d.recycling++
 	}
-	// A lost member's exit says whether a roll has failed: wait for it.
-	if s.pending == 0 {
-		d.fill(&s)
-	}
+	d.fill(&s)
 }
 
 func (d *decision) tidy(s *slot, m *Member) {
@@ -35,7 +34,7 @@ func (d *decision) tidy(s *slot, m *Member) {
 // is on trial its place is taken even if the old one is gone, whose respawn
 // would otherwise find it given away.
 func (d *decision) places(s *slot) int {
-	n := s.pending - 1
+	n := -1
 	for _, m := range []*Member{s.target, s.heir, s.other} {
 		if m != nil {
 			n++
@@ -65,7 +64,7 @@ func (d *decision) fill(s *slot) {
 		}
 	case s.target == nil:
 		d.want(s, proven, false)
-	case s.heir == nil && d.expired(s.target):
+	case d.expired(s.target):
 		d.want(s, proven, true)
 	}
 }
@@ -76,7 +75,12 @@ func (d *decision) start(s *slot, generation int) {
 	}
 }
 
+// want asks for a place. Those who cannot get one any more are not noted: in the
+// roll of a large rota that is nearly everybody, after every event.
 func (d *decision) want(s *slot, generation int, recycle bool) {
+	if len(d.wants) > d.policy.Surge {
+		return
+	}
 	if step, ok := d.successor(s, generation); ok {
 		d.wants = append(d.wants, want{step, recycle})
 	}
@@ -92,10 +96,10 @@ func (d *decision) successor(s *slot, generation int) (Step, bool) {
 		return step, true
 	}
 	step.Crashes = d.crashes(last)
-	if last.serving() || !last.failed() {
-		return step, true
+	if !last.serving() && last.failed() {
+		return step, d.due(last.endAt().Add(d.policy.Backoff.Delay(step.Crashes)))
 	}
-	return step, d.due(last.endAt().Add(d.policy.Backoff.Delay(step.Crashes)))
+	return step, true
 }
 
 // matters: the dead member m still says something about its slot's future.
@@ -104,10 +108,15 @@ func (d *decision) matters(s *slot, m *Member) bool {
 		return false
 	}
 	switch m.Generation {
-	case d.goal.Generation:
-		return d.crashes(m) > 0 || m.Retired && d.vacant(s)
-	case d.target:
-		return d.crashes(m) > 0
+	case d.goal.Generation, d.target:
+		return d.crashes(m) > 0 || m.Retired && d.vacant(s) || s.hides(m)
 	}
 	return false
+}
+
+// hides: without m, an older member that is still there would be the last.
+func (s *slot) hides(m *Member) bool {
+	return slices.ContainsFunc(s.members, func(o *Member) bool {
+		return !o.dead() && o.Generation == m.Generation
+	})
 }

@@ -6,23 +6,14 @@ import "time"
 // order), lost (its link or SIGKILL says that it is gone, its exit has not come
 // yet) or serving (which includes starting).
 
-func (m *Member) dead() bool    { return !m.Exited.IsZero() }
-func (m *Member) isReady() bool { return !m.Ready.IsZero() }
-
-func (m *Member) draining() bool {
-	return !m.dead() && (!m.Draining.IsZero() || m.Voluntary && !m.Unlinked.IsZero())
-}
-
-func (m *Member) lost() bool {
-	return !m.dead() && !m.draining() && !m.lostAt().IsZero()
-}
-
-func (m *Member) serving() bool {
-	return !m.dead() && m.Draining.IsZero() && m.Unlinked.IsZero() && m.Killed.IsZero()
-}
+func (m *Member) dead() bool     { return !m.Exited.IsZero() }
+func (m *Member) draining() bool { return !m.dead() && !m.Draining.IsZero() }
+func (m *Member) lost() bool     { return !m.dead() && !m.draining() && !m.lostAt().IsZero() }
+func (m *Member) serving() bool  { return !m.dead() && !m.draining() && m.lostAt().IsZero() }
+func (m *Member) isReady() bool  { return !m.Ready.IsZero() }
 
 func (m *Member) lostAt() time.Time {
-	if m.Unlinked.IsZero() || !m.Killed.IsZero() && m.Killed.Before(m.Unlinked) {
+	if m.Unlinked.IsZero() {
 		return m.Killed
 	}
 	return m.Unlinked

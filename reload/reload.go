@@ -14,7 +14,8 @@
 // during a roll, [Goal.Generation] otherwise, so a roll-back is a roll in the
 // other direction. A slot's first member is its own and may always be started;
 // every further one, the new beside the old, takes one of [Policy.Surge] places.
-// A member is disconnected only when its slot has a better one that is ready.
+// A member that is ready is disconnected only when its slot has a better one
+// that is ready too.
 // An empty slot is filled from Goal.Generation, which has proven itself.
 //
 // Nothing is remembered but the goal and the members, the last dead of a slot
@@ -22,10 +23,11 @@
 // event the caller asks, carries out all the steps, and asks again until there
 // are none; then it waits for the next event or for the wake time.
 //
-//	for steps, wake := p.Next(goal, members, now); ; steps, wake = p.Next(goal, members, now) {
+//	for {
+//		steps, wake := policy.Next(goal, members, time.Now())
 //		if len(steps) == 0 {
-//			timer.Reset(...wake...)
-//			break
+//			setTimer(wake)
+//			return
 //		}
 //		carryOut(steps) // changes goal and members as each Action says
 //	}
@@ -72,7 +74,7 @@ type Policy struct {
 type Goal struct {
 	Workers     int  // the rota's size: slots 0 to Workers-1
 	Generation  int  // the generation that serves, and that a roll-back returns to
-	Next        int  // the generation that is being rolled in, newer than any before; 0: no roll. Ignored until Established
+	Next        int  // the generation that is being rolled in, never used before; 0: no roll. Waits until Established
 	RollingBack bool // a roll has failed and what it replaced is not all back yet
 	Established bool // every slot has been ready: until then a death is a failed start
 	Stop        bool // disconnect everybody
@@ -87,7 +89,7 @@ type Member struct {
 	ID         int
 	Slot       int
 	Generation int
-	Crashes    int // of this slot in a row before this member: Step.Crashes of its Start
+	Crashes    int // in a row before this member (who left before it was ready counts): Step.Crashes of its Start
 
 	Started  time.Time // never zero
 	Ready    time.Time // zero: not yet

@@ -78,7 +78,7 @@ func (d *decision) rolled(s *slot) bool { return s.settled && s.alone() }
 // served: by the proven generation alone, or nobody is wanted there.
 func (d *decision) served(s *slot) bool {
 	if s.target == nil {
-		return s.other == nil && s.pending == 0 && d.vacant(s) && s.alone()
+		return d.vacant(s) && s.alone()
 	}
 	return s.target.isReady() && s.alone()
 }

@@ -56,7 +56,6 @@ type slot struct {
 	heir    *Member // beside a target that expires, its successor until that is ready
 	other   *Member // the best of another generation, as long as the target is not settled
 	settled bool    // the target can do without any other
-	pending int     // lost members whose exit is awaited
 }
 
 // look chooses who stays in slot n.
@@ -64,8 +63,6 @@ func (d *decision) look(n int) slot {
 	s := slot{number: n, members: d.rota.slot(n)}
 	for _, m := range s.members {
 		switch {
-		case m.lost() && !d.gone(m):
-			s.pending++
 		case !m.serving():
 		case m.Generation == d.target:
 			s.target = d.better(s.target, m)
@@ -92,17 +89,14 @@ func (d *decision) settled(m *Member) bool {
 }
 
 // better is the one of two serving members to keep, b being the younger: who
-// serves rather than who starts, who need not be replaced soon, who is of the
-// proven generation; then the younger if both serve, and the one that has
-// started first if neither does.
+// serves rather than who starts, who is of the proven generation; then the
+// younger if both serve, and the one that has started first if neither does.
 func (d *decision) better(a, b *Member) *Member {
 	switch {
 	case a == nil:
 		return b
 	case a.isReady() != b.isReady():
 		return pick(a.isReady(), a, b)
-	case d.expired(a) != d.expired(b):
-		return pick(d.expired(b), a, b)
 	case a.Generation != b.Generation:
 		return pick(a.Generation == d.goal.Generation, a, b)
 	}
@@ -139,14 +133,8 @@ func (s *slot) last(generation int) *Member {
 func (s *slot) stays(m *Member) bool { return m == s.target || m == s.heir || m == s.other }
 
 // vacant: nobody is wanted from the proven generation, because the last was
-// retired and no roll has filled the slot since.
+// retired and the slot has not been filled since.
 func (d *decision) vacant(s *slot) bool {
 	last := s.last(d.goal.Generation)
-	if last == nil || !last.Retired || last.serving() {
-		return false
-	}
-	if d.rolling {
-		return !s.settled
-	}
-	return s.target == nil && s.other == nil
+	return last != nil && last.Retired && !s.settled
 }

@@ -2,6 +2,7 @@ package reload
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -21,9 +22,8 @@ import (
 //	 end                      | a2 b1 b2, draining a1, asks at 35s
 //
 // Slots are letters and generations are numbers: a2 is slot 0's worker of
-// generation 2, a2' the next one of the two, a2” the one after. A wake is the
-// time that the policy asked for itself, so it is part of the answer, not of the
-// question. (2) after a start are the crashes in a row before it.
+// generation 2, a2' the one after it, and so on. A wake is the time that the
+// policy asked for itself: part of the answer, not of the question. (2) after a start are the crashes in a row before it.
 //
 // Events: size N, ready, crash (exit without being asked), exit, leave (drains
 // by itself), retire (its end was asked for, and no successor), unlink (its link
@@ -158,15 +158,14 @@ func (p *player) befall(verb string, m *Member) {
 }
 
 func (p *player) member(name string) *Member {
-	id, ok := p.ids[name]
-	i := slices.IndexFunc(p.members, func(m Member) bool { return m.ID == id })
-	if !ok || i < 0 {
+	i, ok := p.index[p.ids[name]]
+	if !ok {
 		p.t.Fatalf("%v: there is no %q\n%s", p.now.Sub(p.begin), name, strings.Join(p.transcript, "\n"))
 	}
 	return &p.members[i]
 }
 
-// record is told of each step before it is carried out.
+// record is told of every step before it is carried out.
 func (p *player) record(s *Step) {
 	switch s.Do {
 	case Start:
@@ -196,8 +195,8 @@ func (p *player) christen(s *Step) string {
 // summary is who is there at the end: serving, draining, dead; and what next.
 func (p *player) summary() string {
 	var up, draining, dead []string
-	for i := range p.members {
-		switch m := &p.members[i]; {
+	for _, id := range slices.Sorted(maps.Keys(p.index)) {
+		switch m := &p.members[p.index[id]]; {
 		case isUp(m):
 			up = append(up, p.names[m.ID])
 		case m.Exited.IsZero():

@@ -50,6 +50,7 @@ type conn struct {
 
 	events uint32 // the drain's: track.Events at the last tick
 	ticks  int    // the drain's: how many ticks that has not changed
+	hooked uint32 // the drain's: track.Events at the last expectsRequest
 }
 
 // The depth of the embedded fields decides: conn's Read, Write and Close are

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,20 +25,13 @@ type drain struct {
 	mu      sync.Mutex
 	sources map[source]bool
 	conns   conns
-	hooks   []hook
-	running int             // hooks
-	ctx     context.Context // of the hooks, once the drain has begun
+	hooks   hooks
 }
 
 // source is a socket from which new work comes.
 type source interface {
 	stop()      // give up this process's copy; nothing new comes afterwards
 	busy() bool // after stop: work that came from here is still in hand
-}
-
-type hook struct {
-	run    func(context.Context) error
-	failed func(error)
 }
 
 func newDrain() *drain {
@@ -101,47 +93,6 @@ func (d *drain) notify() {
 	}
 }
 
-// addHook runs f at once if the drain has begun.
-func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	h := hook{f, failed}
-	if d.ctx == nil {
-		d.hooks = append(d.hooks, h)
-		return
-	}
-	d.start(h)
-}
-
-// start runs h on a goroutine of its own. The caller holds mu.
-func (d *drain) start(h hook) {
-	d.running++
-	go func() {
-		defer d.ended()
-		if err := h.call(d.ctx); err != nil {
-			h.failed(err)
-		}
-	}()
-}
-
-func (d *drain) ended() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.running--
-	d.notify()
-}
-
-// call turns a panic of the program's hook into an error: the requests of the
-// others are not its to cut.
-func (h hook) call(ctx context.Context) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return h.run(ctx)
-}
-
 // run sees everything off and returns when nothing is left, or after the grace,
 // when it has closed what was.
 func (d *drain) run(grace, idleGrace time.Duration) {
@@ -150,11 +101,16 @@ func (d *drain) run(grace, idleGrace time.Duration) {
 	d.begin(ctx)
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	for !d.empty() {
+	limit := int(idleGrace / drainTick)
+	for ticks := 0; !d.empty(); {
 		select {
 		case <-d.changed:
 		case <-tick.C:
-			d.endIdle(int(idleGrace / drainTick))
+			ticks++
+			d.endIdle(limit)
+			if ticks >= limit || !d.expectsRequest(ticks) {
+				d.runHooks()
+			}
 		case <-ctx.Done():
 			d.closeRest()
 			return
@@ -164,32 +120,72 @@ func (d *drain) run(grace, idleGrace time.Duration) {
 
 // begin stops the sources first, then tells everybody.
 func (d *drain) begin(ctx context.Context) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.draining.Store(true)
-	for s := range d.sources {
+	for _, s := range d.close(ctx) {
 		s.stop()
 	}
 	close(d.begun)
-	d.ctx = ctx
-	for _, h := range d.hooks {
-		d.start(h)
-	}
-	d.hooks = nil
 }
 
+// close lets no further source in, and returns those that there are.
+func (d *drain) close(ctx context.Context) (sources []source) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.draining.Store(true)
+	d.hooks.ctx = ctx
+	for s := range d.sources {
+		sources = append(sources, s)
+	}
+	return sources
+}
+
+// empty reports whether nothing is left. The hooks run at the latest when no
+// connection is.
 func (d *drain) empty() bool {
 	if d.accepting.Load() > 0 {
 		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.conns.n > 0 {
+		return false
+	}
+	d.hooks.run(d.ended)
 	for s := range d.sources {
 		if s.busy() {
 			return false
 		}
 	}
-	return d.conns.n == 0 && d.running == 0
+	return d.hooks.running == 0
+}
+
+func (d *drain) runHooks() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hooks.run(d.ended)
+}
+
+// addHook runs f at once if it is time for the hooks.
+func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hooks.add(hook{f, failed}, d.ended)
+}
+
+// ended: a hook has returned.
+func (d *drain) ended() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hooks.running--
+	d.notify()
+}
+
+// expectsRequest reports whether some connection may still bring a request that
+// the program hasn't begun to handle.
+func (d *drain) expectsRequest(ticks int) (expects bool) {
+	for _, c := range d.list() {
+		expects = c.expectsRequest(ticks) || expects // ask all: each compares with the last tick
+	}
+	return expects
 }
 
 // endIdle ends HTTP/1 connections that were silent for limit ticks.
@@ -217,40 +213,4 @@ func (d *drain) list() []*conn {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.conns.list()
-}
-
-// conns is a list of connections that are linked by their own fields.
-type conns struct {
-	first *conn
-	n     int
-}
-
-func (l *conns) add(c *conn) {
-	c.next = l.first
-	if l.first != nil {
-		l.first.prev = c
-	}
-	l.first = c
-	l.n++
-}
-
-func (l *conns) remove(c *conn) {
-	if c.prev != nil {
-		c.prev.next = c.next
-	} else {
-		l.first = c.next
-	}
-	if c.next != nil {
-		c.next.prev = c.prev
-	}
-	c.prev, c.next = nil, nil
-	l.n--
-}
-
-func (l *conns) list() []*conn {
-	all := make([]*conn, 0, l.n)
-	for c := l.first; c != nil; c = c.next {
-		all = append(all, c)
-	}
-	return all
 }

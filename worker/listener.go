@@ -176,9 +176,22 @@ func (l *listener) accept() (net.Conn, error) {
 	return c, nil
 }
 
-// accepting tells the master that the program takes connections here.
+// accepting tells the master that the program takes connections here. From a shared
+// socket the first is taken a moment later where the master wants it so: this worker is
+// on trial, and if it dies, nobody has been served by it. Its predecessor serves.
 func (l *listener) accepting() {
 	_ = l.worker.send(wire.Accepting, wire.AcceptingBody{ID: l.id, Own: l.own})
+	wait := l.worker.times.Load().HoldOff
+	if l.id == 0 || wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.closed:
+	case <-l.worker.drain.begun:
+	}
 }
 
 // hold keeps an Accept that has nothing to wait for until the worker has left.

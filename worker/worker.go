@@ -128,7 +128,9 @@ func (w *Worker) Ready() error {
 //
 //  1. This process gives up its copies of the listening sockets. Connections that
 //     still wait in their queues go to the other workers.
-//  2. [Worker.Disconnecting] is closed and the hooks of [Worker.OnDisconnect] run.
+//  2. [Worker.Disconnecting] is closed. The hooks of [Worker.OnDisconnect] run as
+//     soon as no HTTP/1 connection may bring another request, which srv.Shutdown
+//     would drop: at once where there is none, at most IdleGrace later.
 //  3. Accept keeps blocking while accepted connections live, so that a main which
 //     ends when http.Serve returns doesn't cut them. HTTP/1 clients are told to
 //     go (see rota.ListenConfig.Opaque).
@@ -161,11 +163,11 @@ func (w *Worker) Kill() error {
 // Disconnecting returns a channel that is closed when the worker begins to leave.
 func (w *Worker) Disconnecting() <-chan struct{} { return w.drain.begun }
 
-// OnDisconnect has f called when the worker begins to leave: this is where
-// srv.Shutdown or grpcServer.GracefulStop go. Each f runs on a goroutine of its own,
+// OnDisconnect has f called when the worker leaves, at step 2 of Disconnect: this is
+// where srv.Shutdown or grpcServer.GracefulStop go. Each f runs on a goroutine of its own,
 // with a context that ends with the grace; the worker stays until all have
-// returned or the grace is over. An f that is given after the worker has begun to
-// leave is called at once. An error is logged.
+// returned or the grace is over. An f that is given after the others
+// have been called is called at once. An error is logged.
 func (w *Worker) OnDisconnect(f func(context.Context) error) { w.drain.addHook(f, w.hookFailed) }
 
 // Done returns a channel that is closed when the worker has left: its connections

@@ -20,6 +20,9 @@ type (
 		Version   int           `json:"version"`
 		Grace     time.Duration `json:"grace"`     // ns
 		IdleGrace time.Duration `json:"idleGrace"` // ns
+		// HoldOff is how long the worker takes no connection from a shared socket after
+		// its first Accept on it, in ns: it is on trial, and others serve.
+		HoldOff time.Duration `json:"holdOff,omitempty"`
 	}
 	// RefuseBody turns it away.
 	RefuseBody struct {

@@ -1,0 +1,208 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/master"
+)
+
+// What rota costs, against plain net.Listen: both sides run in turn in one run, and
+// the ratio is printed. Run them alone on the machine:
+//
+//	go test ./e2e -run '^$' -bench Cost -benchtime 1x
+
+func init() {
+	helpers["plain"] = plain
+	helpers["serve-brief"] = serveBrief
+}
+
+// plain is serve with net.Listen.
+func plain() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Fprintf(os.Stderr, "worker ready on=[%s]\n", ln.Addr())
+	_ = http.Serve(ln, http.HandlerFunc(brief))
+}
+
+// serveBrief is plain with one line changed.
+func serveBrief() {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	_ = http.Serve(ln, http.HandlerFunc(brief))
+}
+
+// brief is a handler that costs nothing itself.
+func brief(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
+
+const (
+	rounds     = 24              // of both sides
+	roundTime  = time.Second / 2 // of each side
+	benchLoops = 8
+)
+
+// BenchmarkCostConnections compares new connections a second, one request each.
+func BenchmarkCostConnections(b *testing.B) {
+	benchRatio(b, 0.97, func(addr string, stop *atomic.Bool) (n int) {
+		for !stop.Load() {
+			if _, err := request("tcp", addr, "/"); err != nil {
+				b.Error(err)
+				return n
+			}
+			n++
+		}
+		return n
+	})
+}
+
+// BenchmarkCostKeepAlive compares requests a second on connections that stay.
+func BenchmarkCostKeepAlive(b *testing.B) {
+	benchRatio(b, 0.99, func(addr string, stop *atomic.Bool) (n int) {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			b.Error(err)
+			return 0
+		}
+		defer c.Close()
+		r := bufio.NewReader(c)
+		buf := make([]byte, 4096)
+		for !stop.Load() {
+			if _, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: e2e\r\n\r\n"); err != nil {
+				b.Error(err)
+				return n
+			}
+			if err := skipAnswer(r, buf); err != nil {
+				b.Error(err)
+				return n
+			}
+			n++
+		}
+		return n
+	})
+}
+
+// skipAnswer reads one answer, as cheaply as can be: the client shares the machine.
+func skipAnswer(r *bufio.Reader, buf []byte) error {
+	length := 0
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if v, ok := strings.CutPrefix(string(line), "Content-Length: "); ok {
+			length, _ = strconv.Atoi(strings.TrimSpace(v))
+		}
+	}
+	_, err := r.Discard(length)
+	return err
+}
+
+// benchRatio runs one worker of rota and a plain server in turn, and prints what one
+// does of the other.
+func benchRatio(b *testing.B, want float64, loop func(addr string, stop *atomic.Bool) int) {
+	rota := benchServer(b, "serve-brief")
+	plain := benchServer(b, "plain")
+	for range b.N {
+		var ours, theirs, ratios []float64
+		for i := range rounds + 2 {
+			var a, p float64
+			if i%2 == 0 { // who is first alternates
+				a, p = rate(rota, loop), rate(plain, loop)
+			} else {
+				p, a = rate(plain, loop), rate(rota, loop)
+			}
+			if i >= 2 { // the first ones warm up
+				ours, theirs, ratios = append(ours, a), append(theirs, p), append(ratios, a/p)
+			}
+		}
+		slices.Sort(ratios)
+		b.Logf("rota %.0f/s, plain %.0f/s (medians): ratio of medians %.3f, median ratio %.3f (want %.2f)",
+			median(ours), median(theirs), median(ours)/median(theirs), median(ratios), want)
+		b.ReportMetric(median(ours)/median(theirs), "ratio")
+		b.ReportMetric(median(ours), "rota/s")
+		b.ReportMetric(median(theirs), "plain/s")
+	}
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// rate runs loops for a round and returns how many turns a second they made.
+func rate(addr string, loop func(string, *atomic.Bool) int) float64 {
+	var stop atomic.Bool
+	var total atomic.Int64
+	var group sync.WaitGroup
+	begin := time.Now()
+	for range benchLoops {
+		group.Go(func() { total.Add(int64(loop(addr, &stop))) })
+	}
+	time.Sleep(roundTime)
+	stop.Store(true)
+	group.Wait()
+	return float64(total.Load()) / time.Since(begin).Seconds()
+}
+
+// benchServer runs a helper for a benchmark and returns its address.
+func benchServer(b *testing.B, helper string) string {
+	return start(b, helper, master.Config{Workers: 1}).addr()
+}
+
+var rssPattern = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+
+// BenchmarkCostMemory prints the resident memory of the master of examples/hello.
+func BenchmarkCostMemory(b *testing.B) {
+	p := startHello(b)
+	time.Sleep(time.Second) // what a start leaves behind is given back
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := rssPattern.FindSubmatch(status)
+	kb, _ := strconv.Atoi(string(m[1]))
+	b.Logf("master of examples/hello: %.1f MB resident (want at most 12)", float64(kb)/1024)
+	b.ReportMetric(float64(kb)/1024, "MB")
+}
+
+var afterPattern = regexp.MustCompile(`worker ready .* after=(\S+)`)
+
+// BenchmarkCostStart prints how long a worker takes from fork to its first Accept.
+func BenchmarkCostStart(b *testing.B) {
+	p := startHello(b)
+	for range 50 {
+		p.reload()
+	}
+	var ms []float64
+	for _, m := range afterPattern.FindAllStringSubmatch(p.log.String(), -1) {
+		d, err := time.ParseDuration(m[1])
+		if err != nil {
+			b.Fatal(err)
+		}
+		ms = append(ms, float64(d)/1e6)
+	}
+	b.Logf("fork to first Accept, %d workers: median %.0f ms, worst %.0f ms (want a median of at most 15)",
+		len(ms), median(ms), slices.Max(ms))
+	b.ReportMetric(median(ms), "ms")
+}

@@ -1,0 +1,83 @@
+package rota
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/master"
+)
+
+// Under go test, Listen is net.Listen; on a platform without support it is so
+// everywhere.
+func TestListenIsNetListen(t *testing.T) {
+	ln, err := Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if _, ok := ln.(*net.TCPListener); !ok {
+		t.Errorf("Listen gives a %T, want *net.TCPListener", ln)
+	}
+	if Handle(ln) != ln {
+		t.Error("Handle wraps in a process that is no worker")
+	}
+	if !IsMaster() || IsWorker() {
+		t.Error("this process is no worker")
+	}
+}
+
+func TestListenErrorsAreNets(t *testing.T) {
+	for _, args := range [][2]string{{"tcp", "nonsense"}, {"nosuch", ":0"}, {"tcp", "127.0.0.1:99999"}} {
+		_, want := net.Listen(args[0], args[1])
+		if _, got := Listen(args[0], args[1]); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("Listen(%q): %v, want %v", args, got, want)
+		}
+	}
+}
+
+func TestPlatformWithoutSupport(t *testing.T) {
+	if control.Supported {
+		t.Skip("this platform is supported")
+	}
+	if _, err := master.New(master.Config{}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("master.New: %v, want errors.ErrUnsupported", err)
+	}
+}
+
+func TestWorkersFrom(t *testing.T) {
+	for s, want := range map[string]int{"": 1, "1": 1, "12": 12} {
+		if n, err := workersFrom(s); n != want || err != nil {
+			t.Errorf("%q: %d, %v", s, n, err)
+		}
+	}
+	if n, err := workersFrom("auto"); n < 1 || err != nil {
+		t.Errorf("auto: %d, %v", n, err)
+	}
+	for _, s := range []string{"many", "0", "-1", "1.5", "1025", "999999999999999999999"} {
+		var config *master.ConfigError
+		if _, err := workersFrom(s); !errors.As(err, &config) || config.Value != s {
+			t.Errorf("%q: %v, want a ConfigError that names it", s, err)
+		}
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("any"), 1},
+		{&master.StartError{Exit: master.Exit{Code: 7}}, 7},
+		{&master.StartError{Exit: master.Exit{Code: 0}}, 1},
+		{&master.StartError{Exit: master.Exit{Err: errors.New("no such file")}}, 1},
+		{fmt.Errorf("run: %w", &master.StartError{Exit: master.Exit{Code: 3}}), 3},
+	} {
+		if got := statusOf(tc.err); got != tc.want {
+			t.Errorf("%v: status %d, want %d", tc.err, got, tc.want)
+		}
+	}
+}

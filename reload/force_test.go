@@ -1,0 +1,103 @@
+package reload
+
+import (
+	"testing"
+	"time"
+)
+
+func TestStop(t *testing.T) {
+	runTimelines(t, []timeline{{
+		name: "everybody, also who has just started",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  crash b1             |
+			 2.1s  wake                 | start b1' (1), forget b1
+			   3s  stop                 | disconnect a1, disconnect b1'
+			   4s  exit b1'             | forget b1'
+			  39s  wake                 | terminate a1
+			  40s  exit a1              | forget a1, stopped
+			  end                       | nobody, at rest`,
+	}, {
+		name: "during a roll",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2
+			   3s  stop                 | disconnect a1, disconnect a2, disconnect b1
+			   4s  crash a2             | forget a2
+			   5s  exit a1, exit b1     | forget a1, forget b1, stopped
+			   6s  reload               |
+			  end                       | nobody, at rest`,
+	}, {
+		name: "during a back-off nobody is started any more",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  crash a1             |
+			2.05s  stop                 | forget a1, stopped
+			  end                       | nobody, at rest`,
+	}, {
+		name: "kill at once, the draining too, each once",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  leave a1             | start a1'
+			   3s  stop                 | disconnect a1', disconnect b1
+			   4s  kill                 | kill a1, kill a1', kill b1
+			   5s  exit a1, exit a1'    | forget a1, forget a1'
+			   6s  exit b1              | forget b1, stopped
+			  end                       | nobody, at rest`,
+	}})
+}
+
+func TestForce(t *testing.T) {
+	runTimelines(t, []timeline{{
+		name:   "the grace, a second, then KillAfter twice",
+		policy: Policy{Grace: 10 * time.Second, KillAfter: 2 * time.Second},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  size 0               | disconnect a1
+			  15s  wake                 | terminate a1
+			  17s  wake                 | kill a1
+			  end                       | nobody, leaving a1, at rest`,
+	}, {
+		name:   "a closed link ends the drain",
+		policy: Policy{Grace: 10 * time.Second, KillAfter: 2 * time.Second},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  size 0               | disconnect a1
+			   3s  unlink a1            |
+			   5s  wake                 | terminate a1
+			   6s  exit a1              | forget a1
+			  end                       | nobody, at rest`,
+	}, {
+		name:   "none of either",
+		policy: Policy{Grace: -1, KillAfter: -1},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  size 0               | disconnect a1
+			   3s  wake                 | terminate a1, kill a1
+			  end                       | nobody, leaving a1, at rest`,
+	}, {
+		name:   "any number drain beside each other",
+		policy: Policy{MinUptime: -1},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  reload               | start a2
+			   3s  ready a2             | disconnect a1, complete
+			   4s  reload               | start a3
+			   5s  ready a3             | disconnect a2, complete
+			   6s  reload               | start a4
+			   7s  ready a4             | disconnect a3, complete
+			  39s  wake                 | terminate a1
+			  41s  wake                 | terminate a2
+			  43s  wake                 | terminate a3
+			  44s  wake                 | kill a1
+			  end                       | a4, leaving a1 a2 a3, asks at 46s`,
+	}})
+}

@@ -1,0 +1,194 @@
+package reload
+
+import (
+	"math/rand"
+	"testing"
+	"time"
+)
+
+// FuzzHistory lets whatever the bytes say happen to a rota, with every step held
+// to its promise (see world), and then lets the workers behave: the rota must
+// come to rest, every slot served by one worker of one generation.
+func FuzzHistory(f *testing.F) {
+	for seed := range int64(20) {
+		data := make([]byte, 20*seed)
+		rand.New(rand.NewSource(seed)).Read(data)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		playHistory(t, data)
+	})
+}
+
+// TestHistories is the fuzz target on random bytes, the same in every run.
+func TestHistories(t *testing.T) {
+	n := 500
+	if testing.Short() {
+		n = 100
+	}
+	data := make([]byte, 300)
+	for seed := range n {
+		random := rand.New(rand.NewSource(int64(seed)))
+		random.Read(data)
+		playHistory(t, data[:random.Intn(len(data))])
+	}
+}
+
+func playHistory(t testing.TB, data []byte) *world {
+	const most = 400
+	h := history{data: data[:min(len(data), most)]}
+	w := newWorld(t, h.policy(), h.pick(6))
+	h.world = w
+	w.settle()
+	for len(h.data) > 0 {
+		h.happen()
+		w.settle()
+	}
+	w.comeToRest()
+	return w
+}
+
+// history turns bytes into events.
+type history struct {
+	*world
+	data []byte
+}
+
+func (h *history) pick(n int) int {
+	if len(h.data) == 0 {
+		return 0
+	}
+	b := h.data[0]
+	h.data = h.data[1:]
+	return int(b) % n
+}
+
+func (h *history) policy() Policy {
+	return Policy{
+		Surge:        h.pick(4),
+		MinUptime:    []time.Duration{0, -1, 3 * time.Second}[h.pick(3)],
+		ReadyTimeout: []time.Duration{0, -1, 5 * time.Second}[h.pick(3)],
+		Grace:        []time.Duration{0, -1}[h.pick(2)],
+		KillAfter:    []time.Duration{0, -1}[h.pick(2)],
+		Backoff:      Backoff{Base: []time.Duration{0, -1}[h.pick(2)], Reset: []time.Duration{0, -1}[h.pick(2)]},
+		MaxAge:       []time.Duration{0, 10 * time.Second}[h.pick(2)],
+	}
+}
+
+// happen is one event. What the rota lives through often comes several times.
+func (h *history) happen() {
+	switch h.pick(20) {
+	case 0, 1, 2, 3, 4:
+		h.one(func(m *Member) bool { return isUp(m) && m.Ready.IsZero() }, func(m *Member) { m.Ready = h.now })
+	case 5, 6:
+		h.one(isAlive, h.exit)
+	case 7:
+		h.one(isAlive, func(m *Member) { m.Unlinked = h.now })
+	case 8:
+		h.one(isUp, h.leave)
+	case 9:
+		h.one(isUp, func(m *Member) { h.leave(m); m.Retired = true })
+	case 10:
+		h.one(isUp, func(m *Member) { m.Voluntary, m.Retired = true, true })
+	case 11:
+		h.one(isUp, func(m *Member) { m.Recycle = true })
+	case 12, 13:
+		h.maybeReload()
+	case 14:
+		h.goal.Workers = h.pick(6)
+	case 15:
+		h.end()
+	case 16, 17:
+		h.now = h.now.Add(time.Duration(1+h.pick(40)) * 100 * time.Millisecond)
+	default:
+		if !h.wake.IsZero() {
+			h.now = h.wake
+		}
+	}
+}
+
+// maybeReload: the master sets the next reload when the last is over, or has
+// failed; a master that does so earlier is not to come to harm either.
+func (h *history) maybeReload() {
+	if h.goal.Next == 0 || h.pick(8) == 0 {
+		h.reload()
+	}
+}
+
+// end is rare, or few histories would get anywhere.
+func (h *history) end() {
+	switch h.pick(16) {
+	case 0:
+		h.goal.Stop = true
+	case 1:
+		h.goal.Stop, h.goal.Kill = true, true
+	}
+}
+
+func isAlive(m *Member) bool { return m.Exited.IsZero() }
+
+// one lets something happen to one of the members that it can happen to.
+func (h *history) one(can func(*Member) bool, befall func(*Member)) {
+	var those []*Member
+	for i := range h.members {
+		if m := &h.members[i]; can(m) {
+			those = append(those, m)
+		}
+	}
+	if len(those) > 0 {
+		befall(those[h.pick(len(those))])
+	}
+}
+
+// comeToRest: workers get ready, those who should leave do, time passes. The
+// rota must come to rest in a time that does not depend on its history.
+func (w *world) comeToRest() {
+	w.t.Helper()
+	w.policy.MaxAge = 0
+	w.settle()
+	for range 20 + 10*w.goal.Workers {
+		if !w.behave() {
+			if w.wake.IsZero() {
+				w.checkRest()
+				return
+			}
+			w.now = w.wake
+		}
+		w.settle()
+	}
+	w.fail("never comes to rest")
+}
+
+// behave says whether anything has happened.
+func (w *world) behave() (happened bool) {
+	for i := range w.members {
+		switch m := &w.members[i]; {
+		case !m.Exited.IsZero():
+			continue
+		case !isUp(m):
+			w.exit(m)
+		case m.Voluntary:
+			w.leave(m)
+		case m.Ready.IsZero():
+			m.Ready = w.now
+		default:
+			continue
+		}
+		happened = true
+	}
+	return happened
+}
+
+func (w *world) checkRest() {
+	w.t.Helper()
+	switch g := w.goal; {
+	case g.Stop:
+		if !g.Stopped || len(w.members) > 0 {
+			w.fail("stop is not over")
+		}
+	case !g.Established || g.Next != 0 || g.RollingBack:
+		w.fail("not at rest")
+	case w.unserved(g.Generation) > 0:
+		w.fail("%d slots not served as they should", w.unserved(g.Generation))
+	}
+}

@@ -1,0 +1,82 @@
+package reload
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWithDefaults(t *testing.T) {
+	for _, c := range []struct{ in, want Policy }{{
+		in: Policy{},
+		want: Policy{
+			Surge: 1, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, KillAfter: 5 * time.Second,
+			Backoff: Backoff{Base: 100 * time.Millisecond, Factor: 1.5, Max: 30 * time.Second, Reset: 30 * time.Second},
+		},
+	}, {
+		in: Policy{Surge: -2, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
+			Backoff: Backoff{Base: -1, Factor: 7, Max: -1, Reset: -1}},
+		want: Policy{Surge: 1, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
+			Backoff: Backoff{Base: -1, Factor: 7, Max: -1, Reset: -1}},
+	}} {
+		if diff := cmp.Diff(c.want, c.in.WithDefaults()); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", c.in, diff)
+		}
+		if diff := cmp.Diff(c.want, c.in.WithDefaults().WithDefaults()); diff != "" {
+			t.Errorf("%+v, twice (-want +got):\n%s", c.in, diff)
+		}
+	}
+}
+
+func TestError(t *testing.T) {
+	var err error = &Error{Worker: 7, Slot: 2, Generation: 3, PID: 4242,
+		Err: fmt.Errorf("%w: exit status 1", ErrDied), Stderr: "no such file: config\nbye\n"}
+	want := "reload: worker 7 (slot 2, generation 3, pid 4242): died: exit status 1\n\tno such file: config\n\tbye"
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+	if !errors.Is(err, ErrDied) || errors.Is(err, ErrNotReady) {
+		t.Error("is not ErrDied alone")
+	}
+	err = &Error{Worker: 7, Err: ErrNotReady}
+	if got, want := err.Error(), "reload: worker 7 (slot 0, generation 0): not ready in time"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestActionString(t *testing.T) {
+	seen := map[string]bool{}
+	for a := Action(-1); a <= Stopped+1; a++ {
+		seen[a.String()] = true
+	}
+	if len(seen) != int(Stopped)+1 || seen[""] {
+		t.Errorf("not a name each: %v", seen)
+	}
+}
+
+// The master's part, for a rota of one worker that is ready at once.
+func ExamplePolicy_Next() {
+	var members []Member
+	goal, now := Goal{Workers: 1, Generation: 1}, time.Unix(0, 0).UTC()
+	for {
+		steps, _ := Policy{}.Next(goal, members, now)
+		if len(steps) == 0 {
+			break
+		}
+		for _, s := range steps {
+			fmt.Println(s.Do)
+			switch s.Do {
+			case Start:
+				members = append(members, Member{ID: 1, Slot: s.Slot, Generation: s.Generation, Started: now, Ready: now})
+			case Establish:
+				goal.Established = true
+			}
+		}
+	}
+	// Output:
+	// start
+	// establish
+}

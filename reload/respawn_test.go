@@ -1,0 +1,217 @@
+package reload
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRespawn(t *testing.T) {
+	runTimelines(t, []timeline{{
+		name: "crashes in a row wait longer and longer, health resets",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			 100s  crash a1             |
+		   100.1s  wake                 | start a1' (1), forget a1
+		   100.2s  crash a1'            |
+		  100.35s  wake                 | start a1'' (2), forget a1'
+		   100.4s  ready a1''           |
+		   100.5s  crash a1''           |
+		 100.725s  wake                 | start a1''' (3), forget a1''
+		     101s  ready a1'''          |
+		     131s  crash a1'''          |
+		   131.1s  wake                 | start a1'''' (1), forget a1'''
+			  end                       | a1'''', asks at 3m11.1s`,
+	}, {
+		name:   "no back-off",
+		policy: Policy{Backoff: Backoff{Base: -1}},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  crash a1             | start a1' (1), forget a1
+			   3s  crash a1'            | start a1'' (2), forget a1'
+			  end                       | a1'', asks at 1m3s`,
+	}, {
+		name: "not ready in time: killed, which is a crash",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  crash a1             |
+			 2.1s  wake                 | start a1' (1), forget a1
+			62.1s  wake                 | kill a1'
+			62.2s  exit a1'             |
+		   62.35s  wake                 | start a1'' (2), forget a1'
+			  end                       | a1'', asks at 2m2.35s`,
+	}, {
+		name:   "killed and not gone: its place is given away",
+		policy: Policy{ReadyTimeout: time.Second},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  crash a1             |
+			 2.1s  wake                 | start a1' (1), forget a1
+			 3.1s  wake                 | kill a1'
+			4.25s  wake                 | start a1'' (2)
+			4.26s  ready a1''           |
+			  end                       | a1'', leaving a1', at rest`,
+	}, {
+		name: "a closed link: the exit is awaited, then the place is given away",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  unlink a1, unlink b1 |
+			 2.1s  exit a1              |
+			 2.2s  wake                 | start a1' (1), forget a1
+			 3.1s  wake                 | start b1' (1)
+			   4s  ready a1', ready b1' |
+			  38s  wake                 | terminate b1
+			  43s  wake                 | kill b1
+			  end                       | a1' b1', leaving b1, at rest`,
+	}, {
+		name: "one that left of its own will is replaced at once",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  leave a1             | start a1'
+			   3s  ready a1', exit a1   | forget a1
+			  end                       | a1', at rest`,
+	}, {
+		name:   "leaving in a row: who is still there says nothing any more",
+		policy: Policy{Backoff: Backoff{Reset: -1}},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  leave a1             | start a1'
+			   3s  leave a1'            |
+			 3.1s  wake                 | start a1'' (1)
+			   4s  ready a1''           |
+			   5s  leave a1'', exit a1'' | start a1''', forget a1''
+			   6s  exit a1, exit a1'    | forget a1, forget a1'
+			  end                       | a1''', asks at 1m5s`,
+	}, {
+		name: "a retired one is not replaced",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  retire a1            |
+			   3s  exit a1              |
+			  end                       | b1, dead a1, at rest`,
+	}, {
+		name: "a retired one is replaced by a roll",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  retire a1            |
+			   3s  exit a1              |
+			   4s  reload               | start a2
+			   5s  ready a2             |
+			   6s  wake                 | forget a1, start b2
+			   7s  ready b2             |
+			   8s  wake                 | disconnect b1, complete
+			   9s  exit b1              | forget b1
+			  end                       | a2 b2, at rest`,
+	}, {
+		name: "a roll that fails before it has filled a retired one's slot leaves it empty",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  retire a1            |
+			   3s  exit a1              |
+			   4s  reload               | start a2
+			   5s  crash a2             | abort (a2 died), rolled back, forget a2
+			  end                       | b1, dead a1, at rest`,
+	}, {
+		name: "a roll that fails after it has filled a retired one's slot leaves it filled",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  retire a1            |
+			   3s  exit a1              |
+			   4s  reload               | start a2
+			   5s  ready a2             |
+			   6s  wake                 | forget a1, start b2
+			 6.1s  crash b2             | abort (b2 died), forget b2, start a1'
+			   7s  ready a1'            | disconnect a2, rolled back
+			   8s  exit a2              | forget a2
+			  end                       | a1' b1, at rest`,
+	}, {
+		name: "to shrink and grow forgets who was retired",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  retire b1            |
+			   3s  exit b1              |
+			   4s  size 1               | forget b1
+			   5s  size 2               | start b1'
+			  end                       | a1 b1', asks at 1m5s`,
+	}})
+}
+
+func TestResize(t *testing.T) {
+	runTimelines(t, []timeline{{
+		name: "up and down",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  size 3               | start b1, start c1
+			   3s  ready b1, crash c1   |
+			 3.1s  wake                 | start c1' (1), forget c1
+			   4s  size 1               | disconnect b1, disconnect c1'
+			   5s  exit b1, exit c1'    | forget b1, forget c1'
+			  end                       | a1, at rest`,
+	}, {
+		name: "the dead of a slot that is no more do not come back",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  crash b1, size 1     | forget b1
+			  end                       | a1, at rest`,
+	}, {
+		name: "up during a roll: the proven generation first, then its turn",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  reload               | start a2
+			   3s  size 2               | start b1
+			 3.1s  ready b1, ready a2   |
+			 4.1s  wake                 | disconnect a1, start b2
+			   5s  ready b2, exit a1    | forget a1
+			   6s  wake                 | disconnect b1, complete
+			   7s  exit b1              | forget b1
+			  end                       | a2 b2, at rest`,
+	}, {
+		name: "down during a roll, on the slot that is being rolled",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2
+			   3s  ready a2             |
+			   4s  wake                 | disconnect a1, start b2
+			   5s  size 1               | disconnect b1, disconnect b2, complete
+			   6s  exit a1, exit b1, exit b2 | forget a1, forget b1, forget b2
+			  end                       | a2, at rest`,
+	}, {
+		name:   "down just when a new one beyond it is late: no failure",
+		policy: Policy{Surge: 2},
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2, start b2
+			   3s  ready a2             |
+			   4s  wake                 | disconnect a1
+			   5s  exit a1              | forget a1
+			  62s  size 1               | disconnect b1, disconnect b2, complete
+			  end                       | a2, leaving b1 b2, asks at 1m38s`,
+	}, {
+		name: "down during a roll back",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2
+			   3s  ready a2             |
+			   4s  wake                 | disconnect a1, start b2
+			   5s  crash b2             | abort (b2 died), forget b2, start a1'
+			   6s  size 0               | disconnect b1, disconnect a2, disconnect a1', rolled back
+			  end                       | nobody, leaving a1 b1 a2 a1', asks at 40s`,
+	}})
+}
