@@ -176,21 +176,25 @@ func (l *listener) accept() (net.Conn, error) {
 	return c, nil
 }
 
-// accepting tells the master that the program takes connections here. From a shared
-// socket the first is taken a moment later where the master wants it so: this worker is
-// on trial, and if it dies, nobody has been served by it. Its predecessor serves.
-func (l *listener) accepting() {
-	_ = l.worker.send(wire.Accepting, wire.AcceptingBody{ID: l.id, Own: l.own})
-	wait := l.worker.times.Load().HoldOff
-	if l.id == 0 || wait <= 0 {
+// accepting tells the master that the program takes connections here.
+func (l *listener) accepting() { l.worker.accepting(l.id, l.own, l.closed) }
+
+// accepting tells the master that the program takes what comes to a socket. From a
+// shared one the first is taken a moment later where the master wants it so: this
+// worker is on trial, and if it dies, nobody has been served by it. Its predecessor
+// serves.
+func (w *Worker) accepting(id int, own string, closed <-chan struct{}) {
+	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
+	wait := w.times.Load().HoldOff
+	if id == 0 || wait <= 0 {
 		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-l.closed:
-	case <-l.worker.drain.begun:
+	case <-closed:
+	case <-w.drain.begun:
 	}
 }
 

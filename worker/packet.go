@@ -85,9 +85,7 @@ func (p *packet) end(err error) {
 }
 
 // accepting tells the master that the program reads here.
-func (p *packet) accepting() {
-	_ = p.worker.send(wire.Accepting, wire.AcceptingBody{ID: p.id, Own: p.own})
-}
+func (p *packet) accepting() { p.worker.accepting(p.id, p.own, p.closed) }
 
 // hold keeps a reader that has nothing to wait for until the worker has left or the
 // program has closed the conn. It reports whether to read again, which fails then.
