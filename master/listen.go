@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -42,13 +43,32 @@ func (l *loop) listen(m *member, p control.Packet) error {
 // allowed goes on after Config.Allow has spoken.
 func (l *loop) allowed(m *member, call uint32, ask wire.ListenBody, err error) {
 	if err != nil {
-		l.refuse(m, call, ask, err)
+		l.refuse(m, call, ask, forbidden(err))
 		return
 	}
 	if m.linkOpen {
 		l.handOut(m, call, ask)
 	}
 }
+
+// forbidden gives an error of Config.Allow that says os.ErrPermission the errno that
+// says it to the worker too: a link carries no other.
+func forbidden(err error) error {
+	var errno syscall.Errno
+	if errors.Is(err, os.ErrPermission) && !errors.As(err, &errno) {
+		return &bindError{err.Error(), syscall.EACCES}
+	}
+	return err
+}
+
+// bindError is an errno in somebody's own words.
+type bindError struct {
+	text  string
+	errno syscall.Errno
+}
+
+func (e *bindError) Error() string { return e.text }
+func (e *bindError) Unwrap() error { return e.errno }
 
 // handOut gives a worker the socket, now or when it is bound.
 func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
