@@ -79,7 +79,8 @@ func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
 		s = l.sockets.open(key)
 		l.bind(s, ask)
 	}
-	m.held[s.id], m.asked[s.id] = s, s
+	m.hold(s)
+	m.asked[s.id] = s
 	s.closeAt = time.Time{}
 	switch {
 	case s.fd == nil:
@@ -111,7 +112,7 @@ func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
 	if err != nil {
 		l.drop(s)
 		for _, w := range waiting {
-			delete(w.member.held, s.id)
+			w.member.unhold(s)
 			l.refuse(w.member, w.call, ask, err)
 		}
 		return
@@ -153,7 +154,7 @@ func (l *loop) give(s *socket, w waiter) {
 		err = fd.SetNonblock()
 	}
 	if err != nil {
-		delete(m.held, s.id)
+		m.unhold(s)
 		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network}, err)
 		return
 	}
@@ -163,9 +164,9 @@ func (l *loop) give(s *socket, w waiter) {
 		l.setState(m, Listening)
 	}
 	a := addressOf(s.key.network, s.addr)
-	l.m.events.emit(m.ID, func(sub *subscription) {
-		if sub.Listening != nil {
-			sub.Listening(m.worker, a)
+	l.m.events.emit(m.worker, func(e *Events) {
+		if e.Listening != nil {
+			e.Listening(m.worker, a)
 		}
 	})
 }
@@ -198,7 +199,7 @@ func (l *loop) closed(m *member, p control.Packet) error {
 	if s == nil || !m.serving() {
 		return nil
 	}
-	delete(m.held, s.id)
+	m.unhold(s)
 	l.closeUnheld(s)
 	return nil
 }
@@ -237,6 +238,7 @@ func (l *loop) release(m *member) {
 		}
 	}
 	clear(m.held)
+	clear(m.keys)
 }
 
 // sweep closes the sockets that no serving worker has asked for. It is time for it

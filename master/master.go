@@ -54,6 +54,9 @@ type Config struct {
 	// descriptor 3+i. They stay the caller's. Never pass a listening socket here:
 	// that turns it blocking in every process that has it.
 	ExtraFiles []*os.File
+	// Silent keeps the workers' standard output and error from this process's own:
+	// they are read from (*Worker).Stdout and (*Worker).Stderr.
+	Silent bool
 
 	// Grace is how long a worker may drain. Zero means 30 s.
 	Grace time.Duration
@@ -133,14 +136,18 @@ func New(cfg Config) (*Master, error) {
 	}
 	control.SetMaster()
 	given() // before the program can change the environment
+	return newMaster(cfg, system()), nil
+}
+
+func newMaster(cfg Config, s sys) *Master {
 	m := &Master{
 		calls:  make(chan func(*loop), 64),
 		quit:   make(chan struct{}),
 		done:   make(chan struct{}),
 		events: newEvents(cfg.logger()),
 	}
-	go newLoop(m, cfg, system()).run()
-	return m, nil
+	go newLoop(m, cfg, s).run()
+	return m
 }
 
 // Run keeps Config.Workers workers alive until ctx ends, then disconnects them and
@@ -251,8 +258,11 @@ func (m *Master) Disconnect(ctx context.Context) error {
 	return m.wait(ctx, result)
 }
 
-// Subscribe has the functions of e called for every worker. See Events.
-func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(0, e) }
+// Subscribe has the functions of e called for every worker, from here on: subscribe
+// before the first Fork to miss nothing. Messages that nobody has subscribed to yet
+// are kept for the first who does. See Events. After cancel no function of e begins
+// any more.
+func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(nil, e) }
 
 // Close ends the master at once: workers are killed, sockets closed. It returns
 // when all is gone. To leave gracefully, end Run's context or call Disconnect

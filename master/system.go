@@ -23,6 +23,7 @@ type link interface {
 	Send(wire.Frame, ...*control.FD) error
 	Receive() ([]control.Packet, error)
 	CloseReceived()
+	CloseWrite(context.Context) error
 	Close() error
 }
 
@@ -31,6 +32,7 @@ type link interface {
 type process struct {
 	link   link
 	os     *os.Process
+	output [2]*os.File           // of a silent worker: stdout and stderr, to read; the Worker's to close
 	signal func(os.Signal) error // os.ErrProcessDone once it has ended
 	wait   func() Exit
 }

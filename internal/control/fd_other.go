@@ -13,8 +13,6 @@ func dupFD(int) (int, error) { return -1, errors.ErrUnsupported }
 
 func (f *FD) unixConn() (*net.UnixConn, error) { return nil, errors.ErrUnsupported }
 
-func isReset(error) bool { return false }
-
 // SetNonblock is not supported here.
 func (f *FD) SetNonblock() error { return errors.ErrUnsupported }
 

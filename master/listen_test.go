@@ -1,0 +1,271 @@
+package master
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// The sharing rules of contract 1.
+
+// idle is a worker that says hello and leaves the rest to the test.
+func idle(p *fakeProc) {
+	p.hello()
+	<-p.got // welcome
+}
+
+// forked starts n idle workers.
+func (b *bench) forked(t *testing.T, n int) (procs []*fakeProc) {
+	t.Helper()
+	b.os.script = idle
+	for range n {
+		w, err := b.Fork(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		procs = append(procs, b.proc(w.ID()))
+	}
+	synctest.Wait()
+	return procs
+}
+
+// socketOf is the id of the socket in an answer, or 0.
+func socketOf(f wire.Frame) int {
+	var s wire.SocketBody
+	if f.Type != wire.Socket || f.Decode(&s) != nil {
+		return 0
+	}
+	return s.ID
+}
+
+func errorOf(f wire.Frame) error {
+	var body wire.FailedBody
+	if f.Type != wire.Failed || f.Decode(&body) != nil {
+		return nil
+	}
+	return control.DecodeError(body)
+}
+
+// Rule 1: the same network and address are one socket, and it stays when workers die.
+func TestSameAddressIsOneSocket(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 3)
+		one, two := socketOf(p[0].listen("tcp", ":80")), socketOf(p[1].listen("tcp", ":80"))
+		if one == 0 || one != two {
+			t.Errorf("sockets %d and %d, want the same", one, two)
+		}
+		p[0].die(Exit{})
+		p[1].die(Exit{})
+		elapse(time.Minute)
+		if again := socketOf(p[2].listen("tcp", ":80")); again != one {
+			t.Errorf("after both have died socket %d, want %d", again, one)
+		}
+		if want := []string{":80"}; !slices.Equal(b.os.bound, want) {
+			t.Errorf("bound %v, want %v", b.os.bound, want)
+		}
+	})
+}
+
+// Rule 2: the n-th port 0 of every worker is the n-th socket; after Close the same again.
+func TestPortZero(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 2)
+		a1, a2 := socketOf(p[0].listen("tcp", ":0")), socketOf(p[0].listen("tcp", ":0"))
+		b1, b2 := socketOf(p[1].listen("tcp", ":0")), socketOf(p[1].listen("tcp", ":0"))
+		if a1 == a2 || a2 == 0 || a1 != b1 || a2 != b2 {
+			t.Errorf("sockets %d %d and %d %d, want two, shared", a1, a2, b1, b2)
+		}
+		p[0].say(wire.Closed, wire.ClosedBody{ID: a1})
+		if again := socketOf(p[0].listen("tcp", ":0")); again != a1 {
+			t.Errorf("after Close socket %d, want %d", again, a1)
+		}
+	})
+}
+
+// A port 0 that everybody has closed keeps its number.
+func TestPortZeroKeepsItsNumber(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 1)[0]
+		id := socketOf(p.listen("tcp", "127.0.0.1:0"))
+		p.say(wire.Closed, wire.ClosedBody{ID: id})
+		elapse(2 * closeLinger)
+		p.listen("tcp", "127.0.0.1:0")
+		if want := []string{"127.0.0.1:0", "127.0.0.1:1001"}; !slices.Equal(b.os.bound, want) {
+			t.Errorf("bound %v, want %v", b.os.bound, want)
+		}
+	})
+}
+
+// Rule 3: twice in one worker is EADDRINUSE, and after Close it may be asked for again.
+func TestSameAddressTwice(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 1)[0]
+		id := socketOf(p.listen("tcp", ":80"))
+		err := errorOf(p.listen("tcp", ":80"))
+		var op *net.OpError
+		if !errors.Is(err, syscall.EADDRINUSE) || !errors.As(err, &op) || op.Op != "listen" {
+			t.Errorf("the second: %v, want listen's EADDRINUSE", err)
+		}
+		p.say(wire.Closed, wire.ClosedBody{ID: id})
+		if again := socketOf(p.listen("tcp", ":80")); again != id {
+			t.Errorf("after Close socket %d, want %d", again, id)
+		}
+	})
+}
+
+// Rule 4: addresses are what was asked for, not what they mean.
+func TestAddressesAsAsked(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 1)[0]
+		seen := map[int]bool{}
+		for _, a := range []string{":80", "0.0.0.0:80", "127.0.0.1:80"} {
+			seen[socketOf(p.listen("tcp", a))] = true
+		}
+		if len(seen) != 3 {
+			t.Errorf("sockets %v, want three", seen)
+		}
+	})
+}
+
+// Rule 8: a failed bind is forgotten at once.
+func TestFailedBindIsForgotten(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 1)[0]
+		b.os.bindErr = &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}
+		if err := errorOf(p.listen("tcp", ":80")); !errors.Is(err, syscall.EACCES) {
+			t.Errorf("the first: %v, want EACCES", err)
+		}
+		if socketOf(p.listen("tcp", ":80")) == 0 {
+			t.Error("the second failed too")
+		}
+	})
+}
+
+// A socket that every worker has closed is closed, a moment later; not when the worker
+// that closed it dies meanwhile.
+func TestClosedByEverybody(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		inBubble(t, Config{}, func(t *testing.T, b *bench) {
+			p := b.forked(t, 2)
+			id := socketOf(p[0].listen("tcp", ":80"))
+			p[0].say(wire.Closed, wire.ClosedBody{ID: id})
+			synctest.Wait()
+			if dies {
+				p[0].die(Exit{})
+			}
+			elapse(2 * closeLinger)
+			again := socketOf(p[1].listen("tcp", ":80"))
+			if kept := again == id; kept != dies {
+				t.Errorf("its last holder died: %v; kept: %v", dies, kept)
+			}
+		})
+	}
+}
+
+// Rule 1, its end: a completed reload closes what the new generation didn't ask for.
+func TestReloadClosesWhatNobodyWants(t *testing.T) {
+	inBubble(t, Config{Workers: 2, MinUptime: -1}, func(t *testing.T, b *bench) {
+		b.run()
+		b.os.script = func(p *fakeProc) {
+			p.hello()
+			p.accept("tcp", ":81")
+			p.obey()
+		}
+		if err := b.reload(t); err != nil {
+			t.Fatal(err)
+		}
+		var open []string
+		_ = b.ask(func(l *loop) error {
+			for key := range l.sockets.byKey {
+				open = append(open, key.address)
+			}
+			return nil
+		})
+		if want := []string{":81"}; !slices.Equal(open, want) {
+			t.Errorf("open: %v, want %v", open, want)
+		}
+	})
+}
+
+func TestAllowMayRefuse(t *testing.T) {
+	allow := func(w *Worker, network, address string) error {
+		if address == ":80" {
+			return syscall.EPERM
+		}
+		return nil
+	}
+	inBubble(t, Config{Allow: allow}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 1)[0]
+		if err := errorOf(p.listen("tcp", ":80")); !errors.Is(err, syscall.EPERM) {
+			t.Errorf(":80: %v, want EPERM", err)
+		}
+		if socketOf(p.listen("tcp", ":81")) == 0 {
+			t.Error(":81 was refused")
+		}
+	})
+}
+
+// What makes no sense ends that worker's link; the others don't notice.
+func TestNonsenseFromAWorker(t *testing.T) {
+	for name, f := range map[string]wire.Frame{
+		"a master's frame":  {Type: wire.Welcome},
+		"a body of garbage": {Type: wire.Listen, Body: []byte("}{")},
+		"a second of hello": {Type: wire.Hello, Body: []byte("1")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Config{}, func(t *testing.T, b *bench) {
+				p := b.forked(t, 2)
+				p[0].frames <- control.Packet{Frame: f}
+				synctest.Wait()
+				if b.Worker(1).IsConnected() {
+					t.Error("its link is still open")
+				}
+				if socketOf(p[1].listen("tcp", ":80")) == 0 || !b.Worker(2).IsConnected() {
+					t.Error("the other worker noticed")
+				}
+			})
+		})
+	}
+}
+
+func TestFramesBeforeHello(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) { p.say(wire.Ready, nil) }
+		w, err := b.Fork(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if w.IsConnected() {
+			t.Error("its link is still open")
+		}
+	})
+}
+
+func TestVersionsThatDontMeet(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) { p.say(wire.Hello, wire.HelloBody{Min: 7, Max: 9}) }
+		w, err := b.Fork(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		var body wire.RefuseBody
+		if f := <-b.proc(1).got; f.Type != wire.Refuse || f.Decode(&body) != nil {
+			t.Fatalf("answer %v, want refuse", f.Type)
+		}
+		if want := "it speaks versions 7 to 9 of the protocol, this master 1 to 1"; body.Reason != want {
+			t.Errorf("reason %q, want %q", body.Reason, want)
+		}
+		if w.IsConnected() {
+			t.Error("its link is still open")
+		}
+	})
+}
