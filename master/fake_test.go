@@ -56,7 +56,7 @@ func (o *fakeOS) sys() sys {
 			return &generation{number: number, cfg: cfg}, nil
 		},
 		spawn: o.start,
-		bind: func(_ context.Context, ask wire.ListenBody) (bound, error) {
+		bind: func(_ context.Context, ask request) (bound, error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			if err := o.bindErr; err != nil {
@@ -133,6 +133,8 @@ func (p *fakeProc) Receive() ([]control.Packet, error) {
 }
 
 func (p *fakeProc) CloseReceived() {}
+
+func (p *fakeProc) CloseWrite(context.Context) error { return nil }
 
 func (p *fakeProc) Close() error {
 	p.once[0].Do(func() { close(p.closed) })

@@ -44,6 +44,7 @@ func (l *loop) runPool(result chan<- error) error {
 		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
+	l.setupOnce()
 	l.lastGen++
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		l.pool.preparing = false
@@ -397,7 +398,7 @@ func (l *loop) completeRoll() {
 // abortRoll begins the roll-back. It yields to a reload that waits already.
 func (l *loop) abortRoll(m *member, why error) {
 	p := l.pool
-	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why}
+	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.lastLines()}
 	if errors.Is(why, reload.ErrDied) {
 		e.Err = &diedError{m.exit}
 	}

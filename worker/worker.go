@@ -15,7 +15,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -24,11 +23,12 @@ import (
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
 )
 
 // ErrDisconnected is in every error of a worker that has disconnected, or whose
 // master is gone. errors.Is finds it.
-var ErrDisconnected = errors.New("worker is disconnected")
+var ErrDisconnected = ipc.ErrDisconnected
 
 const (
 	defaultGrace     = 30 * time.Second
@@ -53,6 +53,7 @@ type Worker struct {
 
 	drain *drain
 	calls calls
+	inbox *inbox
 	times atomic.Pointer[wire.WelcomeBody]
 
 	orphaned atomic.Bool // the master is gone
@@ -98,6 +99,8 @@ func newWorker(id control.Identity, l link) *Worker {
 		left:  make(chan struct{}),
 		drain: newDrain(),
 	}
+	w.inbox = newInbox(w.messageFailed, w.drain.notify)
+	w.drain.addSource(w.inbox)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
 }
@@ -200,6 +203,10 @@ func (w *Worker) disconnect(cause error) {
 		}
 		close(w.gone)
 	})
+}
+
+func (w *Worker) messageFailed(p any, stack []byte) {
+	w.complain("an OnMessage function panicked: %v\n%s", p, stack)
 }
 
 func (w *Worker) hookFailed(err error) { w.complain("a hook of OnDisconnect failed: %v", err) }

@@ -65,9 +65,15 @@ func Inherit() (id Identity, link *Link, ok bool, err error) {
 	return id, link, true, nil
 }
 
-// foreign are the variables that speak to the master alone: what systemd and
-// other supervisors say to the process that they started.
-var foreign = []string{EnvName, "LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
+// foreign are the variables that speak to the master alone: what systemd, another
+// supervisor, or the master before it (tableflip, in an upgrade) says to the process
+// that it has started.
+var foreign = []string{
+	EnvName,
+	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
+	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+	"TABLEFLIP_HAS_PARENT_7DIU3",
+}
 
 // Environ returns env without what is not meant for workers.
 func Environ(env []string) []string {

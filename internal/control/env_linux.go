@@ -3,6 +3,7 @@
 package control
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,23 +11,34 @@ import (
 )
 
 // inherit makes a link of descriptor n, after a look at what it is: the number
-// came from outside, and may by now be anything.
+// came from outside, and may by now be anything. It takes n only if that is a link.
 func inherit(n int) (*Link, error) {
-	domain, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err != nil {
-		return nil, os.NewSyscallError("getsockopt", err)
-	}
-	kind, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
-	if err != nil {
-		return nil, os.NewSyscallError("getsockopt", err)
-	}
-	if domain != unix.AF_UNIX || kind != unix.SOCK_STREAM {
-		return nil, fmt.Errorf("a socket of domain %d and type %d", domain, kind)
+	if err := looksLikeLink(n); err != nil {
+		return nil, err
 	}
 	unix.CloseOnExec(n)
 	fd := NewFD(n)
 	if err := fd.SetNonblock(); err != nil {
+		_ = fd.Close() // nothing was written to it
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return NewLink(fd)
+}
+
+func looksLikeLink(n int) error {
+	var is [3]int
+	for i, option := range []int{unix.SO_DOMAIN, unix.SO_TYPE, unix.SO_ACCEPTCONN} {
+		v, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, option)
+		if err != nil {
+			return os.NewSyscallError("getsockopt", err)
+		}
+		is[i] = v
+	}
+	switch {
+	case is[0] != unix.AF_UNIX || is[1] != unix.SOCK_STREAM:
+		return fmt.Errorf("a socket of domain %d and type %d", is[0], is[1])
+	case is[2] != 0:
+		return errors.New("a socket that listens")
+	}
+	return nil
 }

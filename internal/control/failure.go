@@ -1,9 +1,13 @@
 package control
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"net"
+	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/wire"
@@ -15,17 +19,38 @@ const (
 	kindErrno   = "errno"
 	kindAddr    = "addr"
 	kindNetwork = "network"
+	kindInvalid = "invalid"
 	kindDNS     = "dns"
+	kindKnown   = "known"
 	kindText    = "text"
 )
 
+// known are the errors that a program may ask for with errors.Is, by their names in
+// FailedBody. A name that the other side doesn't know leaves a text. The first that
+// fits is taken.
+var known = []struct {
+	name string
+	err  error
+}{
+	{"net.ErrClosed", net.ErrClosed},
+	{"fs.ErrPermission", fs.ErrPermission},
+	{"fs.ErrNotExist", fs.ErrNotExist},
+	{"fs.ErrExist", fs.ErrExist},
+	{"fs.ErrClosed", fs.ErrClosed},
+	{"fs.ErrInvalid", fs.ErrInvalid},
+	{"errors.ErrUnsupported", errors.ErrUnsupported},
+	{"context.Canceled", context.Canceled},
+	{"context.DeadlineExceeded", context.DeadlineExceeded},
+	{"os.ErrDeadlineExceeded", os.ErrDeadlineExceeded},
+}
+
 // EncodeError takes an error of package net apart, so that DecodeError can put
 // the same error together in another process: same types, same text, same
-// answers of errors.Is.
+// answers of errors.Is. Of an error of another making the text stays, and what
+// errors.Is says of the system's errors and those of the standard library.
 func EncodeError(err error) wire.FailedBody {
 	var f wire.FailedBody
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := err.(*net.OpError); ok {
 		f.Op, f.Net = op.Op, op.Net
 		if op.Addr != nil {
 			f.Addr, f.AddrNet = op.Addr.String(), op.Addr.Network()
@@ -37,27 +62,44 @@ func EncodeError(err error) wire.FailedBody {
 }
 
 func encodeCause(f *wire.FailedBody, err error) {
-	var (
-		call    *os.SyscallError
-		errno   syscall.Errno
-		addr    *net.AddrError
-		network net.UnknownNetworkError
-		dns     *net.DNSError
-	)
-	switch {
-	case errors.As(err, &call) && errors.As(call.Err, &errno):
-		f.Kind, f.Syscall, f.Errno = kindSyscall, call.Syscall, int(errno)
-	case errors.As(err, &addr):
-		f.Kind, f.Text, f.Name = kindAddr, addr.Err, addr.Addr
-	case errors.As(err, &network):
-		f.Kind, f.Text = kindNetwork, string(network)
-	case errors.As(err, &dns):
-		f.Kind, f.Text, f.Name, f.Server = kindDNS, dns.Err, dns.Name, dns.Server
-		f.Flags = bit(dns.IsTimeout, 1) | bit(dns.IsTemporary, 2) | bit(dns.IsNotFound, 4)
-	case errors.As(err, &errno):
-		f.Kind, f.Errno, f.Text = kindErrno, int(errno), err.Error()
-	default:
-		f.Kind, f.Text = kindText, err.Error()
+	switch e := err.(type) {
+	case *os.SyscallError:
+		if errno, ok := e.Err.(syscall.Errno); ok {
+			f.Kind, f.Syscall, f.Errno = kindSyscall, e.Syscall, int(errno)
+			return
+		}
+	case syscall.Errno:
+		f.Kind, f.Errno = kindErrno, int(e)
+		return
+	case *net.AddrError:
+		f.Kind, f.Text, f.Name = kindAddr, e.Err, e.Addr
+		return
+	case net.UnknownNetworkError:
+		f.Kind, f.Text = kindNetwork, string(e)
+		return
+	case net.InvalidAddrError:
+		f.Kind, f.Text = kindInvalid, string(e)
+		return
+	case *net.DNSError:
+		f.Kind, f.Text, f.Name, f.Server = kindDNS, e.Err, e.Name, e.Server
+		f.Flags = bit(e.IsTimeout, 1) | bit(e.IsTemporary, 2) | bit(e.IsNotFound, 4)
+		return
+	}
+	encodeOther(f, err)
+}
+
+func encodeOther(f *wire.FailedBody, err error) {
+	f.Kind, f.Text = kindText, err.Error()
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		f.Kind, f.Errno = kindErrno, int(errno)
+		return
+	}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			f.Kind, f.Name = kindKnown, k.name
+			return
+		}
 	}
 }
 
@@ -76,7 +118,7 @@ func DecodeError(f wire.FailedBody) error {
 	}
 	op := &net.OpError{Op: f.Op, Net: f.Net, Err: cause}
 	if f.AddrNet != "" {
-		op.Addr = address{f.AddrNet, f.Addr}.resolve()
+		op.Addr = address{f.AddrNet, f.Addr}.typed()
 	}
 	return op
 }
@@ -86,26 +128,41 @@ func decodeCause(f wire.FailedBody) error {
 	case kindSyscall:
 		return os.NewSyscallError(f.Syscall, syscall.Errno(f.Errno))
 	case kindErrno:
-		return &errnoError{f.Text, syscall.Errno(f.Errno)}
+		return worded(f.Text, syscall.Errno(f.Errno))
 	case kindAddr:
 		return &net.AddrError{Err: f.Text, Addr: f.Name}
 	case kindNetwork:
 		return net.UnknownNetworkError(f.Text)
+	case kindInvalid:
+		return net.InvalidAddrError(f.Text)
 	case kindDNS:
 		return &net.DNSError{Err: f.Text, Name: f.Name, Server: f.Server,
 			IsTimeout: f.Flags&1 != 0, IsTemporary: f.Flags&2 != 0, IsNotFound: f.Flags&4 != 0}
+	case kindKnown:
+		for _, k := range known {
+			if k.name == f.Name {
+				return worded(f.Text, k.err)
+			}
+		}
 	}
 	return errors.New(f.Text)
 }
 
-// errnoError is an errno with more words around it than its own.
-type errnoError struct {
-	text  string
-	errno syscall.Errno
+// worded is err with a text of its own, where it has one.
+func worded(text string, err error) error {
+	if text == "" || text == err.Error() {
+		return err
+	}
+	return &wordedError{text, err}
 }
 
-func (e *errnoError) Error() string { return e.text }
-func (e *errnoError) Unwrap() error { return e.errno }
+type wordedError struct {
+	text string
+	err  error
+}
+
+func (e *wordedError) Error() string { return e.text }
+func (e *wordedError) Unwrap() error { return e.err }
 
 // address is a net.Addr as text.
 type address struct{ network, text string }
@@ -113,23 +170,30 @@ type address struct{ network, text string }
 func (a address) Network() string { return a.network }
 func (a address) String() string  { return a.text }
 
-// resolve gives the type that package net would have used. The text is numeric
-// but for a port's or a zone's name, so nothing is asked of the network.
-func (a address) resolve() net.Addr {
-	var addr net.Addr
-	var err error
+// typed gives the type that package net would have used. A name stays a text: to
+// ask the resolver is not for an error.
+func (a address) typed() net.Addr {
 	switch a.network {
-	case "tcp":
-		addr, err = net.ResolveTCPAddr(a.network, a.text)
-	case "udp":
-		addr, err = net.ResolveUDPAddr(a.network, a.text)
 	case "unix", "unixgram", "unixpacket":
 		return &net.UnixAddr{Name: a.text, Net: a.network}
+	case "tcp", "udp":
 	default:
 		return a
 	}
-	if err != nil {
+	ip, err := a.parse()
+	switch {
+	case err != nil:
 		return a
+	case a.network == "tcp":
+		return net.TCPAddrFromAddrPort(ip)
 	}
-	return addr
+	return net.UDPAddrFromAddrPort(ip)
+}
+
+func (a address) parse() (netip.AddrPort, error) {
+	if !strings.HasPrefix(a.text, ":") {
+		return netip.ParseAddrPort(a.text)
+	}
+	p, err := netip.ParseAddrPort("0.0.0.0" + a.text)
+	return netip.AddrPortFrom(netip.Addr{}, p.Port()), err
 }

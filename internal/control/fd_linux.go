@@ -3,7 +3,6 @@
 package control
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -17,7 +16,11 @@ func dupFD(n int) (int, error) { return unix.FcntlInt(uintptr(n), unix.F_DUPFD_C
 
 // unixConn turns f into a conn in the poller. It takes f.
 func (f *FD) unixConn() (*net.UnixConn, error) {
-	file := os.NewFile(uintptr(f.Take()), "link")
+	n := f.Take()
+	if n < 0 {
+		return nil, os.ErrClosed
+	}
+	file := os.NewFile(uintptr(n), "link")
 	defer file.Close()
 	c, err := net.FileConn(file) // a duplicate, close-on-exec
 	if err != nil {
@@ -31,12 +34,12 @@ func (f *FD) unixConn() (*net.UnixConn, error) {
 	return u, nil
 }
 
-// isReset tells the death of a peer that left something unread.
-func isReset(err error) bool { return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) }
-
 // SetNonblock makes sure that f doesn't block: the flag belongs to the open
 // file, which every process that has the socket shares.
-func (f *FD) SetNonblock() error { return unix.SetNonblock(f.Int(), true) }
+func (f *FD) SetNonblock() error { return SetNonblock(f.Int()) }
+
+// SetNonblock is FD.SetNonblock for descriptor n.
+func SetNonblock(n int) error { return unix.SetNonblock(n, true) }
 
 // Listener makes a net.Listener of f, which stays the caller's.
 func (f *FD) Listener() (net.Listener, error) {

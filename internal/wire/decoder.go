@@ -9,8 +9,8 @@ const (
 
 // Decoder cuts a stream into frames. Use it in turns: read into [Decoder.Space],
 // say how much came with [Decoder.Filled], take frames with [Decoder.Next] until
-// there is none. The zero value is ready. It holds no more memory than what has
-// come, whatever a header announces.
+// there is none. The zero value is ready. Its memory follows what has come, and never
+// what a header announces: it is at most a few kilobytes more than twice that.
 type Decoder struct {
 	buf  []byte // buf[r:w] has come and is not yet cut
 	r, w int
@@ -35,6 +35,14 @@ func (d *Decoder) Space() []byte {
 	return d.buf[d.w:]
 }
 
+// Rest is for a reader that is about to wait, maybe for long: a large buffer with
+// nothing in it is given back.
+func (d *Decoder) Rest() {
+	if d.r == d.w && len(d.buf) > firstRead {
+		d.buf, d.r, d.w = nil, 0, 0
+	}
+}
+
 // Filled says that n bytes were read into Space, and that fds descriptors came
 // with them.
 func (d *Decoder) Filled(n, fds int) { d.w += n; d.fds += fds }
@@ -42,6 +50,9 @@ func (d *Decoder) Filled(n, fds int) { d.w += n; d.fds += fds }
 // Next returns the next whole frame. ok is false when more bytes are needed. After
 // an error the stream is lost.
 func (d *Decoder) Next() (f Frame, ok bool, err error) {
+	if err := greet(d.buf[d.r:d.w]); err != nil {
+		return f, false, err
+	}
 	if d.w-d.r < HeaderSize {
 		return f, false, d.unclaimed(0)
 	}
@@ -65,8 +76,10 @@ func (d *Decoder) Next() (f Frame, ok bool, err error) {
 // unclaimed is an error if more descriptors wait than the frame that is still
 // on its way will take: a read never runs past a frame that carried some.
 func (d *Decoder) unclaimed(by int) error {
-	partial := d.w > d.r && d.w-d.r < HeaderSize // its count is still unknown
-	if d.fds > by && !partial {
+	if d.w > d.r && d.w-d.r < HeaderSize {
+		by = MaxFDs // its count is still unknown
+	}
+	if d.fds > by {
 		return fmt.Errorf("%w: %d came that no frame announces", ErrDescriptors, d.fds-by)
 	}
 	return nil

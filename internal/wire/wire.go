@@ -21,12 +21,14 @@ import (
 )
 
 const (
-	magic      = 'R'
+	magic = 'R'
+
+	// HeaderSize is the length of a header, in bytes.
 	HeaderSize = 12
 
-	// Version is the version of the protocol that this package speaks, MinVersion
-	// the oldest that it still understands.
-	Version    = 1
+	// Version is the version of the protocol that this package speaks.
+	Version = 1
+	// MinVersion is the oldest version that it still understands.
 	MinVersion = 1
 
 	// MaxBody is the most that a frame's body may hold, in bytes.
@@ -111,21 +113,32 @@ func Append(b []byte, f Frame) ([]byte, error) {
 	return append(b, f.Body...), nil
 }
 
-// parse reads a header: the frame without its body, and the body's length.
+// greet looks at the first bytes of a frame, as many as there are: a peer that
+// speaks something else is found out before a whole header of it has come. Frames of
+// later versions have the same header, and are read: what their sender means by them
+// is settled by [Hello].
+func greet(h []byte) error {
+	switch {
+	case len(h) > 0 && h[0] != magic:
+		return fmt.Errorf("%w: it begins with %#x", ErrMagic, h[0])
+	case len(h) > 1 && h[1] < MinVersion:
+		return fmt.Errorf("%w: %d, spoken are %d to %d", ErrVersion, h[1], MinVersion, Version)
+	}
+	return nil
+}
+
+// parse reads a header that greet has passed: the frame without its body, and the
+// body's length.
 func parse(h []byte) (Frame, int, error) {
 	f := Frame{Type: Type(h[2]), FDs: int(h[3]), Call: binary.BigEndian.Uint32(h[4:])}
 	size := binary.BigEndian.Uint32(h[8:])
 	switch {
-	case h[0] != magic:
-		return f, 0, fmt.Errorf("%w: it begins with %#x", ErrMagic, h[0])
-	case h[1] < MinVersion:
-		return f, 0, fmt.Errorf("%w: %d, spoken are %d to %d", ErrVersion, h[1], MinVersion, Version)
+	case !f.Type.Known() && f.Type < Skippable:
+		return f, 0, fmt.Errorf("%w: %d", ErrType, f.Type)
 	case f.FDs > MaxFDs:
 		return f, 0, fmt.Errorf("%w: %v says %d, at most %d", ErrDescriptors, f.Type, f.FDs, MaxFDs)
 	case size > MaxBody:
 		return f, 0, fmt.Errorf("%w: %v says %d bytes, at most %d", ErrTooLarge, f.Type, size, MaxBody)
-	case !f.Type.Known() && f.Type < Skippable:
-		return f, 0, fmt.Errorf("%w: %d", ErrType, f.Type)
 	}
 	return f, int(size), nil
 }
