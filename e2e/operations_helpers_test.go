@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -128,62 +127,11 @@ func goroutines(path string) int {
 	return n
 }
 
-// keepAlive adds loops of the other kind to a load: many requests on a connection, until
-// the server says that it is the last.
-func (l *load) keepAlive(loops int) {
+// alsoKeepAlive adds loops of the other kind to a load: many requests on a connection,
+// until the server says that it is the last.
+func (l *load) alsoKeepAlive(loops int) {
 	for range loops {
 		l.group.Add(1)
-		go l.keepAliveLoop()
+		go l.keepAlive(getRequest(l.path), 0)
 	}
-}
-
-func (l *load) keepAliveLoop() {
-	defer l.group.Done()
-	for {
-		c, err := net.DialTimeout(l.network, l.addr, stuck)
-		if err != nil {
-			l.count("", err)
-			return
-		}
-		last := l.exchangeAll(c)
-		c.Close()
-		if last {
-			return
-		}
-	}
-}
-
-// exchangeAll uses a connection up. It reports whether the load has ended.
-func (l *load) exchangeAll(c net.Conn) (ended bool) {
-	r := bufio.NewReader(c)
-	for {
-		select {
-		case <-l.stop:
-			return true
-		default:
-		}
-		body, closes, err := roundTrip(c, r, l.path)
-		l.count(body, err)
-		if err != nil || closes {
-			return false
-		}
-	}
-}
-
-// roundTrip makes one request, and says whether the server wants no other here.
-func roundTrip(c net.Conn, r *bufio.Reader, path string) (body string, closes bool, err error) {
-	_ = c.SetDeadline(time.Now().Add(stuck))
-	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: e2e\r\n\r\n", path); err != nil {
-		return "", false, fmt.Errorf("keep-alive: write: %w", err)
-	}
-	resp, err := http.ReadResponse(r, nil)
-	if err != nil {
-		return "", false, fmt.Errorf("keep-alive: read head: %w", err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", false, fmt.Errorf("keep-alive: read body: %w", err)
-	}
-	return string(b), resp.Close, nil
 }

@@ -51,20 +51,28 @@ func start(t testing.TB, helper string, cfg master.Config, env ...string) *proce
 // launch runs a helper and waits for nothing.
 func launch(t testing.TB, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
-	return launchExe(t, self(t), helper, cfg, env...)
+	return run(t, command(t, helper, cfg, env...))
 }
 
 // launchExe is launch with an executable of its own.
 func launchExe(t testing.TB, exe, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
+	cmd := command(t, helper, cfg, env...)
+	cmd.Path, cmd.Args = exe, []string{exe}
+	return run(t, cmd)
+}
+
+// command is how to run a helper.
+func command(t testing.TB, helper string, cfg master.Config, env ...string) *exec.Cmd {
+	t.Helper()
 	b, err := json.Marshal(exportable(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe)
+	cmd := exec.Command(self(t))
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"="+helper, configEnv+"="+string(b))
 	cmd.Env = append(cmd.Env, env...)
-	return run(t, cmd)
+	return cmd
 }
 
 // run starts a command as a process.
@@ -72,7 +80,10 @@ func run(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +97,7 @@ func exportable(cfg master.Config) map[string]any {
 	return map[string]any{
 		"Workers": cfg.Workers, "MinUptime": cfg.MinUptime, "Grace": cfg.Grace, "IdleGrace": cfg.IdleGrace,
 		"KillAfter": cfg.KillAfter, "ReadyTimeout": cfg.ReadyTimeout, "Surge": cfg.Surge,
-		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir,
+		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir, "User": cfg.User,
 		"PIDFile": cfg.PIDFile, "MaxAge": cfg.MaxAge, "MaxMemory": cfg.MaxMemory,
 		"HealthInterval": cfg.HealthInterval, "HealthFailures": cfg.HealthFailures,
 	}

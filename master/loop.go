@@ -39,13 +39,12 @@ type loop struct {
 	pool    *pool
 	lastGen int // the number of the latest generation
 
-	upgrade    *upgrade  // asked for, or under way
-	takeover   *takeover // this master is to follow another, and doesn't yet
-	handedOver bool      // another master has followed this one
-	scaled     bool      // cfg.Workers was changed by Scale
-	failed     error     // the last reload or upgrade
-	systemd    *notifier
-	pidFile    string // written
+	upgrade  *upgrade  // asked for, or under way
+	takeover *takeover // this master is to follow another, and doesn't yet
+	scaled   bool      // cfg.Workers was changed by Scale
+	failed   error     // the last reload or upgrade
+	systemd  *notifier
+	pidFile  string // written
 
 	leaving []chan error // of Disconnect
 	timer   *time.Timer
@@ -140,7 +139,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
 	}
 	g.users++
 	l.members[w.id] = m

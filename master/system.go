@@ -13,7 +13,7 @@ import (
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
-	bind    func(context.Context, wire.ListenBody) (bound, error)
+	bind    func(context.Context, request) (bound, error)
 
 	memory      func(pid int) int64 // resident bytes; 0: not known
 	reap        func(mine map[int]bool) []int
@@ -25,7 +25,7 @@ type sys struct {
 
 func system() sys {
 	return sys{
-		prepare: prepare, spawn: spawn, bind: bind,
+		prepare: prepare, spawn: spawn, bind: bindSocket,
 		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
 	}
 }
