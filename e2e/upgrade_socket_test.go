@@ -62,7 +62,7 @@ func TestUpgradeKeepsUnixFile(t *testing.T) {
 func TestBrokenUpgradeLeavesUnixFile(t *testing.T) {
 	path := filepath.Join(shortDir(t), "s")
 	d := release(t, "good")
-	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 600 * time.Millisecond, KillAfter: 100 * time.Millisecond}
+	cfg := master.Config{Workers: 1, MinUptime: time.Second, ReadyTimeout: 2 * time.Second, KillAfter: 100 * time.Millisecond}
 	p := start(t, "unix-version", cfg, flagsEnv+"="+d.path, pathEnv+"="+path)
 	for i, kind := range []string{"exits", "dies", "hangs"} {
 		d.write(kind)
