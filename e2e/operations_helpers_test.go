@@ -127,9 +127,9 @@ func goroutines(path string) int {
 	return n
 }
 
-// alsoKeepAlive adds loops of the other kind to a load: many requests on a connection,
-// until the server says that it is the last.
-func (l *load) alsoKeepAlive(loops int) {
+// keepAliveLoops adds loops of the other kind to a load: many requests on a
+// connection, until the server says that it is the last.
+func (l *load) keepAliveLoops(loops int) {
 	for range loops {
 		l.group.Add(1)
 		go l.keepAlive(getRequest(l.path), 0)

@@ -53,7 +53,7 @@ func (p *process) idle(n int) {
 func TestReloadEvery100ms(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	l := startLoad(p.addr(), "/", 16)
-	l.alsoKeepAlive(8)
+	l.keepAliveLoops(8)
 	during(long(20*time.Second, 2*time.Second), 100*time.Millisecond, func() { p.signal(syscall.SIGHUP) })
 	p.idle(2)
 	l.mustBeWhole(t)
@@ -74,7 +74,7 @@ func TestHangupStorm(t *testing.T) {
 func TestOrdersAtRandom(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	l := startLoad(p.addr(), "/", 16)
-	l.alsoKeepAlive(8)
+	l.keepAliveLoops(8)
 	orders := []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
 	during(long(30*time.Second, 5*time.Second), 150*time.Millisecond, func() {
 		_ = syscall.Kill(p.pid(), orders[rand.IntN(len(orders))])

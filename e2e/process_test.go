@@ -58,7 +58,7 @@ func launch(t testing.TB, helper string, cfg master.Config, env ...string) *proc
 func launchExe(t testing.TB, exe, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
 	cmd := command(t, helper, cfg, env...)
-	cmd.Path, cmd.Args = exe, []string{exe}
+	cmd.Path, cmd.Args[0] = exe, exe
 	return run(t, cmd)
 }
 

@@ -41,7 +41,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			p := start(t, tc.helper, quick(tc.workers))
 			addr := p.addr()
 			l := startLoad(addr, tc.path, 16)
-			l.alsoKeepAlive(8)
+			l.keepAliveLoops(8)
 			n := 10
 			if testing.Short() {
 				n = 3
