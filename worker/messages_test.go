@@ -51,7 +51,7 @@ func TestSeveralOnMessage(t *testing.T) {
 // came before the order is handled before the worker leaves.
 func TestSlowOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		done := 0
+		done, began := 0, time.Now()
 		b.OnMessage(func(ipc.Message) { time.Sleep(time.Second); done++ })
 		for range 3 {
 			b.receive(wire.Message, "work")
@@ -69,6 +69,9 @@ func TestSlowOnMessage(t *testing.T) {
 		<-b.Done()
 		if done != 3 {
 			t.Errorf("%d of 3 messages were handled", done)
+		}
+		if d := time.Since(began); d != 3*time.Second {
+			t.Errorf("it left after %v, want to when the last was handled, after 3s", d)
 		}
 	})
 }
@@ -137,6 +140,9 @@ func TestUnheardMessages(t *testing.T) {
 		synctest.Wait()
 		if len(b.link.frames) > 0 {
 			t.Error("a worker that leaves doesn't read its link")
+		}
+		if !b.hasLeft() {
+			t.Error("messages that nobody listens to hold the worker up")
 		}
 	})
 }
