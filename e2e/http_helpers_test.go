@@ -89,14 +89,14 @@ func httpHandler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", answer)
-	mux.HandleFunc("/echo", echo)
+	mux.HandleFunc("/echo", echoBody)
 	mux.HandleFunc("/lines", lines)
 	mux.HandleFunc("/events", events)
 	mux.HandleFunc("/socket", socket)
 	return mux
 }
 
-func echo(w http.ResponseWriter, r *http.Request) {
+func echoBody(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
