@@ -1,3 +1,5 @@
+//go:build linux
+
 package e2e
 
 import (
@@ -96,6 +98,7 @@ func httpHandler() http.Handler {
 	return mux
 }
 
+// echoBody sends the body back.
 func echoBody(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
