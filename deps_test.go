@@ -25,12 +25,13 @@ const module = "github.com/rota-go/rota"
 // not here must not exist. Tests may import the same, the package itself, and what is
 // under "tests" below.
 const graph = `
-	.                   : worker master internal/control
+	.                   : worker master internal/bind internal/control
 	rotahttp            : . worker
-	master              : reload ipc internal/control internal/wire
-	worker              : ipc internal/control internal/wire internal/http1
+	master              : reload ipc internal/bind internal/control internal/wire
+	worker              : ipc internal/bind internal/control internal/wire internal/http1
 	ipc                 : internal/control internal/wire
 	reload              :
+	internal/bind       : internal/control
 	internal/control    : internal/wire
 	internal/wire       :
 	internal/http1      :
@@ -43,12 +44,14 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "differences that can be read"},
 	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},
+	{"golang.org/x/net/ipv4", "tests", "batch reads on a packet conn of ours, as programs do them"},
+	{"golang.org/x/net/ipv6", "tests", "likewise"},
 	{"golang.org/x/net/nettest", "internal/listentest tests", "the conformance of a net.Conn"},
 	{"golang.org/x/net/http2", "rotahttp tests", "GOAWAY and h2c, where net/http doesn't do"},
 }

@@ -8,3 +8,5 @@ require (
 	golang.org/x/net v0.58.0
 	golang.org/x/sys v0.47.0
 )
+
+require github.com/coreos/go-systemd/v22 v22.7.0

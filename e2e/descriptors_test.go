@@ -74,6 +74,7 @@ const (
 func TestSocketsStayNonblockingAndCloseOnExec(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	p.reload()
+	p.settled(2) // one that is about to end has no sockets any more
 	for _, pid := range append(p.living(), p.pid()) {
 		flags := socketFlags(t, pid)
 		if len(flags) < 2 { // the link, and the listening socket

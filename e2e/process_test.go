@@ -51,6 +51,12 @@ func start(t testing.TB, helper string, cfg master.Config, env ...string) *proce
 // launch runs a helper and waits for nothing.
 func launch(t testing.TB, helper string, cfg master.Config, env ...string) *process {
 	t.Helper()
+	return run(t, command(t, helper, cfg, env...))
+}
+
+// command is how to run a helper.
+func command(t testing.TB, helper string, cfg master.Config, env ...string) *exec.Cmd {
+	t.Helper()
 	b, err := json.Marshal(exportable(cfg))
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +64,7 @@ func launch(t testing.TB, helper string, cfg master.Config, env ...string) *proc
 	cmd := exec.Command(self(t))
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"="+helper, configEnv+"="+string(b))
 	cmd.Env = append(cmd.Env, env...)
-	return run(t, cmd)
+	return cmd
 }
 
 // run starts a command as a process.
@@ -66,7 +72,10 @@ func run(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +89,7 @@ func exportable(cfg master.Config) map[string]any {
 	return map[string]any{
 		"Workers": cfg.Workers, "MinUptime": cfg.MinUptime, "Grace": cfg.Grace, "IdleGrace": cfg.IdleGrace,
 		"KillAfter": cfg.KillAfter, "ReadyTimeout": cfg.ReadyTimeout, "Surge": cfg.Surge,
-		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir,
+		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir, "User": cfg.User,
 	}
 }
 

@@ -56,7 +56,7 @@ func (o *fakeOS) sys() sys {
 			return &generation{number: number, cfg: cfg}, nil
 		},
 		spawn: o.start,
-		bind: func(_ context.Context, ask wire.ListenBody) (bound, error) {
+		bind: func(_ context.Context, ask request) (bound, error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			if err := o.bindErr; err != nil {

@@ -129,7 +129,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
 	}
 	g.users++
 	l.members[w.id] = m

@@ -46,6 +46,10 @@ type Config struct {
 	// that of this process. What systemd and other supervisors told the master
 	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way.
 	Env func() []string
+	// User is who the workers are: "user", "user:group", or both as numbers. Empty
+	// means the master's own. Without a group it is the user's, with the user's
+	// supplementary groups. The master stays what it is, and binds what only it may.
+	User string
 	// ExtraFiles are open files that every worker inherits: entry i becomes
 	// descriptor 3+i. They stay the caller's. Never pass a listening socket here:
 	// that turns it blocking in every process that has it.
@@ -131,6 +135,7 @@ func New(cfg Config) (*Master, error) {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	control.SetMaster()
+	given() // before the program can change the environment
 	return newMaster(cfg, system()), nil
 }
 

@@ -69,7 +69,7 @@ func (g *generation) cmd(id control.Identity, env map[string]string) *exec.Cmd {
 		Dir:         g.dir,
 		Stdout:      os.Stdout,
 		Stderr:      os.Stderr,
-		SysProcAttr: processGroup(),
+		SysProcAttr: processAttr(g.as),
 	}
 	cmd.Env = control.Environ(g.env)
 	for k, v := range env {

@@ -13,10 +13,10 @@ import (
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
-	bind    func(context.Context, wire.ListenBody) (bound, error)
+	bind    func(context.Context, request) (bound, error)
 }
 
-func system() sys { return sys{prepare: prepare, spawn: spawn, bind: bind} }
+func system() sys { return sys{prepare: prepare, spawn: spawn, bind: bindSocket} }
 
 // link is what the loop needs of control.Link.
 type link interface {

@@ -35,6 +35,7 @@ type (
 		Packet  bool   `json:"packet,omitempty"`  // ListenPacket
 		Backlog int    `json:"backlog,omitempty"` // 0: the system's
 		Mode    uint32 `json:"mode,omitempty"`    // permission bits of a unix socket's file; 0: as umask says
+		Dir     string `json:"dir,omitempty"`     // what a relative path of a unix socket is relative to
 	}
 	// SocketBody comes with the descriptor. ID names the socket in later frames.
 	SocketBody struct {
