@@ -3,18 +3,13 @@
 package control
 
 import (
-	"errors"
 	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// Conn makes a net.Conn of f, which stays the caller's.
-func (f *FD) Conn() (net.Conn, error) {
-	if on, err := f.listens(); err != nil || on {
-		return nil, orElse(err, "it listens")
-	}
+func (f *FD) conn() (net.Conn, error) {
 	file, err := f.file()
 	if err != nil {
 		return nil, err
@@ -23,32 +18,8 @@ func (f *FD) Conn() (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-// ListenerOnly is Listener for a descriptor of unknown kind: package net would make
-// a listener of anything.
-func (f *FD) ListenerOnly() (net.Listener, error) {
-	if on, err := f.listens(); err != nil || !on {
-		return nil, orElse(err, "it doesn't listen")
-	}
-	return f.Listener()
-}
-
-// File makes an *os.File of f, which stays the caller's.
-func (f *FD) File(name string) (*os.File, error) {
-	d, err := f.Dup()
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(d.Take()), name), nil
-}
-
+// listens fails where f is no socket.
 func (f *FD) listens() (bool, error) {
 	on, err := unix.GetsockoptInt(f.Int(), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	return on != 0, os.NewSyscallError("getsockopt", err)
-}
-
-func orElse(err error, text string) error {
-	if err != nil {
-		return err
-	}
-	return errors.New(text)
 }
