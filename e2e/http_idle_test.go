@@ -57,7 +57,11 @@ func free(w http.ResponseWriter, r *http.Request) {
 func TestHTTPManyIdleConns(t *testing.T) {
 	mustHaveDescriptors(t, idleConns+1000)
 	var plain int
-	t.Run("idle-plain", func(t *testing.T) { plain = idleMemory(t, start(t, "idle-plain", quick(1))) })
+	t.Run("idle-plain", func(t *testing.T) {
+		used, hangUp := idleMemory(t, start(t, "idle-plain", quick(1)))
+		plain = used
+		hangUp()
+	})
 	for _, helper := range []string{"idle-line", "idle-rotahttp"} {
 		t.Run(helper, func(t *testing.T) {
 			cfg := quick(1)
@@ -83,7 +87,8 @@ func TestHTTPManyIdleConns(t *testing.T) {
 // idleDrain returns the memory of a worker with idle connections, and how long it takes
 // from a reload to its end.
 func idleDrain(t *testing.T, p *process) (memory int, took time.Duration) {
-	memory = idleMemory(t, p)
+	memory, hangUp := idleMemory(t, p)
+	defer hangUp()
 	old := p.living()[0]
 	begin := time.Now()
 	p.signal(syscall.SIGHUP)
@@ -92,15 +97,15 @@ func idleDrain(t *testing.T, p *process) (memory int, took time.Duration) {
 }
 
 // idleMemory opens the connections, makes a request on each, and returns what memory
-// the worker has then. They stay open until the end of the test.
-func idleMemory(t *testing.T, p *process) (bytes int) {
+// the worker has then. They stay open until hangUp.
+func idleMemory(t *testing.T, p *process) (bytes int, hangUp func()) {
 	conns := make(chan net.Conn, idleConns)
-	t.Cleanup(func() {
+	hangUp = func() {
 		close(conns)
 		for c := range conns {
 			_ = c.Close()
 		}
-	})
+	}
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() {
@@ -120,7 +125,7 @@ func idleMemory(t *testing.T, p *process) (bytes int) {
 			t.Fatal(err)
 		}
 	}
-	return residentMemory(t, p.servingPID())
+	return residentMemory(t, p.servingPID()), hangUp
 }
 
 func idleConn(t *testing.T, addr string) net.Conn {
