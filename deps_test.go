@@ -27,13 +27,14 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : worker master internal/bind internal/control
 	rotahttp            : . worker
-	master              : reload ipc internal/bind internal/control internal/wire
-	worker              : ipc internal/bind internal/control internal/wire internal/http1
+	master              : reload ipc internal/bind internal/control internal/gate internal/wire
+	worker              : ipc internal/bind internal/control internal/gate internal/wire internal/http1
 	ipc                 : internal/control internal/wire
 	reload              :
 	internal/bind       : internal/control
 	internal/control    : internal/wire
 	internal/wire       :
+	internal/gate       :
 	internal/http1      :
 	internal/listentest :
 	e2e                 : . master worker reload ipc rotahttp
@@ -111,6 +112,8 @@ func sources(t *testing.T, root string) (all []source) {
 			return err
 		case d.IsDir() && p != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
 			return fs.SkipDir
+		case d.IsDir() && p != "." && isModule(root, p): // has dependencies of its own
+			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(p, ".go"):
 			return nil
 		}
@@ -122,6 +125,11 @@ func sources(t *testing.T, root string) (all []source) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func isModule(root, dir string) bool {
+	_, err := os.Stat(filepath.Join(root, dir, "go.mod"))
+	return err == nil
 }
 
 func parse(root, p string) (s source, err error) {

@@ -10,8 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Conn makes a net.Conn of f, which stays the caller's.
-func (f *FD) Conn() (net.Conn, error) {
+func (f *FD) conn() (net.Conn, error) {
 	if on, err := f.listens(); err != nil || on {
 		return nil, orElse(err, "it listens")
 	}
@@ -23,17 +22,14 @@ func (f *FD) Conn() (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-// ListenerOnly is Listener for a descriptor of unknown kind: package net would make
-// a listener of anything.
-func (f *FD) ListenerOnly() (net.Listener, error) {
+func (f *FD) listenerOnly() (net.Listener, error) {
 	if on, err := f.listens(); err != nil || !on {
 		return nil, orElse(err, "it doesn't listen")
 	}
 	return f.Listener()
 }
 
-// File makes an *os.File of f, which stays the caller's.
-func (f *FD) File(name string) (*os.File, error) {
+func (f *FD) osFile(name string) (*os.File, error) {
 	d, err := f.Dup()
 	if err != nil {
 		return nil, err

@@ -8,11 +8,8 @@ import (
 	"os"
 )
 
-// Conn is not supported here.
-func (f *FD) Conn() (net.Conn, error) { return nil, errors.ErrUnsupported }
+func (f *FD) conn() (net.Conn, error) { return nil, errors.ErrUnsupported }
 
-// ListenerOnly is not supported here.
-func (f *FD) ListenerOnly() (net.Listener, error) { return nil, errors.ErrUnsupported }
+func (f *FD) listenerOnly() (net.Listener, error) { return nil, errors.ErrUnsupported }
 
-// File is not supported here.
-func (f *FD) File(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+func (f *FD) osFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }
