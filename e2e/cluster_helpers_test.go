@@ -19,7 +19,7 @@ import (
 )
 
 func init() {
-	helpers["echo"] = echo
+	helpers["echo"] = echoMessages
 	helpers["flood"] = flood
 	helpers["last-words"] = lastWords
 	helpers["hand-over"] = handOver
@@ -55,8 +55,8 @@ func send(v any, handles ...ipc.Handle) {
 // untilDone is the rest of main of a worker that only talks.
 func untilDone() { <-worker.Self().Done() }
 
-// echo sends everything back, handles too, but exits where it is told to.
-func echo() {
+// echoMessages sends everything back, handles too, but exits where it is told to.
+func echoMessages() {
 	worker.Self().OnMessage(func(m ipc.Message) {
 		var v any
 		must(m.Decode(&v))

@@ -175,6 +175,9 @@ func TestSendAfterAnError(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
 	wantErr(t, "too large", a.Send(wire.Frame{Type: wire.Message, Body: make([]byte, wire.MaxBody+1)}), wire.ErrTooLarge)
+	if n := len(a.out.queue); n != 0 {
+		t.Errorf("%d segments of nothing wait", n)
+	}
 	mustSend(t, a, message("one"))
 	wantErr(t, "closed descriptor", a.Send(message("x"), NewFD(-1)), wire.ErrDescriptors)
 	mustSend(t, a, message("two"))
