@@ -25,43 +25,49 @@ const module = "github.com/rota-go/rota"
 // not here must not exist. Tests may import the same, the package itself, and what is
 // under "tests" below.
 const graph = `
-	.                   : worker master internal/control
+	.                   : worker master internal/bind internal/control
 	rotahttp            : . worker
-	master              : reload ipc internal/control internal/wire
-	worker              : ipc internal/control internal/wire internal/http1
+	master              : reload ipc internal/bind internal/control internal/gate internal/wire
+	worker              : ipc internal/bind internal/control internal/gate internal/wire internal/http1
 	ipc                 : internal/control internal/wire
 	reload              :
+	internal/bind       : internal/control
 	internal/control    : internal/wire
+	internal/gate       :
 	internal/wire       :
+	internal/gate       :
 	internal/http1      :
 	internal/listentest :
 	e2e                 : . master worker reload ipc rotahttp
 	examples/*          : . master worker reload ipc rotahttp
+	examples/cluster/*  : . master worker ipc
 	tests               : internal/listentest
 `
 
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "differences that can be read"},
 	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},
+	{"golang.org/x/net/ipv4", "tests", "batch reads on a packet conn of ours, as programs do them"},
+	{"golang.org/x/net/ipv6", "tests", "likewise"},
 	{"golang.org/x/net/nettest", "internal/listentest tests", "the conformance of a net.Conn"},
 	{"golang.org/x/net/http2", "rotahttp tests", "GOAWAY and h2c, where net/http doesn't do"},
 }
 
 // forbidden are packages of the standard library that only some may import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp internal/listentest e2e examples/* tests", "a server of another protocol shouldn't link it"},
-	{"os/signal", ". e2e examples/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
+	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
+	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
 	{"os/exec", "master internal/listentest e2e examples/* tests", "only a master starts processes"},
 	{"testing", "internal/listentest tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what we need"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
-	{"log", "examples/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
+	{"log", "examples/* examples/cluster/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
 	{"log/slog", ". master e2e examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link is package control's"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
@@ -108,6 +114,8 @@ func sources(t *testing.T, root string) (all []source) {
 			return err
 		case d.IsDir() && p != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
 			return fs.SkipDir
+		case d.IsDir() && p != "." && isModule(root, p): // has dependencies of its own
+			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(p, ".go"):
 			return nil
 		}
@@ -119,6 +127,11 @@ func sources(t *testing.T, root string) (all []source) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func isModule(root, dir string) bool {
+	_, err := os.Stat(filepath.Join(root, dir, "go.mod"))
+	return err == nil
 }
 
 func parse(root, p string) (s source, err error) {

@@ -28,6 +28,7 @@ import (
 	"io/fs"
 	"net"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
@@ -55,6 +56,23 @@ import (
 // that makes no sense is a *master.ConfigError.
 func Listen(network, address string) (net.Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
+}
+
+// ListenPacket is net.ListenPacket for a server that is never away, in the same way
+// as Listen: the same network and address in every worker are one socket, and what
+// has come waits in its queue while workers are replaced.
+//
+// The conn that it returns embeds *net.UDPConn, *net.UnixConn or *net.IPConn. When
+// the worker begins to leave, its reads block and leave what comes to the others; it
+// can still write the answers to what it has read. It has left when every reader has
+// come back for more, and a moment later the reads fail with net.ErrClosed. Work that
+// outlives the next read is the business of worker.OnDisconnect.
+//
+// The kernel gives a datagram to any worker that reads, not to the one that had the
+// last of the same client: see docs/sockets.md for what that means for protocols
+// with connections of their own, such as QUIC.
+func ListenPacket(network, address string) (net.PacketConn, error) {
+	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
 
 // ListenConfig holds options for listening. The zero value is Listen.
@@ -94,6 +112,18 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	return nil, becomeMaster()
 }
 
+// ListenPacket is the function ListenPacket with options. If ctx ends first, so does
+// ListenPacket, with ctx's error; it has no bearing on the conn afterwards.
+func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	switch role() {
+	case roleWorker:
+		return self().ListenPacket(ctx, lc.socket(network, address))
+	case rolePlain:
+		return lc.plain().ListenPacket(ctx, network, address)
+	}
+	return nil, becomeMaster()
+}
+
 func (lc *ListenConfig) socket(network, address string) worker.Socket {
 	return worker.Socket{
 		Network: network, Address: address, Exclusive: lc.Exclusive, Opaque: lc.Opaque,
@@ -101,8 +131,8 @@ func (lc *ListenConfig) socket(network, address string) worker.Socket {
 	}
 }
 
-func (lc *ListenConfig) plain() *net.ListenConfig {
-	return &net.ListenConfig{KeepAliveConfig: lc.KeepAliveConfig}
+func (lc *ListenConfig) plain() bind.Config {
+	return bind.Config{Backlog: lc.Backlog, Mode: lc.Mode, KeepAliveConfig: lc.KeepAliveConfig}
 }
 
 // Handle makes a listener that this process has already, from wherever it has it,

@@ -21,7 +21,11 @@ const (
 // helpers are the programs that the test binary can be.
 var helpers = map[string]func(){}
 
+// tests are those of this package, for a helper that runs some.
+var tests *testing.M
+
 func TestMain(m *testing.M) {
+	tests = m
 	name := os.Getenv(helperEnv)
 	if name == "" {
 		os.Exit(m.Run())

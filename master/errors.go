@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/ipc"
 )
 
 // What the methods of a Master can fail with. errors.Is finds them.
@@ -14,6 +15,12 @@ var (
 	ErrRunning    = errors.New("pool is running already")
 	ErrNotRunning = errors.New("pool is not running")
 	ErrStopping   = errors.New("pool is stopping")
+)
+
+// What Send can fail with besides; package ipc says when. errors.Is finds them.
+var (
+	ErrDisconnected = ipc.ErrDisconnected
+	ErrQueueFull    = ipc.ErrQueueFull
 )
 
 // ConfigError names a value that a Config can't have.

@@ -47,7 +47,8 @@ type generation struct {
 	dir    string
 	env    []string
 	cfg    Config
-	users  int // members, and the pool; the loop counts
+	as     *identity // nil: the master's
+	users  int       // members, and the pool; the loop counts
 }
 
 // prepare looks everything up that the workers of a generation need. It reads files
@@ -57,7 +58,11 @@ func prepare(number int, cfg Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{number: number, path: path, dir: cfg.dir(), env: cfg.env(), cfg: cfg}
+	as, err := cfg.identity()
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{number: number, path: path, dir: cfg.dir(), env: cfg.env(), cfg: cfg, as: as}
 	g.args = append([]string{cfg.name(path)}, cfg.args()...)
 	if err := g.open(); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
 	if l.closing {
 		return ErrClosed
 	}
+	l.setupOnce()
 	cfg, number := l.cfg, l.lastGen
 	l.work(func() func() {
 		g, err := l.sys.prepare(number, cfg)

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -24,9 +25,8 @@ func (l *loop) listen(m *member, p control.Packet) error {
 		l.refuse(m, p.Call, ask, os.ErrClosed)
 		return nil
 	}
-	key := l.sockets.keyOf(m, ask)
-	if m.holds(key) || len(m.held) >= maxSockets {
-		l.refuse(m, p.Call, ask, os.NewSyscallError("bind", syscall.EADDRINUSE))
+	if len(m.held) >= maxSockets {
+		l.refuse(m, p.Call, ask, os.NewSyscallError("socket", syscall.EMFILE))
 		return nil
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
@@ -43,7 +43,7 @@ func (l *loop) listen(m *member, p control.Packet) error {
 // allowed goes on after Config.Allow has spoken.
 func (l *loop) allowed(m *member, call uint32, ask wire.ListenBody, err error) {
 	if err != nil {
-		l.refuse(m, call, ask, err)
+		l.refuse(m, call, ask, forbidden(err))
 		return
 	}
 	if m.linkOpen {
@@ -51,30 +51,55 @@ func (l *loop) allowed(m *member, call uint32, ask wire.ListenBody, err error) {
 	}
 }
 
+// forbidden gives an error of Config.Allow that says os.ErrPermission the errno that
+// says it to the worker too: a link carries no other.
+func forbidden(err error) error {
+	var errno syscall.Errno
+	if errors.Is(err, os.ErrPermission) && !errors.As(err, &errno) {
+		return &bindError{err.Error(), syscall.EACCES}
+	}
+	return err
+}
+
+// bindError is an errno in somebody's own words.
+type bindError struct {
+	text  string
+	errno syscall.Errno
+}
+
+func (e *bindError) Error() string { return e.text }
+func (e *bindError) Unwrap() error { return e.errno }
+
 // handOut gives a worker the socket, now or when it is bound.
 func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
 	key := l.sockets.keyOf(m, ask)
+	w := waiter{member: m, call: call, again: m.holds(key)}
 	s := l.sockets.byKey[key]
 	if s == nil {
 		s = l.sockets.open(key)
 		l.bind(s, ask)
 	}
-	m.held[s.id], m.asked[s.id] = s, s
+	m.hold(s)
+	m.asked[s.id] = s
 	s.closeAt = time.Time{}
-	if s.fd == nil {
-		s.waiting = append(s.waiting, waiter{m, call})
-		return
+	switch {
+	case s.fd == nil:
+		s.waiting = append(s.waiting, w)
+	case w.again:
+		l.clash(s, w, ask)
+	default:
+		l.give(s, w)
 	}
-	l.give(s, waiter{m, call})
 }
 
 func (l *loop) bind(s *socket, ask wire.ListenBody) {
-	again := ask
+	again := request{ListenBody: ask, index: s.key.index}
 	again.Address = l.sockets.address(s, ask)
 	l.work(func() func() {
 		b, err := l.sys.bind(l.ctx, again)
 		if err != nil && again.Address != ask.Address {
-			b, err = l.sys.bind(l.ctx, ask) // somebody else has the port now
+			again.Address = ask.Address // somebody else has the port now
+			b, err = l.sys.bind(l.ctx, again)
 		}
 		return func() { l.bound(s, ask, b, err) }
 	})
@@ -85,19 +110,36 @@ func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
 	waiting := s.waiting
 	s.waiting = nil
 	if err != nil {
-		l.sockets.remove(s)
+		l.drop(s)
 		for _, w := range waiting {
-			delete(w.member.held, s.id)
-			delete(w.member.asked, s.id)
+			w.member.unhold(s)
 			l.refuse(w.member, w.call, ask, err)
 		}
 		return
 	}
 	l.sockets.bound(s, b, ask)
 	for _, w := range waiting {
-		l.give(s, w)
+		if w.again {
+			l.clash(s, w, ask)
+		} else {
+			l.give(s, w)
+		}
 	}
 	l.closeUnheld(s)
+}
+
+// clash refuses a worker a socket that it has: in the words of the system, which is
+// asked for them. Where the system would allow it (a multicast address, a socket that
+// was given to this process), the rota does not.
+func (l *loop) clash(s *socket, w waiter, ask wire.ListenBody) {
+	l.work(func() func() {
+		b, err := l.sys.bind(l.ctx, request{ListenBody: ask, index: s.key.index, again: true})
+		if err == nil {
+			b.close()
+			err = os.NewSyscallError("bind", syscall.EADDRINUSE)
+		}
+		return func() { l.refuse(w.member, w.call, ask, err) }
+	})
 }
 
 // give sends a worker its own descriptor of the socket, non-blocking whatever
@@ -112,7 +154,7 @@ func (l *loop) give(s *socket, w waiter) {
 		err = fd.SetNonblock()
 	}
 	if err != nil {
-		delete(m.held, s.id)
+		m.unhold(s)
 		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network}, err)
 		return
 	}
@@ -122,9 +164,9 @@ func (l *loop) give(s *socket, w waiter) {
 		l.setState(m, Listening)
 	}
 	a := addressOf(s.key.network, s.addr)
-	l.m.events.emit(m.ID, func(sub *subscription) {
-		if sub.Listening != nil {
-			sub.Listening(m.worker, a)
+	l.m.events.emit(m.worker, func(e *Events) {
+		if e.Listening != nil {
+			e.Listening(m.worker, a)
 		}
 	})
 }
@@ -157,7 +199,7 @@ func (l *loop) closed(m *member, p control.Packet) error {
 	if s == nil || !m.serving() {
 		return nil
 	}
-	delete(m.held, s.id)
+	m.unhold(s)
 	l.closeUnheld(s)
 	return nil
 }
@@ -173,7 +215,7 @@ func (l *loop) closeUnheld(s *socket) {
 	due := s.closeAt
 	l.after(closeLinger, func() {
 		if l.sockets.byID[s.id] == s && s.closeAt.Equal(due) {
-			l.sockets.remove(s)
+			l.drop(s)
 		}
 	})
 }
@@ -196,6 +238,7 @@ func (l *loop) release(m *member) {
 		}
 	}
 	clear(m.held)
+	clear(m.keys)
 }
 
 // sweep closes the sockets that no serving worker has asked for. It is time for it
@@ -204,7 +247,7 @@ func (l *loop) sweep() {
 	for _, s := range l.sockets.byID {
 		if s.fd != nil && !l.wanted(s) {
 			l.log.Info("rota: socket closed, the new generation doesn't want it", "network", s.key.network, "address", s.addr.String())
-			l.sockets.remove(s)
+			l.drop(s)
 		}
 	}
 }
@@ -218,10 +261,18 @@ func (l *loop) wanted(s *socket) bool {
 	return false
 }
 
+// drop closes a socket, and nobody remembers it.
+func (l *loop) drop(s *socket) {
+	l.sockets.remove(s)
+	for _, m := range l.members {
+		delete(m.asked, s.id)
+	}
+}
+
 func (l *loop) closeSockets() {
 	for _, s := range l.sockets.byID {
 		if s.fd != nil {
-			l.sockets.remove(s)
+			l.drop(s)
 		}
 	}
 }

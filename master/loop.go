@@ -20,6 +20,9 @@ import (
 // open: some child of it may have the descriptor.
 const exitLinger = time.Second
 
+// hangUpFlush bounds how long a worker that is refused may take to read why.
+const hangUpFlush = time.Second
+
 // loop owns all state of a master. Its methods run on its goroutine and never
 // block: what takes time runs elsewhere and posts its result.
 type loop struct {
@@ -36,17 +39,26 @@ type loop struct {
 	pool    *pool
 	lastGen int // the number of the latest generation
 
+	upgrade  *upgrade  // asked for, or under way
+	takeover *takeover // this master is to follow another, and doesn't yet
+	scaled   bool      // cfg.Workers was changed by Scale
+	failed   error     // the last reload or upgrade
+	systemd  *notifier
+	pidFile  string // written
+
 	leaving []chan error // of Disconnect
 	timer   *time.Timer
 	closing bool // Close was called
 	working int  // goroutines that will post a result
 	dirty   bool // something has changed that the policy should see
+	isSetUp bool // the Setup event was sent
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg, members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
+	l.systemd = newNotifier(l.log)
 	return l
 }
 
@@ -62,6 +74,7 @@ func (l *loop) run() {
 			quit = nil
 			l.closing = true
 			l.killAll()
+			l.abandonUpgrade(true)
 		}
 		if l.dirty {
 			l.dirty = false
@@ -79,6 +92,7 @@ func (l *loop) end() {
 		l.finishPool(ErrClosed)
 	}
 	l.closeSockets()
+	l.systemd.end()
 	l.m.events.end()
 	close(l.m.done)
 }
@@ -121,11 +135,11 @@ func (l *loop) workers() []*Worker {
 // newMember makes a member that has no process yet.
 func (l *loop) newMember(slot int, g *generation) *member {
 	l.lastID++
-	w := &Worker{m: l.m, id: l.lastID, slot: slot, generation: g.number, exited: make(chan struct{})}
+	w := newWorker(l.m, l.lastID, slot, g)
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
 	}
 	g.users++
 	l.members[w.id] = m
@@ -144,17 +158,17 @@ func (l *loop) spawn(m *member, env map[string]string) {
 
 // spawned takes over a started process, or says that there is none.
 func (l *loop) spawned(m *member, p *process, err error) {
-	l.m.events.emit(m.ID, func(s *subscription) { call(s.Fork, m.worker) })
 	if err != nil {
+		l.m.events.emitOnce(m.worker, func(e *Events) { call(e.Fork, m.worker) })
 		m.exit = Exit{Err: err}
 		l.gone(m)
 		m.started()
 		return
 	}
 	m.process, m.linkOpen, m.running = p, true, true
-	m.worker.process.Store(p.os)
-	m.worker.connected.Store(true)
-	l.work(func() func() { x := p.wait(); return func() { l.exited(m, x) } })
+	m.worker.runs(p)
+	l.m.events.emitOnce(m.worker, func(e *Events) { call(e.Fork, m.worker) })
+	l.work(func() func() { x := m.worker.wait(p); return func() { l.exited(m, x) } })
 	l.work(func() func() { err := l.read(m, p.link); return func() { l.unlinked(m, err) } })
 	m.started()
 	l.catchUp(m)
@@ -166,7 +180,10 @@ func (l *loop) catchUp(m *member) {
 		m.send(wire.Disconnect, nil)
 	}
 	if !m.Killed.IsZero() {
-		_ = m.signal(os.Kill)
+		m.signals = append(m.signals, os.Kill)
+	}
+	for _, sig := range m.signals {
+		_ = m.signal(sig) // one that has just died needs no signal
 	}
 }
 
@@ -177,31 +194,40 @@ func (m *member) started() {
 	}
 }
 
-// read reads a worker's link until it ends, on a goroutine of its own.
-func (l *loop) read(m *member, link link) error {
-	defer link.CloseReceived()
-	for {
-		packets, err := link.Receive()
-		if err != nil {
-			return err
-		}
-		l.m.calls <- func(l *loop) { l.received(m, packets) } // the loop lives as long as this works
-	}
-}
-
 // received does what a worker says. A worker that says nonsense loses its link;
 // nobody else notices.
 func (l *loop) received(m *member, packets []control.Packet) {
-	for i, p := range packets {
-		if err := l.handle(m, p); err != nil {
-			for _, rest := range packets[i:] {
-				rest.Close()
-			}
-			l.log.Error("rota: worker doesn't speak the protocol", "worker", m.ID, "pid", m.pid(), "err", err)
-			_ = m.process.link.Close()
+	for len(packets) > 0 {
+		if n, size := messages(packets); n > 0 && m.hello != nil {
+			l.m.events.emitMessages(m.worker, packets[:n:n], size)
+			l.m.events.startNow()
+			packets = packets[n:]
+			continue
+		}
+		if err := l.handle(m, packets[0]); err != nil {
+			l.hangUp(m, packets, err)
 			return
 		}
+		packets = packets[1:]
 	}
+}
+
+// hangUp ends the link of a worker that talks nonsense. What it was told, a refusal
+// maybe, reaches it first. It takes the packets that came with the nonsense.
+func (l *loop) hangUp(m *member, packets []control.Packet, why error) {
+	for _, p := range packets {
+		p.Close()
+	}
+	m.direct.Store(false)
+	l.log.Error("rota: worker doesn't speak the protocol", "worker", m.ID, "pid", m.pid(), "err", why)
+	link := m.process.link
+	l.work(func() func() {
+		ctx, cancel := context.WithTimeout(context.Background(), hangUpFlush)
+		defer cancel()
+		_ = link.CloseWrite(ctx) // fails where the link has ended already
+		_ = link.Close()
+		return func() {}
+	})
 }
 
 // handle takes p's descriptors unless it fails.
@@ -225,6 +251,10 @@ func (l *loop) handle(m *member, p control.Packet) error {
 		l.draining(m)
 	case wire.Ready:
 		m.isReady, l.dirty = true, true
+	case wire.Watch:
+		l.watch(m)
+	case wire.Checked:
+		return l.checked(m, p)
 	case wire.Retire:
 		m.Retired, l.dirty = true, true
 	default:
@@ -245,12 +275,13 @@ func (l *loop) hello(m *member, p control.Packet) error {
 		return fmt.Errorf("%w: %s", wire.ErrVersion, reason)
 	}
 	m.hello = &body
+	m.direct.Store(true)
 	m.send(wire.Welcome, wire.WelcomeBody{
 		Version: min(body.Max, wire.Version),
 		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
 	l.setState(m, Online)
-	l.m.events.emit(m.ID, func(s *subscription) { call(s.Online, m.worker) })
+	l.m.events.emit(m.worker, func(e *Events) { call(e.Online, m.worker) })
 	return nil
 }
 
@@ -281,6 +312,7 @@ func (l *loop) draining(m *member) {
 func (l *loop) drains(m *member) {
 	if m.Draining.IsZero() {
 		m.Draining = time.Now()
+		m.worker.gate.Widen(maxLeaving)
 		l.setState(m, Draining)
 		l.dirty = true
 	}
@@ -308,6 +340,10 @@ func (l *loop) kill(id int, sig os.Signal) error {
 		sig = syscall.SIGTERM
 	}
 	m.Retired, m.Voluntary, l.dirty = true, true, true
+	if m.process == nil {
+		m.signals = append(m.signals, sig)
+		return nil
+	}
 	if err := m.signal(sig); err != nil {
 		return fmt.Errorf("kill worker %d: %w", id, err)
 	}
@@ -325,13 +361,14 @@ func (l *loop) unlinked(m *member, err error) {
 	}
 	l.setState(m, Disconnected)
 	l.dirty = true
-	l.m.events.emit(m.ID, func(s *subscription) { call(s.Disconnect, m.worker) })
+	l.m.events.emit(m.worker, func(e *Events) { call(e.Disconnect, m.worker) })
 	l.gone(m)
 }
 
 // exited: the worker's process has ended.
 func (l *loop) exited(m *member, x Exit) {
 	m.running, m.exit = false, x
+	m.worker.gate.Widen(-1) // the rest of its link fits into the kernel's buffer
 	if m.linkOpen {
 		link := m.process.link
 		l.after(exitLinger, func() { _ = link.Close() })
@@ -347,6 +384,7 @@ func (l *loop) gone(m *member) {
 	}
 	m.Exited = time.Now()
 	l.dirty = true
+	l.diedOnTrial(m)
 	l.release(m)
 	if m.process != nil {
 		_ = m.process.link.Close()
@@ -354,12 +392,13 @@ func (l *loop) gone(m *member) {
 	m.worker.voluntary.CompareAndSwap(unknown, involuntary)
 	l.setState(m, Dead)
 	l.logExit(m)
-	l.m.events.emit(m.ID, func(s *subscription) {
-		if s.Exit != nil {
-			s.Exit(m.worker, m.exit)
+	l.m.events.emit(m.worker, func(e *Events) {
+		if e.Exit != nil {
+			e.Exit(m.worker, m.exit)
 		}
 	})
-	close(m.worker.exited)
+	l.m.events.goneWorker(m.worker)
+	m.worker.ended()
 	m.gen.leave()
 	if !m.pooled {
 		delete(l.members, m.ID)
@@ -419,7 +458,21 @@ func (l *loop) answerLeaving() {
 func (l *loop) setup(cfg Config) {
 	cfg.Workers = l.cfg.Workers
 	l.cfg = cfg
-	l.m.events.emit(0, func(s *subscription) { call(s.Setup, cfg) })
+	l.emitSetup()
+}
+
+// setupOnce sends the Setup event before the first fork of a program that has not
+// called Setup, as Node does.
+func (l *loop) setupOnce() {
+	if !l.isSetUp {
+		l.emitSetup()
+	}
+}
+
+func (l *loop) emitSetup() {
+	l.isSetUp = true
+	cfg := l.cfg
+	l.m.events.emitOnce(nil, func(e *Events) { call(e.Setup, cfg) })
 }
 
 func call[T any](f func(T), v T) {

@@ -46,10 +46,17 @@ type Config struct {
 	// that of this process. What systemd and other supervisors told the master
 	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way.
 	Env func() []string
+	// User is who the workers are: "user", "user:group", or both as numbers. Empty
+	// means the master's own. Without a group it is the user's, with the user's
+	// supplementary groups. The master stays what it is, and binds what only it may.
+	User string
 	// ExtraFiles are open files that every worker inherits: entry i becomes
 	// descriptor 3+i. They stay the caller's. Never pass a listening socket here:
 	// that turns it blocking in every process that has it.
 	ExtraFiles []*os.File
+	// Silent keeps the workers' standard output and error from this process's own:
+	// they are read from (*Worker).Stdout and (*Worker).Stderr.
+	Silent bool
 
 	// Grace is how long a worker may drain. Zero means 30 s.
 	Grace time.Duration
@@ -72,6 +79,26 @@ type Config struct {
 	// WaitReady makes a worker ready when it calls worker.Self().Ready(), instead of
 	// at its first Accept on every address that its predecessor served.
 	WaitReady bool
+
+	// MaxAge is how long a worker may serve before it is replaced, its successor ready
+	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
+	// all go together. Zero means for ever.
+	MaxAge time.Duration
+	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
+	// replaced in the same way, some up to a tenth earlier. It is looked at once a
+	// second, and a slot's successor is left alone for a minute. Zero means no limit.
+	MaxMemory int64
+	// HealthInterval is how often workers that have called worker.Self().OnHealth are
+	// asked how they are, and how long they may take to answer. Zero means 10 s.
+	HealthInterval time.Duration
+	// HealthFailures is how many times in a row a worker may answer with an error, or
+	// not at all, before it is replaced. Zero means 3.
+	HealthFailures int
+
+	// PIDFile gets this process's pid when the first workers are ready, and the new
+	// master's after an upgrade. It is replaced as a whole, and removed at the end.
+	// Empty means none.
+	PIDFile string
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. Nil allows everything.
@@ -128,6 +155,7 @@ func New(cfg Config) (*Master, error) {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	control.SetMaster()
+	given() // before the program can change the environment
 	return newMaster(cfg, system()), nil
 }
 
@@ -250,8 +278,11 @@ func (m *Master) Disconnect(ctx context.Context) error {
 	return m.wait(ctx, result)
 }
 
-// Subscribe has the functions of e called for every worker. See Events.
-func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(0, e) }
+// Subscribe has the functions of e called for every worker, from here on: subscribe
+// before the first Fork to miss nothing. Messages that nobody has subscribed to yet
+// are kept for the first who does. See Events. After cancel no function of e begins
+// any more.
+func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(nil, e) }
 
 // Close ends the master at once: workers are killed, sockets closed. It returns
 // when all is gone. To leave gracefully, end Run's context or call Disconnect

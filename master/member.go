@@ -2,6 +2,7 @@ package master
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/rota-go/rota/internal/wire"
@@ -20,12 +21,18 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	held     map[int]*socket // by id: it has them open
-	asked    map[int]*socket // by id: it has ever asked for them
+	held     map[int]*socket    // by id: it has them open
+	keys     map[socketKey]bool // of held
+	asked    map[int]*socket    // by id: it has ever asked for them
 	accepted map[string]time.Time
 	isReady  bool            // the program has said so
 	onStart  func(*Worker)   // Fork's answer
 	hello    *wire.HelloBody // nil until it came
+	health   health
+	signals  []os.Signal // of Kill, for when the process runs
+
+	direct atomic.Bool  // it is online: its reader may pass messages past the loop
+	behind atomic.Int32 // batches that its reader has brought to the loop, not yet handled
 }
 
 func (m *member) alive() bool { return m.Exited.IsZero() }
@@ -35,14 +42,18 @@ func (m *member) serving() bool {
 	return m.alive() && m.Draining.IsZero() && m.Unlinked.IsZero()
 }
 
-func (m *member) holds(key socketKey) bool {
-	for _, s := range m.held {
-		if s.key == key {
-			return true
-		}
-	}
-	return false
+// hold and unhold keep held and its keys.
+func (m *member) hold(s *socket) {
+	m.held[s.id] = s
+	m.keys[s.key] = true
 }
+
+func (m *member) unhold(s *socket) {
+	delete(m.held, s.id)
+	delete(m.keys, s.key)
+}
+
+func (m *member) holds(key socketKey) bool { return m.keys[key] }
 
 // send sends a frame without descriptors. Where the link has ended, nobody is left
 // to read it.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -28,20 +29,23 @@ func (k socketKey) String() string {
 	return fmt.Sprintf("%s %s #%d", k.network, k.address, k.index)
 }
 
-// socket is an entry of the table. The table owns fd.
+// socket is an entry of the table. The table owns fd, and file.
 type socket struct {
 	id      int
 	key     socketKey
 	fd      *control.FD // nil while bind is under way
 	addr    net.Addr
-	waiting []waiter  // asked while bind was under way
-	closeAt time.Time // everybody has closed it: when to follow; zero: not
+	file    *socketFile // what to unlink; nil: nothing
+	lent    *socketFile // what will be file once the old master has let go
+	waiting []waiter    // asked while bind was under way
+	closeAt time.Time   // everybody has closed it: when to follow; zero: not
 }
 
 // waiter is a worker's call that waits for bind.
 type waiter struct {
 	member *member
 	call   uint32
+	again  bool // the worker has the socket already, or waits for it
 }
 
 // sockets is the table of the sockets that the master has open.
@@ -57,20 +61,34 @@ func newSockets() sockets {
 }
 
 // keyOf gives a request its key. The n-th port 0 of a worker is the lowest that the
-// worker doesn't hold, so that after Close it gets the same again.
+// worker doesn't hold, so that after Close it gets the same again. The file of a unix
+// socket is the same from wherever it is asked for.
 func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
 	key := socketKey{network: ask.Network, address: ask.Address}
-	for isPortZero(ask) && m.holds(key) {
+	if bind.IsPath(ask.Network, ask.Address) {
+		key.address = pathOf(ask)
+	}
+	for isSeveral(ask) && m.holds(key) {
 		key.index++
 	}
 	return key
+}
+
+// isSeveral reports whether one address may stand for several sockets: port 0, and
+// the name of a given one.
+func isSeveral(ask wire.ListenBody) bool {
+	if ask.Network == "fd" || ask.Network == "fdgram" {
+		_, err := bind.Number(ask.Address)
+		return err != nil
+	}
+	return isPortZero(ask)
 }
 
 func isPortZero(ask wire.ListenBody) bool {
 	switch ask.Network {
 	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
 		_, port, err := net.SplitHostPort(ask.Address)
-		return err == nil && strings.Trim(port, "0") == ""
+		return ask.Address == "" || err == nil && strings.Trim(port, "0") == ""
 	}
 	return false
 }
@@ -94,7 +112,7 @@ func (t *sockets) address(s *socket, ask wire.ListenBody) string {
 
 // bound fills an entry in.
 func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
-	s.fd, s.addr = b.fd, b.addr
+	s.fd, s.addr, s.file = b.fd, b.addr, b.file
 	if isPortZero(ask) {
 		host, _, _ := net.SplitHostPort(ask.Address)
 		_, port, _ := net.SplitHostPort(b.addr.String())
@@ -106,6 +124,9 @@ func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
 func (t *sockets) remove(s *socket) {
 	delete(t.byKey, s.key)
 	delete(t.byID, s.id)
+	if s.file != nil {
+		s.file.unlink() // first: an open socket is nobody's stale file
+	}
 	if s.fd != nil {
 		_ = s.fd.Close() // a listening socket has nothing to write
 	}

@@ -21,16 +21,36 @@ func spawn(g *generation, id control.Identity, env map[string]string) (*process,
 	id.Master = os.Getpid()
 	cmd := g.cmd(id, env)
 	cmd.ExtraFiles = append(append([]*os.File(nil), g.cfg.ExtraFiles...), end)
-	if err := cmd.Start(); err != nil {
+	output, err := startCmd(g, cmd)
+	if err != nil {
 		link.Close()
 		return nil, startError(g, err)
 	}
 	return &process{
 		link:   link,
+		output: output,
 		os:     cmd.Process,
 		signal: cmd.Process.Signal,
 		wait:   func() Exit { return exitOf(cmd) },
 	}, nil
+}
+
+// startCmd starts cmd, and returns what to read a silent worker's output from.
+func startCmd(g *generation, cmd *exec.Cmd) (output [2]*os.File, err error) {
+	if !g.cfg.Silent {
+		return output, cmd.Start()
+	}
+	p, err := newPipes()
+	if err != nil {
+		return output, err
+	}
+	defer closeFiles(p.write)
+	cmd.Stdout, cmd.Stderr = p.write[0], p.write[1]
+	if err := cmd.Start(); err != nil {
+		closeFiles(p.read)
+		return output, err
+	}
+	return p.read, nil
 }
 
 // startError names the directory, where that is what is missing: exec blames the
@@ -49,7 +69,7 @@ func (g *generation) cmd(id control.Identity, env map[string]string) *exec.Cmd {
 		Dir:         g.dir,
 		Stdout:      os.Stdout,
 		Stderr:      os.Stderr,
-		SysProcAttr: processGroup(),
+		SysProcAttr: processAttr(g.as),
 	}
 	cmd.Env = control.Environ(g.env)
 	for k, v := range env {

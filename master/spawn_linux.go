@@ -8,9 +8,15 @@ import (
 	"syscall"
 )
 
-// processGroup keeps a terminal's Ctrl-C from the workers: the master gets it
-// alone, and disconnects them.
-func processGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// processAttr makes a worker who it is to be, and keeps a terminal's Ctrl-C from it:
+// the master gets that alone, and disconnects the workers.
+func processAttr(as *identity) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if as != nil {
+		attr.Credential = &syscall.Credential{Uid: as.uid, Gid: as.gid, Groups: as.groups}
+	}
+	return attr
+}
 
 // descriptorPath names an open file to exec: /proc/self is the child there, which
 // has the descriptor until exec closes it.

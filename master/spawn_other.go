@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-func processGroup() *syscall.SysProcAttr { return nil }
+func processAttr(*identity) *syscall.SysProcAttr { return nil }
 
 func descriptorPath(_ *os.File, path string) string { return path }
 

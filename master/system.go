@@ -13,16 +13,29 @@ import (
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
-	bind    func(context.Context, wire.ListenBody) (bound, error)
+	bind    func(context.Context, request) (bound, error)
+
+	memory      func(pid int) int64 // resident bytes; 0: not known
+	reap        func(mine map[int]bool) []int
+	pid         func() int
+	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
+	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
+	flipReady   func() error
 }
 
-func system() sys { return sys{prepare: prepare, spawn: spawn, bind: bind} }
+func system() sys {
+	return sys{
+		prepare: prepare, spawn: spawn, bind: bindSocket,
+		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
+	}
+}
 
 // link is what the loop needs of control.Link.
 type link interface {
 	Send(wire.Frame, ...*control.FD) error
 	Receive() ([]control.Packet, error)
 	CloseReceived()
+	CloseWrite(context.Context) error
 	Close() error
 }
 
@@ -31,6 +44,7 @@ type link interface {
 type process struct {
 	link   link
 	os     *os.Process
+	output [2]*os.File           // of a silent worker: stdout and stderr, to read; the Worker's to close
 	signal func(os.Signal) error // os.ErrProcessDone once it has ended
 	wait   func() Exit
 }

@@ -1,8 +1,12 @@
 package master
 
 import (
+	"io"
 	"os"
 	"sync/atomic"
+	"time"
+
+	"github.com/rota-go/rota/internal/gate"
 )
 
 // State is where a worker is in its life.
@@ -31,7 +35,54 @@ type Worker struct {
 	voluntary atomic.Int32 // a voluntariness
 	process   atomic.Pointer[os.Process]
 	connected atomic.Bool
+	link      atomic.Pointer[link]
 	exited    chan struct{}
+
+	gate           *gate.Gate // of messages from it that wait
+	past           past
+	stdout, stderr *output // nil unless silent
+}
+
+func newWorker(m *Master, id, slot int, g *generation) *Worker {
+	w := &Worker{
+		m: m, id: id, slot: slot, generation: g.number,
+		exited: make(chan struct{}), gate: gate.New(maxWaiting),
+	}
+	if g.cfg.Silent {
+		w.stdout, w.stderr = newOutput(), newOutput()
+	}
+	return w
+}
+
+// runs takes over a process.
+func (w *Worker) runs(p *process) {
+	w.process.Store(p.os)
+	w.link.Store(&p.link)
+	w.connected.Store(true)
+	if w.stdout != nil {
+		w.stdout.fill(p.output[0])
+		w.stderr.fill(p.output[1])
+	}
+}
+
+// wait waits for the end of the process, and of what it has written.
+func (w *Worker) wait(p *process) Exit {
+	x := p.wait()
+	if w.stdout != nil {
+		linger := time.Now().Add(exitLinger)
+		w.stdout.finish(time.Until(linger))
+		w.stderr.finish(time.Until(linger))
+	}
+	return x
+}
+
+// ended is the last thing that the loop does to a worker.
+func (w *Worker) ended() {
+	if w.stdout != nil {
+		w.stdout.end() // of one that could not be started
+		w.stderr.end()
+	}
+	close(w.exited)
 }
 
 const (
@@ -52,6 +103,15 @@ func (w *Worker) Generation() int { return w.generation }
 // Process returns the worker's process, or nil if it could not be started. The
 // master waits for it: don't call its Wait or Release.
 func (w *Worker) Process() *os.Process { return w.process.Load() }
+
+// Stdout returns what the worker writes to its standard output, or nil if it is not
+// Silent. Nothing has to be read: until somebody reads, and when who reads stops for a
+// second while more comes, only the newest 64 KB are kept and the worker goes on. The
+// reader gives io.EOF when the worker has ended.
+func (w *Worker) Stdout() io.Reader { return w.stdout.reader() }
+
+// Stderr is Stdout for standard error.
+func (w *Worker) Stderr() io.Reader { return w.stderr.reader() }
 
 // Exited returns a channel that is closed when the worker has ended.
 func (w *Worker) Exited() <-chan struct{} { return w.exited }
@@ -93,8 +153,11 @@ func (w *Worker) Kill(sig os.Signal) error {
 	return err
 }
 
-// Subscribe has the functions of e called for this worker alone. See Events.
-func (w *Worker) Subscribe(e Events) (cancel func()) { return w.m.events.subscribe(w.id, e) }
+// Subscribe has the functions of e called for this worker alone. What has happened to
+// it before, except Fork, is repeated to them first, so that nothing is missed right
+// after Fork; messages are kept until somebody subscribes to them. See Events. After
+// cancel no function of e begins any more.
+func (w *Worker) Subscribe(e Events) (cancel func()) { return w.m.events.subscribe(w, e) }
 
 // setVoluntary is true at once, and has no effect on a worker that has gone.
 func (w *Worker) setVoluntary() { w.voluntary.CompareAndSwap(unknown, voluntary) }

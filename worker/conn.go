@@ -70,10 +70,21 @@ type (
 	}
 	// anyConn counts a conn of a type that this package does not know. It is
 	// never tracked, and what the type has beyond net.Conn is reached by NetConn.
+	//
+	// A *tls.Conn is of no use to net/http in this form: it would not be seen to be
+	// one, so Request.TLS would be nil and HTTP/2 would fail where it was
+	// negotiated. TLS goes on top of rota's listener, tls.NewListener(ln, config),
+	// not below it.
 	anyConn struct {
 		conn
 		lowerAny
 	}
+	// halfConn is an anyConn that can also end its writing side by itself.
+	halfConn struct {
+		anyConn
+		half halfCloser
+	}
+	halfCloser interface{ CloseWrite() error }
 )
 
 // newConn returns what Accept gives to the program, and its tracked part for
@@ -87,6 +98,10 @@ func newConn(inner net.Conn, w *watch) (net.Conn, *conn) {
 		c := &unixConn{lowerUnix: lowerUnix{inner}}
 		packets := inner.LocalAddr().Network() != "unix"
 		return c, c.init(inner, w, w.opaque || packets)
+	}
+	if half, ok := inner.(halfCloser); ok {
+		c := &halfConn{anyConn{lowerAny: lowerAny{inner}}, half}
+		return c, c.init(inner, w, true)
 	}
 	c := &anyConn{lowerAny: lowerAny{inner}}
 	return c, c.init(inner, w, true)
@@ -112,3 +127,6 @@ func (c *conn) Close() error {
 // NetConn returns the conn that is counted. Closing it instead of the counted
 // one leaves the count wrong.
 func (c *anyConn) NetConn() net.Conn { return c.inner }
+
+// CloseWrite ends the writing side of the conn.
+func (c *halfConn) CloseWrite() error { return c.half.CloseWrite() }

@@ -3,6 +3,7 @@ package worker
 import (
 	"io"
 	"math"
+	"syscall"
 )
 
 // ReadFrom sends from r, by sendfile or splice where the net package can. Only
@@ -58,7 +59,7 @@ func (c *tcpConn) sendSeen(r io.Reader) (sent int64, ended bool, err error) {
 // sendRest sends all of r: nothing after it can be told from a body.
 func (c *tcpConn) sendRest(r io.Reader) (int64, error) {
 	if u, ok := r.(*unixConn); ok { // splice knows only the net package's own
-		u.handOver()
+		u.giveUp()
 		r = u.UnixConn
 	}
 	c.busy.Store(true)
@@ -88,22 +89,36 @@ func (c *tcpConn) sendBody(r io.Reader, left int64) (n int64, ended bool, err er
 // skip tells the tracker of a part of a body that it has not seen.
 func (c *conn) skip(n int64, err error) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.track.Skip(n)
-	c.mu.Unlock()
 	if err != nil {
-		c.giveUp()
+		c.track.GiveUp()
+		c.settle()
 	}
 }
 
 // WriteTo writes to w what the client sends, until it ends: the program has made
 // a tunnel of the conn, which is left alone from here on.
 func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
-	c.handOver()
+	c.giveUp()
 	return c.TCPConn.WriteTo(w)
 }
 
-// handOver gives up a conn that will be read past Read.
-func (c *conn) handOver() {
-	c.busy.Store(true)
-	c.giveUp()
+// seenConn is a RawConn like any, but os.File cannot get at the descriptor to
+// copy past Read and Write. It copies from a file by the conn's ReadFrom then,
+// by sendfile still where that is TCP's.
+type seenConn struct{ syscall.RawConn }
+
+// SyscallConn returns a raw conn. What is done with it is not tracked.
+func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.TCPConn) }
+
+// SyscallConn returns a raw conn. What is done with it is not tracked.
+func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.UnixConn) }
+
+func (c *conn) raw(inner syscall.Conn) (syscall.RawConn, error) {
+	raw, err := inner.SyscallConn()
+	if err != nil || c.dark.Load() {
+		return raw, err
+	}
+	return seenConn{raw}, nil
 }

@@ -58,8 +58,8 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // settle notices that the tracker has lost interest. c.mu is held.
 func (c *conn) settle() {
-	if c.track.Dark() && c.owed == "" {
-		c.dark.Store(true)
+	if c.track.Dark() && c.owed == "" && !c.dark.Swap(true) {
+		c.busy.Store(true) // until it asks again
 	}
 }
 

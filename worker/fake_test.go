@@ -101,7 +101,9 @@ func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 		synctest.Wait()
 		time.Sleep(time.Hour) // for whatever waits for the grace
 		for s := range b.drain.sources {
-			s.(*listener).Close() // an orphan's Accept doesn't return by itself
+			if l, ok := s.(*listener); ok {
+				l.Close() // an orphan's Accept doesn't return by itself
+			}
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/gate"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -28,11 +29,25 @@ func (w *Worker) send(t wire.Type, body any) error {
 	return nil
 }
 
-// read is the goroutine that reads the link. The link ends when the master is
-// gone, or doesn't want this worker. Then nobody is left to end the process, so
-// that is done here, with status 0: no orphan stays, whatever main does.
+// read reads the link until it ends, or another goroutine reads on while this one is
+// with the program. The link ends when the master is gone, or doesn't want this worker.
 func (w *Worker) read() {
-	err := w.receive()
+	h := gate.NewHandoff(w.read)
+	for {
+		err := w.receive()
+		if err != nil {
+			w.orphan(err)
+			return
+		}
+		if w.inbox.begin() && !h.Do(w.inbox.work) {
+			return
+		}
+	}
+}
+
+// orphan is the end of a worker without a master. Nobody is left to end the process,
+// so that is done here, with status 0: no orphan stays, whatever main does.
+func (w *Worker) orphan(err error) {
 	w.orphaned.Store(true)
 	w.disconnect(err)
 	w.link.CloseReceived()
@@ -45,19 +60,19 @@ func (w *Worker) read() {
 	w.exit(0)
 }
 
+// receive waits for frames, and does what they say.
 func (w *Worker) receive() error {
-	for {
-		packets, err := w.link.Receive()
-		if err != nil {
+	packets, err := w.link.Receive()
+	if err != nil {
+		return err
+	}
+	for i, p := range packets {
+		if err := w.handle(p); err != nil {
+			closePackets(packets[i:])
 			return err
 		}
-		for i, p := range packets {
-			if err := w.handle(p); err != nil {
-				closePackets(packets[i:])
-				return err
-			}
-		}
 	}
+	return nil
 }
 
 func closePackets(packets []control.Packet) {
@@ -72,8 +87,13 @@ func (w *Worker) handle(p control.Packet) error {
 	switch p.Type {
 	case wire.Socket, wire.Failed:
 		return w.answered(p)
+	case wire.Message:
+		w.inbox.put(p)
+		return nil
 	case wire.Disconnect:
 		w.leave()
+	case wire.Check:
+		return w.check(p)
 	case wire.Welcome:
 		return w.welcome(p)
 	case wire.Refuse:

@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -47,8 +49,7 @@ func (w *Worker) Listen(ctx context.Context, s Socket) (net.Listener, error) {
 
 // listenOwn makes a socket that the master never sees.
 func (w *Worker) listenOwn(ctx context.Context, s Socket) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: s.KeepAliveConfig}
-	inner, err := lc.Listen(ctx, s.Network, s.Address)
+	inner, err := s.config().Listen(ctx, s.Network, s.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -66,15 +67,28 @@ func (w *Worker) Handle(inner net.Listener) net.Listener {
 	return l
 }
 
+// body is what to ask the master.
+func (s Socket) body(packet bool) wire.ListenBody {
+	body := wire.ListenBody{
+		Network: s.Network, Address: s.Address, Packet: packet,
+		Backlog: s.Backlog, Mode: uint32(s.Mode.Perm()),
+	}
+	if bind.IsPath(s.Network, s.Address) && !filepath.IsAbs(s.Address) {
+		body.Dir, _ = os.Getwd() // "" where it is gone: then it is the master's
+	}
+	return body
+}
+
+func (s Socket) config() bind.Config {
+	return bind.Config{Backlog: s.Backlog, Mode: s.Mode, KeepAliveConfig: s.KeepAliveConfig}
+}
+
 // socket gets a descriptor from the master; see ask.
 func (w *Worker) socket(ctx context.Context, s Socket, packet bool) (int, *control.FD, error) {
 	if w.drain.draining.Load() || !w.IsConnected() {
 		return 0, nil, w.cannotListen(s, nil)
 	}
-	id, fd, err := w.ask(ctx, wire.ListenBody{
-		Network: s.Network, Address: s.Address, Packet: packet,
-		Backlog: s.Backlog, Mode: uint32(s.Mode.Perm()),
-	})
+	id, fd, err := w.ask(ctx, s.body(packet))
 	if err != nil {
 		return 0, nil, w.cannotListen(s, err)
 	}
@@ -117,7 +131,6 @@ type listener struct {
 	deadline atomic.Pointer[time.Time]
 	closing  sync.Once
 	closed   chan struct{} // the program has closed it
-
 }
 
 var _ net.Listener = (*listener)(nil)
@@ -163,21 +176,25 @@ func (l *listener) accept() (net.Conn, error) {
 	return c, nil
 }
 
-// accepting tells the master that the program takes connections here. From a shared
-// socket the first is taken a moment later where the master wants it so: this worker is
-// on trial, and if it dies, nobody has been served by it. Its predecessor serves.
-func (l *listener) accepting() {
-	_ = l.worker.send(wire.Accepting, wire.AcceptingBody{ID: l.id, Own: l.own})
-	wait := l.worker.times.Load().HoldOff
-	if l.id == 0 || wait <= 0 {
+// accepting tells the master that the program takes connections here.
+func (l *listener) accepting() { l.worker.accepting(l.id, l.own, l.closed) }
+
+// accepting tells the master that the program takes what comes to a socket. From a
+// shared one the first is taken a moment later where the master wants it so: this
+// worker is on trial, and if it dies, nobody has been served by it. Its predecessor
+// serves.
+func (w *Worker) accepting(id int, own string, closed <-chan struct{}) {
+	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
+	wait := w.times.Load().HoldOff
+	if id == 0 || wait <= 0 {
 		return
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-l.closed:
-	case <-l.worker.drain.begun:
+	case <-closed:
+	case <-w.drain.begun:
 	}
 }
 
@@ -200,7 +217,7 @@ func (l *listener) hold(closed error) error {
 
 // Close closes this process's copy of the socket. The others keep theirs.
 func (l *listener) Close() error {
-	err := l.Listener.Close()
+	err := closeShared(l.Listener)
 	l.closing.Do(func() {
 		close(l.closed)
 		if l.worker.drain.draining.Load() {
@@ -216,7 +233,7 @@ func (l *listener) Close() error {
 }
 
 // stop and busy are drain's source.
-func (l *listener) stop()      { _ = l.Listener.Close() }
+func (l *listener) stop()      { _ = closeShared(l.Listener) }
 func (l *listener) busy() bool { return false } // its connections are counted by themselves
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
@@ -238,3 +255,7 @@ func (l *listener) SyscallConn() (syscall.RawConn, error) {
 	}
 	return s.SyscallConn()
 }
+
+// File returns a copy of the socket that is the caller's to close. It is not quite
+// that of package net: its Fd leaves the socket non-blocking, which is shared.
+func (l *listener) File() (*os.File, error) { return fileOf(l.Listener, l.Addr()) }

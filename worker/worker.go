@@ -15,7 +15,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -24,11 +23,12 @@ import (
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
 )
 
 // ErrDisconnected is in every error of a worker that has disconnected, or whose
 // master is gone. errors.Is finds it.
-var ErrDisconnected = errors.New("worker is disconnected")
+var ErrDisconnected = ipc.ErrDisconnected
 
 const (
 	defaultGrace     = 30 * time.Second
@@ -51,9 +51,11 @@ type Worker struct {
 	link link
 	exit func(status int) // os.Exit
 
-	drain *drain
-	calls calls
-	times atomic.Pointer[wire.WelcomeBody]
+	drain  *drain
+	health health
+	calls  calls
+	inbox  *inbox
+	times  atomic.Pointer[wire.WelcomeBody]
 
 	orphaned atomic.Bool // the master is gone
 	cause    atomic.Pointer[error]
@@ -78,6 +80,7 @@ func inherit() *Worker {
 	if !ok {
 		return nil
 	}
+	keepName()
 	if err != nil {
 		w := newWorker(id, nil)
 		w.disconnect(err)
@@ -98,6 +101,8 @@ func newWorker(id control.Identity, l link) *Worker {
 		left:  make(chan struct{}),
 		drain: newDrain(),
 	}
+	w.inbox = newInbox(w.messageFailed, w.drain.notify)
+	w.drain.addSource(w.inbox)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
 }
@@ -200,6 +205,10 @@ func (w *Worker) disconnect(cause error) {
 		}
 		close(w.gone)
 	})
+}
+
+func (w *Worker) messageFailed(p any, stack []byte) {
+	w.complain("an OnMessage function panicked: %v\n%s", p, stack)
 }
 
 func (w *Worker) hookFailed(err error) { w.complain("a hook of OnDisconnect failed: %v", err) }

@@ -36,7 +36,10 @@ func (f *FD) unixConn() (*net.UnixConn, error) {
 
 // SetNonblock makes sure that f doesn't block: the flag belongs to the open
 // file, which every process that has the socket shares.
-func (f *FD) SetNonblock() error { return unix.SetNonblock(f.Int(), true) }
+func (f *FD) SetNonblock() error { return SetNonblock(f.Int()) }
+
+// SetNonblock is FD.SetNonblock for descriptor n.
+func SetNonblock(n int) error { return unix.SetNonblock(n, true) }
 
 // Listener makes a net.Listener of f, which stays the caller's.
 func (f *FD) Listener() (net.Listener, error) {

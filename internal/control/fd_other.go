@@ -16,6 +16,9 @@ func (f *FD) unixConn() (*net.UnixConn, error) { return nil, errors.ErrUnsupport
 // SetNonblock is not supported here.
 func (f *FD) SetNonblock() error { return errors.ErrUnsupported }
 
+// SetNonblock is not supported here.
+func SetNonblock(int) error { return errors.ErrUnsupported }
+
 // Listener is not supported here.
 func (f *FD) Listener() (net.Listener, error) { return nil, errors.ErrUnsupported }
 

@@ -39,8 +39,21 @@ func valueOf(line []byte, name string) ([]byte, bool) {
 	if len(line) == maxPart {
 		return nil, true // cut off: its value is unknown, and nil is no valid one
 	}
-	return bytes.Trim(line[len(name)+1:], " \t\r\n"), true
+	return trim(line[len(name)+1:]), true
 }
+
+// trim cuts white space and the line end off both ends.
+func trim(p []byte) []byte {
+	for len(p) > 0 && isSpace(p[0]) {
+		p = p[1:]
+	}
+	for len(p) > 0 && isSpace(p[len(p)-1]) {
+		p = p[:len(p)-1]
+	}
+	return p
+}
+
+func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 
 // contentLength takes a length, twice only if it is the same.
 func (m *message) contentLength(value []byte) bool {
@@ -58,7 +71,7 @@ func (m *message) transferEncoding(value []byte) bool {
 		return false
 	}
 	last := value[bytes.LastIndexByte(value, ',')+1:]
-	m.coded, m.chunked = true, bytes.EqualFold(bytes.TrimLeft(last, " \t"), []byte("chunked"))
+	m.coded, m.chunked = true, bytes.EqualFold(trim(last), []byte("chunked"))
 	return true
 }
 
@@ -82,7 +95,7 @@ func hex(line []byte) (n int64, ok bool) {
 			digit = int64(c - '0')
 		case c >= 'a' && c <= 'f':
 			digit = int64(c-'a') + 10
-		case c == ';' || c == ' ' || c == '\t' || c == '\r' || c == '\n':
+		case c == ';' || isSpace(c):
 			return n, i > 0
 		}
 		if digit < 0 || n >= math.MaxInt64>>4 {

@@ -41,8 +41,15 @@ type message struct {
 	chunked bool // and chunked comes last in it
 	status  int  // of an answer
 	left    int64
-	current []byte // valid right after startLine
+	current []byte // the start line, valid right after startLine: take
 	part    []byte // the beginning of a line that was split
+}
+
+// take returns the start line and lets go of it: it may be the program's memory.
+func (m *message) take() []byte {
+	line := m.current
+	m.current = nil
+	return line
 }
 
 // next takes in the beginning of p, at least one byte, up to the next event.

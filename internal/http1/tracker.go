@@ -37,8 +37,8 @@ type Tracker struct {
 	connect bool
 
 	dark      bool // not HTTP/1, or no longer: hands off for ever
-	known     bool // a final answer began with "HTTP/1."
-	announced bool // the latest answer carries Line
+	known     bool // an answer began with "HTTP/1."
+	announced bool // an answer has carried Line
 	lost      bool // the requests make no sense to us (the program may know better)
 	inHand    bool // something was read since the latest answer ended
 	putOff    int
@@ -72,7 +72,7 @@ func (t *Tracker) request(p []byte) int {
 	n, what := t.in.next(p)
 	switch what {
 	case startLine:
-		t.lost = t.lost || !t.requestLine(t.in.current)
+		t.lost = t.lost || !t.requestLine(t.in.take())
 	case headEnd:
 		if t.connect {
 			t.in.state = held
@@ -97,7 +97,7 @@ func (t *Tracker) requestLine(line []byte) bool {
 	case bytes.HasPrefix(line, []byte("CONNECT ")):
 		t.connect = true
 	}
-	line = bytes.TrimRight(line, "\r\n")
+	line = trim(line)
 	version := len(line) - len("HTTP/1.x")
 	return len(line) >= maxPart-2 || version > 0 && bytes.HasPrefix(line[version:], prefix)
 }
@@ -124,7 +124,7 @@ func (t *Tracker) Answer(p []byte, draining, waiting bool) (n int, announce bool
 		case more:
 			t.dark = t.out.state == inStart && !couldBe(t.out.part)
 		case startLine:
-			if t.statusLine(t.out.current) && t.announce(draining, waiting) {
+			if t.statusLine(t.out.take()) && t.announce(draining, waiting) {
 				return n, true
 			}
 		case headEnd:
@@ -148,13 +148,12 @@ func (t *Tracker) statusLine(line []byte) bool {
 		return false
 	}
 	t.out.status = code
-	t.known = t.known || code >= 200
+	t.known = true
 	return code >= 200
 }
 
 // announce decides whether the answer that has just begun carries Line.
 func (t *Tracker) announce(draining, waiting bool) bool {
-	t.announced = false
 	if !draining {
 		return false
 	}

@@ -61,6 +61,7 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"a body that begins as an answer", get, "HTTP/1.1 200 OK\r\n@Content-Length: 38\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "over"},
 	{"until close", get, "HTTP/1.1 200 OK\r\n@\r\nHTTP/1.1 200 OK\r\n\r\n", "open"},
 	{"coded but not chunked", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: gzip\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "open"},
+	{"coded, not chunked, with a length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\nTransfer-Encoding: gzip\r\n\r\nhi", "open"},
 	{"a long head", get, "HTTP/1.1 200 OK\r\n@X: " + strings.Repeat("x", 9000) + "\r\nContent-Length: 2\r\n\r\nhi", "over"},
 	{"a long reason", get, "HTTP/1.1 200 " + strings.Repeat("x", 9000) + "\r\n@Content-Length: 2\r\n\r\nhi", "over"},
 	{"a long request", "GET /" + strings.Repeat("x", 9000) + " HTTP/1.1\r\nX:" + strings.Repeat("y", 9000) + "\r\n\r\n", hi, "over"},
@@ -77,10 +78,11 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"chunked upload", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nGET\r\n0\r\nT: x\r\n\r\n", hi, "over"},
 	{"answered before the upload's end", "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nabc", hi, "open"},
 	{"part of a request", "GET / HTTP/1.1\r\nHost", "HTTP/1.1 408 Request Timeout\r\n@Content-Length: 0\r\n\r\n", "open"},
-	{"blank lines between requests", "\r\n" + get + "\r\n", hi, "over"},
+	{"blank lines between requests", "\r\n" + head + "\r\n", "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\n\r\n", "over"},
 	{"unasked", "", "HTTP/1.1 408 Request Timeout\r\n@Content-Length: 0\r\n\r\n", "over"},
 	{"a request that makes no sense", "\x00\x01\r\n\r\n", hi, "over"},
 	{"a request of another kind", "GIVE me that\r\n\r\n", hi, "over"},
+	{"a request coded without an end", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nab", hi, "over"},
 	{"lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", hi, "over"},
 
 	{"pipelined", get + get + get, strings.ReplaceAll(hi+hi, "@", "") + hi, "over"},
@@ -92,12 +94,14 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04HTTP/1.1 200 OK\r\n", "dark"},
 	{"HTTP/2 in words", get, "HTTP/2.0 200 OK\r\n\r\n", "dark"},
 	{"almost", get, "HTTP/1.1 2000 OK\r\n\r\n", "dark"},
+	{"almost, with a tab", get, "HTTP/1.1 200\tOK\r\nContent-Length: 2\r\n\r\nhi", "dark"},
 	{"almost a code", get, "HTTP/1.1 2x0 OK\r\n\r\n", "dark"},
 	{"a code too small", get, "HTTP/1.1 099 OK\r\n\r\n", "dark"},
 	{"more than it said", get, hi + "!HTTP/1.1 200 OK\r\n\r\n", "dark"},
 	{"a bad length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2x\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n", "dark"},
 	{"a length beyond numbers", get, "HTTP/1.1 200 OK\r\n@Content-Length: 99999999999999999999\r\n\r\n", "dark"},
-	{"a length too long to be one", get, "HTTP/1.1 200 OK\r\n@Content-Length: " + strings.Repeat("0", 200) + "2\r\n\r\nhi", "dark"},
+	{"a length too long to be one", get, "HTTP/1.1 200 OK\r\n@Content-Length: " + strings.Repeat("0", 200) + "\r\n\r\n", "dark"},
+	{"lengths that differ in an answer", get, "HTTP/1.1 200 OK\r\n@Content-Length: 3\r\nContent-Length: 2\r\n\r\nhi", "dark"},
 	{"a bad chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\nx\r\n", "dark"},
 	{"an unended chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "dark"},
 	{"a folded line", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", "dark"},
@@ -115,6 +119,9 @@ func TestConversations(t *testing.T) {
 				}
 				if state := after(&tr); state != c.after {
 					t.Errorf("afterwards the connection is %s, want %s", state, c.after)
+				}
+				if n := cap(tr.in.part) + cap(tr.out.part); n > 4*maxPart {
+					t.Errorf("%d bytes are kept of split lines", n)
 				}
 			})
 		}

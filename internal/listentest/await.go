@@ -1,17 +1,19 @@
 package listentest
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // belief is how long something must have blocked to be taken for blocked. A slow
 // machine makes the belief weaker, never wrong.
-const belief = 10 * time.Millisecond
+func (t *trial) belief() time.Duration {
+	return cmp.Or(t.suite.belief, 10*time.Millisecond)
+}
 
 // patience is how long something that must happen may take.
 func (t *trial) patience() time.Duration {
-	if t.suite.Patience > 0 {
-		return t.suite.Patience
-	}
-	return 10 * time.Second
+	return cmp.Or(t.suite.Patience, 10*time.Second)
 }
 
 // A call is a function that runs on a goroutine of its own, because it may block.
@@ -66,7 +68,7 @@ func (c *call[R]) ended(within time.Duration) bool {
 // mustBlock fails the case if the call has come back or does so at once.
 func (c *call[R]) mustBlock() {
 	c.t.Helper()
-	if c.ended(belief) {
+	if c.ended(c.t.belief()) {
 		c.t.Fatalf("%s did not block: %v, %v", c.what, c.value, c.err)
 	}
 }

@@ -12,6 +12,7 @@ var bindCases = []testCase{
 	{"InUseElsewhere", "Contract 1, rule 8: errors look local: EADDRINUSE where somebody else has the address.", "", inUseElsewhere},
 	{"FailureForgotten", "Contract 1, rule 8: a failed bind is forgotten at once.", "", failureForgotten},
 	{"NotLocal", "Contract 1, rule 8: errors look local: EADDRNOTAVAIL for an address of no interface here.", tcpNets, notLocal},
+	{"NotPermitted", "Contract 1, rule 8: errors look local: EACCES for a port or a directory that is not ours.", byteNets, notPermitted},
 	{"PathTooLong", "Contract 1, rule 7: a path too long is an error, never truncated.", "unix unixpacket", pathTooLong},
 	{"PathNoDirectory", "Contract 1, rule 8: errors look local: ENOENT for a path in a directory that is not there.", "unix unixpacket", pathNoDirectory},
 	{"PathRegularFile", "Contract 1, rule 7: a regular file is never touched.", "unix unixpacket", pathRegularFile},
@@ -51,6 +52,7 @@ func failureForgotten(t *trial) {
 	ln := t.plainListen(t.address())
 	address := ln.Addr().String()
 	t.wantListenError(address)
+	t.connect(ln) // stays open, so that nobody else is given the port
 	ln.Close()
 	t.exchange(t.connect(t.listenOn(address)))
 }
@@ -64,6 +66,18 @@ func elsewhere(network string) string {
 }
 
 func notLocal(t *trial) { t.wantListenError(elsewhere(t.network)) }
+
+func notPermitted(t *trial) {
+	if !t.isUnix() {
+		t.wantListenError(strings.TrimSuffix(t.address(), "0") + "1")
+		return
+	}
+	dir := t.dir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatalf("Chmod: %v", err)
+	}
+	t.wantListenError(filepath.Join(dir, "s"))
+}
 
 func pathTooLong(t *trial) {
 	dir := t.dir()

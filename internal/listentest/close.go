@@ -104,6 +104,7 @@ func closeFile(t *trial) {
 	if !ok {
 		t.Skipf("the listener has no File")
 	}
+	t.exchange(t.connect(ln))
 	f, err := soon(t, "File", filer.File)
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skipf("File: %v", err)

@@ -57,7 +57,7 @@ func connCloseWakesWrite(t *trial) {
 	server, _ := t.pair()
 	var written atomic.Int64
 	fill := startErr(t, "Write during Close", func() error { return t.fill(server, &written) })
-	for last := int64(-1); last != written.Load() && !fill.ended(belief); {
+	for last := int64(-1); last != written.Load() && !fill.ended(t.belief()); {
 		last = written.Load()
 	}
 	t.must("Close", server.Close)

@@ -5,11 +5,15 @@ var keptCases = []testCase{
 	{"CloseKeepsQueue", "Contract 1, rule 1: it stays open in the master when workers leave: connections wait in its queue and none is refused.", "", closeKeepsQueue},
 }
 
+// In both cases a connection stays open, so that meanwhile the system gives its
+// port to nobody else, who would be the one to answer.
+
 func closeRefuses(t *trial) {
 	if t.suite.Shared {
 		t.Skipf("the socket is shared: someone else keeps it")
 	}
 	ln := t.listen()
+	t.connect(ln)
 	t.must("Close", ln.Close)
 	if _, err := t.tryDial(ln.Addr().String()); err == nil {
 		t.Errorf("a client can connect after Close")
@@ -23,6 +27,7 @@ func closeKeepsQueue(t *trial) {
 		t.Skipf("the socket is not shared: it closes with its listener")
 	}
 	ln, address := t.listenFree()
+	t.connect(ln)
 	t.must("Close", ln.Close)
 	client, err := t.tryDial(address)
 	if err != nil {

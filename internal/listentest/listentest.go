@@ -54,6 +54,10 @@ type Suite struct {
 
 	// Patience is how long to wait before something counts as stuck. Zero means 10 s.
 	Patience time.Duration
+
+	// belief is how long something must block to be taken for blocked. Zero means
+	// 10 ms. The suite's own tests, which must notice, take longer.
+	belief time.Duration
 }
 
 // Run tests listen.

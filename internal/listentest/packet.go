@@ -3,7 +3,6 @@ package listentest
 import (
 	"net"
 	"runtime"
-	"time"
 )
 
 var packetCases = []testCase{
@@ -42,14 +41,14 @@ func (t *trial) tryPacketConn(address string) (net.PacketConn, error) {
 	return pc, err
 }
 
-// peer is a packet socket of plain net. It waits for nothing for ever.
+// peer is a packet socket of plain net.
 func (t *trial) peer() net.PacketConn {
 	t.Helper()
 	pc, err := net.ListenPacket(t.network, t.address())
 	if err != nil {
 		t.Fatalf("net.ListenPacket(%q): %v", t.network, err)
 	}
-	pc.SetDeadline(time.Now().Add(t.patience()))
+	pc.SetDeadline(t.end())
 	t.Cleanup(func() { pc.Close() })
 	return pc
 }

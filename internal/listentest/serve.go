@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func (t *trial) serve(h http.HandlerFunc) *served {
 	ln := t.listen()
 	s := &served{trial: t, server: &http.Server{Handler: h}, client: t.httpClient(ln.Addr().String())}
 	s.serve = startErr(t, "http.Serve", func() error { return s.server.Serve(ln) })
-	t.Cleanup(func() { s.server.Close() })
+	t.closeAtEnd("the HTTP server", s.server)
 	return s
 }
 
@@ -38,7 +39,7 @@ func (t *trial) httpClient(address string) *http.Client {
 		return new(net.Dialer).DialContext(ctx, t.network, address)
 	}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: t.patience()}
+	return &http.Client{Transport: tr, Timeout: 2 * t.patience()}
 }
 
 func (s *served) get() ([]byte, error) {
@@ -51,7 +52,7 @@ func (s *served) get() ([]byte, error) {
 }
 
 func (s *served) shutdown() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
+	ctx, cancel := context.WithDeadline(context.Background(), s.end())
 	defer cancel()
 	return s.server.Shutdown(ctx)
 }
@@ -78,18 +79,20 @@ func httpServe(t *trial) {
 }
 
 func httpShutdownWaits(t *trial) {
-	entered, release := make(chan struct{}, 1), make(chan struct{})
+	entered, answer := make(chan struct{}, 1), make(chan struct{})
+	release := sync.OnceFunc(func() { close(answer) })
 	s := t.serve(func(w http.ResponseWriter, _ *http.Request) {
 		entered <- struct{}{}
-		<-release
+		<-answer
 		io.WriteString(w, "answer")
 	})
+	t.Cleanup(release)
 	get := start(t, "GET", s.get)
 	t.must("the request", func() error { <-entered; return nil })
 	shutdown := startErr(t, "Shutdown", s.shutdown)
 	s.wantServerClosed()
 	shutdown.mustBlock()
-	close(release)
+	release()
 	if got, err := get.wait(); err != nil || string(got) != "answer" {
 		t.Errorf("GET: %q, %v", got, err)
 	}

@@ -129,7 +129,7 @@ func (t *trial) accepted(conn net.Conn, err error) {
 	t.closeAtEnd("the connection", conn)
 }
 
-// dial connects with plain net. Nothing on that side waits for ever.
+// dial connects with plain net.
 func (t *trial) dial(ln net.Listener) net.Conn {
 	t.Helper()
 	return t.dialTo(ln.Addr().String())
@@ -144,10 +144,14 @@ func (t *trial) dialTo(address string) net.Conn {
 	return conn
 }
 
+// end is when plain net gives up, so that nothing waits for ever. By then it has
+// been called stuck.
+func (t *trial) end() time.Time { return time.Now().Add(2 * t.patience()) }
+
 func (t *trial) tryDial(address string) (net.Conn, error) {
 	conn, err := net.DialTimeout(t.network, address, t.patience())
 	if err == nil {
-		conn.SetDeadline(time.Now().Add(t.patience()))
+		conn.SetDeadline(t.end())
 		t.Cleanup(func() { conn.Close() })
 	}
 	return conn, err

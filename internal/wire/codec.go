@@ -35,6 +35,7 @@ type (
 		Packet  bool   `json:"packet,omitempty"`  // ListenPacket
 		Backlog int    `json:"backlog,omitempty"` // 0: the system's
 		Mode    uint32 `json:"mode,omitempty"`    // permission bits of a unix socket's file; 0: as umask says
+		Dir     string `json:"dir,omitempty"`     // what a relative path of a unix socket is relative to
 	}
 	// SocketBody comes with the descriptor. ID names the socket in later frames.
 	SocketBody struct {
@@ -49,6 +50,14 @@ type (
 	// ClosedBody says that the program has closed a socket.
 	ClosedBody struct {
 		ID int `json:"id"`
+	}
+	// CheckBody asks how the worker is.
+	CheckBody struct {
+		Within time.Duration `json:"within"` // ns: a later answer is none
+	}
+	// CheckedBody says it.
+	CheckedBody struct {
+		Error string `json:"error,omitempty"` // empty: well
 	}
 	// FailedBody is an error that should look as if it had happened in the worker.
 	FailedBody struct {

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// load is a number of closed loops against one server. It never retries: what got no
+// whole answer is counted as failed.
+type load struct {
+	p        *process
+	shape    shape
+	stopping atomic.Bool
+	group    sync.WaitGroup
+	began    time.Time
+
+	nAnswered, nFailed atomic.Int64
+
+	mu    sync.Mutex
+	all   []sample
+	pids  map[string]bool
+	first error
+}
+
+// sample is one whole answer.
+type sample struct {
+	at   time.Duration // since the load began
+	took time.Duration
+}
+
+func newLoad(p *process, s shape) *load {
+	return &load{p: p, shape: s, pids: map[string]bool{}, began: time.Now()}
+}
+
+func (l *load) start() {
+	for i := range l.shape.conns {
+		loop := l.http1
+		switch {
+		case l.shape.streams > 0:
+			loop = l.http2
+		case l.shape.rate > 0 && i%2 == 0:
+			loop = l.download
+		case l.shape.rate > 0:
+			loop = l.upload
+		}
+		l.group.Go(loop)
+	}
+}
+
+func (l *load) stop() {
+	l.stopping.Store(true)
+	l.group.Wait()
+}
+
+// book is one loop's own record, so that loops don't wait for each other.
+type book struct {
+	l    *load
+	mine []sample
+	pids map[string]bool
+}
+
+func (l *load) book() *book { return &book{l: l, pids: map[string]bool{}} }
+
+// answered notes a whole answer to a request that began at that time.
+func (b *book) answered(began time.Time, pid string) {
+	now := time.Now()
+	b.mine = append(b.mine, sample{now.Sub(b.l.began), now.Sub(began)})
+	if pid != "" && !b.pids[pid] {
+		b.pids[pid] = true
+		b.l.sawPID(pid)
+	}
+	b.l.nAnswered.Add(1)
+}
+
+// close hands the record over.
+func (b *book) close() {
+	b.l.mu.Lock()
+	defer b.l.mu.Unlock()
+	b.l.all = append(b.l.all, b.mine...)
+}
+
+func (l *load) sawPID(pid string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pids[pid] = true
+}
+
+func (l *load) fail(err error) {
+	if l.nFailed.Add(1) == 1 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.first = fmt.Errorf("%.1fs after the start: %w", time.Since(l.began).Seconds(), err)
+	}
+}
+
+func (l *load) answered() int { return int(l.nAnswered.Load()) }
+func (l *load) failed() int   { return int(l.nFailed.Load()) }
+
+func (l *load) firstFailure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first
+}
+
+// instances is how many processes have answered.
+func (l *load) instances() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.pids)
+}
+
+// span is a part of the load's time.
+type span struct{ from, to time.Duration }
+
+func (l *load) during(f func()) span {
+	from := time.Since(l.began)
+	f()
+	return span{from, time.Since(l.began)}
+}
+
+// samples is everything, in order, once the load has stopped.
+func (l *load) samples() []sample {
+	slices.SortFunc(l.all, func(a, b sample) int { return int(a.at - b.at) })
+	return l.all
+}
+
+// in are the samples of a part of the time.
+func (s span) in(all []sample) []sample {
+	from, _ := slices.BinarySearchFunc(all, s.from, func(a sample, d time.Duration) int { return int(a.at - d) })
+	to, _ := slices.BinarySearchFunc(all, s.to, func(a sample, d time.Duration) int { return int(a.at - d) })
+	return all[from:to]
+}
+
+// rate is requests a second.
+func (s span) rate(all []sample) float64 {
+	return float64(len(s.in(all))) / (s.to - s.from).Seconds()
+}
+
+// p99 is what one answer in a hundred took longer than.
+func (s span) p99(all []sample) time.Duration {
+	in := s.in(all)
+	if len(in) == 0 {
+		return 0
+	}
+	took := make([]time.Duration, len(in))
+	for i := range in {
+		took[i] = in[i].took
+	}
+	slices.Sort(took)
+	return took[int(math.Ceil(float64(len(took))*0.99))-1]
+}

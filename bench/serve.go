@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/cloudflare/tableflip"
+	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/rotahttp"
+)
+
+// serveAs is this program as one of the servers: what a user would write.
+func serveAs(role string) {
+	addr, cert := os.Getenv(addrEnv), os.Getenv(certEnv)
+	if err := rota.Setup(master.Config{MinUptime: -1}); err != nil { // a reload every 100 ms
+		log.Fatal(err)
+	}
+	switch role {
+	case "rota":
+		log.Print(serveOn(must(rota.Listen("tcp", addr)), &http.Server{Handler: handler()}, cert))
+	case "rotahttp":
+		if cert != "" {
+			log.Print(rotahttp.ListenAndServeTLS(addr, cert, cert, handler()))
+			return
+		}
+		log.Print(rotahttp.ListenAndServe(addr, handler()))
+	case "plain":
+		log.Print(serveOn(must(net.Listen("tcp", addr)), &http.Server{Handler: handler()}, cert))
+	case "tableflip":
+		flip(addr, cert)
+	}
+}
+
+func serveOn(ln net.Listener, srv *http.Server, cert string) error {
+	if cert != "" {
+		return srv.ServeTLS(ln, cert, cert)
+	}
+	return srv.Serve(ln)
+}
+
+// flip is the program of tableflip's README.
+func flip(addr, cert string) {
+	upg := must(tableflip.New(tableflip.Options{PIDFile: os.Getenv(pidEnv)}))
+	defer upg.Stop()
+	go func() {
+		sig := make(chan os.Signal, 1)
+		signal.Notify(sig, syscall.SIGHUP)
+		for range sig {
+			if err := upg.Upgrade(); err != nil {
+				log.Println("upgrade failed:", err)
+			}
+		}
+	}()
+	srv := &http.Server{Handler: handler()}
+	ln := must(upg.Listen("tcp", addr))
+	go func() { _ = serveOn(ln, srv, cert) }()
+	if err := upg.Ready(); err != nil {
+		panic(err)
+	}
+	<-upg.Exit()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	_ = srv.Shutdown(ctx)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v
+}
+
+// handler answers every shape.
+func handler() http.Handler {
+	pid := strconv.Itoa(os.Getpid())
+	mux := http.NewServeMux()
+	hello := func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Pid"] = []string{pid}
+		_, _ = io.WriteString(w, "hello\n")
+	}
+	mux.HandleFunc("GET /", hello)
+	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		hello(w, r)
+	})
+	mux.HandleFunc("PUT /", func(w http.ResponseWriter, r *http.Request) {
+		if n, err := io.Copy(io.Discard, r.Body); err != nil || n != transferSize {
+			http.Error(w, fmt.Sprint(n, err), http.StatusBadRequest)
+			return
+		}
+		hello(w, r)
+	})
+	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(200 * time.Millisecond)
+		hello(w, r)
+	})
+	mux.HandleFunc("GET /big", func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["X-Pid"] = []string{pid}
+		http.ServeFile(w, r, os.Getenv(bigEnv))
+	})
+	return mux
+}

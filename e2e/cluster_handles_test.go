@@ -1,0 +1,323 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/master"
+)
+
+// Section 5: handles, both ways.
+
+var signalsByName = map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "KILL": syscall.SIGKILL}
+
+func signal(t testing.TB, w *master.Worker, name string) {
+	t.Helper()
+	if err := w.Process().Signal(signalsByName[name]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, ipc.ErrQueueFull) && errors.Is(err, master.ErrQueueFull)
+}
+
+// listening waits for the address of a worker's first socket.
+func listening(t *testing.T, w *master.Worker) string {
+	t.Helper()
+	c := make(chan master.Address, 10)
+	w.Subscribe(master.Events{Listening: func(_ *master.Worker, a master.Address) { c <- a }})
+	a := await(t, "the worker to listen", c)
+	return net.JoinHostPort(a.Address, fmt.Sprint(a.Port))
+}
+
+// A worker accepts, and hands the conn to the master, whose alone it is from then on:
+// the client sees its end when the master closes it, and the worker may leave.
+func TestClusterConnToMaster(t *testing.T) {
+	c := newCluster(t, "hand-over")
+	w := c.fork(nil)
+	conns := make(chan net.Conn, 1)
+	w.Subscribe(master.Events{Message: func(_ *master.Worker, m ipc.Message) {
+		conn, err := m.Handles[0].Conn()
+		if err != nil {
+			t.Error(err)
+		}
+		conns <- conn
+	}})
+	client, err := net.Dial("tcp", listening(t, w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn := await(t, "the conn", conns)
+	if _, ok := conn.(*net.TCPConn); !ok || conn.RemoteAddr().String() != client.LocalAddr().String() {
+		t.Errorf("%T from %v, want the client's %v", conn, conn.RemoteAddr(), client.LocalAddr())
+	}
+	began := time.Now()
+	c.disconnect() // the worker has no conn any more, and doesn't wait for its end
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("the worker took %v to leave", d)
+	}
+	_, _ = io.WriteString(conn, "from the master")
+	conn.Close()
+	_ = client.SetDeadline(time.Now().Add(stuck))
+	if b, err := io.ReadAll(client); err != nil || string(b) != "from the master" {
+		t.Errorf("the client read %q, %v", b, err)
+	}
+}
+
+// pairs are the two ends of what a test sends and what it looks at.
+type given struct {
+	kind   string
+	handle ipc.Handle
+	check  func() (string, error) // what the worker has said through it
+}
+
+func givens(t *testing.T) []given {
+	t.Helper()
+	return []given{givenConn(t), givenListener(t), givenPackets(t), givenFile(t)}
+}
+
+func givenConn(t *testing.T) given {
+	ln := mustListenPlain(t)
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	server, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return given{"conn", ipc.FromConn(server), func() (string, error) {
+		_ = client.SetDeadline(time.Now().Add(stuck))
+		b, err := io.ReadAll(client) // ends only if every copy of the conn is closed
+		return string(b), err
+	}}
+}
+
+func mustListenPlain(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln
+}
+
+func givenListener(t *testing.T) given {
+	ln := mustListenPlain(t)
+	return given{"listener", ipc.FromListener(ln), func() (string, error) {
+		client, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			return "", err
+		}
+		defer client.Close()
+		_ = client.SetDeadline(time.Now().Add(stuck))
+		b, err := io.ReadAll(client)
+		return string(b), err
+	}}
+}
+
+func givenPackets(t *testing.T) given {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return given{"packets", ipc.FromPacketConn(c), func() (string, error) {
+		client, err := net.Dial("udp", c.LocalAddr().String())
+		if err != nil {
+			return "", err
+		}
+		defer client.Close()
+		_ = client.SetDeadline(time.Now().Add(stuck))
+		_, _ = client.Write([]byte("hello?"))
+		buf := make([]byte, 100)
+		n, err := client.Read(buf)
+		return string(buf[:n]), err
+	}}
+}
+
+func givenFile(t *testing.T) given {
+	path := filepath.Join(t.TempDir(), "file")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return given{"file", ipc.FromFile(f), func() (string, error) {
+		b, err := os.ReadFile(path)
+		return string(b), err
+	}}
+}
+
+// Every kind of handle works in the worker, between messages of a megabyte, and is the
+// sender's still where the words say so.
+func TestClusterHandlesToWorker(t *testing.T) {
+	c := newCluster(t, "take-over")
+	w := c.fork(nil)
+	got := inbox(w)
+	want := fmt.Sprintf("hello from worker %d", w.ID())
+	for round := range 3 {
+		for _, g := range givens(t) {
+			sendTo(t, w, g.kind+" "+strings.Repeat("x", 1<<20), g.handle)
+			if s := await(t, "the worker", got); !strings.HasPrefix(s, `"used `+g.kind) {
+				t.Fatalf("round %d: %s: %s", round, g.kind, s)
+			}
+			if s, err := g.check(); err != nil || s != want {
+				t.Errorf("round %d: through the %s came %q, %v: want %q", round, g.kind, s, err, want)
+			}
+		}
+	}
+}
+
+// Many handles in flight at once, interleaved with large messages, there and back:
+// each arrives with its own message.
+func TestClusterHandlesInOrder(t *testing.T) {
+	c := newCluster(t, "echo")
+	w := c.fork(nil)
+	const n = 40
+	back := make(chan string, n)
+	w.Subscribe(master.Events{Message: func(_ *master.Worker, m ipc.Message) {
+		var number int
+		if len(m.Handles) == 0 {
+			return
+		}
+		if err := m.Decode(&number); err != nil {
+			t.Error(err)
+		}
+		back <- fmt.Sprint(number, names(m.Handles))
+	}})
+	dir := t.TempDir()
+	for i := range n {
+		sendPatiently(t, w, strings.Repeat("x", 200<<10))
+		sendPatiently(t, w, i, ipc.FromFile(create(t, dir, 2*i)), ipc.FromFile(create(t, dir, 2*i+1)))
+	}
+	for i := range n {
+		if s, want := await(t, "the handles", back), fmt.Sprint(i, []string{fmt.Sprint(2 * i), fmt.Sprint(2*i + 1)}); s != want {
+			t.Fatalf("%s came back, want %s", s, want)
+		}
+	}
+}
+
+// create makes a file that contains a number.
+func create(t *testing.T, dir string, n int) *os.File {
+	t.Helper()
+	path := filepath.Join(dir, fmt.Sprint(n))
+	if err := os.WriteFile(path, []byte(fmt.Sprint(n)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func names(handles []ipc.Handle) (all []string) {
+	for _, h := range handles {
+		f, err := h.File()
+		if err != nil {
+			return []string{err.Error()}
+		}
+		b, _ := io.ReadAll(f)
+		f.Close()
+		all = append(all, string(b))
+	}
+	return all
+}
+
+func sendPatiently(t *testing.T, w *master.Worker, v any, handles ...ipc.Handle) {
+	t.Helper()
+	var err error
+	waitFor(t, "room in the queue", func() bool { err = w.Send(v, handles...); return !errors.Is(err, ipc.ErrQueueFull) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is on its way to a worker that dies is closed, and Send to it ends in an error.
+func TestClusterWorkerDiesWithHandles(t *testing.T) {
+	c := newCluster(t, "deaf")
+	file := create(t, t.TempDir(), 1)
+	first := c.fork(nil) // what stays open from the first use is open
+	_ = first.Kill(nil)
+	gone(t, first)
+	before := 0
+	for round := range 5 {
+		w := c.fork(nil)
+		waitFor(t, "the worker to be online", func() bool { return w.State() == master.Online })
+		signal(t, w, "STOP")
+		var err error
+		n := 0
+		for ; err == nil; n++ {
+			err = w.Send(strings.Repeat("x", 8<<10), ipc.FromFile(file), ipc.FromFile(file))
+		}
+		if !isFull(err) {
+			t.Errorf("after %d: %v, want ErrQueueFull", n, err)
+		}
+		client, server := tcpPair(t)
+		if err := w.Send("conn", ipc.FromConn(server)); !isFull(err) {
+			t.Errorf("%v, want ErrQueueFull", err)
+		}
+		if _, err := server.Write([]byte("mine")); err != nil {
+			t.Errorf("a conn that was not sent: %v", err)
+		}
+		server.Close()
+		client.Close()
+		signal(t, w, "KILL")
+		gone(t, w)
+		if err := w.Send("x", ipc.FromFile(file)); !errors.Is(err, master.ErrDisconnected) {
+			t.Errorf("%v, want ErrDisconnected", err)
+		}
+		if round == 0 {
+			before = descriptors(os.Getpid())
+		}
+	}
+	waitFor(t, fmt.Sprintf("%d descriptors again", before), func() bool { return descriptors(os.Getpid()) <= before })
+}
+
+func tcpPair(t *testing.T) (client, server net.Conn) {
+	t.Helper()
+	ln := mustListenPlain(t)
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err = ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	return client, server
+}
+
+// A conn can be given away once.
+func TestClusterSameConnTwice(t *testing.T) {
+	c := newCluster(t, "take-over")
+	w := c.fork(nil)
+	got := inbox(w)
+	g := givenConn(t)
+	sendTo(t, w, g.kind, g.handle)
+	if err := w.Send(g.kind, g.handle); !errors.Is(err, ipc.ErrHandle) || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("sent twice: %v, want ErrHandle and net.ErrClosed", err)
+	}
+	await(t, "the worker", got)
+	if s, err := g.check(); err != nil || s == "" {
+		t.Errorf("%q, %v", s, err)
+	}
+}

@@ -1,0 +1,214 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/master"
+)
+
+// Section 3: what workers are started with, and what becomes of their output.
+
+// who is what helper say-who says.
+type who struct {
+	Args                 []string
+	Dir, Env, Extra      string
+	ID, Slot, Generation int
+	Master, Worker       bool
+}
+
+func whoIs(t *testing.T, w *master.Worker) (x who) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(await(t, "the worker", inbox(w))), &x); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// pipeWith is an open file from which text is read.
+func pipeWith(t *testing.T, text string) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(w, text)
+	w.Close()
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+func TestClusterSettings(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(t, "say-who", func(cfg *master.Config) {
+		cfg.Args = []string{"--use", "https"}
+		cfg.Dir = dir
+		cfg.ExtraFiles = []*os.File{pipeWith(t, "three "), pipeWith(t, "four")}
+		cfg.Silent = true
+	})
+	w := c.fork(map[string]string{"ROTA_E2E_OWN": "fork's"})
+	stdout, stderr := readAll(t, w.Stdout()), readAll(t, w.Stderr())
+	x := whoIs(t, w)
+	want := who{Args: []string{"--use", "https"}, Dir: dir, Env: "fork's", Extra: "three four", ID: 1, Worker: true}
+	if fmt.Sprint(x) != fmt.Sprint(want) {
+		t.Errorf("worker says %+v, want %+v", x, want)
+	}
+	if x.ID != w.ID() || x.Slot != w.Slot() || x.Generation != w.Generation() || w.Process() == nil {
+		t.Errorf("worker says %+v, master %d, %d, %d", x, w.ID(), w.Slot(), w.Generation())
+	}
+	c.disconnect()
+	if s := await(t, "stdout", stdout); s != "this is stdout\n" {
+		t.Errorf("stdout: %q", s)
+	}
+	if s := await(t, "stderr", stderr); s != "this is stderr\n" {
+		t.Errorf("stderr: %q", s)
+	}
+}
+
+// Setup is for future forks alone, says so in an event, and Settings has it.
+func TestClusterSetup(t *testing.T) {
+	c := newCluster(t, "say-who")
+	var all eventLog
+	c.Subscribe(master.Events{Setup: func(cfg master.Config) { all.add(fmt.Sprint(cfg.Args)) }})
+	first := c.fork(nil)
+	cfg := c.Settings()
+	cfg.Args = []string{"--second"}
+	if err := c.Setup(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Settings().Args; len(got) != 1 || got[0] != "--second" {
+		t.Errorf("Settings: %v", got)
+	}
+	second := c.fork(nil)
+	if x, y := whoIs(t, first), whoIs(t, second); len(x.Args) != 0 || len(y.Args) != 1 {
+		t.Errorf("the first was started with %v, the second with %v", x.Args, y.Args)
+	}
+	if first.Stdout() != nil || first.Stderr() != nil {
+		t.Error("a worker that is not silent has a Stdout")
+	}
+	waitFor(t, "two setup events", func() bool { return len(all.get()) == 2 })
+	if got := fmt.Sprint(all.get()); got != "[[] [--second]]" {
+		t.Errorf("setup events %v", got)
+	}
+}
+
+// A silent worker that nobody listens to goes on, and the newest of its output is kept.
+func TestClusterSilentUnread(t *testing.T) {
+	c := newCluster(t, "chatter", func(cfg *master.Config) { cfg.Silent = true })
+	w := c.fork(nil)
+	await(t, "the worker to have written two megabytes", inbox(w))
+	c.disconnect()
+	rest := await(t, "the rest of stdout", readAll(t, w.Stdout()))
+	if !strings.HasSuffix(rest, "x\n") || len(rest) > 256<<10 || len(rest) < 32<<10 {
+		t.Errorf("%d bytes of output were kept, want the newest 64 KB or so", len(rest))
+	}
+	if s := await(t, "stderr", readAll(t, w.Stderr())); s != "the last line\n" {
+		t.Errorf("stderr: %q", s)
+	}
+}
+
+// Who reads gets all of it.
+func TestClusterSilentRead(t *testing.T) {
+	c := newCluster(t, "chatter", func(cfg *master.Config) { cfg.Silent = true })
+	w := c.fork(nil)
+	all := readAll(t, w.Stdout())
+	await(t, "the worker to have written", inbox(w))
+	c.disconnect()
+	if s := await(t, "all of stdout", all); len(s) != 2_000_000 {
+		t.Errorf("%d bytes were read, want 2,000,000", len(s))
+	}
+}
+
+// A worker that can't be started is returned, and ends with one Exit that says why.
+func TestClusterNoSuchThing(t *testing.T) {
+	for name, change := range map[string]func(*master.Config){
+		"executable": func(cfg *master.Config) { cfg.Exec = "/no/such/executable" },
+		"directory":  func(cfg *master.Config) { cfg.Dir = "/no/such/directory" },
+		"permission": func(cfg *master.Config) { cfg.Exec = os.DevNull },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, "echo", change)
+			exits := make(chan master.Exit, 10)
+			c.Subscribe(master.Events{Exit: func(_ *master.Worker, x master.Exit) { exits <- x }})
+			w := c.fork(nil)
+			gone(t, w)
+			x := await(t, "the exit", exits)
+			if x.Err == nil || x.Code != 0 || x.Signal != nil || !strings.Contains(x.Err.Error(), "/") {
+				t.Errorf("%+v: want an error that names the path", x)
+			}
+			if name != "permission" && !errors.Is(x.Err, syscall.ENOENT) {
+				t.Errorf("%v, want ENOENT", x.Err)
+			}
+			if !w.IsDead() || w.Process() != nil || w.Send("x") == nil {
+				t.Errorf("dead %v, process %v", w.IsDead(), w.Process())
+			}
+			_ = c.Close()
+			if len(exits) > 0 {
+				t.Errorf("%d more exits", len(exits))
+			}
+		})
+	}
+}
+
+// Out of descriptors, in a process of its own: every worker has its Exit, and those
+// that live don't notice.
+func TestClusterTooManyFiles(t *testing.T) {
+	p := launch(t, "few-files", master.Config{})
+	if status := p.wait(); status != 0 || !strings.Contains(p.log.String(), "all is well") {
+		t.Errorf("exit status %d:\n%s", status, p.log)
+	}
+}
+
+func init() { helpers["few-files"] = fewFiles }
+
+// fewFiles is a master that runs out of descriptors.
+func fewFiles() {
+	m, err := master.New(master.Config{Exec: os.Args[0], Env: func() []string {
+		return append(os.Environ(), helperEnv+"=echo")
+	}})
+	check(err)
+	exits, echoes := make(chan error, 1000), make(chan string, 10)
+	m.Subscribe(master.Events{
+		Exit:    func(_ *master.Worker, x master.Exit) { exits <- x.Err },
+		Message: func(_ *master.Worker, msg ipc.Message) { echoes <- msg.String() },
+	})
+	first, err := m.Fork(nil)
+	check(err)
+	check(first.Send("before"))
+	fmt.Println(<-echoes)
+	check(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 30, Max: 30}))
+	failed := 0
+	for failed < 20 {
+		w, err := m.Fork(nil)
+		check(err)
+		if w.IsDead() {
+			failed++
+			if err := <-exits; !errors.Is(err, syscall.EMFILE) {
+				check(fmt.Errorf("want EMFILE: %w", err))
+			}
+		}
+	}
+	check(first.Send("after"))
+	fmt.Println(<-echoes)
+	check(m.Close())
+	fmt.Println("all is well")
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

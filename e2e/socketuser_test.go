@@ -1,0 +1,235 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/master"
+)
+
+// Config.User: the master is root and binds what only root may; the workers are
+// somebody else. Config.Allow: what a worker may ask for.
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may start processes as somebody else")
+	}
+}
+
+// elsewhere copies the test binary to where every user can execute it.
+func elsewhere(t *testing.T) string {
+	t.Helper()
+	exe := filepath.Join(shortDir(t), "e2e.test")
+	copyFile(t, self(t), exe)
+	return exe
+}
+
+// privileged is a port that only root may bind, if there are such.
+func privileged(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if start, _ := strconv.Atoi(strings.TrimSpace(string(b))); start < 1024 {
+		t.Skipf("ports from %d on are everybody's here", start)
+	}
+	for port := 1023; port > 512; port-- {
+		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			ln.Close()
+			return port
+		}
+	}
+	t.Skip("no privileged port is free")
+	return 0
+}
+
+func TestSocketUser(t *testing.T) {
+	needRoot(t)
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip(err)
+	}
+	groups, err := nobody.GroupIds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe, dir := elsewhere(t), shortDir(t)
+	addr := fmt.Sprint("127.0.0.1:", privileged(t))
+	for _, tc := range []struct{ user, want string }{
+		{"nobody", fmt.Sprintf("%s %s %v", nobody.Uid, nobody.Gid, groups)},
+		{nobody.Uid, fmt.Sprintf("%s %s %v", nobody.Uid, nobody.Gid, groups)},
+		{"nobody:daemon", nobody.Uid + " 1 []"}, {"12345:23456", "12345 23456 []"}, {"root", "0 0 "},
+	} {
+		t.Run(tc.user, func(t *testing.T) {
+			given, gaddr := socketFile(t, "tcp", "127.0.0.1:0")
+			cmd := command(t, "lab", master.Config{Workers: 2, MinUptime: -1, User: tc.user, Exec: exe}, flagsEnv+"=a tcp "+addr)
+			announce(cmd, "given", given)
+			p := run(t, cmd)
+			p.waitLog("worker ready", 2)
+			if who := p.labs(2)[0].must("whoami"); !strings.HasPrefix(who, tc.want) {
+				t.Errorf("the worker is %s, want %s", who, tc.want)
+			}
+			wantBoth(t, "tcp", addr)
+			for _, lab := range p.labs(2) {
+				lab.listen("fd", "fd", "3")
+				lab.listen("u", "unix", dir+"/"+strings.ReplaceAll(tc.user, ":", "-"))
+			}
+			wantBoth(t, "tcp", gaddr)
+			p.reload()
+			wantBoth(t, "tcp", addr)
+			kill(t, p.labs(2)[0].pid)
+			p.waitLog("worker ready", 5)
+			wantBoth(t, "tcp", addr)
+		})
+	}
+}
+
+// A crashed worker is started from the kept executable also as another user.
+func TestSocketUserKeptExecutable(t *testing.T) {
+	needRoot(t)
+	exe := elsewhere(t)
+	p := start(t, "lab", master.Config{Workers: 1, MinUptime: -1, User: "nobody", Exec: exe})
+	if err := os.Remove(exe); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, p.labs(1)[0].pid)
+	p.waitLog("worker ready", 2)
+}
+
+func TestSocketUserUnknown(t *testing.T) {
+	for _, tc := range []string{"nosuchuser", "nobody:nosuchgroup", ":", "4294967296"} {
+		p := launch(t, "lab", master.Config{Workers: 1, User: tc})
+		if status := p.wait(); status != 1 {
+			t.Errorf("%s: exit status %d, want 1", tc, status)
+		}
+		if p.log.count(fmt.Sprintf("user %q", tc)) == 0 && p.log.count(fmt.Sprintf(`user \"%s\"`, tc)) == 0 {
+			t.Errorf("%s: the log doesn't name it:\n%s", tc, p.log)
+		}
+	}
+}
+
+// Who is not root may be told to be who he is, and nobody else.
+func TestSocketUserNotRoot(t *testing.T) {
+	as := func(t *testing.T, who string) *process {
+		cfg := master.Config{Workers: 1, MinUptime: -1, User: who}
+		if os.Geteuid() != 0 {
+			return launch(t, "lab", cfg)
+		}
+		cmd := command(t, "lab", cfg)
+		cmd.Path = elsewhere(t)
+		cmd.Args, cmd.Dir = []string{cmd.Path}, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		return run(t, cmd)
+	}
+	me := fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid())
+	if os.Geteuid() == 0 {
+		me = "65534:65534"
+	}
+	as(t, me).waitLog("worker ready", 1)
+	p := as(t, "0:0")
+	if status := p.wait(); status != 1 || p.log.count("operation not permitted") == 0 {
+		t.Errorf("exit status %d, want 1 and the reason:\n%s", status, p.log)
+	}
+}
+
+// A privileged port, for a master that may not: EACCES, in net's words.
+func TestSocketPrivilegedPort(t *testing.T) {
+	port := privilegedOrSkip(t)
+	cmd := command(t, "lab", quick(1))
+	if os.Geteuid() == 0 {
+		cmd.Path = elsewhere(t)
+		cmd.Args, cmd.Dir = []string{cmd.Path}, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	p := run(t, cmd)
+	p.waitLog("worker ready", 1)
+	dir := shortDir(t)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	lab := p.labs(1)[0]
+	wantSame(t, lab, "EACCES", "network", "tcp", "address", fmt.Sprint("127.0.0.1:", port))
+	wantSame(t, lab, "EACCES", "network", "udp", "address", fmt.Sprint("127.0.0.1:", port), "packet", "yes")
+	wantSame(t, lab, "EACCES", "network", "unix", "address", dir+"/s")
+}
+
+func privilegedOrSkip(t *testing.T) int {
+	if os.Geteuid() == 0 {
+		return privileged(t)
+	}
+	b, _ := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	if start, _ := strconv.Atoi(strings.TrimSpace(string(b))); start < 1024 {
+		t.Skipf("ports from %d on are everybody's here", start)
+	}
+	return 1023
+}
+
+func init() {
+	helpers["allow"] = func() {
+		var cfg master.Config
+		cfg.Workers, cfg.MinUptime = 1, -1
+		cfg.Allow = func(w *master.Worker, network, address string) error {
+			fmt.Fprintf(os.Stderr, "allow? worker %d %s %s\n", w.ID(), network, address)
+			switch {
+			case strings.Contains(address, "forbidden"):
+				return os.ErrPermission
+			case strings.Contains(address, "inuse"):
+				return syscall.EADDRINUSE
+			case strings.Contains(address, "words"):
+				return io.ErrNoProgress
+			}
+			return nil
+		}
+		if err := rota.Setup(cfg); err != nil {
+			panic(err)
+		}
+		lab()
+	}
+}
+
+func TestSocketAllow(t *testing.T) {
+	lab := start(t, "allow", quick(1)).labs(1)[0]
+	dir := shortDir(t)
+	for name, want := range map[string]string{
+		"forbidden": "listen unix " + dir + "/forbidden: permission denied [EACCES ErrPermission]",
+		"inuse":     "listen unix " + dir + "/inuse: address already in use [EADDRINUSE]",
+		"words":     "listen unix " + dir + "/words: multiple Read calls return no data or error []",
+	} {
+		var both [2]said
+		lab.into(&both, "compare", "network", "unix", "address", dir+"/"+name)
+		if got := fmt.Sprint(both[1].Text, " ", both[1].Is); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	lab.listen("a", "unix", dir+"/fine")
+	if _, err := askOnce("unix", dir+"/fine"); err != nil {
+		t.Error(err)
+	}
+	// Two at once, while Allow is asked: one gets it.
+	addr := freeAddress(t)
+	results := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := lab.try("listen", "name", "two", "network", "tcp", "address", addr)
+			results <- err
+		}()
+	}
+	one, two := <-results, <-results
+	if (one == nil) == (two == nil) {
+		t.Errorf("of two at once: %v and %v, want one error", one, two)
+	}
+}

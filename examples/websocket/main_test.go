@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+)
+
+// Reloads under sockets that are open all the time: every message is sent back, and
+// sockets end because their clients, asked to, close them.
+func TestReloadUnderSockets(t *testing.T) {
+	p := start(t)
+	var asked sync.Map
+	underLoad(p, 32, 6, func() error {
+		err := talk(p.addr, &asked)
+		return err
+	}).mustBeWhole(t, "sockets")
+	if _, any := asked.Load(leaving); !any {
+		t.Error("no client was asked to leave: no socket was open over a reload")
+	}
+}
+
+// talk sends messages until it is asked to leave, 200 at most.
+func talk(addr string, asked *sync.Map) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stuck)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws://"+addr, nil)
+	if err != nil {
+		return fmt.Errorf("dial: %w", err)
+	}
+	defer c.CloseNow()
+	last := false
+	for i := 0; i < 200 && !last; i++ {
+		want := fmt.Sprint("message ", i)
+		if err := c.Write(ctx, websocket.MessageText, []byte(want)); err != nil {
+			return fmt.Errorf("write: %w", err)
+		}
+		got := ""
+		for got != want {
+			_, b, err := c.Read(ctx)
+			if err != nil {
+				return fmt.Errorf("%q was not sent back: %w", want, err)
+			}
+			if got = string(b); got == leaving {
+				asked.Store(leaving, true)
+				last = true
+			}
+		}
+	}
+	return c.Close(websocket.StatusNormalClosure, "")
+}

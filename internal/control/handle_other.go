@@ -1,0 +1,12 @@
+//go:build !linux
+
+package control
+
+import (
+	"errors"
+	"net"
+)
+
+func (f *FD) conn() (net.Conn, error) { return nil, errors.ErrUnsupported }
+
+func (f *FD) listens() (bool, error) { return false, errors.ErrUnsupported }

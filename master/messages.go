@@ -1,0 +1,142 @@
+package master
+
+import (
+	"fmt"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/gate"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
+)
+
+const (
+	// maxWaiting bounds what of a worker's messages waits for the event functions,
+	// in bytes, and separately what is kept for the first to subscribe to them.
+	maxWaiting = 1 << 20
+
+	// maxLeaving is maxWaiting for a worker that leaves: what it has sent before is
+	// delivered, and its link can't end before it is read.
+	maxLeaving = 16 << 20
+)
+
+// Send sends v to the worker as JSON, and handles with it, and returns at once: the
+// worker gets it at worker.Self().OnMessage, after all that was sent before. That it
+// was sent doesn't mean that it arrives: a worker may die. It fails, and nothing was
+// sent, with ErrDisconnected where there is no link, with ErrQueueFull where the worker
+// doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and where v
+// can't be JSON.
+func (w *Worker) Send(v any, handles ...ipc.Handle) error {
+	to := w.link.Load()
+	if to == nil || !w.IsConnected() {
+		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
+	}
+	if err := ipc.Send(*to, v, handles); err != nil {
+		return fmt.Errorf("send to worker %d: %w", w.id, err)
+	}
+	return nil
+}
+
+// reader reads a worker's link, on one goroutine at a time.
+type reader struct {
+	l     *loop
+	m     *member
+	link  link
+	ended chan error // capacity 1: why there is nothing to read any more
+}
+
+// read reads a worker's link until it ends.
+func (l *loop) read(m *member, link link) error {
+	r := &reader{l: l, m: m, link: link, ended: make(chan error, 1)}
+	go r.run()
+	return <-r.ended
+}
+
+// run reads until the link ends, or another goroutine reads on.
+func (r *reader) run() {
+	h := gate.NewHandoff(r.run)
+	for {
+		packets, err := r.link.Receive()
+		if err != nil {
+			r.link.CloseReceived()
+			r.ended <- err
+			return
+		}
+		if !r.deliver(packets, h) {
+			return
+		}
+	}
+}
+
+// deliver brings what was read to the loop, or, if it is nothing but messages and
+// the loop has done all that came before, past it: a worker that talks a lot costs
+// the loop nothing. It blocks while too much waits for the event functions, and
+// reports whether the caller is to read on.
+func (r *reader) deliver(packets []control.Packet, h *gate.Handoff) bool {
+	size, only := 0, true
+	for i := range packets {
+		if packets[i].Type == wire.Message {
+			size += ipc.Cost(packets[i])
+		} else {
+			only = false
+		}
+	}
+	m, e := r.m, r.l.m.events
+	if size > 0 {
+		m.worker.gate.Enter(size)
+	}
+	if only && m.direct.Load() && m.behind.Load() == 0 {
+		e.emitMessages(m.worker, packets, size)
+		return !e.begin() || h.Do(e.work)
+	}
+	m.behind.Add(1)
+	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop lives as long as the link
+	return true
+}
+
+// messages returns how many of packets, from the first, are messages.
+func messages(packets []control.Packet) (n, size int) {
+	for n < len(packets) && packets[n].Type == wire.Message {
+		size += ipc.Cost(packets[n])
+		n++
+	}
+	return n, size
+}
+
+// emitMessages queues messages of w, and leaves it to the caller to have somebody work. It takes packets; size is what they hold of the
+// worker's gate. What nobody has subscribed to is kept for the first who does.
+func (e *events) emitMessages(w *Worker, packets []control.Packet, size int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.subs {
+		if s.Message != nil && (s.worker == 0 || s.worker == w.id) {
+			e.push(event{worker: w, packets: packets, size: size})
+			return
+		}
+	}
+	w.gate.Leave(size)
+	e.keep(w, packets)
+}
+
+func (e *events) deliverMessages(ev *event, subs []*subscription) {
+	for len(ev.packets) > 0 {
+		p := ev.packets[0]
+		ev.packets = ev.packets[1:]
+		e.deliverMessage(ev, subs, p)
+	}
+	ev.worker.gate.Leave(ev.size)
+}
+
+func (e *events) deliverMessage(ev *event, subs []*subscription, p control.Packet) {
+	defer p.Close() // what nobody has taken
+	msg := ipc.Received(p)
+	for _, s := range subs {
+		if s.Message != nil && s.wants(ev) {
+			e.message(s, ev.worker, msg)
+		}
+	}
+}
+
+func (e *events) message(s *subscription, w *Worker, msg ipc.Message) {
+	defer e.recovered()
+	s.Message(w, msg)
+}

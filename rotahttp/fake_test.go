@@ -1,0 +1,219 @@
+package rotahttp
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// stuck is when to call something stuck.
+const stuck = 20 * time.Second
+
+// fakeShift is a worker that leaves when a test says so.
+type fakeShift struct {
+	begun, done chan struct{}
+	idle, grace time.Duration
+
+	mu    sync.Mutex
+	hooks []func(context.Context) error
+}
+
+func newShift(idle time.Duration) *fakeShift {
+	return &fakeShift{begun: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: stuck}
+}
+
+func (f *fakeShift) Disconnecting() <-chan struct{}      { return f.begun }
+func (f *fakeShift) Done() <-chan struct{}               { return f.done }
+func (f *fakeShift) IdleGrace() time.Duration            { return f.idle }
+func (f *fakeShift) Handle(ln net.Listener) net.Listener { return ln }
+func (f *fakeShift) OnDisconnect(h func(context.Context) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hooks = append(f.hooks, h)
+}
+
+// leave begins to leave. When the hooks have returned, it has left.
+func (f *fakeShift) leave() {
+	close(f.begun)
+	ctx, cancel := context.WithTimeout(context.Background(), f.grace)
+	var group sync.WaitGroup
+	f.mu.Lock()
+	for _, h := range f.hooks {
+		group.Go(func() { _ = h(ctx) })
+	}
+	f.mu.Unlock()
+	go func() { group.Wait(); cancel(); close(f.done) }()
+}
+
+// service is a server under test.
+type service struct {
+	t     *testing.T
+	addr  string
+	srv   *http.Server
+	shift *fakeShift
+	ended chan error // of Serve
+}
+
+// leave has the worker leave, and returns when the server knows.
+func (s *service) leave() {
+	s.t.Helper()
+	s.shift.leave()
+	waitFor(s.t, "the server to notice", s.srv.Handler.(*server).draining.Load)
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for begin := time.Now(); !ok(); time.Sleep(time.Millisecond) {
+		if time.Since(begin) > stuck {
+			t.Fatalf("stuck: waited %v for %s", stuck, what)
+		}
+	}
+}
+
+// start serves srv on a port of its own. At the end of the test it leaves, and
+// nothing may be left.
+func start(t *testing.T, srv *http.Server, shift *fakeShift) *service {
+	t.Helper()
+	return startOn(t, srv, shift, mustListen(t), srv.Serve)
+}
+
+func startOn(t *testing.T, srv *http.Server, shift *fakeShift, ln net.Listener, run func(net.Listener) error) *service {
+	t.Helper()
+	s := &service{t: t, addr: ln.Addr().String(), srv: srv, shift: shift, ended: make(chan error, 1)}
+	go func() { s.ended <- serve(ln, srv, shift, run) }()
+	t.Cleanup(func() {
+		select {
+		case <-shift.begun:
+		default:
+			shift.leave()
+		}
+		_ = srv.Close()
+		await(t, "the worker to have left", shift.done)
+	})
+	return s
+}
+
+func mustListen(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}
+
+// mustReturn checks that Serve returns want within the time.
+func (s *service) mustReturn(want error, within time.Duration) {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+		if err != want {
+			s.t.Errorf("Serve returned %v, want %v", err, want)
+		}
+	case <-time.After(within):
+		s.t.Fatalf("Serve has not returned after %v", within)
+	}
+}
+
+// mustServe checks that Serve does not return, as far as can be seen.
+func (s *service) mustServe() {
+	s.t.Helper()
+	select {
+	case err := <-s.ended:
+		s.t.Fatalf("Serve has returned %v", err)
+	case <-time.After(3 * tick):
+	}
+}
+
+func await[T any](t *testing.T, what string, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(stuck):
+		t.Fatalf("stuck: waited %v for %s", stuck, what)
+	}
+	return v
+}
+
+// client is one connection, used byte by byte.
+type client struct {
+	t *testing.T
+	net.Conn
+	r *bufio.Reader
+}
+
+func dial(t *testing.T, addr string) *client {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return over(t, c)
+}
+
+func over(t *testing.T, c net.Conn) *client {
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(stuck))
+	return &client{t, c, bufio.NewReader(c)}
+}
+
+func (c *client) send(format string, args ...any) {
+	c.t.Helper()
+	if _, err := fmt.Fprintf(c, format, args...); err != nil {
+		c.t.Fatalf("write: %v", err)
+	}
+}
+
+// answer reads one whole answer.
+func (c *client) answer(method string) (*http.Response, string) {
+	c.t.Helper()
+	resp, err := http.ReadResponse(c.r, &http.Request{Method: method})
+	if err != nil {
+		c.t.Fatalf("read head: %v", err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatalf("read body: %v", err)
+	}
+	return resp, string(body)
+}
+
+// get makes a request and checks whether its answer says close.
+func (c *client) get(path string, close bool) string {
+	c.t.Helper()
+	c.send("GET %s HTTP/1.1\r\nHost: test\r\n\r\n", path)
+	resp, body := c.answer("GET")
+	if resp.StatusCode != http.StatusOK || resp.Close != close {
+		c.t.Errorf("%s: status %s, close %v; want 200 and %v", path, resp.Status, resp.Close, close)
+	}
+	return body
+}
+
+// mustEnd checks that the server ends the connection within the time.
+func (c *client) mustEnd(within time.Duration) {
+	c.t.Helper()
+	begin := time.Now()
+	if b, err := io.ReadAll(c.r); err != nil || len(b) > 0 {
+		c.t.Errorf("the connection ended with %q, %v; want io.EOF", b, err)
+	}
+	if d := time.Since(begin); d > within {
+		c.t.Errorf("the connection ended after %v, want %v at most", d, within)
+	}
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	_, _ = io.Copy(w, strings.NewReader("you sent "+string(b)))
+}

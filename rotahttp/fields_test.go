@@ -1,0 +1,160 @@
+package rotahttp
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// countActive is a ConnState that counts requests.
+func countActive(n *atomic.Int32) func(net.Conn, http.ConnState) {
+	return func(_ net.Conn, state http.ConnState) {
+		if state == http.StateActive {
+			n.Add(1)
+		}
+	}
+}
+
+// states is a program's ConnState.
+type states struct {
+	mu   sync.Mutex
+	seen map[net.Conn][]http.ConnState
+	gone chan bool
+}
+
+func (s *states) note(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[c] = append(s.seen[c], state)
+	if state == http.StateClosed {
+		s.gone <- true
+	}
+}
+
+type fieldKey string
+
+// seen is what a program's fields have shown it.
+type seen struct {
+	states []http.ConnState // of the conn of ConnContext
+	base   net.Listener
+	conn   net.Conn
+	conns  int
+}
+
+// observe serves one request with every field set, by serve, and returns what they
+// saw. close ends the server.
+func observe(t *testing.T, secure bool, ln net.Listener, serve func(*http.Server, func(net.Listener) error) (close func())) seen {
+	st := &states{seen: map[net.Conn][]http.ConnState{}, gone: make(chan bool, 4)}
+	var v seen
+	srv := &http.Server{Addr: "mine", ConnState: st.note}
+	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v.base, _ = r.Context().Value(fieldKey("base")).(net.Listener)
+		v.conn, _ = r.Context().Value(fieldKey("conn")).(net.Conn)
+		if r.Context().Value(http.ServerContextKey) != srv {
+			t.Error("not the program's server")
+		}
+		if secure != (r.TLS != nil && r.TLS.NegotiatedProtocol == "h2" && r.ProtoMajor == 2) {
+			t.Errorf("%s with %v", r.Proto, r.TLS)
+		}
+	})
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, fieldKey("conn"), c)
+	}
+	srv.BaseContext = func(l net.Listener) context.Context {
+		return context.WithValue(context.Background(), fieldKey("base"), l)
+	}
+	run := srv.Serve
+	if secure {
+		srv.TLSConfig = serverTLS(t)
+		run = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
+	}
+	close := serve(srv, run)
+	get(t, ln.Addr().String(), secure)
+	close()
+	await(t, "StateClosed", st.gone)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	v.states, v.conns = st.seen[v.conn], len(st.seen)
+	return v
+}
+
+// The program's fields see what net/http alone shows them, with the same conns.
+func TestFieldsAreKept(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		ln := mustListen(t)
+		want := observe(t, secure, ln, func(srv *http.Server, run func(net.Listener) error) func() {
+			go run(ln)
+			return func() { _ = srv.Shutdown(t.Context()) }
+		})
+		ln = mustListen(t)
+		got := observe(t, secure, ln, func(srv *http.Server, run func(net.Listener) error) func() {
+			s := startOn(t, srv, newShift(stuck), ln, run)
+			return func() { s.leave(); s.mustReturn(nil, stuck) }
+		})
+		if !slices.Equal(got.states, want.states) || got.conns != 1 {
+			t.Errorf("secure %v: ConnState saw %v of %d conns, want %v of 1", secure, got.states, got.conns, want.states)
+		}
+		if g, w := fmt.Sprintf("%T %T", got.conn, got.base), fmt.Sprintf("%T %T", want.conn, want.base); g != w {
+			t.Errorf("secure %v: ConnContext and BaseContext got %s, want %s", secure, g, w)
+		}
+	}
+}
+
+// get makes one request with net/http's client, which leaves its connection idle.
+func get(t *testing.T, addr string, secure bool) {
+	t.Helper()
+	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	t.Cleanup(tr.CloseIdleConnections)
+	url := "http://" + addr
+	if secure {
+		url = "https://" + addr
+	}
+	resp, err := (&http.Client{Transport: tr}).Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if !secure {
+		tr.CloseIdleConnections()
+	}
+}
+
+// A request costs no allocation more than with net/http alone.
+func TestAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	measure := func(serve func(net.Listener, *http.Server) string) float64 {
+		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})}
+		defer srv.Close()
+		c := dial(t, serve(mustListen(t), srv))
+		request, buf := []byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"), make([]byte, 4096)
+		least := math.Inf(1) // what else runs in this process allocates too
+		for range 5 {
+			least = min(least, testing.AllocsPerRun(1000, func() {
+				if _, err := c.Write(request); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Read(buf); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		return least
+	}
+	plain := measure(func(ln net.Listener, srv *http.Server) string {
+		go srv.Serve(ln)
+		return ln.Addr().String()
+	})
+	ours := measure(func(ln net.Listener, srv *http.Server) string { return start(t, srv, newShift(0)).addr })
+	if ours > plain {
+		t.Errorf("%v allocations a request, net/http alone has %v", ours, plain)
+	}
+}

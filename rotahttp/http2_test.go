@@ -1,0 +1,225 @@
+package rotahttp
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+func serverTLS(t testing.TB) *tls.Config {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
+// TLS with HTTP/1.1: the conn below sees nothing of it.
+func TestTLSWithHTTP1(t *testing.T) {
+	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
+	s := startOn(t, srv, newShift(5*tick), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
+	secure := func() *client {
+		c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return over(t, c)
+	}
+	busy, idle := secure(), secure()
+	busy.get("/", false)
+	idle.get("/", false)
+	begin := time.Now()
+	s.leave()
+	busy.get("/", true)
+	busy.mustEnd(time.Second)
+	idle.mustEnd(time.Second)
+	if d := time.Since(begin); d < 3*tick {
+		t.Errorf("the idle connection ended after %v, want %v", d, 5*tick)
+	}
+	s.mustReturn(nil, time.Second)
+}
+
+// goAways notes the GOAWAYs that a client of h2c gets.
+type goAways struct {
+	net.Conn
+	mu     sync.Mutex
+	parser frames
+	body   []byte
+	last   []uint32 // stream, of each
+}
+
+func (g *goAways) Read(p []byte) (int, error) {
+	n, err := g.Conn.Read(p)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for b := p[:n]; len(b) > 0; {
+		payload := g.parser.left > 0
+		k := g.parser.step(b)
+		if payload && g.parser.head[3] == 7 {
+			if g.body = append(g.body, b[:k]...); g.parser.left == 0 {
+				g.last = append(g.last, binary.BigEndian.Uint32(g.body))
+				g.body = nil
+			}
+		}
+		b = b[k:]
+	}
+	return n, err
+}
+
+func (g *goAways) got() []uint32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.last)
+}
+
+// cleartext is a client of h2c on one connection.
+func cleartext(t *testing.T, addr string) (*http.Client, *goAways) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	g := &goAways{Conn: c}
+	tr := &http.Transport{
+		Protocols:   new(http.Protocols),
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return g, nil },
+	}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: tr}, g
+}
+
+// settings is a client's first frame, on stream 0 as it must be.
+var settings = make([]byte, 9)
+
+func init() { settings[3] = 4 }
+
+func h2cServer(h http.HandlerFunc) *http.Server {
+	srv := &http.Server{Handler: h, Protocols: new(http.Protocols)}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	return srv
+}
+
+// A stream in flight finishes, and the client is told at once to open no more.
+func TestHTTP2StreamFinishes(t *testing.T) {
+	release := make(chan bool)
+	s := start(t, h2cServer(func(w http.ResponseWriter, r *http.Request) {
+		for i := range 3 {
+			fmt.Fprintf(w, "part %d\n", i)
+			w.(http.Flusher).Flush()
+			<-release
+		}
+	}), newShift(stuck))
+	c, g := cleartext(t, s.addr)
+	resp, err := c.Get("http://" + s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(resp.Body)
+	if line, err := r.ReadString('\n'); line != "part 0\n" {
+		t.Fatal(line, err)
+	}
+	s.leave()
+	waitFor(t, "a GOAWAY", func() bool { return len(g.got()) > 0 })
+	release <- true
+	if line, err := r.ReadString('\n'); line != "part 1\n" {
+		t.Fatal(line, err)
+	}
+	time.Sleep(goAwayTime + 2*tick) // net/http's GOAWAY comes; the stream is still open
+	s.mustServe()
+	close(release)
+	if rest, err := io.ReadAll(r); string(rest) != "part 2\n" || err != nil {
+		t.Fatal(string(rest), err)
+	}
+	s.mustReturn(nil, stuck)
+	if got := g.got(); !slices.Equal(got, []uint32{1<<31 - 1, 1}) {
+		t.Errorf("GOAWAYs named streams %d, want the highest that there is, then 1", got)
+	}
+}
+
+// A request that is on its way when the worker leaves is answered: the first GOAWAY
+// refuses none. This client speaks frames itself, so that nothing is sent again.
+func TestHTTP2RequestOnItsWay(t *testing.T) {
+	s := start(t, h2cServer(echo), newShift(stuck))
+	c := dial(t, s.addr)
+	c.send("%s%s", preface, settings)
+	request := func(stream byte) {
+		head := append([]byte{0x82, 0x86, 0x84, 0x41, 4}, "test"...) // GET http / test
+		f := append(frame(frameHeaders, flagEndHeaders|1, 0), head...)
+		f[2], f[8] = byte(len(head)), stream
+		c.send("%s", f)
+	}
+	request(1)
+	c.awaitFrame(0, 1)
+	s.leave()
+	c.awaitFrame(7, 0) // the client has it, but pretends that these were sent before
+	request(3)
+	c.awaitFrame(0, 3)
+	request(5)
+	c.awaitFrame(0, 5)
+	c.awaitFrame(7, 0)
+	s.mustReturn(nil, stuck)
+}
+
+// awaitFrame reads frames until one has this type and stream, and is the stream's last.
+func (c *client) awaitFrame(typ, stream byte) {
+	c.t.Helper()
+	for {
+		var head [9]byte
+		if _, err := io.ReadFull(c.r, head[:]); err != nil {
+			c.t.Fatalf("waiting for a frame of type %d on stream %d: %v", typ, stream, err)
+		}
+		if _, err := io.CopyN(io.Discard, c.r, int64(head[1])<<8|int64(head[2])); err != nil {
+			c.t.Fatal(err)
+		}
+		if head[3] == typ && head[8] == stream && (typ != 0 || head[4]&1 != 0) {
+			return
+		}
+	}
+}
+
+// An idle connection of HTTP/2, of a client that stays, is closed soon.
+func TestHTTP2IdleConnEnds(t *testing.T) {
+	s := start(t, h2cServer(echo), newShift(stuck))
+	c := dial(t, s.addr)
+	c.send("%s%s", preface, settings)
+	c.awaitFrame(4, 0)
+	s.leave()
+	s.mustReturn(nil, goAwayTime+3*time.Second)
+}
+
+// A client that says nothing of HTTP/2 after it has agreed on it is turned away.
+func TestHTTP2BogusPreface(t *testing.T) {
+	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
+	s := startOn(t, srv, newShift(stuck), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
+	tc, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := over(t, tc)
+	c.send("GET / HTTP/1.1\r\n\r\n------%s", settings)
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		t.Errorf("the connection was not closed: %v", err)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package rotahttp
+
+const raceDetector = true
