@@ -24,6 +24,7 @@ func init() {
 	helpers["last-words"] = lastWords
 	helpers["hand-over"] = handOver
 	helpers["take-over"] = takeOver
+	helpers["give-all"] = giveAll
 	helpers["say-who"] = sayWho
 	helpers["drain"] = drainFor
 	helpers["chatter"] = chatter
@@ -109,6 +110,25 @@ func handOver() {
 		}
 		send("conn", ipc.FromConn(c))
 	}
+}
+
+// giveAll gives the master one of everything: rota's own listener and packet conn, and a
+// file. It uses none of them itself.
+func giveAll() {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	packets, err := rota.ListenPacket("udp", "127.0.0.1:0")
+	must(err)
+	file, err := os.CreateTemp("", "give")
+	must(err)
+	defer os.Remove(file.Name())
+	large := strings.Repeat("x", 1<<20)
+	for range 3 {
+		send("listener "+large, ipc.FromListener(ln))
+		send("packets "+large, ipc.FromPacketConn(packets))
+		send("file "+large, ipc.FromFile(file))
+	}
+	untilDone()
 }
 
 // takeOver uses what the master gives it, by what the message says it is.
