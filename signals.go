@@ -2,6 +2,7 @@ package rota
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -50,6 +51,16 @@ func (c *conductor) obey(signals <-chan os.Signal) {
 
 func (c *conductor) reload() {
 	go func() { _ = c.m.Reload(context.Background()) }() // the master logs how it went
+}
+
+func (c *conductor) upgrade() {
+	go func() {
+		err := c.m.Upgrade(context.Background())
+		var failed *master.UpgradeError // logged by the master
+		if err != nil && !errors.As(err, &failed) {
+			c.log.Error("rota: no upgrade", "err", err)
+		}
+	}()
 }
 
 // interrupt is a Ctrl-C: the first asks, the second insists.

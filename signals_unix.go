@@ -14,6 +14,7 @@ var table = map[os.Signal]func(*conductor){
 	syscall.SIGQUIT: func(c *conductor) { c.stop() },
 	syscall.SIGINT:  (*conductor).interrupt,
 	syscall.SIGUSR1: func(c *conductor) { c.passOn(syscall.SIGUSR1) },
+	syscall.SIGUSR2: (*conductor).upgrade,
 	syscall.SIGTTIN: func(c *conductor) { c.scale(+1) },
 	syscall.SIGTTOU: func(c *conductor) { c.scale(-1) },
 }

@@ -103,8 +103,10 @@ func (o options) measure(dir string, s server, shape shape) result {
 	l.stop()
 	r.failed, r.requests, r.first = l.failed(), l.answered()+l.failed(), l.firstFailure()
 	r.instances = l.instances() - before
-	r.never = s.reload == nil
 	r.samples = l.samples()
+	if r.compared() {
+		r.rates, r.tails = []float64{r.rateRatio()}, []float64{r.tailRatio()}
+	}
 	return r
 }
 

@@ -12,13 +12,19 @@ type result struct {
 	failed, requests int
 	first            error
 	instances        int // processes that answered first during the reloads
-	never            bool
 	reloads          []time.Time
 	quiet, busy      span
 	samples          []sample
 	err              error
-	runs             int
-	rates, tails     []float64 // during reloads to without, of each run
+	rates, tails     []float64 // during reloads to without, of each run that can be compared
+}
+
+// few is how many answers say nothing about a rate or a tail.
+const few = 20
+
+// compared reports whether there is enough to compare the reloads' time with.
+func (r result) compared() bool {
+	return len(r.quiet.in(r.samples)) >= few && len(r.busy.in(r.samples)) >= few
 }
 
 func (r result) rateRatio() float64 {
@@ -34,8 +40,8 @@ func (r result) String() string {
 	if r.err != nil {
 		return "not measured: " + r.err.Error()
 	}
-	s := fmt.Sprintf("%6d failed of %8d, %8.0f/s (%.2fx), p99 %s (%.2fx), %d new processes in %d reloads",
-		r.failed, r.requests, r.busy.rate(r.samples), r.rateRatio(), short(r.busy.p99(r.samples)), r.tailRatio(), r.instances, len(r.reloads))
+	s := fmt.Sprintf("%6d failed of %8d, %8.0f/s%s, p99 %s%s, %d new processes in %d reloads",
+		r.failed, r.requests, r.busy.rate(r.samples), ratio(r.rates), short(r.busy.p99(r.samples)), ratio(r.tails), r.instances, len(r.reloads))
 	if r.first != nil {
 		s += "; first: " + r.first.Error()
 	}
@@ -61,10 +67,10 @@ func merge(all, run []result) []result {
 			i = len(all) - 1
 		}
 		sum := &all[i]
-		failed, requests, runs := sum.failed+r.failed, sum.requests+r.requests, sum.runs+1
-		rates, tails := append(sum.rates, r.rateRatio()), append(sum.tails, r.tailRatio())
+		failed, requests := sum.failed+r.failed, sum.requests+r.requests
+		rates, tails := append(sum.rates, r.rates...), append(sum.tails, r.tails...)
 		*sum = r // the last run's times are shown
-		sum.failed, sum.requests, sum.runs, sum.rates, sum.tails = failed, requests, runs, rates, tails
+		sum.failed, sum.requests, sum.rates, sum.tails = failed, requests, rates, tails
 	}
 	return all
 }
@@ -99,10 +105,10 @@ func table(all []result) string {
 	}
 	part("**Failed requests / requests**", func(r result) string { return fmt.Sprintf("%d / %d", r.failed, r.requests) })
 	part("Requests a second while it is reloaded, and how that compares with the same server in the same run before the reloads", func(r result) string {
-		return fmt.Sprintf("%.0f (%.2fx)", r.busy.rate(r.samples), mean(r.rates))
+		return fmt.Sprintf("%.0f%s", r.busy.rate(r.samples), ratio(r.rates))
 	})
 	part("p99 while it is reloaded, and how that compares", func(r result) string {
-		return fmt.Sprintf("%s (%.2fx)", short(r.busy.p99(r.samples)), mean(r.tails))
+		return fmt.Sprintf("%s%s", short(r.busy.p99(r.samples)), ratio(r.tails))
 	})
 	part("Processes that began to answer during the reloads", func(r result) string { return fmt.Sprint(r.instances) })
 	return b.String()
@@ -138,9 +144,10 @@ func columns(all []result) (cols []string) {
 	return cols
 }
 
-func mean(v []float64) (m float64) {
-	for _, x := range v {
-		m += x / float64(len(v))
+// ratio is the median of all runs.
+func ratio(v []float64) string {
+	if len(v) == 0 {
+		return ""
 	}
-	return m
+	return fmt.Sprintf(" (%.2fx)", median(v))
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package e2e
 
 import (
@@ -89,14 +91,14 @@ func httpHandler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", answer)
-	mux.HandleFunc("/echo", echo)
-	mux.HandleFunc("/lines", lines)
-	mux.HandleFunc("/events", events)
-	mux.HandleFunc("/socket", socket)
+	mux.HandleFunc("/echo", httpEcho)
+	mux.HandleFunc("/lines", httpLines)
+	mux.HandleFunc("/events", httpEvents)
+	mux.HandleFunc("/socket", httpSocket)
 	return mux
 }
 
-func echo(w http.ResponseWriter, r *http.Request) {
+func httpEcho(w http.ResponseWriter, r *http.Request) {
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -105,17 +107,17 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b)
 }
 
-// lines sends back each line at once.
-func lines(w http.ResponseWriter, r *http.Request) {
+// httpLines sends back each line at once.
+func httpLines(w http.ResponseWriter, r *http.Request) {
 	for in := bufio.NewScanner(r.Body); in.Scan(); {
 		fmt.Fprintln(w, in.Text())
 		w.(http.Flusher).Flush()
 	}
 }
 
-// events are server-sent events: one at once, then one for each tenth of a second
+// httpEvents are server-sent events: one at once, then one for each tenth of a second
 // until the worker leaves, and a last one.
-func events(w http.ResponseWriter, r *http.Request) {
+func httpEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -131,9 +133,9 @@ func events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// socket is a conn that the program takes over: it echoes lines, says "leaving" when
+// httpSocket is a conn that the program takes over: it echoes lines, says "leaving" when
 // the worker leaves, and echoes on until its client has closed.
-func socket(w http.ResponseWriter, r *http.Request) {
+func httpSocket(w http.ResponseWriter, r *http.Request) {
 	c, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		log.Print(err)

@@ -54,6 +54,14 @@ func launch(t testing.TB, helper string, cfg master.Config, env ...string) *proc
 	return run(t, command(t, helper, cfg, env...))
 }
 
+// launchExe is launch with an executable of its own.
+func launchExe(t testing.TB, exe, helper string, cfg master.Config, env ...string) *process {
+	t.Helper()
+	cmd := command(t, helper, cfg, env...)
+	cmd.Path, cmd.Args[0] = exe, exe
+	return run(t, cmd)
+}
+
 // command is how to run a helper.
 func command(t testing.TB, helper string, cfg master.Config, env ...string) *exec.Cmd {
 	t.Helper()
@@ -90,6 +98,8 @@ func exportable(cfg master.Config) map[string]any {
 		"Workers": cfg.Workers, "MinUptime": cfg.MinUptime, "Grace": cfg.Grace, "IdleGrace": cfg.IdleGrace,
 		"KillAfter": cfg.KillAfter, "ReadyTimeout": cfg.ReadyTimeout, "Surge": cfg.Surge,
 		"WaitReady": cfg.WaitReady, "Exec": cfg.Exec, "Args": cfg.Args, "Dir": cfg.Dir, "User": cfg.User,
+		"PIDFile": cfg.PIDFile, "MaxAge": cfg.MaxAge, "MaxMemory": cfg.MaxMemory,
+		"HealthInterval": cfg.HealthInterval, "HealthFailures": cfg.HealthFailures,
 	}
 }
 
@@ -101,16 +111,24 @@ func self(t testing.TB) string {
 	return path
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+// pid is that of the master: of the one that took over last, after upgrades.
+func (p *process) pid() int {
+	all := tookOverPattern.FindAllStringSubmatch(p.log.String(), -1)
+	if all == nil {
+		return p.cmd.Process.Pid
+	}
+	pid, _ := strconv.Atoi(all[len(all)-1][1])
+	return pid
+}
 
 // cleanup stops the process, whatever the test has left of it.
 func (p *process) cleanup() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	_ = syscall.Kill(p.pid(), syscall.SIGTERM)
 	select {
 	case <-p.ended:
 	case <-time.After(stuck):
 		p.t.Errorf("process %d did not stop", p.pid())
-		_ = p.cmd.Process.Kill()
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.ended
 	}
 	for _, pid := range p.workerPIDs() {
@@ -124,7 +142,7 @@ func (p *process) cleanup() {
 // signal sends a signal to the master.
 func (p *process) signal(s syscall.Signal) {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
+	if err := syscall.Kill(p.pid(), s); err != nil {
 		p.t.Fatalf("signal %v: %v", s, err)
 	}
 }
@@ -160,8 +178,9 @@ func (p *process) waitLog(text string, n int) {
 }
 
 var (
-	addrPattern = regexp.MustCompile(`worker ready .*on=\[([^ \]]+)`)
-	pidPattern  = regexp.MustCompile(`worker (?:ready|left|died) worker=\d+ pid=(\d+)`)
+	addrPattern     = regexp.MustCompile(`worker ready .*on=\[([^ \]]+)`)
+	tookOverPattern = regexp.MustCompile(`master took over pid=(\d+)`)
+	pidPattern      = regexp.MustCompile(`worker (?:ready|left|died) worker=\d+ pid=(\d+)`)
 )
 
 // addr is the address of the first worker's first socket.

@@ -19,6 +19,10 @@ func (c Config) check() error {
 		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}
 	case c.Surge < 0:
 		return &ConfigError{Field: "Surge", Value: c.Surge, Want: "0 (one) or more"}
+	case c.MaxMemory < 0:
+		return &ConfigError{Field: "MaxMemory", Value: c.MaxMemory, Want: "0 (no limit) or a number of bytes"}
+	case c.HealthFailures < 0:
+		return &ConfigError{Field: "HealthFailures", Value: c.HealthFailures, Want: "0 (three) or more"}
 	}
 	return nil
 }
@@ -50,5 +54,6 @@ func (c Config) policy() reload.Policy {
 		ReadyTimeout: c.ReadyTimeout,
 		Grace:        c.Grace,
 		KillAfter:    c.KillAfter,
+		MaxAge:       c.MaxAge,
 	}
 }

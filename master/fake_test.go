@@ -28,6 +28,7 @@ type fakeOS struct {
 	prepare func(number int) error // may fail a generation
 	script  func(p *fakeProc)      // what a worker does; serve, if nil
 	spawn   func(id int) error     // may fail a start
+	memory  func(pid int) int64    // that a worker uses
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -66,6 +67,10 @@ func (o *fakeOS) sys() sys {
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))
 		},
+		memory:      func(pid int) int64 { return o.memory(pid) },
+		reap:        func(map[int]bool) []int { return nil },
+		pid:         func() int { return 100 },
+		predecessor: func() (*control.Link, bool, error) { return nil, false, nil },
 	}
 }
 

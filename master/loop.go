@@ -39,6 +39,13 @@ type loop struct {
 	pool    *pool
 	lastGen int // the number of the latest generation
 
+	upgrade  *upgrade  // asked for, or under way
+	takeover *takeover // this master is to follow another, and doesn't yet
+	scaled   bool      // cfg.Workers was changed by Scale
+	failed   error     // the last reload or upgrade
+	systemd  *notifier
+	pidFile  string // written
+
 	leaving []chan error // of Disconnect
 	timer   *time.Timer
 	closing bool // Close was called
@@ -51,6 +58,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg, members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
+	l.systemd = newNotifier(l.log)
 	return l
 }
 
@@ -66,6 +74,7 @@ func (l *loop) run() {
 			quit = nil
 			l.closing = true
 			l.killAll()
+			l.abandonUpgrade(true)
 		}
 		if l.dirty {
 			l.dirty = false
@@ -83,6 +92,7 @@ func (l *loop) end() {
 		l.finishPool(ErrClosed)
 	}
 	l.closeSockets()
+	l.systemd.end()
 	l.m.events.end()
 	close(l.m.done)
 }
@@ -241,6 +251,10 @@ func (l *loop) handle(m *member, p control.Packet) error {
 		l.draining(m)
 	case wire.Ready:
 		m.isReady, l.dirty = true, true
+	case wire.Watch:
+		l.watch(m)
+	case wire.Checked:
+		return l.checked(m, p)
 	case wire.Retire:
 		m.Retired, l.dirty = true, true
 	default:
@@ -370,6 +384,7 @@ func (l *loop) gone(m *member) {
 	}
 	m.Exited = time.Now()
 	l.dirty = true
+	l.diedOnTrial(m)
 	l.release(m)
 	if m.process != nil {
 		_ = m.process.link.Close()

@@ -80,6 +80,26 @@ type Config struct {
 	// at its first Accept on every address that its predecessor served.
 	WaitReady bool
 
+	// MaxAge is how long a worker may serve before it is replaced, its successor ready
+	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
+	// all go together. Zero means for ever.
+	MaxAge time.Duration
+	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
+	// replaced in the same way, some up to a tenth earlier. It is looked at once a
+	// second, and a slot's successor is left alone for a minute. Zero means no limit.
+	MaxMemory int64
+	// HealthInterval is how often workers that have called worker.Self().OnHealth are
+	// asked how they are, and how long they may take to answer. Zero means 10 s.
+	HealthInterval time.Duration
+	// HealthFailures is how many times in a row a worker may answer with an error, or
+	// not at all, before it is replaced. Zero means 3.
+	HealthFailures int
+
+	// PIDFile gets this process's pid when the first workers are ready, and the new
+	// master's after an upgrade. It is replaced as a whole, and removed at the end.
+	// Empty means none.
+	PIDFile string
+
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. Nil allows everything.
 	Allow func(w *Worker, network, address string) error

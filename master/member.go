@@ -28,7 +28,8 @@ type member struct {
 	isReady  bool            // the program has said so
 	onStart  func(*Worker)   // Fork's answer
 	hello    *wire.HelloBody // nil until it came
-	signals  []os.Signal     // of Kill, for when the process runs
+	health   health
+	signals  []os.Signal // of Kill, for when the process runs
 
 	direct atomic.Bool  // it is online: its reader may pass messages past the loop
 	behind atomic.Int32 // batches that its reader has brought to the loop, not yet handled

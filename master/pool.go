@@ -19,6 +19,8 @@ type pool struct {
 
 	generations map[int]*generation
 	served      map[int]map[string]time.Time // by slot: what its last ready member accepted on
+	heavy       map[int]time.Time            // by slot: until when its memory is not looked at
+	weighing    bool
 
 	preparing bool         // a reload looks its executable up
 	roll      *roll        // under way, or rolling back
@@ -42,9 +44,20 @@ func (l *loop) runPool(result chan<- error) error {
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result, preparing: true,
 		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
+		heavy: map[int]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
+	l.inherit(l.startPool)
+	return nil
+}
+
+// startPool begins the first generation of this master.
+func (l *loop) startPool(err error) {
+	if err != nil {
+		l.finishPool(err)
+		return
+	}
 	l.lastGen++
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		l.pool.preparing = false
@@ -54,9 +67,24 @@ func (l *loop) runPool(result chan<- error) error {
 		}
 		l.pool.add(g)
 		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.number
+		if l.takeover != nil {
+			l.boundStart(l.takeover)
+		}
+		l.watchMemory(g)
+		l.reapOrphans()
 		l.nextReload()
 	})
-	return nil
+}
+
+// established: all the first workers are ready.
+func (l *loop) established() {
+	l.pool.goal.Established = true
+	if l.takeover != nil {
+		l.trial(l.takeover)
+		return
+	}
+	l.official()
+	l.nextReload()
 }
 
 // prepare looks a generation up elsewhere. then is not called where the pool has
@@ -107,7 +135,7 @@ func (l *loop) reload(result chan error) error {
 // roll-back makes way for it: the new generation may be the remedy.
 func (l *loop) nextReload() {
 	p := l.pool
-	if len(p.waiting) == 0 || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
+	if len(p.waiting) == 0 || l.upgrading() || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
 		return
 	}
 	l.endRoll()
@@ -115,6 +143,7 @@ func (l *loop) nextReload() {
 	p.waiting, p.preparing = nil, true
 	l.lastGen++
 	l.log.Info("rota: reload", "generation", l.lastGen)
+	l.systemd.reloading()
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		p.preparing = false
 		if err != nil {
@@ -125,6 +154,7 @@ func (l *loop) nextReload() {
 			return
 		}
 		p.add(g)
+		l.watchMemory(g)
 		p.policy = g.cfg.policy()
 		p.goal.Next = g.number
 	})
@@ -144,6 +174,7 @@ func (l *loop) endRoll() {
 
 func (l *loop) logRoll() {
 	took := time.Since(l.pool.roll.began).Round(time.Millisecond)
+	l.failed = l.pool.roll.err
 	if err := l.pool.roll.err; err != nil {
 		l.log.Error("rota: reload failed, the old workers serve on", "after", took, "err", err)
 		return
@@ -151,18 +182,18 @@ func (l *loop) logRoll() {
 	l.log.Info("rota: reload done", "generation", l.pool.goal.Generation, "workers", l.pool.goal.Workers, "took", took)
 }
 
-// holdOff is how long a new worker of a roll takes no connections: the first three
+// holdOff is how long a new worker of a roll, or of a new master, takes no connections: the first three
 // quarters of its trial. One that dies by then costs nothing. In the last quarter it
 // is tried by connections, while its predecessor still serves beside it.
 func (l *loop) holdOff(m *member) time.Duration {
-	if l.pool == nil || !m.pooled || m.Generation != l.pool.goal.Next {
+	if l.pool == nil || !m.pooled || l.takeover == nil && m.Generation != l.pool.goal.Next {
 		return 0
 	}
 	return max(l.pool.policy.WithDefaults().MinUptime, 0) * 3 / 4
 }
 
 func (l *loop) scale(n int) {
-	l.cfg.Workers = n
+	l.cfg.Workers, l.scaled = n, true
 	if l.pool != nil {
 		l.pool.goal.Workers = n
 		l.dirty = true
@@ -175,6 +206,7 @@ func (l *loop) stopPool() {
 	}
 	l.pool.goal.Stop, l.dirty = true, true
 	l.log.Info("rota: stop")
+	l.abandonUpgrade(false)
 }
 
 // finishPool is the end of Run.
@@ -197,11 +229,15 @@ func (l *loop) finishPool(err error) {
 	if l.living() == 0 {
 		l.closeSockets()
 	}
+	l.giveUp(p.err)
+	l.removePIDFile()
 	p.result <- p.err
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.
 func (l *loop) settle() {
+	defer l.report()
+	l.nextUpgrade()
 	forced := l.settleForked()
 	for l.pool != nil && !l.pool.preparingFirst() {
 		now := time.Now()
@@ -345,8 +381,7 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 	case reload.Start:
 		l.startPooled(s)
 	case reload.Establish:
-		p.goal.Established = true
-		l.nextReload()
+		l.established()
 	case reload.Fail:
 		l.failStart(m)
 	case reload.Complete:
@@ -355,10 +390,14 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 		l.abortRoll(m, s.Err)
 	case reload.RolledBack:
 		p.goal.RollingBack = false
-		l.endRoll()
+		if p.roll != nil && p.roll.err != nil { // not one that has begun meanwhile
+			l.endRoll()
+		}
 	case reload.Stopped:
 		p.goal.Stopped = true
-		l.finishPool(nil)
+		if l.upgrade == nil { // or upgraded does this
+			l.finishPool(nil)
+		}
 	}
 }
 

@@ -14,9 +14,21 @@ type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
 	bind    func(context.Context, request) (bound, error)
+
+	memory      func(pid int) int64 // resident bytes; 0: not known
+	reap        func(mine map[int]bool) []int
+	pid         func() int
+	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
+	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
+	flipReady   func() error
 }
 
-func system() sys { return sys{prepare: prepare, spawn: spawn, bind: bindSocket} }
+func system() sys {
+	return sys{
+		prepare: prepare, spawn: spawn, bind: bindSocket,
+		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
+	}
+}
 
 // link is what the loop needs of control.Link.
 type link interface {

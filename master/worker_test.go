@@ -39,7 +39,7 @@ func TestWorkerAnswers(t *testing.T) {
 		{"crashed", (*actor).hello, func(_ *Worker, a *actor) { a.die(Exit{Code: 2}) }, Dead, false, "no"},
 		{"killed", (*actor).hello, func(w *Worker, _ *actor) { _ = w.Kill(nil) }, Dead, false, "yes"},
 		{"killed by somebody else", (*actor).hello, func(_ *Worker, a *actor) { _ = a.signal(syscall.SIGTERM) }, Dead, false, "no"},
-		{"signalled, and lives", (*actor).hello, func(w *Worker, _ *actor) { _ = w.Kill(syscall.SIGUSR1) }, Online, true, "yes"},
+		{"signalled, and lives", (*actor).hello, func(w *Worker, _ *actor) { _ = w.Kill(syscall.SIGHUP) }, Online, true, "yes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -112,11 +112,11 @@ func TestDisconnectTwice(t *testing.T) {
 func TestKillSendsTheSignal(t *testing.T) {
 	inWorld(t, func(w *world) {
 		worker, a := w.fork()
-		_ = worker.Kill(syscall.SIGUSR1)
+		_ = worker.Kill(syscall.SIGHUP)
 		_ = worker.Kill(nil)
 		<-worker.Exited()
 		_ = worker.Kill(nil)
-		if got := a.signalled(); len(got) != 2 || got[0] != syscall.SIGUSR1 || got[1] != syscall.SIGTERM {
+		if got := a.signalled(); len(got) != 2 || got[0] != syscall.SIGHUP || got[1] != syscall.SIGTERM {
 			t.Errorf("signals %v, want SIGUSR1 and one SIGTERM", got)
 		}
 	})

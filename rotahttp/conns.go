@@ -20,8 +20,8 @@ type conns struct {
 type connState struct {
 	moves atomic.Uint32 // changes of the state; odd ones have made it active
 
-	seen  uint32 // the drain's: moves at its last tick
-	ticks int    // the drain's: for how many ticks that has not changed
+	seen  uint32    // the drain's: moves when it last looked
+	since time.Time // the drain's: since when it has seen that
 }
 
 // note is the server's ConnState. It runs twice a request.
@@ -63,24 +63,24 @@ func (s *connState) moved(active bool) {
 	s.moves.Store(n) // one goroutine at a time
 }
 
-// endIdle ends the connections that were idle for limit ticks.
-func (c *conns) endIdle(limit int) {
+// endIdle ends the connections that have been idle for that long, as far as it knows:
+// from its own first look on.
+func (c *conns) endIdle(grace time.Duration) {
+	now := time.Now()
 	c.m.Range(func(conn, state any) bool {
-		if state.(*connState).idle(limit) {
+		if idle, since := state.(*connState).idle(now); idle && now.Sub(since) >= grace {
 			endInput(conn.(net.Conn))
 		}
 		return true
 	})
 }
 
-func (s *connState) idle(limit int) bool {
-	n := s.moves.Load()
-	if n%2 == 1 || n != s.seen {
-		s.seen, s.ticks = n, 0
-		return false
+// idle reports whether no request is in hand, and since when that has been seen.
+func (s *connState) idle(now time.Time) (bool, time.Time) {
+	if n := s.moves.Load(); n != s.seen || s.since.IsZero() {
+		s.seen, s.since = n, now
 	}
-	s.ticks++
-	return s.ticks >= limit
+	return s.seen%2 == 0, s.since
 }
 
 // endInput ends what the server waits for, gently if the conn can: a request that

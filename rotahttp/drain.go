@@ -38,11 +38,13 @@ func (s *server) closeListeners() {
 func (s *server) seeOff() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for limit := int(s.shift.IdleGrace() / tick); !s.seenOff(); {
+	grace := s.shift.IdleGrace()
+	s.conns.endIdle(grace)
+	for !s.seenOff() {
 		select {
 		case <-s.changed:
 		case <-ticker.C:
-			s.conns.endIdle(limit)
+			s.conns.endIdle(grace)
 		case <-s.hurry:
 			return
 		case <-s.shift.Done():

@@ -92,6 +92,8 @@ func (w *Worker) handle(p control.Packet) error {
 		return nil
 	case wire.Disconnect:
 		w.leave()
+	case wire.Check:
+		return w.check(p)
 	case wire.Welcome:
 		return w.welcome(p)
 	case wire.Refuse:

@@ -51,10 +51,11 @@ type Worker struct {
 	link link
 	exit func(status int) // os.Exit
 
-	drain *drain
-	calls calls
-	inbox *inbox
-	times atomic.Pointer[wire.WelcomeBody]
+	drain  *drain
+	health health
+	calls  calls
+	inbox  *inbox
+	times  atomic.Pointer[wire.WelcomeBody]
 
 	orphaned atomic.Bool // the master is gone
 	cause    atomic.Pointer[error]
@@ -79,6 +80,7 @@ func inherit() *Worker {
 	if !ok {
 		return nil
 	}
+	keepName()
 	if err != nil {
 		w := newWorker(id, nil)
 		w.disconnect(err)

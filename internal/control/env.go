@@ -65,6 +65,13 @@ func Inherit() (id Identity, link *Link, ok bool, err error) {
 	return id, link, true, nil
 }
 
+// EnvUpgrade and EnvTableflip mark a process that is to follow a master. The new
+// master reads and removes them before any code of the program can start a process.
+const (
+	EnvUpgrade   = "ROTA_UPGRADE"
+	EnvTableflip = "TABLEFLIP_HAS_PARENT_7DIU3"
+)
+
 // foreign are the variables that speak to the master alone: what systemd, another
 // supervisor, or the master before it (tableflip, in an upgrade) says to the process
 // that it has started.
@@ -72,7 +79,7 @@ var foreign = []string{
 	EnvName,
 	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
 	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
-	"TABLEFLIP_HAS_PARENT_7DIU3",
+	EnvUpgrade, EnvTableflip,
 }
 
 // Environ returns env without what is not meant for workers.

@@ -51,6 +51,14 @@ type (
 	ClosedBody struct {
 		ID int `json:"id"`
 	}
+	// CheckBody asks how the worker is.
+	CheckBody struct {
+		Within time.Duration `json:"within"` // ns: a later answer is none
+	}
+	// CheckedBody says it.
+	CheckedBody struct {
+		Error string `json:"error,omitempty"` // empty: well
+	}
 	// FailedBody is an error that should look as if it had happened in the worker.
 	FailedBody struct {
 		Kind    string `json:"kind"` // see package control

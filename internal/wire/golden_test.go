@@ -41,6 +41,10 @@ var samples = []sample{
 	{"message", Frame{Type: Message, Body: []byte(`{"cmd":"stats"}`)}, nil},
 	{"message with handles", Frame{Type: Message, FDs: 2, Body: []byte(`"a conn and a file"`)}, nil},
 	{"retire", Frame{Type: Retire}, nil},
+	{"watch", Frame{Type: Watch}, nil},
+	{"check", Frame{Type: Check, Call: 5}, &CheckBody{Within: 10 * time.Second}},
+	{"checked", Frame{Type: Checked, Call: 5}, &CheckedBody{}},
+	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
 }
 
 // whole is the frame with its body.

@@ -60,13 +60,17 @@ const (
 	Ready      Type = 11 // worker: the program says it is ready
 	Message    Type = 12 // both: the program's own message
 	Retire     Type = 13 // worker: end this worker, and start no other for it
+
+	Watch   Type = 0xa1 // worker: it can say how it is
+	Check   Type = 0xa2 // master: a call, answered by Checked
+	Checked Type = 0xa3 // worker: the answer
 )
 
 var names = [...]string{
 	Hello: "hello", Welcome: "welcome", Refuse: "refuse", Listen: "listen",
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
-	Retire: "retire",
+	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
 }
 
 // Known reports whether t is a type of this version.

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Reloads under keep-alive requests cost none: fasthttp knows nothing of rota, and the
+// conn tells its clients to go.
+func TestReloadUnderRequests(t *testing.T) {
+	for _, tc := range []struct {
+		name, request, want string
+		pause               time.Duration
+	}{
+		{"closed loop", "GET / HTTP/1.1\r\nHost: e2e\r\n\r\n", "whole", 0},
+		{"POSTs with pauses", "POST / HTTP/1.1\r\nHost: e2e\r\nContent-Length: 1000\r\n\r\n" + strings.Repeat("x", 1000),
+			strings.Repeat("x", 1000) + "whole", time.Millisecond},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := start(t)
+			var told atomic.Int64
+			underLoad(p, 32, 20, func() error { return session(p.addr, tc.request, tc.want, tc.pause, &told) }).mustBeWhole(t, "connections of up to 1000 requests")
+			if told.Load() == 0 {
+				t.Error("no client was told to go")
+			}
+		})
+	}
+}
+
+// session makes requests on one connection until it is told to go. The server may not end
+// it otherwise.
+func session(addr, request, want string, pause time.Duration, told *atomic.Int64) error {
+	c, err := net.DialTimeout("tcp", addr, stuck)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(stuck))
+	r := bufio.NewReader(c)
+	for i := range 1000 {
+		if _, err := io.WriteString(c, request); err != nil {
+			return fmt.Errorf("request %d: write: %w", i, err)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			return fmt.Errorf("request %d: read head: %w", i, err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || string(b) != want {
+			return fmt.Errorf("request %d: %d bytes: %w", i, len(b), err)
+		}
+		if resp.Close {
+			told.Add(1)
+			return nil
+		}
+		time.Sleep(pause)
+	}
+	return nil
+}

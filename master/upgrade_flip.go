@@ -1,0 +1,164 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cloudflare/tableflip"
+	"github.com/rota-go/rota/internal/control"
+)
+
+// flipName is what the one file is called that tableflip carries: the successor's
+// end of the link.
+const flipName = "rota"
+
+// flipTimeout is never reached: the loop has deadlines of its own.
+const flipTimeout = 1000 * time.Hour
+
+// flip is the one Upgrader that tableflip allows a process.
+var flip struct {
+	mu       sync.Mutex
+	upgrader *tableflip.Upgrader
+	err      error
+}
+
+// predecessor is the link to the master that started this process to follow it. It
+// is made before main's own init functions run, so that no process that the program
+// starts sees the variables or gets the descriptors.
+var predecessor = inheritLink()
+
+// inheritance is what the first Run takes up.
+type inheritance struct {
+	mu   sync.Mutex
+	link *control.Link
+	err  error
+	none bool
+}
+
+func inheritLink() *inheritance {
+	// tableflip's own variable alone is the business of a program that uses it.
+	if os.Getenv(control.EnvUpgrade) == "" || os.Getenv(control.EnvTableflip) == "" {
+		return &inheritance{none: true}
+	}
+	link, err := flipLink()
+	_ = os.Unsetenv(control.EnvUpgrade)
+	_ = os.Unsetenv(control.EnvTableflip)
+	return &inheritance{link: link, err: err}
+}
+
+// flipLink gets the link from tableflip, whose pipes are its descriptors 3 and 4.
+func flipLink() (*control.Link, error) {
+	u, err := newFlip()
+	if err != nil {
+		return nil, err
+	}
+	control.CloseOnExec(3)
+	control.CloseOnExec(4)
+	file, err := u.File(flipName)
+	if err != nil {
+		return nil, err
+	}
+	if file == nil {
+		return nil, errors.New("the old master has sent no link")
+	}
+	defer file.Close()
+	fd, err := control.DupOf(file)
+	if err != nil {
+		return nil, err
+	}
+	link, err := control.NewLink(fd)
+	if err == nil {
+		masterLink{link}.send(note{Kind: noteHello, Version: noteVersion, PID: os.Getpid()})
+	}
+	return link, err
+}
+
+// take returns the link, once. ok is false in a process that follows no master.
+func (i *inheritance) take() (link *control.Link, ok bool, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.none {
+		return nil, false, nil
+	}
+	i.none = true
+	if i.err != nil {
+		return nil, true, fmt.Errorf("upgrade: %w", i.err)
+	}
+	return i.link, true, nil
+}
+
+func newFlip() (*tableflip.Upgrader, error) {
+	flip.mu.Lock()
+	defer flip.mu.Unlock()
+	if flip.upgrader == nil && flip.err == nil {
+		flip.upgrader, flip.err = tableflip.New(tableflip.Options{UpgradeTimeout: flipTimeout})
+		if errors.Is(flip.err, tableflip.ErrNotSupported) {
+			flip.err = errors.ErrUnsupported
+		}
+	}
+	return flip.upgrader, flip.err
+}
+
+// flipReady tells the old master that this one has taken over. It does nothing in
+// the first master, and nothing the second time.
+func flipReady() error {
+	u, err := newFlip()
+	if err != nil {
+		return err
+	}
+	return u.Ready()
+}
+
+// flipTo starts this program anew, with end as the one file that it gets. It returns
+// nil when the new process is ready, and an error when it has ended before. nonce
+// marks that process, starting is called before it is started.
+func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) error {
+	defer end.Close()
+	u, err := newFlip()
+	if err != nil {
+		return err
+	}
+	if !u.HasParent() {
+		_ = u.Ready() // the first master: it can't fail
+	}
+	_ = u.WaitForParent(ctx) // its error is the parent's, which is gone
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := u.AddFile(flipName, end); err != nil {
+		return err
+	}
+	absoluteName()
+	if err := os.Setenv(control.EnvUpgrade, nonce); err != nil {
+		return err
+	}
+	defer os.Unsetenv(control.EnvUpgrade)
+	starting()
+	return upgradeSettled(u)
+}
+
+// upgradeSettled is u.Upgrade once u has noticed that it is ready and that its parent
+// is gone: it is told on channels, and chooses at random among those that have news.
+func upgradeSettled(u *tableflip.Upgrader) error {
+	for range 1000 {
+		err := u.Upgrade()
+		if err == nil || err.Error() != "process is not ready yet" && err.Error() != "parent hasn't exited" {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return u.Upgrade()
+}
+
+// absoluteName makes os.Args[0] what tableflip can start: it takes it relative to
+// the working directory of now, and looks it up in the PATH of now.
+func absoluteName() {
+	if len(os.Args) > 0 && started.exec != "" && !filepath.IsAbs(os.Args[0]) {
+		os.Args[0] = started.exec
+	}
+}

@@ -1,0 +1,66 @@
+//go:build linux
+
+package master
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"github.com/rota-go/rota/internal/control"
+)
+
+// killMarked kills the child of this process that was started with nonce. tableflip
+// keeps its pid to itself, and one that never says hello must be ended too.
+func killMarked(nonce string) {
+	mark := []byte(control.EnvUpgrade + "=" + nonce)
+	for _, pid := range children() {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err == nil && hasVariable(env, mark) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may end just now
+		}
+	}
+}
+
+func hasVariable(environ, variable []byte) bool {
+	for _, v := range bytes.Split(environ, []byte{0}) {
+		if bytes.Equal(v, variable) {
+			return true
+		}
+	}
+	return false
+}
+
+// children are the pids of this process's children, dead ones included.
+func children() (pids []int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if s, ok := readStat(pid); ok && s.parent == os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// stat is what /proc says of a process.
+type stat struct {
+	state  byte
+	parent int
+}
+
+func readStat(pid int) (s stat, ok bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return s, false
+	}
+	i := bytes.LastIndexByte(b, ')') // the name before it may hold anything
+	if i < 0 {
+		return s, false
+	}
+	_, err = fmt.Sscanf(string(b[i+1:]), " %c %d", &s.state, &s.parent)
+	return s, err == nil
+}
