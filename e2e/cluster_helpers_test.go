@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -59,10 +60,10 @@ func untilDone() { <-worker.Self().Done() }
 // echoMessages sends everything back, handles too, but exits where it is told to.
 func echoMessages() {
 	worker.Self().OnMessage(func(m ipc.Message) {
-		var v any
+		var v json.RawMessage
 		must(m.Decode(&v))
-		if order, ok := v.(map[string]any); ok && order["exit"] != nil {
-			os.Exit(int(order["exit"].(float64)))
+		if string(v) == `"exit 3"` {
+			os.Exit(3)
 		}
 		send(v, m.Handles...)
 	})
