@@ -77,6 +77,69 @@ func TestClusterConnToMaster(t *testing.T) {
 	}
 }
 
+// Everything else is shared: it works in the master, and the worker has it still.
+func TestClusterHandlesToMaster(t *testing.T) {
+	c := newCluster(t, "give-all")
+	results := make(chan error, 9)
+	c.Subscribe(master.Events{Message: func(_ *master.Worker, m ipc.Message) {
+		var what string
+		if err := m.Decode(&what); err != nil || len(m.Handles) != 1 {
+			results <- fmt.Errorf("%d handles, %v", len(m.Handles), err)
+			return
+		}
+		kind, _, _ := strings.Cut(what, " ")
+		results <- works(kind, m.Handles[0])
+	}})
+	c.fork(nil)
+	for range 9 {
+		if err := await(t, "what the worker gives", results); err != nil {
+			t.Error(err)
+		}
+	}
+	c.disconnect()
+}
+
+// works says whether a handle is of use.
+func works(kind string, h ipc.Handle) error {
+	switch kind {
+	case "listener":
+		ln, err := h.Listener()
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
+		client, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		server, err := ln.Accept()
+		if err != nil {
+			return err
+		}
+		return server.Close()
+	case "packets":
+		c, err := h.PacketConn()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := c.WriteTo([]byte("to itself"), c.LocalAddr()); err != nil {
+			return err
+		}
+		_ = c.SetDeadline(time.Now().Add(stuck))
+		_, _, err = c.ReadFrom(make([]byte, 100))
+		return err
+	}
+	f, err := h.File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString("from the master")
+	return err
+}
+
 // pairs are the two ends of what a test sends and what it looks at.
 type given struct {
 	kind   string

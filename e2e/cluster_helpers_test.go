@@ -19,11 +19,12 @@ import (
 )
 
 func init() {
-	helpers["echo"] = echo
+	helpers["echo"] = echoMessages
 	helpers["flood"] = flood
 	helpers["last-words"] = lastWords
 	helpers["hand-over"] = handOver
 	helpers["take-over"] = takeOver
+	helpers["give-all"] = giveAll
 	helpers["say-who"] = sayWho
 	helpers["drain"] = drainFor
 	helpers["chatter"] = chatter
@@ -55,8 +56,8 @@ func send(v any, handles ...ipc.Handle) {
 // untilDone is the rest of main of a worker that only talks.
 func untilDone() { <-worker.Self().Done() }
 
-// echo sends everything back, handles too, but exits where it is told to.
-func echo() {
+// echoMessages sends everything back, handles too, but exits where it is told to.
+func echoMessages() {
 	worker.Self().OnMessage(func(m ipc.Message) {
 		var v any
 		must(m.Decode(&v))
@@ -109,6 +110,25 @@ func handOver() {
 		}
 		send("conn", ipc.FromConn(c))
 	}
+}
+
+// giveAll gives the master one of everything: rota's own listener and packet conn, and a
+// file. It uses none of them itself.
+func giveAll() {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	packets, err := rota.ListenPacket("udp", "127.0.0.1:0")
+	must(err)
+	file, err := os.CreateTemp("", "give")
+	must(err)
+	defer os.Remove(file.Name())
+	large := strings.Repeat("x", 1<<20)
+	for range 3 {
+		send("listener "+large, ipc.FromListener(ln))
+		send("packets "+large, ipc.FromPacketConn(packets))
+		send("file "+large, ipc.FromFile(file))
+	}
+	untilDone()
 }
 
 // takeOver uses what the master gives it, by what the message says it is.

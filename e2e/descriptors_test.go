@@ -60,7 +60,10 @@ func flagsOf(pid int) (flags []int64) {
 		if !strings.HasPrefix(target, "socket:") {
 			continue
 		}
-		info, _ := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, e.Name()))
+		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, e.Name()))
+		if err != nil {
+			continue // closed in this moment
+		}
 		_, rest, _ := strings.Cut(string(info), "flags:")
 		line, _, _ := strings.Cut(rest, "\n")
 		n, err := strconv.ParseInt(strings.TrimSpace(line), 8, 64)

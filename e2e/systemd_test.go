@@ -153,7 +153,7 @@ func monotonic() int64 {
 func TestSystemdIsToldOfFailure(t *testing.T) {
 	m := systemd(t)
 	d := release(t, "good")
-	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 600 * time.Millisecond, KillAfter: 100 * time.Millisecond}
+	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
 	p := start(t, "version", cfg, "NOTIFY_SOCKET="+m.path, flagsEnv+"="+d.path)
 	n := m.wait(-1, "READY=1")
 	d.write("exits")

@@ -122,8 +122,8 @@ func TestBrokenUpgrade(t *testing.T) {
 		t.Run(tc.kind, func(t *testing.T) {
 			d := release(t, "good")
 			cfg := master.Config{
-				Workers: 2, MinUptime: 500 * time.Millisecond,
-				ReadyTimeout: 900 * time.Millisecond, KillAfter: 100 * time.Millisecond,
+				Workers: 2, MinUptime: 2 * time.Second, // ten times what "dies" lives: a slow machine is no excuse
+				ReadyTimeout: 2 * time.Second, KillAfter: 100 * time.Millisecond,
 			}
 			p := start(t, "version", cfg, flagsEnv+"="+d.path)
 			old := p.pid()
@@ -245,7 +245,7 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 // HUP during an upgrade waits for its end, whichever it is.
 func TestReloadDuringUpgrade(t *testing.T) {
 	d := release(t, "good")
-	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 600 * time.Millisecond, KillAfter: 100 * time.Millisecond}
+	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
 	p := start(t, "version", cfg, flagsEnv+"="+d.path)
 	p.signal(syscall.SIGUSR2)
 	p.waitLog("new master is there", 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,16 +20,21 @@ import (
 type givenSockets []givenSocket
 
 type givenSocket struct {
-	file   *os.File // kept, so that no finalizer closes the descriptor
+	file   *os.File // kept, so that no finalizer closes the descriptor; nil: from an old master
 	n      int
+	first  int    // its number in the first master; n where that is this one
 	name   string // of LISTEN_FDNAMES, or LISTEN_FD_<n>
 	packet bool
 	addr   net.Addr
 }
 
-// given reads the environment, once. It leaves it as it is: a program may want to
+// given are those of the environment, or in a master that follows another, those of the
+// first.
+func given() givenSockets { return append(slices.Clip(environs()), adopted.list()...) }
+
+// environs reads the environment, once. It leaves it as it is: a program may want to
 // know too, and workers don't get to see it (control.Environ).
-var given = sync.OnceValue(takeGiven)
+var environs = sync.OnceValue(takeGiven)
 
 func takeGiven() (all givenSockets) {
 	for _, f := range activation.Files(false) {
@@ -44,6 +50,7 @@ func inspect(f *os.File) (g givenSocket, err error) {
 	if g.n, err = numberOf(f); err != nil {
 		return g, err
 	}
+	g.first = g.n
 	fd, err := bind.Config{}.Descriptor(g.n, false)
 	if err != nil {
 		g.packet = true
@@ -71,7 +78,7 @@ func numberOf(f *os.File) (n int, err error) {
 // gives all sockets of a unit the unit's name.
 func (all givenSockets) number(r request) (int, error) {
 	if n, err := strconv.Atoi(r.Address); err == nil && n >= 0 {
-		return bind.Number(r.Address)
+		return all.local(r.Address)
 	}
 	index, known := r.index, false
 	for _, g := range all {

@@ -39,13 +39,12 @@ type loop struct {
 	pool    *pool
 	lastGen int // the number of the latest generation
 
-	upgrade    *upgrade  // asked for, or under way
-	takeover   *takeover // this master is to follow another, and doesn't yet
-	handedOver bool      // another master has followed this one
-	scaled     bool      // cfg.Workers was changed by Scale
-	failed     error     // the last reload or upgrade
-	systemd    *notifier
-	pidFile    string // written
+	upgrade  *upgrade  // asked for, or under way
+	takeover *takeover // this master is to follow another, and doesn't yet
+	scaled   bool      // cfg.Workers was changed by Scale
+	failed   error     // the last reload or upgrade
+	systemd  *notifier
+	pidFile  string // written
 
 	leaving []chan error // of Disconnect
 	timer   *time.Timer

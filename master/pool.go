@@ -390,7 +390,9 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 		l.abortRoll(m, s.Err)
 	case reload.RolledBack:
 		p.goal.RollingBack = false
-		l.endRoll()
+		if p.roll != nil && p.roll.err != nil { // not one that has begun meanwhile
+			l.endRoll()
+		}
 	case reload.Stopped:
 		p.goal.Stopped = true
 		if l.upgrade == nil { // or upgraded does this

@@ -36,6 +36,7 @@ type socket struct {
 	fd      *control.FD // nil while bind is under way
 	addr    net.Addr
 	file    *socketFile // what to unlink; nil: nothing
+	lent    *socketFile // what will be file once the old master has let go
 	waiting []waiter    // asked while bind was under way
 	closeAt time.Time   // everybody has closed it: when to follow; zero: not
 }

@@ -152,6 +152,7 @@ func (l *loop) introduce(u *upgrade, n note) {
 		return
 	}
 	l.log.Info("rota: upgrade: new master is there", "pid", u.pid)
+	l.sendGiven(u)
 	l.sendSockets(u)
 	u.lastID = l.lastID
 	l.lastID += idBlock
@@ -299,7 +300,7 @@ func (l *loop) upgraded(err error) {
 // letGo is the end of this master's service, and not of the service.
 func (l *loop) letGo(u *upgrade) {
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.pid, "took", time.Since(u.began).Round(time.Millisecond))
-	l.handedOver = true
+	l.sockets.disown()
 	l.systemd.silence()
 	u.answer(nil)
 	l.stopPool()

@@ -17,6 +17,7 @@ const noteVersion = 1
 // The kinds of note, in the order in which they are sent. See docs/decisions/0020.
 const (
 	noteHello  = "hello"  // new: I am here
+	noteGiven  = "given"  // old: one socket that I was started with, with its descriptor
 	noteSocket = "socket" // old: one socket of mine, with its descriptor
 	noteState  = "state"  // old: the rest of what I know; now start
 	noteReady  = "ready"  // new: my workers are ready
@@ -30,6 +31,7 @@ type note struct {
 	Kind    string      `json:"kind"`
 	Version int         `json:"version,omitempty"` // hello
 	PID     int         `json:"pid,omitempty"`     // hello
+	Given   *givenNote  `json:"given,omitempty"`
 	Socket  *socketNote `json:"socket,omitempty"`
 	State   *stateNote  `json:"state,omitempty"` // state, go
 	Reason  string      `json:"reason,omitempty"`
@@ -41,8 +43,9 @@ type socketNote struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
 	Index   int    `json:"index,omitempty"`
-	Name    string `json:"name"`    // the real address
-	NameNet string `json:"nameNet"` // its network
+	Name    string `json:"name"`           // the real address
+	NameNet string `json:"nameNet"`        // its network
+	Path    string `json:"path,omitempty"` // of a file that is to be unlinked with it
 }
 
 // stateNote is what a master knows besides its sockets.
@@ -101,10 +104,14 @@ func (l masterLink) flush() {
 }
 
 func (s *socket) note() *socketNote {
-	return &socketNote{
+	n := &socketNote{
 		Network: s.key.network, Address: s.key.address, Index: s.key.index,
 		Name: s.addr.String(), NameNet: s.addr.Network(),
 	}
+	if s.file != nil {
+		n.Path = s.file.path
+	}
+	return n
 }
 
 func (n *socketNote) key() socketKey {
@@ -131,7 +138,26 @@ func (t *sockets) adopt(n *socketNote, files []*control.FD) error {
 	}
 	s := t.open(n.key())
 	s.fd, s.addr = files[0], realAddr{n.NameNet, n.Name}
+	if n.Path != "" {
+		s.lent, _ = identify(n.Path) // gone already: nothing to unlink
+	}
 	return nil
+}
+
+// own makes this master the one that unlinks the files.
+func (t *sockets) own() {
+	for _, s := range t.byID {
+		if s.lent != nil {
+			s.file, s.lent = s.lent, nil
+		}
+	}
+}
+
+// disown leaves the files to the next master.
+func (t *sockets) disown() {
+	for _, s := range t.byID {
+		s.file, s.lent = nil, nil
+	}
 }
 
 func closeDescriptors(files []*control.FD) {

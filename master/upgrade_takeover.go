@@ -30,6 +30,7 @@ func (l *loop) inherit(then func(error)) {
 		then(err)
 		return
 	}
+	adopted.follow()
 	t := &takeover{link: masterLink{link}, begun: time.Now(), start: then}
 	l.takeover = t
 	l.work(func() func() {
@@ -46,6 +47,10 @@ func (l *loop) heardFromOld(t *takeover, n note, files []*control.FD) {
 		if err := l.sockets.adopt(n.Socket, files); err != nil {
 			l.failTakeover(err)
 		}
+		return
+	}
+	if n.Kind == noteGiven {
+		adopted.adopt(n.Given, files)
 		return
 	}
 	closeDescriptors(files)
@@ -175,6 +180,7 @@ func (l *loop) takeOver() {
 
 func (l *loop) tookOver(t *takeover, err error) {
 	l.takeover = nil
+	l.sockets.own()
 	if err != nil {
 		l.log.Warn("rota: the old master died during the upgrade", "err", err)
 	}

@@ -88,30 +88,30 @@ func TestCloseWrite(t *testing.T) {
 	}
 }
 
-// TestCloseWriteRefusesAtOnce: a Send that succeeds is delivered, also one that races
-// with CloseWrite.
+// TestCloseWriteRefusesAtOnce: while CloseWrite still delivers, a Send fails. One that
+// succeeded would come too late for the other side.
 func TestCloseWriteRefusesAtOnce(t *testing.T) {
 	noneLeft(t)
-	for range 50 {
-		a, b := pairOfLinks(t)
-		sent := make(chan int, 1)
-		go func() {
-			n := 0
-			for a.Send(wire.Frame{Type: wire.Ready, Body: make([]byte, 2000)}) == nil {
-				n++
-			}
-			sent <- n
-		}()
-		all := receiveAll(b)
-		if err := a.CloseWrite(within(t)); err != nil {
-			t.Fatal(err)
+	a, b := pairOfLinks(t)
+	block(t, a)
+	closed := make(chan error, 1)
+	go func() { closed <- a.CloseWrite(within(t)) }()
+	sent := 0
+	for end := time.Now().Add(stuck); a.Send(wire.Frame{Type: wire.Ready}) == nil; sent++ {
+		if time.Sleep(time.Millisecond); time.Now().After(end) {
+			t.Fatal("frames are taken all the time")
 		}
-		got, n := await(t, "all", all), await(t, "sender", sent)
-		if got.err != io.EOF || len(got.packets) != n {
-			t.Fatalf("%d were sent, %d came, and then %v", n, len(got.packets), got.err)
-		}
-		a.Close()
-		b.Close()
+	}
+	select {
+	case err := <-closed:
+		t.Errorf("nothing was read, and CloseWrite is done: %v", err)
+	default:
+	}
+	if got := await(t, "all", receiveAll(b)); got.err != io.EOF || len(got.packets) != 1+sent {
+		t.Errorf("%d packets, %d were sent; error %v", len(got.packets), 1+sent, got.err)
+	}
+	if err := await(t, "close write", closed); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -175,6 +175,37 @@ func TestCloseWakes(t *testing.T) {
 	await(t, "done", a.Done())
 	if err := a.Close(); err != nil {
 		t.Errorf("again: %v", err)
+	}
+}
+
+// TestCloseClosesWhatIsBeingSent: when Close returns, the frame that the goroutine was
+// waiting with is gone too.
+func TestCloseClosesWhatIsBeingSent(t *testing.T) {
+	noneLeft(t)
+	for range 20 {
+		a, _ := pairOfLinks(t)
+		stuff(t, a)
+		files := []*FD{dupOf(t), dupOf(t)}
+		mustSend(t, a, wire.Frame{Type: wire.Socket}, files[0]) // is tried at once, and waits
+		mustSend(t, a, wire.Frame{Type: wire.Socket}, files[1])
+		time.Sleep(moment / 10)
+		a.Close()
+		if files[0].Int() >= 0 || files[1].Int() >= 0 {
+			t.Fatal("a descriptor is open after Close")
+		}
+	}
+}
+
+// stuff fills the kernel's buffer behind the link's back.
+func stuff(t *testing.T, l *Link) {
+	t.Helper()
+	junk := make([]byte, 1000)
+	if err := l.raw.Control(func(fd uintptr) {
+		for err := error(nil); err == nil; {
+			_, err = sendmsg(int(fd), junk, nil)
+		}
+	}); err != nil {
+		t.Fatal(err)
 	}
 }
 

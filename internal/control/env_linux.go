@@ -16,13 +16,7 @@ func inherit(n int) (*Link, error) {
 	if err := looksLikeLink(n); err != nil {
 		return nil, err
 	}
-	unix.CloseOnExec(n)
-	fd := NewFD(n)
-	if err := fd.SetNonblock(); err != nil {
-		_ = fd.Close() // nothing was written to it
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	return NewLink(fd)
+	return NewLink(NewFD(n)) // which is a duplicate: close-on-exec, and O_NONBLOCK set
 }
 
 func looksLikeLink(n int) error {

@@ -1,17 +1,42 @@
 package control
 
 import (
+	"errors"
 	"net"
 	"os"
 )
 
-// Conn makes a net.Conn of f, which stays the caller's. Something that listens is no
-// conn.
-func (f *FD) Conn() (net.Conn, error) { return f.conn() }
+// A descriptor that the program of another process has sent may be anything, and
+// package net would make a listener or a conn of any socket.
 
-// ListenerOnly is Listener for a descriptor of unknown kind: package net would make
-// a listener of anything.
-func (f *FD) ListenerOnly() (net.Listener, error) { return f.listenerOnly() }
+// Conn makes a net.Conn of f, which stays the caller's.
+func (f *FD) Conn() (net.Conn, error) {
+	if on, err := f.listens(); err != nil || on {
+		return nil, orElse(err, "it listens")
+	}
+	return f.conn()
+}
+
+// ListenerOnly is Listener for a descriptor of unknown kind.
+func (f *FD) ListenerOnly() (net.Listener, error) {
+	if on, err := f.listens(); err != nil || !on {
+		return nil, orElse(err, "it doesn't listen")
+	}
+	return f.Listener()
+}
 
 // File makes an *os.File of f, which stays the caller's.
-func (f *FD) File(name string) (*os.File, error) { return f.osFile(name) }
+func (f *FD) File(name string) (*os.File, error) {
+	d, err := f.Dup()
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(d.Take()), name), nil
+}
+
+func orElse(err error, text string) error {
+	if err != nil {
+		return err
+	}
+	return errors.New(text)
+}

@@ -195,6 +195,8 @@ func TestInheritWhatIsNoLink(t *testing.T) {
 		{"closed", func() *os.File { return nil }, "fd=250 id=1 slot=0 generation=0 master=1", inherited{EBADF: true}, "descriptor 250"},
 		{"a file", func() *os.File { return null(t) }, "fd=3 id=1 slot=0 generation=0 master=1", inherited{ENOTSOCK: true}, "descriptor 3"},
 		{"a TCP socket", func() *os.File { f, _ := tcp.(*net.TCPListener).File(); return f }, "fd=3 id=1 slot=0 generation=0 master=1", inherited{}, "descriptor 3"},
+		{"a UDP socket", func() *os.File { return datagrams(t, unix.AF_INET) }, "fd=3 id=1 slot=0 generation=0 master=1", inherited{}, "descriptor 3"},
+		{"a unix socket of datagrams", func() *os.File { return datagrams(t, unix.AF_UNIX) }, "fd=3 id=1 slot=0 generation=0 master=1", inherited{}, "descriptor 3"},
 		{"a listening unix socket", func() *os.File { f, _ := listening.(*net.UnixListener).File(); return f }, "fd=3 id=1 slot=0 generation=0 master=1", inherited{}, "descriptor 3"},
 		{"no identity", func() *os.File { return nil }, "yes", inherited{}, `ROTA_WORKER="yes"`},
 	} {
@@ -219,4 +221,12 @@ func null(t *testing.T) *os.File {
 		t.Fatal(err)
 	}
 	return f
+}
+
+func datagrams(t *testing.T, domain int) *os.File {
+	n, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(n), "datagrams")
 }

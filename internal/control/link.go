@@ -36,7 +36,6 @@ func NewLink(fd *FD) (*Link, error) {
 	l := &Link{conn: conn, raw: raw, done: make(chan struct{})}
 	l.in.init()
 	l.out.call.f = l.out.call.try
-	l.out.answering.Store(true)
 	return l, nil
 }
 

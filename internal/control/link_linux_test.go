@@ -239,7 +239,7 @@ func TestIdle(t *testing.T) {
 		done <- n
 	}()
 	for range 10 {
-		mustSend(t, a, wire.Frame{Type: wire.Message, Body: make([]byte, 300_000)})
+		mustSend(t, a, wire.Frame{Type: wire.Message, Body: make([]byte, 30_000)})
 	}
 	if err := a.Flush(within(t)); err != nil {
 		t.Fatal(err)
@@ -259,6 +259,26 @@ func TestIdle(t *testing.T) {
 	if n := len(b.in.dec.Space()); n > 4<<10 {
 		t.Errorf("an idle link holds %d bytes to read into", n)
 	}
+}
+
+// TestBlockingSocket: O_NONBLOCK is a flag of the open file, which others may share and
+// change. The link doesn't depend on it.
+func TestBlockingSocket(t *testing.T) {
+	noneLeft(t)
+	a, b := pairOfLinks(t)
+	for _, l := range []*Link{a, b} {
+		var err error
+		if cerr := l.raw.Control(func(fd uintptr) { err = unix.SetNonblock(int(fd), false) }); cerr != nil || err != nil {
+			t.Fatal(cerr, err)
+		}
+	}
+	filled := make(chan int, 1)
+	go func() { filled <- fill(t, a, 10_000) }()
+	await(t, "nobody reads", filled)
+	all := receiveAll(a)
+	time.Sleep(moment)
+	a.Close()
+	wantErr(t, "receive", await(t, "receive", all).err, ErrClosed)
 }
 
 // TestNewLinkTakes fd also where it can't make a link.

@@ -3,50 +3,33 @@ package control
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/wire"
 )
 
 const (
-	segmentSize     = 64 << 10 // what one sendmsg is given, unless a frame is larger
-	claimedSegments = 4        // what a Send writes of others' frames, at most
-	keepSegment     = 2 * segmentSize
+	segmentSize  = 64 << 10 // what one sendmsg is given, unless a frame is larger
+	keepSegment  = 2 * segmentSize
+	sendSegments = 4 // what a Send writes of what others have queued, at most
 )
 
 // sender is a link's way out. Frames wait in queue until somebody whose turn it is
 // hands them to the kernel: the caller of Send, as far as that doesn't make it
 // wait, or else a goroutine that lives until the queue is empty. There is one turn,
 // so the order is kept, and the head of the queue belongs to who has it. The link's
-// mu guards all but call, answering and writers.
+// mu guards all but call and writers.
 type sender struct {
 	queue   []*segment
-	queued  int // cost of queue
-	turn    turn
+	queued  int           // cost of queue
+	turn    bool          // somebody has it; nobody where queue is empty
 	closed  bool          // by CloseWrite
 	err     error         // why nothing more can be written
 	flushed chan struct{} // closed when queue is empty, or err set; nil when nobody waits
 
-	// answering lets Send write by itself. It is set when frames were received, for
-	// the next Send is likely the answer that somebody waits for, and when the queue
-	// has run empty. A second Send in a row leaves its frame to the goroutine, which
-	// writes all that has come together since.
-	answering atomic.Bool
-	coming    bool           // the goroutine has been started and has not begun yet
-	writers   sync.WaitGroup // the goroutine
-	call      sendCall       // the turn's
+	call    sendCall       // of who has the turn
+	writers sync.WaitGroup // the goroutine
 }
-
-// turn is whose it is to write.
-type turn int
-
-const (
-	nobodys  turn = iota // nothing waits
-	promised             // the goroutine's, which has not begun yet
-	due                  // the goroutine's and nobody else's: the kernel takes no more now
-	taken                // somebody's who writes
-)
 
 // segment is what one sendmsg writes: frames, the first of which owns fds.
 type segment struct {
@@ -95,16 +78,6 @@ func (o *sender) add(f wire.Frame, files []*FD) error {
 	return nil
 }
 
-// claim gives the turn to a caller of Send, if it should have it: for an answer, or
-// where a goroutine doesn't get to run.
-func (o *sender) claim() bool {
-	if o.turn == nobodys && o.answering.Swap(false) || o.turn == promised && o.queued >= segmentSize {
-		o.turn = taken
-		return true
-	}
-	return false
-}
-
 // written takes the head off the queue.
 func (o *sender) written() {
 	if s := o.queue[0]; o.err == nil {
@@ -126,8 +99,7 @@ func (o *sender) next() (more bool) {
 	if len(o.queue) > 0 {
 		return true
 	}
-	o.turn = nobodys
-	o.answering.Store(true)
+	o.turn = false
 	return false
 }
 

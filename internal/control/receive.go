@@ -33,7 +33,6 @@ func (l *Link) Receive() (packets []Packet, err error) {
 		}
 	}
 	if len(packets) > 0 {
-		l.out.answering.Store(true)
 		return packets, nil
 	}
 	l.CloseReceived()

@@ -49,7 +49,8 @@ var watching atomic.Bool
 // up 10 to 40 µs after that. That is long for a link on which every answer is
 // followed by the next question, so one where frames come quickly is watched for a
 // moment before its goroutine lies down. Other processes get the processor meanwhile
-// if they want it. That makes 90,000 round trips a second of 35,000.
+// if they want it. Measured between two processes on two cores: 80,000 round trips a
+// second, and 35,000 without.
 func (in *receiver) await(raw syscall.RawConn) error {
 	begin := time.Now()
 	if in.lively && watching.CompareAndSwap(false, true) {

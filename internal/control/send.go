@@ -35,13 +35,9 @@ func (l *Link) enqueue(f wire.Frame, files []*FD) (mine bool, err error) {
 	if err := l.out.add(f, files); err != nil {
 		return false, err
 	}
-	if l.out.claim() {
-		return true, nil
-	}
-	if l.out.turn == nobodys {
-		l.leave(promised)
-	}
-	return false, nil
+	mine = !l.out.turn
+	l.out.turn = true
+	return mine, nil
 }
 
 // refuse says why f can't be sent, if it can't.
@@ -65,64 +61,44 @@ func (l *Link) refuse(f wire.Frame, files []*FD) error {
 	return nil
 }
 
-// leave leaves the turn to the goroutine, and starts it. The caller holds mu.
-func (l *Link) leave(t turn) {
-	l.out.turn = t
-	if !l.out.coming {
-		l.out.coming = true
-		l.out.writers.Add(1)
-		go l.writeAll()
-	}
-}
-
-// writeAll is the turn of the goroutine, which waits for the kernel.
-func (l *Link) writeAll() {
-	defer l.out.writers.Done()
-	if l.begin() {
-		for l.writeSegment(true) {
-		}
-	}
-}
-
-// begin reports whether the goroutine still has the turn: a Send that saw much
-// waiting may have claimed it, and come to the end.
-func (l *Link) begin() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.out.coming = false
-	if l.out.turn != promised && l.out.turn != due {
-		return false
-	}
-	l.out.turn = taken
-	return true
-}
-
 // writeSome is the turn of Send's caller: it hands over what the kernel takes
 // without waiting, but doesn't work long for others.
 func (l *Link) writeSome() {
-	for range claimedSegments {
+	for range sendSegments {
 		if !l.writeSegment(false) {
 			return
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leave(promised)
+	l.leave()
+}
+
+// leave leaves the turn to a goroutine. The caller holds mu.
+func (l *Link) leave() {
+	l.out.writers.Add(1)
+	go l.writeAll()
+}
+
+// writeAll is the turn of the goroutine, which waits for the kernel.
+func (l *Link) writeAll() {
+	defer l.out.writers.Done()
+	for l.writeSegment(true) {
+	}
 }
 
 // writeSegment writes the head of the queue. It reports whether the turn goes on:
 // it ends when nothing is left, or in the hands of a goroutine if the kernel takes
 // no more and the caller can't wait.
 func (l *Link) writeSegment(wait bool) (more bool) {
-	s := l.head()
-	err := l.out.call.run(l.raw, s, wait)
+	err := l.out.call.run(l.raw, l.head(), wait)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case err == nil:
 		l.out.written()
 	case isAgain(err):
-		l.leave(due)
+		l.leave()
 		return false
 	default:
 		l.cannotWrite(err)

@@ -175,6 +175,9 @@ func TestSendAfterAnError(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
 	wantErr(t, "too large", a.Send(wire.Frame{Type: wire.Message, Body: make([]byte, wire.MaxBody+1)}), wire.ErrTooLarge)
+	if n := len(a.out.queue); n != 0 {
+		t.Errorf("%d segments of nothing wait", n)
+	}
 	mustSend(t, a, message("one"))
 	wantErr(t, "closed descriptor", a.Send(message("x"), NewFD(-1)), wire.ErrDescriptors)
 	mustSend(t, a, message("two"))
@@ -182,6 +185,29 @@ func TestSendAfterAnError(t *testing.T) {
 		if want := []string{"one", "two"}[i]; string(p.Body) != want {
 			t.Errorf("got %q, want %q", p.Body, want)
 		}
+	}
+}
+
+// TestSendWorksLittleForOthers: a Send that finds much queued by others writes some of
+// it, and the rest is written by somebody else.
+func TestSendWorksLittleForOthers(t *testing.T) {
+	noneLeft(t)
+	a, b := pairOfLinks(t)
+	const n = 3 * sendSegments
+	a.mu.Lock()
+	a.out.turn = true // as if Send had found it free
+	for range n {
+		if err := a.out.add(wire.Frame{Type: wire.Message, FDs: 1}, []*FD{someFD(t, "")}); err != nil { // each a segment
+			t.Fatal(err)
+		}
+	}
+	a.mu.Unlock()
+	a.writeSome()
+	if err := a.Flush(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range receiveN(t, b, n) {
+		p.Close()
 	}
 }
 

@@ -1,0 +1,68 @@
+// Announce is the program of Node's cluster.workers: a message to every worker.
+//
+//	go run ./examples/cluster/announce
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/worker"
+)
+
+func main() {
+	if rota.IsMaster() {
+		fmt.Println("I am master")
+		lead()
+	} else {
+		fmt.Printf("I am worker #%d\n", worker.Self().ID())
+		listen()
+	}
+}
+
+func lead() {
+	m, err := master.New(master.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 4 {
+		if _, err := m.Fork(nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+	heard := make(chan int)
+	m.Subscribe(master.Events{Message: func(w *master.Worker, msg ipc.Message) { heard <- w.ID() }})
+	eachWorker(m, func(w *master.Worker) {
+		if err := w.Send("big announcement to all workers"); err != nil {
+			log.Print(err)
+		}
+	})
+	for range 4 {
+		<-heard
+	}
+	_ = m.Disconnect(context.Background())
+}
+
+// eachWorker goes through all workers.
+func eachWorker(m *master.Master, callback func(*master.Worker)) {
+	for _, w := range m.Workers() {
+		callback(w)
+	}
+}
+
+func listen() {
+	self := worker.Self()
+	self.OnMessage(func(msg ipc.Message) {
+		var text string
+		if err := msg.Decode(&text); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("worker #%d hears: %s\n", self.ID(), text)
+		_ = self.Send("heard") // fails where the master is gone
+	})
+	<-self.Done()
+}

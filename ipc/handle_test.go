@@ -1,0 +1,213 @@
+//go:build linux
+
+package ipc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// mailbox is a link that keeps what is sent, or refuses it.
+type mailbox struct {
+	packets []control.Packet
+	err     error
+	took    []*control.FD
+}
+
+func (b *mailbox) Send(f wire.Frame, files ...*control.FD) error {
+	b.took = append(b.took, files...)
+	if b.err != nil {
+		for _, fd := range files {
+			_ = fd.Close()
+		}
+		return b.err
+	}
+	b.packets = append(b.packets, control.Packet{Frame: f, Files: files})
+	return nil
+}
+
+// post sends h and returns it as it arrives.
+func post(t *testing.T, h Handle) Handle {
+	t.Helper()
+	var b mailbox
+	if err := Send(&b, "x", []Handle{h}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.packets[0].Close)
+	return Received(b.packets[0]).Handles[0]
+}
+
+// sources are one of each kind, and what it is.
+func sources(t *testing.T) map[string]Handle {
+	t.Helper()
+	dir := t.TempDir()
+	tcp := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	unix := must(net.Listen("unix", filepath.Join(dir, "socket")))(t)
+	udp := must(net.ListenPacket("udp", "127.0.0.1:0"))(t)
+	unixgram := must(net.ListenPacket("unixgram", filepath.Join(dir, "packets")))(t)
+	client := must(net.Dial("tcp", tcp.Addr().String()))(t)
+	local := must(net.Dial("unix", unix.Addr().String()))(t)
+	file := must(os.Create(filepath.Join(dir, "file")))(t)
+	return map[string]Handle{
+		"tcp listener": FromListener(tcp), "unix listener": FromListener(unix),
+		"udp packet conn": FromPacketConn(udp), "unixgram packet conn": FromPacketConn(unixgram),
+		"tcp conn": FromConn(client), "unix conn": FromConn(local), "regular file": FromFile(file),
+	}
+}
+
+type closer interface{ Close() error }
+
+func must[T closer](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { v.Close() })
+		return v
+	}
+}
+
+// A handle that is taken for what it is not stays as it was, and is then taken for what
+// it is.
+func TestHandleIsWhatItIs(t *testing.T) {
+	as := map[string]func(Handle) (closer, error){
+		"listener":    func(h Handle) (closer, error) { return h.Listener() },
+		"packet conn": func(h Handle) (closer, error) { return h.PacketConn() },
+		"conn":        func(h Handle) (closer, error) { return h.Conn() },
+		"file":        func(h Handle) (closer, error) { return h.File() },
+	}
+	wrong := map[string][]string{
+		"tcp listener": {"conn", "packet conn"}, "unix listener": {"conn"},
+		"udp packet conn": {"listener"}, "unixgram packet conn": {"listener"},
+		"tcp conn": {"listener", "packet conn"}, "unix conn": {"listener"},
+		"regular file": {"conn", "listener", "packet conn"},
+	}
+	right := map[string]string{
+		"tcp listener": "*net.TCPListener", "unix listener": "*net.UnixListener",
+		"udp packet conn": "*net.UDPConn", "unixgram packet conn": "*net.UnixConn",
+		"tcp conn": "*net.TCPConn", "unix conn": "*net.UnixConn", "regular file": "*os.File",
+	}
+	for kind, source := range sources(t) {
+		t.Run(kind, func(t *testing.T) {
+			h := post(t, source)
+			for _, not := range wrong[kind] {
+				if v, err := as[not](h); !errors.Is(err, ErrHandle) {
+					t.Errorf("taken as a %s: %T, %v, want ErrHandle", not, v, err)
+				}
+			}
+			_, is, _ := strings.Cut(kind, " ")
+			v, err := as[is](h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			if got := fmt.Sprintf("%T", v); got != right[kind] {
+				t.Errorf("it is a %s, want %s", got, right[kind])
+			}
+			if _, err := as[is](h); !errors.Is(err, ErrHandle) || !errors.Is(err, net.ErrClosed) {
+				t.Errorf("taken twice: %v, want ErrHandle and net.ErrClosed", err)
+			}
+			if err := h.Close(); err != nil {
+				t.Errorf("Close of one that is taken: %v", err)
+			}
+		})
+	}
+}
+
+// What came can be passed on, and is gone here then.
+func TestHandleIsPassedOn(t *testing.T) {
+	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	h := post(t, FromListener(ln))
+	again := post(t, h)
+	if _, err := h.Listener(); !errors.Is(err, ErrHandle) {
+		t.Errorf("the handle that was passed on: %v, want ErrHandle", err)
+	}
+	passed, err := again.Listener()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer passed.Close()
+	if passed.Addr().String() != ln.Addr().String() {
+		t.Errorf("it listens on %v, want %v", passed.Addr(), ln.Addr())
+	}
+}
+
+// If Send fails, whatever the reason, nothing has been sent, nothing is closed that was
+// the caller's, and nothing is open that was not.
+func TestSendFailsWhole(t *testing.T) {
+	for name, why := range map[string]error{"full": control.ErrQueueFull, "ended": control.ErrClosed} {
+		all := sources(t)
+		b := &mailbox{err: why}
+		for kind, h := range all {
+			err := Send(b, "x", []Handle{h})
+			if want := map[string]error{"full": ErrQueueFull, "ended": ErrDisconnected}[name]; !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", kind, err, want)
+			}
+		}
+		if err := Send(&mailbox{}, "x", []Handle{all["tcp conn"], {}}); !errors.Is(err, ErrHandle) {
+			t.Errorf("with an empty handle: %v", err)
+		}
+		if err := Send(&mailbox{}, func() {}, []Handle{all["tcp conn"]}); err == nil {
+			t.Error("a function was sent")
+		}
+		for _, fd := range b.took {
+			if fd.Int() >= 0 {
+				t.Errorf("%s: descriptor %d is still open", name, fd.Int())
+			}
+		}
+		for kind, h := range all {
+			post(t, h) // it can still be sent
+			if kind == "tcp conn" {
+				if err := Send(&mailbox{}, "x", []Handle{h}); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("a conn that was sent can be sent again: %v", err)
+				}
+			}
+		}
+	}
+}
+
+// Of one that was not received there is nothing to take.
+func TestHandleToSendIsNotTaken(t *testing.T) {
+	for _, h := range []Handle{{}, FromConn(nil), FromFile(nil)} {
+		if _, err := h.Conn(); !errors.Is(err, ErrHandle) {
+			t.Errorf("%v, want ErrHandle", err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := Send(&mailbox{}, "x", []Handle{h}); !errors.Is(err, ErrHandle) {
+			t.Errorf("%v, want ErrHandle", err)
+		}
+	}
+}
+
+func TestMessage(t *testing.T) {
+	var b mailbox
+	if err := Send(&b, map[string]any{"cmd": "x", "n": 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	m := Received(b.packets[0])
+	var v struct {
+		Cmd string
+		N   int
+	}
+	if err := m.Decode(&v); err != nil || v.Cmd != "x" || v.N != 1 || m.String() != `{"cmd":"x","n":1}` {
+		t.Errorf("%+v, %v, %s", v, err, m)
+	}
+	if err := m.Decode(new(int)); err == nil {
+		t.Error("an object was decoded as a number")
+	}
+}

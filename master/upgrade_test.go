@@ -1,0 +1,277 @@
+//go:build linux
+
+package master
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+)
+
+// Two masters in one process, on a link of the real kind, with workers that are fakes.
+
+// oldMaster is a master whose successor is what play does at the other end of the link:
+// its result is what tableflip would say.
+func oldMaster(t *testing.T, cfg Config, play func(masterLink) error) (*Master, *fakeOS, <-chan error) {
+	t.Helper()
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	o := &fakeOS{}
+	s := o.sys()
+	s.flip = func(_ context.Context, end *os.File, _ string, starting func()) error {
+		starting()
+		return play(otherEnd(t, end))
+	}
+	m := newMaster(cfg, s)
+	t.Cleanup(func() { _ = m.Close() })
+	result := make(chan error, 1)
+	ready := make(chan struct{})
+	go func() { result <- m.Run(context.Background()) }()
+	go func() {
+		for len(m.Workers()) < cfg.workers() || !established(m) {
+			time.Sleep(time.Millisecond)
+		}
+		close(ready)
+	}()
+	await(t, ready)
+	return m, o, result
+}
+
+func established(m *Master) (yes bool) {
+	_ = m.ask(func(l *loop) error { yes = l.pool != nil && l.pool.goal.Established; return nil })
+	return yes
+}
+
+func otherEnd(t *testing.T, end *os.File) masterLink {
+	defer end.Close()
+	fd, err := control.DupOf(end)
+	if err != nil {
+		t.Error(err)
+	}
+	link, err := control.NewLink(fd)
+	if err != nil {
+		t.Error(err)
+	}
+	return masterLink{link}
+}
+
+func await[T any](t *testing.T, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(10 * time.Second):
+		t.Fatal("stuck")
+	}
+	return v
+}
+
+// until reads notes until one of that kind has come.
+func (l masterLink) until(kind string) (last note) {
+	for last.Kind != kind {
+		packets, err := l.Receive()
+		if err != nil {
+			return note{Kind: err.Error()}
+		}
+		for _, p := range packets {
+			if err := p.Decode(&last); err != nil {
+				return note{Kind: err.Error()}
+			}
+			closeDescriptors(p.Files)
+			if last.Kind == kind {
+				return last
+			}
+		}
+	}
+	return last
+}
+
+func ids(m *Master) (all []int) {
+	for _, w := range m.Workers() {
+		all = append(all, w.ID())
+	}
+	return all
+}
+
+var errExited = errors.New("child exited")
+
+// A successor that dies, in every moment until its ready byte, leaves the old master as
+// it was, but for the ids that it may have used.
+func TestSuccessorDies(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		play func(masterLink) error
+		want error
+	}{
+		{"before hello", func(masterLink) error { return errExited }, errExited},
+		{"before ready", func(l masterLink) error {
+			l.send(note{Kind: noteHello, Version: 1, PID: 7})
+			l.until(noteState)
+			return errExited
+		}, errExited},
+		{"after go", func(l masterLink) error {
+			l.send(note{Kind: noteHello, Version: 1, PID: 7})
+			l.send(note{Kind: noteReady})
+			l.until(noteGo)
+			return errExited
+		}, errExited},
+		{"too slow", func(l masterLink) error {
+			l.send(note{Kind: noteHello, Version: 1, PID: 7})
+			l.until(noteStop)
+			return errExited
+		}, ErrNotReady},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg := Config{Workers: 2, MinUptime: -1, ReadyTimeout: 50 * time.Millisecond, KillAfter: -1}
+			m, _, _ := oldMaster(t, cfg, func(l masterLink) error {
+				defer l.Close()
+				return tc.play(l)
+			})
+			err := m.Upgrade(t.Context())
+			var failed *UpgradeError
+			if !errors.As(err, &failed) || !errors.Is(err, tc.want) {
+				t.Errorf("Upgrade: %v, want an *UpgradeError with %v", err, tc.want)
+			}
+			if got := ids(m); !slices.Equal(got, []int{1, 2}) {
+				t.Errorf("workers %v live, want 1 and 2", got)
+			}
+			if err := m.Reload(t.Context()); err != nil {
+				t.Errorf("Reload afterwards: %v", err)
+			}
+			if got := ids(m); tc.name != "before hello" && got[len(got)-1] <= 1000 {
+				t.Errorf("workers %v: their ids may have been used", got)
+			}
+		})
+	}
+}
+
+// The old master's stop is the new one's too, up to the last moment.
+func TestStopBeforeGo(t *testing.T) {
+	told := make(chan note, 1)
+	begun := make(chan struct{})
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error {
+		defer l.Close()
+		l.send(note{Kind: noteHello, Version: 1, PID: 7})
+		l.until(noteState)
+		close(begun)
+		n := l.until(noteStop)
+		l.send(note{Kind: noteReady}) // too late
+		told <- n
+		return errExited
+	})
+	upgraded := make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	await(t, begun)
+	if err := m.Disconnect(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := await(t, told); n.Kind != noteStop || n.AtOnce {
+		t.Errorf("the new master was told %+v, want a graceful stop", n)
+	}
+	if err := await(t, upgraded); !errors.Is(err, ErrStopping) {
+		t.Errorf("Upgrade: %v, want ErrStopping", err)
+	}
+	if err := await(t, result); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// Two that are asked for at once are one.
+func TestUpgradesCoalesce(t *testing.T) {
+	release := make(chan struct{})
+	begun := make(chan struct{}, 2)
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error {
+		defer l.Close()
+		begun <- struct{}{}
+		<-release
+		return nil
+	})
+	errs := make(chan error, 2)
+	go func() { errs <- m.Upgrade(t.Context()) }()
+	await(t, begun)
+	go func() { errs <- m.Upgrade(t.Context()) }()
+	for waiting := 0; waiting < 2; {
+		_ = m.ask(func(l *loop) error { waiting = len(l.upgrade.results); return nil })
+	}
+	close(release)
+	for range 2 {
+		if err := await(t, errs); err != nil {
+			t.Errorf("Upgrade: %v", err)
+		}
+	}
+	if err := await(t, result); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if len(begun) > 0 {
+		t.Error("a second successor was started")
+	}
+}
+
+// Both are real: what the old one knows, the new one knows.
+func TestHandover(t *testing.T) {
+	o := &fakeOS{}
+	next := make(chan *Master, 1)
+	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1}, func(l masterLink) error {
+		l.send(note{Kind: noteHello, Version: noteVersion, PID: 7})
+		ready := make(chan struct{})
+		s := o.sys()
+		s.predecessor = func() (*control.Link, bool, error) { return l.Link, true, nil }
+		s.flipReady = func() error { close(ready); return nil }
+		m := newMaster(Config{Workers: 2, MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
+		go func() { _ = m.Run(context.Background()) }()
+		next <- m
+		<-ready
+		return nil
+	})
+	if err := m.Scale(3); err != nil {
+		t.Fatal(err)
+	}
+	for listening := 0; listening < 3; time.Sleep(time.Millisecond) { // a fake that starts is deaf
+		listening = 0
+		for _, w := range m.Workers() {
+			if w.State() == Listening {
+				listening++
+			}
+		}
+	}
+	if err := m.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	last := slices.Max(ids(m))
+	if err := m.Upgrade(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, result); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	n := await(t, next)
+	defer n.Close()
+	for i, w := range n.Workers() {
+		if w.ID() != last+1+i || w.Slot() != i || w.Generation() != 3 {
+			t.Errorf("worker %d in slot %d of generation %d, want %d in %d of 3", w.ID(), w.Slot(), w.Generation(), last+1+i, i)
+		}
+	}
+	if len(n.Workers()) != 3 {
+		t.Errorf("%d workers, want 3", len(n.Workers()))
+	}
+	if len(o.bound) > 0 {
+		t.Errorf("the new master has bound %v", o.bound)
+	}
+}
+
+func TestUpgradeThatCannotBeTried(t *testing.T) {
+	m, _, _ := oldMaster(t, Config{MinUptime: -1}, nil)
+	_ = m.ask(func(l *loop) error { l.sys.pid = func() int { return 1 }; return nil })
+	if err := m.Upgrade(t.Context()); !errors.Is(err, ErrInit) {
+		t.Errorf("as PID 1: %v, want ErrInit", err)
+	}
+	idle := newMaster(Config{Logger: slog.New(slog.DiscardHandler)}, (&fakeOS{}).sys())
+	defer idle.Close()
+	if err := idle.Upgrade(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without Run: %v, want ErrNotRunning", err)
+	}
+}
