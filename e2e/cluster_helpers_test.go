@@ -218,6 +218,7 @@ func drainFor() {
 	d, err := time.ParseDuration(os.Getenv(flagsEnv))
 	must(err)
 	worker.Self().OnDisconnect(func(context.Context) error { time.Sleep(d); return nil })
+	send("ready")
 	untilDone()
 }
 
