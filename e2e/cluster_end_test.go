@@ -68,7 +68,7 @@ func TestClusterExits(t *testing.T) {
 		{"killed", func(w *master.Worker) { _ = w.Kill(nil) }, master.Exit{Signal: syscall.SIGTERM}, true},
 		{"killed with KILL", func(w *master.Worker) { _ = w.Kill(os.Kill) }, master.Exit{Signal: syscall.SIGKILL}, true},
 		{"shot by a stranger", func(w *master.Worker) { _ = w.Process().Kill() }, master.Exit{Signal: syscall.SIGKILL}, false},
-		{"exits by itself", func(w *master.Worker) { sendTo(t, w, map[string]any{"exit": 3}) }, master.Exit{Code: 3}, false},
+		{"exits by itself", func(w *master.Worker) { sendTo(t, w, "exit 3") }, master.Exit{Code: 3}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := c.fork(nil)
@@ -117,7 +117,7 @@ func TestClusterDisconnectUnequal(t *testing.T) {
 	quick := c.fork(map[string]string{flagsEnv: "0s"})
 	slow := c.fork(map[string]string{flagsEnv: "1s"})
 	for _, w := range []*master.Worker{quick, slow} {
-		waitFor(t, "the worker to be online", func() bool { return w.State() == master.Online })
+		await(t, "the worker to be ready", inbox(w))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
@@ -175,11 +175,15 @@ func TestClusterThousandForks(t *testing.T) {
 			gone(t, w)
 		}
 	}
-	forks(20) // what stays open is open
+	forks(10) // what stays open is open
 	before := usage()
-	forks(1000)
+	n := 1000
+	if raceDetector {
+		n = 50 // each takes a second to end
+	}
+	forks(n)
 	waitFor(t, "goroutines and descriptors as before", func() bool { return usage().fits(before) })
-	t.Logf("before: %v, after 1000 forks: %v", before, usage())
+	t.Logf("before: %v, after %d forks: %v", before, n, usage())
 }
 
 type used struct{ descriptors, goroutines, kilobytes int }

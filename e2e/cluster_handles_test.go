@@ -77,91 +77,67 @@ func TestClusterConnToMaster(t *testing.T) {
 	}
 }
 
-// pairs are the two ends of what a test sends and what it looks at.
-type given struct {
-	kind   string
-	handle ipc.Handle
-	check  func() (string, error) // what the worker has said through it
-}
-
-func givens(t *testing.T) []given {
-	t.Helper()
-	return []given{givenConn(t), givenListener(t), givenPackets(t), givenFile(t)}
-}
-
-func givenConn(t *testing.T) given {
-	ln := mustListenPlain(t)
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+// Everything else is shared: it works in the master, and the worker has it still.
+func TestClusterHandlesToMaster(t *testing.T) {
+	c := newCluster(t, "give-all")
+	results := make(chan error, 9)
+	c.Subscribe(master.Events{Message: func(_ *master.Worker, m ipc.Message) {
+		var what string
+		if err := m.Decode(&what); err != nil || len(m.Handles) != 1 {
+			results <- fmt.Errorf("%d handles, %v", len(m.Handles), err)
+			return
+		}
+		kind, _, _ := strings.Cut(what, " ")
+		results <- works(kind, m.Handles[0])
+	}})
+	c.fork(nil)
+	for range 9 {
+		if err := await(t, "what the worker gives", results); err != nil {
+			t.Error(err)
+		}
 	}
-	t.Cleanup(func() { client.Close() })
-	server, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return given{"conn", ipc.FromConn(server), func() (string, error) {
-		_ = client.SetDeadline(time.Now().Add(stuck))
-		b, err := io.ReadAll(client) // ends only if every copy of the conn is closed
-		return string(b), err
-	}}
+	c.disconnect()
 }
 
-func mustListenPlain(t *testing.T) net.Listener {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	return ln
-}
-
-func givenListener(t *testing.T) given {
-	ln := mustListenPlain(t)
-	return given{"listener", ipc.FromListener(ln), func() (string, error) {
+// works says whether a handle is of use.
+func works(kind string, h ipc.Handle) error {
+	switch kind {
+	case "listener":
+		ln, err := h.Listener()
+		if err != nil {
+			return err
+		}
+		defer ln.Close()
 		client, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
-			return "", err
+			return err
 		}
 		defer client.Close()
-		_ = client.SetDeadline(time.Now().Add(stuck))
-		b, err := io.ReadAll(client)
-		return string(b), err
-	}}
-}
-
-func givenPackets(t *testing.T) given {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return given{"packets", ipc.FromPacketConn(c), func() (string, error) {
-		client, err := net.Dial("udp", c.LocalAddr().String())
+		server, err := ln.Accept()
 		if err != nil {
-			return "", err
+			return err
 		}
-		defer client.Close()
-		_ = client.SetDeadline(time.Now().Add(stuck))
-		_, _ = client.Write([]byte("hello?"))
-		buf := make([]byte, 100)
-		n, err := client.Read(buf)
-		return string(buf[:n]), err
-	}}
-}
-
-func givenFile(t *testing.T) given {
-	path := filepath.Join(t.TempDir(), "file")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
+		return server.Close()
+	case "packets":
+		c, err := h.PacketConn()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := c.WriteTo([]byte("to itself"), c.LocalAddr()); err != nil {
+			return err
+		}
+		_ = c.SetDeadline(time.Now().Add(stuck))
+		_, _, err = c.ReadFrom(make([]byte, 100))
+		return err
 	}
-	t.Cleanup(func() { f.Close() })
-	return given{"file", ipc.FromFile(f), func() (string, error) {
-		b, err := os.ReadFile(path)
-		return string(b), err
-	}}
+	f, err := h.File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString("from the master")
+	return err
 }
 
 // Every kind of handle works in the worker, between messages of a megabyte, and is the

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ func init() {
 	helpers["last-words"] = lastWords
 	helpers["hand-over"] = handOver
 	helpers["take-over"] = takeOver
+	helpers["give-all"] = giveAll
 	helpers["say-who"] = sayWho
 	helpers["drain"] = drainFor
 	helpers["chatter"] = chatter
@@ -58,10 +60,10 @@ func untilDone() { <-worker.Self().Done() }
 // echoMessages sends everything back, handles too, but exits where it is told to.
 func echoMessages() {
 	worker.Self().OnMessage(func(m ipc.Message) {
-		var v any
+		var v json.RawMessage
 		must(m.Decode(&v))
-		if order, ok := v.(map[string]any); ok && order["exit"] != nil {
-			os.Exit(int(order["exit"].(float64)))
+		if string(v) == `"exit 3"` {
+			os.Exit(3)
 		}
 		send(v, m.Handles...)
 	})
@@ -109,6 +111,25 @@ func handOver() {
 		}
 		send("conn", ipc.FromConn(c))
 	}
+}
+
+// giveAll gives the master one of everything: rota's own listener and packet conn, and a
+// file. It uses none of them itself.
+func giveAll() {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	packets, err := rota.ListenPacket("udp", "127.0.0.1:0")
+	must(err)
+	file, err := os.CreateTemp("", "give")
+	must(err)
+	defer os.Remove(file.Name())
+	large := strings.Repeat("x", 1<<20)
+	for range 3 {
+		send("listener "+large, ipc.FromListener(ln))
+		send("packets "+large, ipc.FromPacketConn(packets))
+		send("file "+large, ipc.FromFile(file))
+	}
+	untilDone()
 }
 
 // takeOver uses what the master gives it, by what the message says it is.
@@ -198,6 +219,7 @@ func drainFor() {
 	d, err := time.ParseDuration(os.Getenv(flagsEnv))
 	must(err)
 	worker.Self().OnDisconnect(func(context.Context) error { time.Sleep(d); return nil })
+	send("ready")
 	untilDone()
 }
 

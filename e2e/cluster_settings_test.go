@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rota-go/rota/ipc"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/reload"
 )
 
 // Section 3: what workers are started with, and what becomes of their output.
@@ -128,6 +130,30 @@ func TestClusterSilentRead(t *testing.T) {
 	c.disconnect()
 	if s := await(t, "all of stdout", all); len(s) != 2_000_000 {
 		t.Errorf("%d bytes were read, want 2,000,000", len(s))
+	}
+}
+
+// The last words of a silent worker that made a reload fail are in the error.
+func TestClusterReloadStderr(t *testing.T) {
+	d := release(t, "good")
+	c := newCluster(t, "version", func(cfg *master.Config) {
+		cfg.Silent = true
+		cfg.MinUptime = -1
+		env := cfg.Env
+		cfg.Env = func() []string { return append(env(), flagsEnv+"="+d.path) }
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	waitFor(t, "the first worker to be ready", func() bool { return c.log.count("worker ready") == 1 })
+	d.write("exits")
+	var why *reload.Error
+	if err := c.Reload(ctx); !errors.As(err, &why) || why.Stderr != "this release exits at once\n" {
+		t.Errorf("%v, want the worker's last words in it", err)
+	}
+	stop()
+	if err := await(t, "Run", ended); err != nil {
+		t.Errorf("Run: %v", err)
 	}
 }
 

@@ -251,6 +251,27 @@ func TestSocketWithoutMaster(t *testing.T) {
 	p.waitLog("gone: true true *net.OpError listen tcp 127.0.0.1:0: ", 1)
 }
 
+// Nor does an ask hang that is under way when the master dies.
+func TestSocketAskedAsMasterDies(t *testing.T) {
+	p := start(t, "lab", quick(1))
+	lab := p.labs(1)[0]
+	p.signal(syscall.SIGSTOP)
+	result := make(chan error, 1)
+	go func() {
+		_, err := lab.try("listen", "name", "a", "network", "tcp", "address", "127.0.0.1:0")
+		result <- err
+	}()
+	select {
+	case err := <-result:
+		t.Errorf("an answer of a master that stands still: %v", err)
+	case <-time.After(100 * time.Millisecond): // it waits, or hasn't asked yet: as well
+	}
+	kill(t, p.pid())
+	if err := <-result; err == nil || !strings.Contains(err.Error(), "worker is disconnected") {
+		t.Errorf("%v, want worker.ErrDisconnected", err)
+	}
+}
+
 func init() {
 	helpers["master-gone"] = func() {
 		ln, err := rota.Listen("tcp", "127.0.0.1:0")

@@ -26,14 +26,22 @@ import (
 // answered.
 
 func init() {
-	helpers["udp-slow"] = func() { udpSlow(false) }
-	helpers["udp-apart"] = func() { udpSlow(true) }
+	helpers["udp-slow"] = func() { udpSlow(false, net.PacketConn.ReadFrom) }
+	helpers["udp-apart"] = func() { udpSlow(true, net.PacketConn.ReadFrom) }
+	helpers["udp-batch"] = func() { udpSlow(false, readBatch) }
 	orders["batch"] = labBatch
 	orders["buffer"] = labBuffer
 }
 
+// readBatch is ReadFrom by golang.org/x/net, which reads past the conn's own methods.
+func readBatch(pc net.PacketConn, b []byte) (int, net.Addr, error) {
+	m := []ipv4.Message{{Buffers: [][]byte{b}}}
+	_, err := ipv4.NewPacketConn(pc).ReadBatch(m, 0)
+	return m[0].N, m[0].Addr, err
+}
+
 // udpSlow answers each datagram after 300 ms: in the loop that reads, or apart from it.
-func udpSlow(apart bool) {
+func udpSlow(apart bool, read func(net.PacketConn, []byte) (int, net.Addr, error)) {
 	conn, err := rota.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -48,7 +56,7 @@ func udpSlow(apart bool) {
 		fmt.Fprintln(os.Stderr, "drains", os.Getpid())
 	}()
 	for b := make([]byte, 512); ; {
-		n, from, err := conn.ReadFrom(b)
+		n, from, err := read(conn, b)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "read fails: %v %v\n", errors.Is(err, net.ErrClosed), err)
 			return
@@ -74,7 +82,7 @@ func udpSlow(apart bool) {
 // The datagram that a worker has is answered after its drain has begun; those that
 // wait in the queue are the successor's.
 func TestSocketPacketDrain(t *testing.T) {
-	for _, helper := range []string{"udp-slow", "udp-apart"} {
+	for _, helper := range []string{"udp-slow", "udp-apart", "udp-batch"} {
 		t.Run(helper, func(t *testing.T) {
 			p := start(t, helper, quick(1))
 			c, err := net.Dial("udp", p.addr())

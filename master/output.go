@@ -24,7 +24,7 @@ type output struct {
 	mu      sync.Mutex
 	unread  []byte
 	tail    []byte
-	read    bool // somebody has read, and has not stopped since
+	read    bool // somebody reads, or is about to
 	ending  bool // the process has ended: what is in the pipe is all there will be
 	ended   bool // no more comes
 	came    chan struct{}
@@ -37,11 +37,15 @@ func newOutput() *output {
 	return &output{came: make(chan struct{}, 1), went: make(chan struct{}, 1), drained: make(chan struct{})}
 }
 
-// reader is o as Stdout returns it: an untyped nil where there is none.
+// reader is o as Stdout returns it: an untyped nil where there is none. Who asks for it
+// is about to read.
 func (o *output) reader() io.Reader {
 	if o == nil {
 		return nil
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.read = true
 	return o
 }
 

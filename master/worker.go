@@ -105,7 +105,7 @@ func (w *Worker) Generation() int { return w.generation }
 func (w *Worker) Process() *os.Process { return w.process.Load() }
 
 // Stdout returns what the worker writes to its standard output, or nil if it is not
-// Silent. Nothing has to be read: until somebody reads, and when who reads stops for a
+// Silent. Nothing has to be read: until Stdout is called, and when who reads stops for a
 // second while more comes, only the newest 64 KB are kept and the worker goes on. The
 // reader gives io.EOF when the worker has ended.
 func (w *Worker) Stdout() io.Reader { return w.stdout.reader() }

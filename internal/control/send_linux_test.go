@@ -188,6 +188,29 @@ func TestSendAfterAnError(t *testing.T) {
 	}
 }
 
+// TestSendWorksLittleForOthers: a Send that finds much queued by others writes some of
+// it, and the rest is written by somebody else.
+func TestSendWorksLittleForOthers(t *testing.T) {
+	noneLeft(t)
+	a, b := pairOfLinks(t)
+	const n = 3 * sendSegments
+	a.mu.Lock()
+	a.out.turn = true // as if Send had found it free
+	for range n {
+		if err := a.out.add(wire.Frame{Type: wire.Message, FDs: 1}, []*FD{someFD(t, "")}); err != nil { // each a segment
+			t.Fatal(err)
+		}
+	}
+	a.mu.Unlock()
+	a.writeSome()
+	if err := a.Flush(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range receiveN(t, b, n) {
+		p.Close()
+	}
+}
+
 // TestSendErrorNames the frame.
 func TestSendErrorNames(t *testing.T) {
 	a, _ := pairOfLinks(t)
