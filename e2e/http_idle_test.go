@@ -55,6 +55,7 @@ func free(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestHTTPManyIdleConns(t *testing.T) {
+	takesLong(t)
 	mustHaveDescriptors(t, idleConns+1000)
 	var plain int
 	t.Run("idle-plain", func(t *testing.T) {

@@ -35,6 +35,7 @@ func readable(raw syscall.RawConn) (yes bool) {
 }
 
 func TestHTTPReloadUnderLoad(t *testing.T) {
+	takesLong(t)
 	// The upstream answers in one piece. In several, net/http's own proxy and client cut
 	// one answer to a POST in some thousands, with net.Listen too: the proxy's server
 	// closes the request's body when it begins to answer, and the client, which looks a

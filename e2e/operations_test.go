@@ -289,6 +289,7 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 
 // A generation that drains a long download lives beside those that follow it.
 func TestDownloadOutlivesReloads(t *testing.T) {
+	takesLong(t)
 	p := start(t, "operated", quick(1))
 	seconds := int(long(20*time.Second, 3*time.Second) / time.Second)
 	type result struct {

@@ -241,6 +241,14 @@ func descriptors(pid int) int {
 	return len(entries)
 }
 
+// takesLong marks a test that takes ten seconds or so: -short leaves it out.
+func takesLong(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes long: run without -short")
+	}
+}
+
 // waitFor waits for a condition, never for luck.
 func waitFor(t testing.TB, what string, ok func() bool, more ...func() string) {
 	t.Helper()

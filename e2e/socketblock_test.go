@@ -97,6 +97,7 @@ func sharedAddress(t *testing.T, network string) string {
 }
 
 func TestSocketTurnedBlocking(t *testing.T) {
+	takesLong(t)
 	for _, network := range sharedNetworks {
 		t.Run(network, func(t *testing.T) {
 			address := sharedAddress(t, network)

@@ -41,6 +41,7 @@ func example(t *testing.T, name string, args ...string) *process {
 const exampleReloads = 5 // each waits a second for its trial, twice
 
 func TestSocketExampleUnixHTTP(t *testing.T) {
+	takesLong(t)
 	path := shortDir(t) + "/s"
 	p := example(t, "unixhttp", "-socket", path)
 	if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|0o660 {
@@ -61,6 +62,7 @@ func TestSocketExampleUnixHTTP(t *testing.T) {
 // socket's buffer holds, all of them. A machine that stands still for long enough drops
 // some; that is counted by the kernel, and not ours.
 func TestSocketExampleDNS(t *testing.T) {
+	takesLong(t)
 	addr := net.JoinHostPort("127.0.0.1", freePort(t))
 	p := example(t, "dns", "-addr", addr)
 	var sent, lost atomic.Int64

@@ -58,6 +58,7 @@ func privileged(t *testing.T) int {
 }
 
 func TestSocketUser(t *testing.T) {
+	takesLong(t)
 	needRoot(t)
 	nobody, err := user.Lookup("nobody")
 	if err != nil {

@@ -112,6 +112,7 @@ func (l *logBuffer) has(texts ...string) bool {
 
 // A new master that fails, in each of the ways it can, changes nothing.
 func TestBrokenUpgrade(t *testing.T) {
+	takesLong(t)
 	for _, tc := range []struct{ kind, why string }{
 		{"master exits", "exited"},
 		{"master hangs", "not ready in time"},
