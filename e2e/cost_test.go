@@ -54,8 +54,8 @@ func serveBrief() {
 func brief(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
 
 const (
-	rounds     = 24              // of both sides
-	roundTime  = time.Second / 2 // of each side
+	rounds     = 120                    // of both sides
+	roundTime  = 100 * time.Millisecond // of each side
 	benchLoops = 8
 )
 
