@@ -44,6 +44,10 @@ type conn struct {
 	ended  atomic.Bool // Read gives io.EOF from now on
 	gone   atomic.Bool // closed has been called
 
+	phase atomic.Uint32 // until the conn is followed; see conn_light.go
+	ahead atomic.Uint32 // see phase begun
+	known atomic.Bool   // so far the program has answered as HTTP/1
+
 	mu    sync.Mutex // guards what follows; never held while the conn blocks
 	track http1.Tracker
 	owed  string // the rest of a Line that an interrupted Write has cut
@@ -111,6 +115,7 @@ func (c *conn) init(inner net.Conn, w *watch, dark bool) *conn {
 	c.inner, c.w = inner, w
 	if dark {
 		c.dark.Store(true)
+		c.phase.Store(followed)
 	}
 	return c
 }

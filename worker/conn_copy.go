@@ -31,6 +31,12 @@ func (c *conn) unseen() int64 {
 	if c.dark.Load() {
 		return math.MaxInt64
 	}
+	switch c.phase.Load() {
+	case answering, peeked, behind:
+		return math.MaxInt64
+	case asking, begun, inHand, headHand, unclear:
+		return 0
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.owed != "" {
@@ -88,12 +94,14 @@ func (c *tcpConn) sendBody(r io.Reader, left int64) (n int64, ended bool, err er
 
 // skip tells the tracker of a part of a body that it has not seen.
 func (c *conn) skip(n int64, err error) {
+	if err != nil {
+		c.giveUp()
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.track.Skip(n)
-	if err != nil {
-		c.track.GiveUp()
-		c.settle()
+	if c.phase.Load() == followed {
+		c.track.Skip(n)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // asks for the next request after the client has been told that there is none.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(p) > 1 {
-		c.busy.Store(false)
+		c.asks()
 		if c.w.draining.Load() && c.over() {
 			return 0, io.EOF
 		}
@@ -24,6 +24,12 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) received(p []byte) {
+	if c.w.draining.Load() {
+		c.follow()
+	}
+	if c.glances(p) {
+		return
+	}
 	c.busy.Store(true)
 	if c.dark.Load() {
 		c.inHand.Store(true)
@@ -44,11 +50,12 @@ func (c *conn) Write(p []byte) (int, error) {
 		return c.inner.Write(p)
 	case c.w.draining.Load():
 		return c.announce(p)
+	case !c.answers(p):
+		c.mu.Lock()
+		c.track.Answer(p, false, false)
+		c.settle()
+		c.mu.Unlock()
 	}
-	c.mu.Lock()
-	c.track.Answer(p, false, false)
-	c.settle()
-	c.mu.Unlock()
 	n, err := c.inner.Write(p)
 	if err != nil {
 		c.giveUp() // the tracker knows of bytes that were not written
@@ -66,6 +73,7 @@ func (c *conn) settle() {
 // giveUp ends the tracking: bytes have passed, or will pass, unseen.
 func (c *conn) giveUp() {
 	c.mu.Lock()
+	c.phase.Store(followed)
 	c.track.GiveUp()
 	c.settle()
 	c.mu.Unlock()
@@ -98,6 +106,10 @@ func (c *conn) announce(p []byte) (int, error) {
 // cut divides p where lines belong. The parts at odd places are lines, those at
 // even ones the caller's bytes. A nil part comes first where a line is owed.
 func (c *conn) cut(p []byte) [][]byte {
+	c.follow()
+	if c.answers(p) {
+		return [][]byte{p} // not yet: it was in the middle of something when the drain began
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var parts [][]byte

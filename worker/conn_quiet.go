@@ -5,11 +5,11 @@ import "net"
 // quiet reports whether closing the conn now takes nothing from its client that
 // the program has promised: it asks for more input and has none in hand.
 func (c *conn) quiet() bool {
-	if c.busy.Load() {
-		return false
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.sync() || c.busy.Load() {
+		return false
+	}
 	if c.track.Dark() || c.dark.Load() {
 		return !c.inHand.Load()
 	}
@@ -28,7 +28,7 @@ func (c *conn) over() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.track.Over() && !c.waiting() {
+	if c.sync() && c.track.Over() && !c.waiting() {
 		c.ended.Store(true)
 		return true
 	}
@@ -44,7 +44,7 @@ func (c *conn) over() bool {
 func (c *conn) idleTick(limit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if events := c.track.Events(); c.busy.Load() || !c.track.Rest() || events != c.events {
+	if events := c.track.Events(); !c.sync() || c.busy.Load() || !c.track.Rest() || events != c.events {
 		c.events, c.ticks = events, 0
 		return
 	}

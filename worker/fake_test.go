@@ -186,7 +186,12 @@ func accepts(ln net.Listener) (conns <-chan net.Conn, failed <-chan error) {
 func (b *bench) tracked(l *listener) (client net.Conn, c *conn) {
 	client, server := net.Pipe()
 	c = new(conn)
-	c.init(server, l.watch, false)
+	c.init(halfPipe{server}, l.watch, false)
 	b.drain.addConn(c)
 	return client, c
 }
+
+// halfPipe has the method that the end of an idle connection needs.
+type halfPipe struct{ net.Conn }
+
+func (p halfPipe) CloseRead() error { return p.Close() }

@@ -71,6 +71,9 @@ func (h hook) call(ctx context.Context) (err error) {
 func (c *conn) expectsRequest(ticks int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.sync() {
+		return c.phase.Load() != answering && ticks < freshTicks
+	}
 	if c.dark.Load() || !c.track.Boundary() {
 		return false
 	}

@@ -103,13 +103,18 @@ func TestHooksWaitForRequests(t *testing.T) {
 				l := b.Handle(newPipeListener()).(*listener)
 				client, c := b.tracked(l)
 				go func() { _, _ = client.Read(make([]byte, 1024)) }()
-				c.dark.Store(tc.dark)
+				if tc.dark {
+					c.giveUp()
+				}
 				for i, s := range tc.bytes {
 					if i%2 == 0 {
 						c.received([]byte(s))
 					} else {
 						_, _ = c.Write([]byte(s))
 					}
+				}
+				if len(tc.bytes) == 2 && tc.bytes[1] == answer {
+					c.asks()
 				}
 				ran, release := b.hooked()
 				begin := time.Now()

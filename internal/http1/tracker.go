@@ -45,6 +45,28 @@ type Tracker struct {
 	events    uint32
 }
 
+// StatusSize is how much of an answer [Status] wants to see.
+const StatusSize = len("HTTP/1.x nnn ")
+
+// Status returns the status code of an answer that begins with p, or 0 if it is not
+// HTTP/1's, or p is too short to tell.
+func Status(p []byte) int { return status(p[:min(len(p), StatusSize)]) }
+
+// Resume returns a Tracker of a connection at a moment at which nothing is half read
+// or half written. Known says that the program has answered as HTTP/1 before; asked,
+// that one whole request has been read and nothing of its answer written; head, that
+// it is a HEAD.
+func Resume(known, asked, head bool) Tracker {
+	t := Tracker{known: known, inHand: asked}
+	if asked {
+		t.open, t.events = 1, 1
+	}
+	if head {
+		t.heads = 1
+	}
+	return t
+}
+
 // Request takes in what the program has read, in order.
 func (t *Tracker) Request(p []byte) {
 	if t.dark || len(p) == 0 {
