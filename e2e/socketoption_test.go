@@ -184,17 +184,6 @@ func watchModes(dir string, stop <-chan struct{}) (seen [2]int) {
 	}
 }
 
-func contains(lines, text string) bool { return strings.Contains(lines, text) }
-
-func unixSockets(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile("/proc/net/unix")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
 // labMany asks for n sockets at once, and answers how many different ones it got.
 func labMany(v url.Values) (string, error) {
 	var n int

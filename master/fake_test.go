@@ -226,7 +226,6 @@ func (p *fakeProc) obey() {
 type bench struct {
 	*Master
 	os     *fakeOS
-	events []string
 	result chan error
 }
 
