@@ -70,14 +70,15 @@ func (c *conn) glances(p []byte) bool {
 }
 
 // request says what a first piece of input is, of a request that begins with first.
-// Followed is for what a glance can't tell: a tunnel's beginning, or next to nothing.
+// Followed is for what a glance can't tell: where a body ends, or a pipeline, or the
+// beginning of a tunnel.
 func request(first byte, p []byte) phase {
 	const end = "\r\n\r\n"
 	switch {
-	case len(p) < len("ET / HTTP/1.1"+end), first == 'C':
+	case len(p) < len("ET / HTTP/1.1"+end), first == 'C', first == 'P':
 		return followed
-	case first == 'P', bytes.Index(p, []byte(end)) != len(p)-len(end):
-		return unclear // a body may follow, or another request
+	case bytes.Index(p, []byte(end)) != len(p)-len(end):
+		return followed
 	case first == 'H':
 		return headHand
 	}
