@@ -32,7 +32,8 @@ func (d *decision) tidy(s *slot, m *Member) {
 
 // places is how many of the surge the slot uses. While the new worker of a roll
 // is on trial its place is taken even if the old one is gone, whose respawn
-// would otherwise find it given away.
+// would otherwise find it given away. One that is lost keeps its place until its
+// exit has come: the roll is about to fail, and another start is one more victim.
 func (d *decision) places(s *slot) int {
 	n := -1
 	for _, m := range []*Member{s.target, s.heir, s.other} {
@@ -40,10 +41,15 @@ func (d *decision) places(s *slot) int {
 			n++
 		}
 	}
-	if d.rolling && s.target != nil && !s.settled {
+	if d.rolling && (s.target != nil && !s.settled || s.loses(d.target)) {
 		n = max(n, 1)
 	}
 	return max(n, 0)
+}
+
+// loses: a member of that generation is gone, and how has not come yet.
+func (s *slot) loses(generation int) bool {
+	return slices.ContainsFunc(s.members, func(m *Member) bool { return m.Generation == generation && m.lost() })
 }
 
 // fill starts whom the slot lacks. Without a member that serves or did, it has a
