@@ -34,7 +34,8 @@ type conn struct {
 
 	// dark is set for good when there is nothing (more) to track.
 	dark atomic.Bool
-	// busy is false from the beginning and whenever a Read with room for more
+	// busy is kept from when the conn is followed; until then the phase says as much.
+	// It is false from the beginning and whenever a Read with room for more
 	// than a byte is going on, the program's way to ask for a next request. A Read
 	// of one byte asks for nothing: it is net/http's look-out for the client's
 	// hang-up while a handler runs.
