@@ -35,9 +35,9 @@ const graph = `
 	internal/control    : internal/wire
 	internal/gate       :
 	internal/wire       :
-	internal/gate       :
 	internal/http1      :
 	internal/listentest :
+	internal/reloadtest :
 	e2e                 : . master worker reload ipc rotahttp
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
@@ -63,11 +63,11 @@ var modules = []struct{ path, by, reason string }{
 var forbidden = []struct{ path, but, reason string }{
 	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
-	{"os/exec", "master internal/listentest e2e examples/* tests", "only a master starts processes"},
-	{"testing", "internal/listentest tests", "it registers flags in every program that links it"},
+	{"os/exec", "master internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
+	{"testing", "internal/listentest internal/reloadtest tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what we need"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
-	{"log", "examples/* examples/cluster/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
+	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
 	{"log/slog", ". master e2e examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link is package control's"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
@@ -101,7 +101,7 @@ func (s source) line(n ast.Node) string {
 
 // library reports whether programs link s.
 func (s source) library() bool {
-	return !s.test() && !s.main() && s.dir() != "internal/listentest" && s.dir() != "e2e"
+	return !s.test() && !s.main() && !among("internal/*test e2e", s.dir())
 }
 
 // sources are all Go files under root, but for what the go command passes over.

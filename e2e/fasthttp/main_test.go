@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rota-go/rota/internal/reloadtest"
 )
 
 // Reloads under keep-alive requests cost none: fasthttp knows nothing of rota, and the
@@ -24,9 +26,9 @@ func TestReloadUnderRequests(t *testing.T) {
 			strings.Repeat("x", 1000) + "whole", time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := start(t)
+			p := reloadtest.Start(t)
 			var told atomic.Int64
-			underLoad(p, 32, 20, func() error { return session(p.addr, tc.request, tc.want, tc.pause, &told) }).mustBeWhole(t, "connections of up to 1000 requests")
+			reloadtest.UnderLoad(p, 32, 20, func() error { return session(p.Addr, tc.request, tc.want, tc.pause, &told) }).MustBeWhole(t, "connections of up to 1000 requests")
 			if told.Load() == 0 {
 				t.Error("no client was told to go")
 			}
@@ -37,12 +39,12 @@ func TestReloadUnderRequests(t *testing.T) {
 // session makes requests on one connection until it is told to go. The server may not end
 // it otherwise.
 func session(addr, request, want string, pause time.Duration, told *atomic.Int64) error {
-	c, err := net.DialTimeout("tcp", addr, stuck)
+	c, err := net.DialTimeout("tcp", addr, reloadtest.Stuck)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(stuck))
+	_ = c.SetDeadline(time.Now().Add(reloadtest.Stuck))
 	r := bufio.NewReader(c)
 	for i := range 1000 {
 		if _, err := io.WriteString(c, request); err != nil {

@@ -6,13 +6,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/rota-go/rota/internal/reloadtest"
 )
 
 func TestReloadUnderRequests(t *testing.T) {
-	p := start(t)
-	client := &http.Client{Timeout: stuck}
-	underLoad(p, 16, 4, func() error {
-		resp, err := client.Post("http://"+p.addr+"/hello/you", "text/plain", io.LimitReader(strings.NewReader("x"), 1)) // not sent twice
+	p := reloadtest.Start(t)
+	client := &http.Client{Timeout: reloadtest.Stuck}
+	reloadtest.UnderLoad(p, 16, 4, func() error {
+		resp, err := client.Post("http://"+p.Addr+"/hello/you", "text/plain", io.LimitReader(strings.NewReader("x"), 1)) // not sent twice
 		if err != nil {
 			return err
 		}
@@ -20,8 +22,8 @@ func TestReloadUnderRequests(t *testing.T) {
 		if resp.StatusCode != http.StatusMethodNotAllowed {
 			return fmt.Errorf("POST: %s", resp.Status)
 		}
-		return get(client, "http://"+p.addr+"/hello/you")
-	}).mustBeWhole(t, "pairs of requests")
+		return get(client, "http://"+p.Addr+"/hello/you")
+	}).MustBeWhole(t, "pairs of requests")
 }
 
 func get(c *http.Client, url string) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/rota-go/rota/internal/reloadtest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -15,26 +16,26 @@ import (
 // Reloads under streams that are open all the time: each stream ends as its client
 // ends it, with every line sent back.
 func TestReloadUnderStreams(t *testing.T) {
-	p := start(t)
+	p := reloadtest.Start(t)
 	conns := make(chan *grpc.ClientConn, 8)
 	for range cap(conns) {
-		c, err := grpc.NewClient(p.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		c, err := grpc.NewClient(p.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 		conns <- c
 	}
-	underLoad(p, 32, 6, func() error {
+	reloadtest.UnderLoad(p, 32, 6, func() error {
 		c := <-conns
 		conns <- c // shared by some loops
 		return stream(c)
-	}).mustBeWhole(t, "streams of 50 lines")
+	}).MustBeWhole(t, "streams of 50 lines")
 }
 
 // stream is one call.
 func stream(c *grpc.ClientConn) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stuck)
+	ctx, cancel := context.WithTimeout(context.Background(), reloadtest.Stuck)
 	defer cancel()
 	s, err := c.NewStream(ctx, &echo.Streams[0], "/rota.Echo/Lines")
 	if err != nil {

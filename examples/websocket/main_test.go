@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/rota-go/rota/internal/reloadtest"
 )
 
 // Reloads under sockets that are open all the time: every message is sent back, and
 // sockets end because their clients, asked to, close them.
 func TestReloadUnderSockets(t *testing.T) {
-	p := start(t)
+	p := reloadtest.Start(t)
 	var asked sync.Map
-	underLoad(p, 32, 6, func() error {
-		err := talk(p.addr, &asked)
+	reloadtest.UnderLoad(p, 32, 6, func() error {
+		err := talk(p.Addr, &asked)
 		return err
-	}).mustBeWhole(t, "sockets")
+	}).MustBeWhole(t, "sockets")
 	if _, any := asked.Load(leaving); !any {
 		t.Error("no client was asked to leave: no socket was open over a reload")
 	}
@@ -25,7 +26,7 @@ func TestReloadUnderSockets(t *testing.T) {
 
 // talk sends messages until it is asked to leave, 200 at most.
 func talk(addr string, asked *sync.Map) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stuck)
+	ctx, cancel := context.WithTimeout(context.Background(), reloadtest.Stuck)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, "ws://"+addr, nil)
 	if err != nil {
