@@ -170,8 +170,11 @@ func (p *fakeProc) hello() { p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1}) }
 
 // listen asks for a socket and returns the answer.
 func (p *fakeProc) listen(network, address string) wire.Frame {
-	p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1,
-		Body: wire.Body(wire.ListenBody{Network: network, Address: address})}}
+	return p.ask(wire.ListenBody{Network: network, Address: address})
+}
+
+func (p *fakeProc) ask(body wire.ListenBody) wire.Frame {
+	p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1, Body: wire.Body(body)}}
 	for f := range p.got {
 		if f.Call == 1 {
 			return f

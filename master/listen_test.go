@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -132,6 +133,39 @@ func TestAddressesAsAsked(t *testing.T) {
 			t.Errorf("sockets %v, want three", seen)
 		}
 	})
+}
+
+// Rule 8: a packet request for a network of streams, or the other way round, gets the
+// error of the system. It is never given what is open under the same name, whoever has
+// it: another worker, the same, or nobody any more.
+func TestKindsAreApart(t *testing.T) {
+	for _, ask := range []wire.ListenBody{
+		{Network: "tcp", Address: "127.0.0.1:0"},
+		{Network: "unix", Address: "/s"},
+		{Network: "udp", Address: ":53", Packet: true},
+		{Network: "fdgram", Address: "web", Packet: true},
+	} {
+		inBubble(t, Config{}, func(t *testing.T, b *bench) {
+			p := b.forked(t, 2)
+			odd := ask
+			odd.Packet = !odd.Packet
+			wrong := func(who string, p *fakeProc) {
+				b.os.bindErr = &net.OpError{Op: "listen", Net: ask.Network, Err: errTest}
+				if err := errorOf(p.ask(odd)); err == nil || !strings.HasSuffix(err.Error(), errTest.Error()) {
+					t.Errorf("%s %s, %s: %v, want the system's error", ask.Network, ask.Address, who, err)
+				}
+			}
+			id := socketOf(p[0].ask(ask))
+			wrong("of another worker", p[1])
+			wrong("of the same", p[0])
+			p[0].say(wire.Closed, wire.ClosedBody{ID: id})
+			synctest.Wait()
+			wrong("of nobody", p[0])
+			if again := socketOf(p[1].ask(ask)); again != id {
+				t.Errorf("%s %s: then socket %d, want %d", ask.Network, ask.Address, again, id)
+			}
+		})
+	}
 }
 
 // Rule 8: a failed bind is forgotten at once.

@@ -16,9 +16,11 @@ import (
 const closeLinger = time.Second
 
 // socketKey is what makes two requests one socket: what was asked for, as it was
-// asked, and for port 0 the how manieth of the worker it is.
+// asked, and for port 0 the how manieth of the worker it is. A network has sockets of
+// one kind; who asks it for the other gets net's error, and not what is open there.
 type socketKey struct {
 	network, address string
+	packet           bool
 	index            int
 }
 
@@ -64,7 +66,7 @@ func newSockets() sockets {
 // worker doesn't hold, so that after Close it gets the same again. The file of a unix
 // socket is the same from wherever it is asked for.
 func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
-	key := socketKey{network: ask.Network, address: ask.Address}
+	key := socketKey{network: ask.Network, address: ask.Address, packet: ask.Packet}
 	if bind.IsPath(ask.Network, ask.Address) {
 		key.address = pathOf(ask)
 	}
