@@ -25,6 +25,7 @@ type fakeOS struct {
 	procs   []*fakeProc            // every worker that was started, in order
 	bound   []string               // every address that was bound, in order
 	bindErr error                  // of the next bind
+	refuse  func(request) error    // may fail a bind
 	prepare func(number int) error // may fail a generation
 	script  func(p *fakeProc)      // what a worker does; serve, if nil
 	spawn   func(id int) error     // may fail a start
@@ -63,6 +64,11 @@ func (o *fakeOS) sys() sys {
 			if err := o.bindErr; err != nil {
 				o.bindErr = nil
 				return bound{}, err
+			}
+			if o.refuse != nil {
+				if err := o.refuse(ask); err != nil {
+					return bound{}, err
+				}
 			}
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))

@@ -107,6 +107,10 @@ func (l *loop) bind(s *socket, ask wire.ListenBody) {
 
 // bound answers all who waited for a bind. One that failed is forgotten at once.
 func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
+	if errors.Is(err, syscall.EADDRINUSE) && l.makeWay(ask, err) {
+		l.bind(s, ask)
+		return
+	}
 	waiting := s.waiting
 	s.waiting = nil
 	if err != nil {
@@ -218,6 +222,19 @@ func (l *loop) closeUnheld(s *socket) {
 			l.drop(s)
 		}
 	})
+}
+
+// makeWay closes the sockets that every worker has closed, and that are only open for
+// a moment more, where one may be in the way of a bind: to the program it is closed.
+func (l *loop) makeWay(ask wire.ListenBody, inUse error) (made bool) {
+	place := placeOf(ask, inUse)
+	for _, s := range l.sockets.byID {
+		if !s.closeAt.IsZero() && s.fd != nil && s.place() == place {
+			l.drop(s)
+			made = true
+		}
+	}
+	return made
 }
 
 func (l *loop) holders(s *socket) (n int) {

@@ -203,6 +203,51 @@ func TestClosedByEverybody(t *testing.T) {
 	}
 }
 
+// A socket that only lingers is in nobody's way: what clashes with it gets its place.
+// One that a worker has stays.
+func TestLingererMakesWay(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		inBubble(t, Config{}, func(t *testing.T, b *bench) {
+			p := b.forked(t, 1)[0]
+			id := socketOf(p.listen("tcp", ":1001")) // the port that the fake gives
+			other := socketOf(p.listen("tcp", ":1002"))
+			if closed {
+				p.say(wire.Closed, wire.ClosedBody{ID: id})
+				p.say(wire.Closed, wire.ClosedBody{ID: other})
+				synctest.Wait()
+			}
+			b.os.refuse = func(r request) error { return b.clash(r, 1001) }
+			f := p.listen("tcp", "localhost:1001")
+			if got := socketOf(f) != 0; got != closed {
+				t.Errorf(":1001 was closed: %v; localhost:1001: %v", closed, errorOf(f))
+			}
+			b.os.refuse = nil
+			if again := socketOf(p.listen("tcp", ":1002")); closed && again != other {
+				t.Errorf("another lingers no more: socket %d, want %d", again, other)
+			}
+		})
+	}
+}
+
+// clash refuses a request while the table has a socket with that port.
+func (b *bench) clash(r request, port int) error {
+	refused := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+	open := make(chan bool)
+	go b.post(func(l *loop) {
+		for _, s := range l.sockets.byID {
+			if s.fd != nil && s.addr.String() == refused.String() {
+				open <- true
+				return
+			}
+		}
+		open <- false
+	})
+	if <-open {
+		return &net.OpError{Op: "listen", Net: r.Network, Addr: refused, Err: syscall.EADDRINUSE}
+	}
+	return nil
+}
+
 // Rule 1, its end: a completed reload closes what the new generation didn't ask for.
 func TestReloadClosesWhatNobodyWants(t *testing.T) {
 	inBubble(t, Config{Workers: 2, MinUptime: -1}, func(t *testing.T, b *bench) {

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -120,6 +121,35 @@ func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
 		_, port, _ := net.SplitHostPort(b.addr.String())
 		t.ports[s.key] = net.JoinHostPort(host, port)
 	}
+}
+
+// place is what two sockets can't both have, but for the host and the protocol, which
+// the system knows better: a port, or the name of a unix socket.
+func (s *socket) place() string {
+	if bind.IsPath(s.key.network, s.key.address) {
+		return s.key.address
+	}
+	return portOf(s.addr.String())
+}
+
+// placeOf is that of a request which the system has refused.
+func placeOf(ask wire.ListenBody, err error) string {
+	var op *net.OpError
+	switch {
+	case bind.IsPath(ask.Network, ask.Address):
+		return pathOf(ask)
+	case errors.As(err, &op) && op.Addr != nil:
+		return portOf(op.Addr.String()) // a number: the request may have a name
+	}
+	return ask.Address
+}
+
+// portOf is the port of an address, or an address that has none.
+func portOf(address string) string {
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		return port
+	}
+	return address
 }
 
 // remove forgets an entry and closes its socket.
