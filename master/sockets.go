@@ -141,15 +141,16 @@ func placeOf(ask wire.ListenBody, err error) string {
 	case errors.As(err, &op) && op.Addr != nil:
 		return portOf(op.Addr.String()) // a number: the request may have a name
 	}
-	return ask.Address
+	return portOf(ask.Address)
 }
 
-// portOf is the port of an address, or an address that has none.
+// portOf is the port of an address. One that has none is an abstract name, which may
+// begin with a zero where the system says "@".
 func portOf(address string) string {
 	if _, port, err := net.SplitHostPort(address); err == nil {
 		return port
 	}
-	return address
+	return "@" + strings.TrimLeft(address, "@\x00")
 }
 
 // remove forgets an entry and closes its socket.

@@ -89,6 +89,9 @@ func (w *Worker) socket(ctx context.Context, s Socket, packet bool) (int, *contr
 		return 0, nil, w.cannotListen(s, nil)
 	}
 	id, fd, err := w.ask(ctx, s.body(packet))
+	if errors.Is(err, os.ErrClosed) {
+		return 0, nil, w.cannotListen(s, nil) // the master was first to say that this worker leaves
+	}
 	if err != nil {
 		return 0, nil, w.cannotListen(s, err)
 	}
