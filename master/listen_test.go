@@ -90,6 +90,25 @@ func TestPortZero(t *testing.T) {
 	})
 }
 
+// A unix socket without a name is as a port 0: the system chooses, each time anew.
+func TestNameless(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 2)
+		a1, a2 := socketOf(p[0].listen("unix", "")), socketOf(p[0].listen("unix", ""))
+		b1, b2 := socketOf(p[1].listen("unix", "")), socketOf(p[1].listen("unix", ""))
+		if a1 == a2 || a2 == 0 || a1 != b1 || a2 != b2 {
+			t.Errorf("sockets %d %d and %d %d, want two, shared", a1, a2, b1, b2)
+		}
+		p[0].say(wire.Closed, wire.ClosedBody{ID: a1})
+		p[1].say(wire.Closed, wire.ClosedBody{ID: b1})
+		elapse(2 * closeLinger)
+		p[0].listen("unix", "")
+		if want := []string{"", "", "127.0.0.1:1001"}; !slices.Equal(b.os.bound, want) { // the name that the fake gives
+			t.Errorf("bound %q, want %q", b.os.bound, want)
+		}
+	})
+}
+
 // A port 0 that everybody has closed keeps its number.
 func TestPortZeroKeepsItsNumber(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {

@@ -56,7 +56,7 @@ type sockets struct {
 	byKey map[socketKey]*socket
 	byID  map[int]*socket
 	last  int
-	ports map[socketKey]string // of port 0: the address that it came to be
+	ports map[socketKey]string // of port 0, and of no name: the address that it came to be
 }
 
 func newSockets() sockets {
@@ -77,14 +77,19 @@ func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
 	return key
 }
 
-// isSeveral reports whether one address may stand for several sockets: port 0, and
-// the name of a given one.
+// isSeveral reports whether one address may stand for several sockets: port 0, a unix
+// socket without a name, and the name of a given one.
 func isSeveral(ask wire.ListenBody) bool {
 	if ask.Network == "fd" || ask.Network == "fdgram" {
 		_, err := bind.Number(ask.Address)
 		return err != nil
 	}
-	return isPortZero(ask)
+	return isPortZero(ask) || isNameless(ask)
+}
+
+// isNameless reports whether the system chooses the name of a unix socket.
+func isNameless(ask wire.ListenBody) bool {
+	return ask.Address == "" && strings.HasPrefix(ask.Network, "unix")
 }
 
 func isPortZero(ask wire.ListenBody) bool {
@@ -104,8 +109,8 @@ func (t *sockets) open(key socketKey) *socket {
 	return s
 }
 
-// address is what to bind for an entry: for a port 0 that was open before, the port
-// that it had.
+// address is what to bind for an entry: for one that was open before, the port or the
+// name that the system chose for it.
 func (t *sockets) address(s *socket, ask wire.ListenBody) string {
 	if had := t.ports[s.key]; had != "" {
 		return had
@@ -116,7 +121,10 @@ func (t *sockets) address(s *socket, ask wire.ListenBody) string {
 // bound fills an entry in.
 func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
 	s.fd, s.addr, s.file = b.fd, b.addr, b.file
-	if isPortZero(ask) {
+	switch {
+	case isNameless(ask):
+		t.ports[s.key] = b.addr.String()
+	case isPortZero(ask):
 		host, _, _ := net.SplitHostPort(ask.Address)
 		_, port, _ := net.SplitHostPort(b.addr.String())
 		t.ports[s.key] = net.JoinHostPort(host, port)
