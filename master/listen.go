@@ -286,6 +286,18 @@ func (l *loop) drop(s *socket) {
 	}
 }
 
+// closeAtStop closes the sockets of a rota that stops as soon as its last worker leaves:
+// who connects now is refused, and not kept in a queue that nobody will read.
+func (l *loop) closeAtStop() {
+	stops := len(l.leaving) > 0 || l.pool != nil && l.pool.goal.Stop
+	for _, m := range l.members {
+		if !stops || m.serving() {
+			return
+		}
+	}
+	l.closeSockets()
+}
+
 func (l *loop) closeSockets() {
 	for _, s := range l.sockets.byID {
 		if s.fd != nil {

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"net"
 	"slices"
@@ -290,6 +291,54 @@ func TestReloadClosesWhatNobodyWants(t *testing.T) {
 			t.Errorf("open: %v, want %v", open, want)
 		}
 	})
+}
+
+// At a stop sockets are closed when the last worker is told to leave, not when it has
+// left.
+func TestStopClosesSockets(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) {
+			p.hello()
+			p.accept("tcp", ":80")
+			<-p.died // it has a request in flight
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { b.result <- b.Run(ctx) }()
+		synctest.Wait()
+		stop()
+		synctest.Wait()
+		if n := b.open(); n != 0 || len(b.living()) == 0 {
+			t.Errorf("%d sockets and workers %v, want none while one lives", n, b.living())
+		}
+	})
+}
+
+// Disconnect is a stop too. A last worker that leaves by itself is none: the program may
+// fork another.
+func TestDisconnectClosesSockets(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 2)
+		p[0].listen("tcp", ":80")
+		p[0].say(wire.Draining, nil)
+		p[1].say(wire.Draining, nil)
+		synctest.Wait()
+		if n := b.open(); n != 1 {
+			t.Errorf("they leave by themselves: %d sockets, want 1", n)
+		}
+		third := b.forked(t, 1)[0]
+		third.listen("tcp", ":81")
+		go func() { b.result <- b.Disconnect(context.Background()) }()
+		synctest.Wait()
+		if n := b.open(); n != 0 || len(b.living()) != 3 {
+			t.Errorf("at Disconnect: %d sockets and workers %v, want none while all live", n, b.living())
+		}
+	})
+}
+
+// open is how many sockets the table has.
+func (b *bench) open() (n int) {
+	_ = b.ask(func(l *loop) error { n = len(l.sockets.byID); return nil })
+	return n
 }
 
 func TestAllowMayRefuse(t *testing.T) {
