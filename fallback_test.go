@@ -47,6 +47,36 @@ func TestPlatformWithoutSupport(t *testing.T) {
 	}
 }
 
+// What makes no sense is said at once. Where there is no master, Setup may be called as
+// often as tests like.
+func TestSetup(t *testing.T) {
+	defer func() { theMaster.cfg = master.Config{} }()
+	ln, err := Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	var config *master.ConfigError
+	if err := Setup(master.Config{Workers: -1}); !errors.As(err, &config) || config.Field != "Workers" || config.Value != -1 {
+		t.Errorf("Workers -1: %v, want a ConfigError that names it", err)
+	}
+	if _, _, err := newMaster(); !errors.As(err, &config) {
+		t.Errorf("the error was ignored, and the master starts: %v", err)
+	}
+	if err := Setup(master.Config{Workers: 2}); err != nil {
+		t.Error(err)
+	}
+}
+
+// In a master and in its workers it is too late after Listen.
+func TestSetupAfterListen(t *testing.T) {
+	defer func() { theMaster.begun = false }()
+	begun()
+	if err := Setup(master.Config{}); !errors.Is(err, master.ErrRunning) {
+		t.Errorf("%v, want ErrRunning", err)
+	}
+}
+
 func TestWorkersFrom(t *testing.T) {
 	for s, want := range map[string]int{"": 1, "1": 1, "12": 12} {
 		if n, err := workersFrom(s); n != want || err != nil {

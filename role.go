@@ -45,11 +45,19 @@ func self() *worker.Worker {
 
 var obeyOnce sync.Once
 
-// theMaster is the one that Listen starts.
+// theMaster is the one that Listen starts, or has started this worker.
 var theMaster struct {
 	mu    sync.Mutex
 	cfg   master.Config
-	begun bool
+	begun bool // Listen was called: too late for Setup
+}
+
+// begun notes that a worker has called Listen. The master, which runs the same program,
+// is told nothing by what comes after that.
+func begun() {
+	theMaster.mu.Lock()
+	defer theMaster.mu.Unlock()
+	theMaster.begun = true
 }
 
 // becomeMaster returns only if there can be no master. A second Listen, on another

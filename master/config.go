@@ -12,8 +12,9 @@ const (
 	defaultIdleGrace = 5 * time.Second
 )
 
-// check names the first value that makes no sense.
-func (c Config) check() error {
+// Check returns a *ConfigError that names the first value which makes no sense, or nil.
+// New and Setup check by themselves.
+func (c Config) Check() error {
 	switch {
 	case c.Workers < 0:
 		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}

@@ -151,7 +151,7 @@ func New(cfg Config) (*Master, error) {
 	if err := allowed(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	control.SetMaster()
@@ -221,7 +221,7 @@ func (m *Master) Scale(n int) error {
 // Setup replaces the configuration for future forks and reloads, and sends the
 // Setup event. Config.Workers is the business of Scale: here it is kept.
 func (m *Master) Setup(cfg Config) error {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
 	return m.ask(func(l *loop) error { l.setup(cfg); return nil })
