@@ -2,6 +2,7 @@ package rota
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"testing"
@@ -26,6 +27,15 @@ func TestListenIsNetListen(t *testing.T) {
 	}
 	if !IsMaster() || IsWorker() {
 		t.Error("this process is no worker")
+	}
+}
+
+// A test of a main function may bring flags of its own.
+func TestOtherFlags(t *testing.T) {
+	defer func(old *flag.FlagSet) { flag.CommandLine = old }(flag.CommandLine)
+	flag.CommandLine = flag.NewFlagSet("main", flag.ContinueOnError)
+	if got := role(); got != rolePlain {
+		t.Errorf("role %d, want plain", got)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/rota-go/rota/internal/control"
@@ -34,8 +36,16 @@ func role() int {
 }
 
 // underTest reports whether go test runs this process: package testing has then
-// registered its flags. Asking testing.Testing would link it into every server.
-func underTest() bool { return flag.Lookup("test.v") != nil }
+// registered its flags, unless a test has put another flag.CommandLine in their place.
+// Asking testing.Testing would link it into every server.
+func underTest() bool { return flag.Lookup("test.v") != nil || isTestBinary() }
+
+// isTestBinary reports whether go test has built this program. A module may be called
+// "example.test" too.
+var isTestBinary = sync.OnceValue(func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && strings.HasSuffix(info.Path, ".test") && info.Path != info.Main.Path
+})
 
 // self is this worker, which from its first call on obeys SIGTERM.
 func self() *worker.Worker {
