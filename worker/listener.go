@@ -57,8 +57,11 @@ func (w *Worker) listenOwn(ctx context.Context, s Socket) (net.Listener, error) 
 }
 
 // Handle makes a listener that the program already has part of the worker's
-// drain. Programs call rota.Handle.
+// drain. One that is part of it comes back as it is. Programs call rota.Handle.
 func (w *Worker) Handle(inner net.Listener) net.Listener {
+	if _, ok := inner.(*listener); ok {
+		return inner
+	}
 	own := inner.Addr().Network() + " " + inner.Addr().String()
 	l, err := w.take(&listener{Listener: inner, own: own}, Socket{})
 	if err != nil {
