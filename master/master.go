@@ -37,7 +37,7 @@ type Config struct {
 	// resolved), so that a link moved to the next release is followed.
 	Exec string
 	// Args are the workers' arguments, without the name of the program. Nil means
-	// those of this process.
+	// those that this process was started with.
 	Args []string
 	// Dir is the workers' working directory. Empty means the one this process was
 	// started in.
@@ -192,8 +192,8 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 }
 
-// Reload replaces the workers of Run one by one with workers of the executable,
-// arguments and environment as they are now, and returns when that is done. Nothing
+// Reload replaces the workers of Run one by one with workers of the executable and
+// environment as they are now, and returns when that is done. Nothing
 // is lost: see docs/architecture.md. One that is asked for during another waits for
 // it, and all that wait are one. It is all or nothing: if a new worker fails, those
 // already replaced come back and the error is a *reload.Error. If ctx ends first
