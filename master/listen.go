@@ -159,7 +159,7 @@ func (l *loop) give(s *socket, w waiter) {
 	}
 	if err != nil {
 		m.unhold(s)
-		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network}, err)
+		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network, Address: s.key.address}, err)
 		return
 	}
 	body := wire.Body(wire.SocketBody{ID: s.id})
