@@ -67,7 +67,11 @@ func prepare(number int, cfg Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{number: number, path: path, dir: cfg.dir(), env: cfg.env(), cfg: cfg, as: as}
+	env, err := cfg.env()
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{number: number, path: path, dir: cfg.dir(), env: env, cfg: cfg, as: as}
 	g.args = append([]string{cfg.name(path)}, cfg.args()...)
 	if err := g.open(); err != nil {
 		return nil, err
@@ -166,11 +170,4 @@ func (c Config) dir() string {
 		return started.dir
 	}
 	return c.Dir
-}
-
-func (c Config) env() []string {
-	if c.Env == nil {
-		return os.Environ()
-	}
-	return c.Env()
 }
