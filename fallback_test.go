@@ -2,6 +2,7 @@ package rota
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"testing"
@@ -29,6 +30,15 @@ func TestListenIsNetListen(t *testing.T) {
 	}
 }
 
+// A test of a main function may bring flags of its own.
+func TestOtherFlags(t *testing.T) {
+	defer func(old *flag.FlagSet) { flag.CommandLine = old }(flag.CommandLine)
+	flag.CommandLine = flag.NewFlagSet("main", flag.ContinueOnError)
+	if got := role(); got != rolePlain {
+		t.Errorf("role %d, want plain", got)
+	}
+}
+
 func TestListenErrorsAreNets(t *testing.T) {
 	for _, args := range [][2]string{{"tcp", "nonsense"}, {"nosuch", ":0"}, {"tcp", "127.0.0.1:99999"}} {
 		_, want := net.Listen(args[0], args[1])
@@ -44,6 +54,36 @@ func TestPlatformWithoutSupport(t *testing.T) {
 	}
 	if _, err := master.New(master.Config{}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("master.New: %v, want errors.ErrUnsupported", err)
+	}
+}
+
+// What makes no sense is said at once. Where there is no master, Setup may be called as
+// often as tests like.
+func TestSetup(t *testing.T) {
+	defer func() { theMaster.cfg = master.Config{} }()
+	ln, err := Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	var config *master.ConfigError
+	if err := Setup(master.Config{Workers: -1}); !errors.As(err, &config) || config.Field != "Workers" || config.Value != -1 {
+		t.Errorf("Workers -1: %v, want a ConfigError that names it", err)
+	}
+	if _, _, err := newMaster(); !errors.As(err, &config) {
+		t.Errorf("the error was ignored, and the master starts: %v", err)
+	}
+	if err := Setup(master.Config{Workers: 2}); err != nil {
+		t.Error(err)
+	}
+}
+
+// In a master and in its workers it is too late after Listen.
+func TestSetupAfterListen(t *testing.T) {
+	defer func() { theMaster.begun = false }()
+	begun()
+	if err := Setup(master.Config{}); !errors.Is(err, master.ErrRunning) {
+		t.Errorf("%v, want ErrRunning", err)
 	}
 }
 

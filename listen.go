@@ -25,6 +25,7 @@ package rota
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"net"
 
@@ -105,6 +106,7 @@ type ListenConfig struct {
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	switch role() {
 	case roleWorker:
+		begun()
 		return self().Listen(ctx, lc.socket(network, address))
 	case rolePlain:
 		return lc.plain().Listen(ctx, network, address)
@@ -117,6 +119,7 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	switch role() {
 	case roleWorker:
+		begun()
 		return self().ListenPacket(ctx, lc.socket(network, address))
 	case rolePlain:
 		return lc.plain().ListenPacket(ctx, network, address)
@@ -151,15 +154,21 @@ func IsMaster() bool { return !IsWorker() }
 // IsWorker reports whether a master has started this process.
 func IsWorker() bool { return control.IsWorker() }
 
-// Setup sets the configuration of the master that Listen starts. Call it before the
-// first Listen; in a worker it does nothing. Config.Workers comes before
-// ROTA_WORKERS. A configuration that makes no sense is the error of Listen.
+// Setup sets the configuration of the master that Listen starts. Config.Workers comes
+// before ROTA_WORKERS. In a worker, and where Listen is net.Listen, it does nothing.
+//
+// The error is a *master.ConfigError that names a value which makes no sense; Listen
+// fails with it too. Call Setup before the first Listen: after it, in a master or a
+// worker, it comes too late and fails with master.ErrRunning.
 func Setup(cfg master.Config) error {
 	theMaster.mu.Lock()
 	defer theMaster.mu.Unlock()
 	if theMaster.begun {
-		return master.ErrRunning
+		return fmt.Errorf("setup after Listen: %w", master.ErrRunning)
 	}
 	theMaster.cfg = cfg
+	if err := cfg.Check(); err != nil {
+		return fmt.Errorf("setup: %w", err)
+	}
 	return nil
 }

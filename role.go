@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/rota-go/rota/internal/control"
@@ -34,8 +36,16 @@ func role() int {
 }
 
 // underTest reports whether go test runs this process: package testing has then
-// registered its flags. Asking testing.Testing would link it into every server.
-func underTest() bool { return flag.Lookup("test.v") != nil }
+// registered its flags, unless a test has put another flag.CommandLine in their place.
+// Asking testing.Testing would link it into every server.
+func underTest() bool { return flag.Lookup("test.v") != nil || isTestBinary() }
+
+// isTestBinary reports whether go test has built this program. A module may be called
+// "example.test" too.
+var isTestBinary = sync.OnceValue(func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && strings.HasSuffix(info.Path, ".test") && info.Path != info.Main.Path
+})
 
 // self is this worker, which from its first call on obeys SIGTERM.
 func self() *worker.Worker {
@@ -45,11 +55,19 @@ func self() *worker.Worker {
 
 var obeyOnce sync.Once
 
-// theMaster is the one that Listen starts.
+// theMaster is the one that Listen starts, or has started this worker.
 var theMaster struct {
 	mu    sync.Mutex
 	cfg   master.Config
-	begun bool
+	begun bool // Listen was called: too late for Setup
+}
+
+// begun notes that a worker has called Listen. The master, which runs the same program,
+// is told nothing by what comes after that.
+func begun() {
+	theMaster.mu.Lock()
+	defer theMaster.mu.Unlock()
+	theMaster.begun = true
 }
 
 // becomeMaster returns only if there can be no master. A second Listen, on another

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
 )
 
@@ -40,6 +41,7 @@ func init() {
 	orders["chdir"] = func(v url.Values) (string, error) { return "", os.Chdir(v.Get("dir")) }
 	orders["env"] = func(v url.Values) (string, error) { return os.Getenv(v.Get("name")), nil }
 	orders["address"] = func(v url.Values) (string, error) { return addressOf(opened(v)), nil }
+	orders["setup"] = func(url.Values) (string, error) { return "", rota.Setup(master.Config{}) }
 	orders["exit"] = func(url.Values) (string, error) { os.Exit(7); return "", nil }
 }
 

@@ -121,3 +121,12 @@ func TestOff(t *testing.T) {
 		t.Errorf("%s, want %s", out, want)
 	}
 }
+
+// The master never comes to a Setup after Listen: the worker is the only one who can say
+// that it is in vain.
+func TestSetupTooLate(t *testing.T) {
+	lab := start(t, "lab", quick(1)).labs(1)[0]
+	if _, err := lab.try("setup"); err == nil || !strings.Contains(err.Error(), "setup after Listen") {
+		t.Errorf("Setup after Listen in a worker: %v, want an error that says so", err)
+	}
+}

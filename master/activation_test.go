@@ -61,7 +61,7 @@ func TestIsSeveral(t *testing.T) {
 		want             bool
 	}{
 		{"tcp", ":0", true}, {"tcp", "", true}, {"tcp", "127.0.0.1:", true}, {"udp", "[::]:00", true},
-		{"tcp", ":80", false}, {"tcp", ":http", false}, {"tcp", "0", false}, {"unix", "", false}, {"unix", ":0", false},
+		{"tcp", ":80", false}, {"tcp", ":http", false}, {"tcp", "0", false}, {"unix", "", true}, {"unix", ":0", false},
 		{"fd", "3", false}, {"fd", "web", true}, {"fdgram", "dns", true}, {"fd", "-1", true},
 	} {
 		if got := isSeveral(wire.ListenBody{Network: tc.network, Address: tc.address}); got != tc.want {

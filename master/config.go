@@ -1,7 +1,10 @@
 package master
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/rota-go/rota/reload"
@@ -12,8 +15,9 @@ const (
 	defaultIdleGrace = 5 * time.Second
 )
 
-// check names the first value that makes no sense.
-func (c Config) check() error {
+// Check returns a *ConfigError that names the first value which makes no sense, or nil.
+// New and Setup check by themselves.
+func (c Config) Check() error {
 	switch {
 	case c.Workers < 0:
 		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}
@@ -25,6 +29,30 @@ func (c Config) check() error {
 		return &ConfigError{Field: "HealthFailures", Value: c.HealthFailures, Want: "0 (three) or more"}
 	}
 	return nil
+}
+
+// allow asks Config.Allow. One that panics refuses.
+func (c Config) allow(w *Worker, network, address string) (err error) {
+	defer c.recovered("Allow", &err)
+	return c.Allow(w, network, address)
+}
+
+// env asks Config.Env.
+func (c Config) env() (env []string, err error) {
+	if c.Env == nil {
+		return os.Environ(), nil
+	}
+	defer c.recovered("Env", &err)
+	return c.Env(), nil
+}
+
+// recovered is deferred around a function of the configuration. A panic, which a worker
+// may have brought on by what it asks for, must not end the master.
+func (c Config) recovered(field string, err *error) {
+	if p := recover(); p != nil {
+		c.logger().Error("rota: a function of the configuration panicked", "field", field, "panic", p, "stack", string(debug.Stack()))
+		*err = fmt.Errorf("Config.%s panicked: %v", field, p)
+	}
 }
 
 func (c Config) logger() *slog.Logger {

@@ -6,15 +6,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // started is how this process was started, captured before the program can change
-// it: a working directory may be gone by the next reload, and argv[0] is relative to
-// the first one.
-var started = func() (s struct{ exec, dir string }) {
+// it: a working directory may be gone by the next reload, argv[0] is relative to the
+// first one, and a program may have taken its subcommand out of os.Args.
+var started = func() (s struct {
+	exec, dir string
+	args      []string
+}) {
 	s.dir, _ = os.Getwd() // "" where it is gone already: then the workers' is this process's
 	s.exec = ownName(os.Args, s.dir)
+	s.args = slices.Clone(os.Args)
 	return s
 }()
 
@@ -62,7 +67,11 @@ func prepare(number int, cfg Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{number: number, path: path, dir: cfg.dir(), env: cfg.env(), cfg: cfg, as: as}
+	env, err := cfg.env()
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{number: number, path: path, dir: cfg.dir(), env: env, cfg: cfg, as: as}
 	g.args = append([]string{cfg.name(path)}, cfg.args()...)
 	if err := g.open(); err != nil {
 		return nil, err
@@ -143,15 +152,15 @@ func (g *generation) leave() {
 }
 
 func (c Config) name(path string) string {
-	if c.Exec == "" && len(os.Args) > 0 {
-		return os.Args[0]
+	if c.Exec == "" && len(started.args) > 0 {
+		return started.args[0]
 	}
 	return path
 }
 
 func (c Config) args() []string {
 	if c.Args == nil {
-		return os.Args[min(1, len(os.Args)):]
+		return started.args[min(1, len(started.args)):]
 	}
 	return c.Args
 }
@@ -161,11 +170,4 @@ func (c Config) dir() string {
 		return started.dir
 	}
 	return c.Dir
-}
-
-func (c Config) env() []string {
-	if c.Env == nil {
-		return os.Environ()
-	}
-	return c.Env()
 }

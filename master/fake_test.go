@@ -25,6 +25,7 @@ type fakeOS struct {
 	procs   []*fakeProc            // every worker that was started, in order
 	bound   []string               // every address that was bound, in order
 	bindErr error                  // of the next bind
+	refuse  func(request) error    // may fail a bind
 	prepare func(number int) error // may fail a generation
 	script  func(p *fakeProc)      // what a worker does; serve, if nil
 	spawn   func(id int) error     // may fail a start
@@ -63,6 +64,11 @@ func (o *fakeOS) sys() sys {
 			if err := o.bindErr; err != nil {
 				o.bindErr = nil
 				return bound{}, err
+			}
+			if o.refuse != nil {
+				if err := o.refuse(ask); err != nil {
+					return bound{}, err
+				}
 			}
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))
@@ -170,8 +176,11 @@ func (p *fakeProc) hello() { p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1}) }
 
 // listen asks for a socket and returns the answer.
 func (p *fakeProc) listen(network, address string) wire.Frame {
-	p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1,
-		Body: wire.Body(wire.ListenBody{Network: network, Address: address})}}
+	return p.ask(wire.ListenBody{Network: network, Address: address})
+}
+
+func (p *fakeProc) ask(body wire.ListenBody) wire.Frame {
+	p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1, Body: wire.Body(body)}}
 	for f := range p.got {
 		if f.Call == 1 {
 			return f

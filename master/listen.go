@@ -29,9 +29,9 @@ func (l *loop) listen(m *member, p control.Packet) error {
 		l.refuse(m, p.Call, ask, os.NewSyscallError("socket", syscall.EMFILE))
 		return nil
 	}
-	if allow := m.gen.cfg.Allow; allow != nil {
+	if cfg := m.gen.cfg; cfg.Allow != nil {
 		l.work(func() func() {
-			err := allow(m.worker, ask.Network, ask.Address)
+			err := cfg.allow(m.worker, ask.Network, ask.Address)
 			return func() { l.allowed(m, p.Call, ask, err) }
 		})
 		return nil
@@ -107,6 +107,10 @@ func (l *loop) bind(s *socket, ask wire.ListenBody) {
 
 // bound answers all who waited for a bind. One that failed is forgotten at once.
 func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
+	if errors.Is(err, syscall.EADDRINUSE) && l.makeWay(ask, err) {
+		l.bind(s, ask)
+		return
+	}
 	waiting := s.waiting
 	s.waiting = nil
 	if err != nil {
@@ -155,7 +159,7 @@ func (l *loop) give(s *socket, w waiter) {
 	}
 	if err != nil {
 		m.unhold(s)
-		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network}, err)
+		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network, Address: s.key.address}, err)
 		return
 	}
 	body := wire.Body(wire.SocketBody{ID: s.id})
@@ -220,6 +224,19 @@ func (l *loop) closeUnheld(s *socket) {
 	})
 }
 
+// makeWay closes the sockets that every worker has closed, and that are only open for
+// a moment more, where one may be in the way of a bind: to the program it is closed.
+func (l *loop) makeWay(ask wire.ListenBody, inUse error) (made bool) {
+	place := placeOf(ask, inUse)
+	for _, s := range l.sockets.byID {
+		if !s.closeAt.IsZero() && s.fd != nil && s.place() == place {
+			l.drop(s)
+			made = true
+		}
+	}
+	return made
+}
+
 func (l *loop) holders(s *socket) (n int) {
 	for _, m := range l.members {
 		if m.held[s.id] != nil {
@@ -267,6 +284,18 @@ func (l *loop) drop(s *socket) {
 	for _, m := range l.members {
 		delete(m.asked, s.id)
 	}
+}
+
+// closeAtStop closes the sockets of a rota that stops as soon as its last worker leaves:
+// who connects now is refused, and not kept in a queue that nobody will read.
+func (l *loop) closeAtStop() {
+	stops := len(l.leaving) > 0 || l.pool != nil && l.pool.goal.Stop
+	for _, m := range l.members {
+		if !stops || m.serving() {
+			return
+		}
+	}
+	l.closeSockets()
 }
 
 func (l *loop) closeSockets() {

@@ -1,9 +1,11 @@
 package master
 
 import (
+	"context"
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -89,6 +91,25 @@ func TestPortZero(t *testing.T) {
 	})
 }
 
+// A unix socket without a name is as a port 0: the system chooses, each time anew.
+func TestNameless(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 2)
+		a1, a2 := socketOf(p[0].listen("unix", "")), socketOf(p[0].listen("unix", ""))
+		b1, b2 := socketOf(p[1].listen("unix", "")), socketOf(p[1].listen("unix", ""))
+		if a1 == a2 || a2 == 0 || a1 != b1 || a2 != b2 {
+			t.Errorf("sockets %d %d and %d %d, want two, shared", a1, a2, b1, b2)
+		}
+		p[0].say(wire.Closed, wire.ClosedBody{ID: a1})
+		p[1].say(wire.Closed, wire.ClosedBody{ID: b1})
+		elapse(2 * closeLinger)
+		p[0].listen("unix", "")
+		if want := []string{"", "", "127.0.0.1:1001"}; !slices.Equal(b.os.bound, want) { // the name that the fake gives
+			t.Errorf("bound %q, want %q", b.os.bound, want)
+		}
+	})
+}
+
 // A port 0 that everybody has closed keeps its number.
 func TestPortZeroKeepsItsNumber(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
@@ -134,6 +155,39 @@ func TestAddressesAsAsked(t *testing.T) {
 	})
 }
 
+// Rule 8: a packet request for a network of streams, or the other way round, gets the
+// error of the system. It is never given what is open under the same name, whoever has
+// it: another worker, the same, or nobody any more.
+func TestKindsAreApart(t *testing.T) {
+	for _, ask := range []wire.ListenBody{
+		{Network: "tcp", Address: "127.0.0.1:0"},
+		{Network: "unix", Address: "/s"},
+		{Network: "udp", Address: ":53", Packet: true},
+		{Network: "fdgram", Address: "web", Packet: true},
+	} {
+		inBubble(t, Config{}, func(t *testing.T, b *bench) {
+			p := b.forked(t, 2)
+			odd := ask
+			odd.Packet = !odd.Packet
+			wrong := func(who string, p *fakeProc) {
+				b.os.bindErr = &net.OpError{Op: "listen", Net: ask.Network, Err: errTest}
+				if err := errorOf(p.ask(odd)); err == nil || !strings.HasSuffix(err.Error(), errTest.Error()) {
+					t.Errorf("%s %s, %s: %v, want the system's error", ask.Network, ask.Address, who, err)
+				}
+			}
+			id := socketOf(p[0].ask(ask))
+			wrong("of another worker", p[1])
+			wrong("of the same", p[0])
+			p[0].say(wire.Closed, wire.ClosedBody{ID: id})
+			synctest.Wait()
+			wrong("of nobody", p[0])
+			if again := socketOf(p[1].ask(ask)); again != id {
+				t.Errorf("%s %s: then socket %d, want %d", ask.Network, ask.Address, again, id)
+			}
+		})
+	}
+}
+
 // Rule 8: a failed bind is forgotten at once.
 func TestFailedBindIsForgotten(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
@@ -169,6 +223,51 @@ func TestClosedByEverybody(t *testing.T) {
 	}
 }
 
+// A socket that only lingers is in nobody's way: what clashes with it gets its place.
+// One that a worker has stays.
+func TestLingererMakesWay(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		inBubble(t, Config{}, func(t *testing.T, b *bench) {
+			p := b.forked(t, 1)[0]
+			id := socketOf(p.listen("tcp", ":1001")) // the port that the fake gives
+			other := socketOf(p.listen("tcp", ":1002"))
+			if closed {
+				p.say(wire.Closed, wire.ClosedBody{ID: id})
+				p.say(wire.Closed, wire.ClosedBody{ID: other})
+				synctest.Wait()
+			}
+			b.os.refuse = func(r request) error { return b.clash(r, 1001) }
+			f := p.listen("tcp", "localhost:1001")
+			if got := socketOf(f) != 0; got != closed {
+				t.Errorf(":1001 was closed: %v; localhost:1001: %v", closed, errorOf(f))
+			}
+			b.os.refuse = nil
+			if again := socketOf(p.listen("tcp", ":1002")); closed && again != other {
+				t.Errorf("another lingers no more: socket %d, want %d", again, other)
+			}
+		})
+	}
+}
+
+// clash refuses a request while the table has a socket with that port.
+func (b *bench) clash(r request, port int) error {
+	refused := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+	open := make(chan bool)
+	go b.post(func(l *loop) {
+		for _, s := range l.sockets.byID {
+			if s.fd != nil && s.addr.String() == refused.String() {
+				open <- true
+				return
+			}
+		}
+		open <- false
+	})
+	if <-open {
+		return &net.OpError{Op: "listen", Net: r.Network, Addr: refused, Err: syscall.EADDRINUSE}
+	}
+	return nil
+}
+
 // Rule 1, its end: a completed reload closes what the new generation didn't ask for.
 func TestReloadClosesWhatNobodyWants(t *testing.T) {
 	inBubble(t, Config{Workers: 2, MinUptime: -1}, func(t *testing.T, b *bench) {
@@ -194,6 +293,54 @@ func TestReloadClosesWhatNobodyWants(t *testing.T) {
 	})
 }
 
+// At a stop sockets are closed when the last worker is told to leave, not when it has
+// left.
+func TestStopClosesSockets(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) {
+			p.hello()
+			p.accept("tcp", ":80")
+			<-p.died // it has a request in flight
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { b.result <- b.Run(ctx) }()
+		synctest.Wait()
+		stop()
+		synctest.Wait()
+		if n := b.open(); n != 0 || len(b.living()) == 0 {
+			t.Errorf("%d sockets and workers %v, want none while one lives", n, b.living())
+		}
+	})
+}
+
+// Disconnect is a stop too. A last worker that leaves by itself is none: the program may
+// fork another.
+func TestDisconnectClosesSockets(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 2)
+		p[0].listen("tcp", ":80")
+		p[0].say(wire.Draining, nil)
+		p[1].say(wire.Draining, nil)
+		synctest.Wait()
+		if n := b.open(); n != 1 {
+			t.Errorf("they leave by themselves: %d sockets, want 1", n)
+		}
+		third := b.forked(t, 1)[0]
+		third.listen("tcp", ":81")
+		go func() { b.result <- b.Disconnect(context.Background()) }()
+		synctest.Wait()
+		if n := b.open(); n != 0 || len(b.living()) != 3 {
+			t.Errorf("at Disconnect: %d sockets and workers %v, want none while all live", n, b.living())
+		}
+	})
+}
+
+// open is how many sockets the table has.
+func (b *bench) open() (n int) {
+	_ = b.ask(func(l *loop) error { n = len(l.sockets.byID); return nil })
+	return n
+}
+
 func TestAllowMayRefuse(t *testing.T) {
 	allow := func(w *Worker, network, address string) error {
 		if address == ":80" {
@@ -208,6 +355,24 @@ func TestAllowMayRefuse(t *testing.T) {
 		}
 		if socketOf(p.listen("tcp", ":81")) == 0 {
 			t.Error(":81 was refused")
+		}
+	})
+}
+
+// An Allow that panics, at something that a worker has made up, refuses that.
+func TestAllowMayPanic(t *testing.T) {
+	allow := func(_ *Worker, _, address string) error {
+		_ = address[3]
+		return nil
+	}
+	inBubble(t, Config{Allow: allow}, func(t *testing.T, b *bench) {
+		p := b.forked(t, 1)[0]
+		err := errorOf(p.listen("tcp", ":8"))
+		if err == nil || !strings.Contains(err.Error(), "listen tcp :8: Config.Allow panicked: ") {
+			t.Errorf(":8: %v, want an error that says what happened", err)
+		}
+		if socketOf(p.listen("tcp", ":800")) == 0 {
+			t.Error(":800 was refused")
 		}
 	})
 }

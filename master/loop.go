@@ -315,6 +315,7 @@ func (l *loop) drains(m *member) {
 		m.worker.gate.Widen(maxLeaving)
 		l.setState(m, Draining)
 		l.dirty = true
+		l.closeAtStop()
 	}
 }
 

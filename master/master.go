@@ -37,7 +37,7 @@ type Config struct {
 	// resolved), so that a link moved to the next release is followed.
 	Exec string
 	// Args are the workers' arguments, without the name of the program. Nil means
-	// those of this process.
+	// those that this process was started with.
 	Args []string
 	// Dir is the workers' working directory. Empty means the one this process was
 	// started in.
@@ -151,7 +151,7 @@ func New(cfg Config) (*Master, error) {
 	if err := allowed(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	control.SetMaster()
@@ -192,8 +192,8 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 }
 
-// Reload replaces the workers of Run one by one with workers of the executable,
-// arguments and environment as they are now, and returns when that is done. Nothing
+// Reload replaces the workers of Run one by one with workers of the executable and
+// environment as they are now, and returns when that is done. Nothing
 // is lost: see docs/architecture.md. One that is asked for during another waits for
 // it, and all that wait are one. It is all or nothing: if a new worker fails, those
 // already replaced come back and the error is a *reload.Error. If ctx ends first
@@ -221,7 +221,7 @@ func (m *Master) Scale(n int) error {
 // Setup replaces the configuration for future forks and reloads, and sends the
 // Setup event. Config.Workers is the business of Scale: here it is kept.
 func (m *Master) Setup(cfg Config) error {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
 	return m.ask(func(l *loop) error { l.setup(cfg); return nil })

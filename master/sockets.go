@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -16,9 +17,11 @@ import (
 const closeLinger = time.Second
 
 // socketKey is what makes two requests one socket: what was asked for, as it was
-// asked, and for port 0 the how manieth of the worker it is.
+// asked, and for port 0 the how manieth of the worker it is. A network has sockets of
+// one kind; who asks it for the other gets net's error, and not what is open there.
 type socketKey struct {
 	network, address string
+	packet           bool
 	index            int
 }
 
@@ -53,7 +56,7 @@ type sockets struct {
 	byKey map[socketKey]*socket
 	byID  map[int]*socket
 	last  int
-	ports map[socketKey]string // of port 0: the address that it came to be
+	ports map[socketKey]string // of port 0, and of no name: the address that it came to be
 }
 
 func newSockets() sockets {
@@ -64,7 +67,7 @@ func newSockets() sockets {
 // worker doesn't hold, so that after Close it gets the same again. The file of a unix
 // socket is the same from wherever it is asked for.
 func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
-	key := socketKey{network: ask.Network, address: ask.Address}
+	key := socketKey{network: ask.Network, address: ask.Address, packet: ask.Packet}
 	if bind.IsPath(ask.Network, ask.Address) {
 		key.address = pathOf(ask)
 	}
@@ -74,14 +77,19 @@ func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
 	return key
 }
 
-// isSeveral reports whether one address may stand for several sockets: port 0, and
-// the name of a given one.
+// isSeveral reports whether one address may stand for several sockets: port 0, a unix
+// socket without a name, and the name of a given one.
 func isSeveral(ask wire.ListenBody) bool {
 	if ask.Network == "fd" || ask.Network == "fdgram" {
 		_, err := bind.Number(ask.Address)
 		return err != nil
 	}
-	return isPortZero(ask)
+	return isPortZero(ask) || isNameless(ask)
+}
+
+// isNameless reports whether the system chooses the name of a unix socket.
+func isNameless(ask wire.ListenBody) bool {
+	return ask.Address == "" && strings.HasPrefix(ask.Network, "unix")
 }
 
 func isPortZero(ask wire.ListenBody) bool {
@@ -101,8 +109,8 @@ func (t *sockets) open(key socketKey) *socket {
 	return s
 }
 
-// address is what to bind for an entry: for a port 0 that was open before, the port
-// that it had.
+// address is what to bind for an entry: for one that was open before, the port or the
+// name that the system chose for it.
 func (t *sockets) address(s *socket, ask wire.ListenBody) string {
 	if had := t.ports[s.key]; had != "" {
 		return had
@@ -113,11 +121,44 @@ func (t *sockets) address(s *socket, ask wire.ListenBody) string {
 // bound fills an entry in.
 func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
 	s.fd, s.addr, s.file = b.fd, b.addr, b.file
-	if isPortZero(ask) {
+	switch {
+	case isNameless(ask):
+		t.ports[s.key] = b.addr.String()
+	case isPortZero(ask):
 		host, _, _ := net.SplitHostPort(ask.Address)
 		_, port, _ := net.SplitHostPort(b.addr.String())
 		t.ports[s.key] = net.JoinHostPort(host, port)
 	}
+}
+
+// place is what two sockets can't both have, but for the host and the protocol, which
+// the system knows better: a port, or the name of a unix socket.
+func (s *socket) place() string {
+	if bind.IsPath(s.key.network, s.key.address) {
+		return s.key.address
+	}
+	return portOf(s.addr.String())
+}
+
+// placeOf is that of a request which the system has refused.
+func placeOf(ask wire.ListenBody, err error) string {
+	var op *net.OpError
+	switch {
+	case bind.IsPath(ask.Network, ask.Address):
+		return pathOf(ask)
+	case errors.As(err, &op) && op.Addr != nil:
+		return portOf(op.Addr.String()) // a number: the request may have a name
+	}
+	return portOf(ask.Address)
+}
+
+// portOf is the port of an address. One that has none is an abstract name, which may
+// begin with a zero where the system says "@".
+func portOf(address string) string {
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		return port
+	}
+	return "@" + strings.TrimLeft(address, "@\x00")
 }
 
 // remove forgets an entry and closes its socket.

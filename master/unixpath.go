@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -65,6 +66,9 @@ func pathOf(ask wire.ListenBody) string {
 // bindPath binds a unix socket in the file system.
 func bindPath(ctx context.Context, r request) (bound, error) {
 	path := pathOf(r.ListenBody)
+	if strings.ContainsRune(path, 0) {
+		return bound{}, inWordsOf(r.ListenBody, os.NewSyscallError("bind", syscall.EINVAL)) // bind(2) would stop there
+	}
 	lock := lockDirectory(ctx, filepath.Dir(path), lockPatience)
 	defer lock.close()
 	b, err := bindNew(ctx, r, nameOf(r.ListenBody))

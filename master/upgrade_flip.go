@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -133,7 +134,7 @@ func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) er
 	if err := u.AddFile(flipName, end); err != nil {
 		return err
 	}
-	absoluteName()
+	firstArgs()
 	if err := os.Setenv(control.EnvUpgrade, nonce); err != nil {
 		return err
 	}
@@ -155,10 +156,15 @@ func upgradeSettled(u *tableflip.Upgrader) error {
 	return u.Upgrade()
 }
 
-// absoluteName makes os.Args[0] what tableflip can start: it takes it relative to
-// the working directory of now, and looks it up in the PATH of now.
-func absoluteName() {
-	if len(os.Args) > 0 && started.exec != "" && !filepath.IsAbs(os.Args[0]) {
-		os.Args[0] = started.exec
+// firstArgs makes os.Args, by which tableflip starts the new master, what it was when
+// this one was started, with a name that it can find: it takes it relative to the
+// working directory of now, and looks it up in the PATH of now.
+func firstArgs() {
+	args := slices.Clone(started.args)
+	if len(args) > 0 && started.exec != "" && !filepath.IsAbs(args[0]) {
+		args[0] = started.exec
+	}
+	if !slices.Equal(args, os.Args) {
+		os.Args = args
 	}
 }

@@ -42,6 +42,7 @@ type note struct {
 type socketNote struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
+	Packet  bool   `json:"packet,omitempty"`
 	Index   int    `json:"index,omitempty"`
 	Name    string `json:"name"`           // the real address
 	NameNet string `json:"nameNet"`        // its network
@@ -64,6 +65,7 @@ type stateNote struct {
 type portNote struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
+	Packet  bool   `json:"packet,omitempty"`
 	Index   int    `json:"index,omitempty"`
 	Port    string `json:"port"`
 }
@@ -105,7 +107,7 @@ func (l masterLink) flush() {
 
 func (s *socket) note() *socketNote {
 	n := &socketNote{
-		Network: s.key.network, Address: s.key.address, Index: s.key.index,
+		Network: s.key.network, Address: s.key.address, Packet: s.key.packet, Index: s.key.index,
 		Name: s.addr.String(), NameNet: s.addr.Network(),
 	}
 	if s.file != nil {
@@ -115,7 +117,7 @@ func (s *socket) note() *socketNote {
 }
 
 func (n *socketNote) key() socketKey {
-	return socketKey{network: n.Network, address: n.Address, index: n.Index}
+	return socketKey{n.Network, n.Address, n.Packet, n.Index}
 }
 
 // realAddr is a socket's address as the old master knew it.
@@ -168,13 +170,13 @@ func closeDescriptors(files []*control.FD) {
 
 func (t *sockets) portNotes() (all []portNote) {
 	for k, port := range t.ports {
-		all = append(all, portNote{k.network, k.address, k.index, port})
+		all = append(all, portNote{k.network, k.address, k.packet, k.index, port})
 	}
 	return all
 }
 
 func (t *sockets) adoptPorts(all []portNote) {
 	for _, p := range all {
-		t.ports[socketKey{network: p.Network, address: p.Address, index: p.Index}] = p.Port
+		t.ports[socketKey{p.Network, p.Address, p.Packet, p.Index}] = p.Port
 	}
 }

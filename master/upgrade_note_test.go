@@ -12,9 +12,9 @@ import (
 // closed by now.
 func TestPortsTravel(t *testing.T) {
 	old, next := newSockets(), newSockets()
-	old.ports[socketKey{"tcp", ":0", 0}] = ":4001"
-	old.ports[socketKey{"tcp", ":0", 1}] = ":4002"
-	old.ports[socketKey{"udp", "127.0.0.1:0", 0}] = "127.0.0.1:4001"
+	old.ports[socketKey{"tcp", ":0", false, 0}] = ":4001"
+	old.ports[socketKey{"tcp", ":0", false, 1}] = ":4002"
+	old.ports[socketKey{"udp", "127.0.0.1:0", true, 0}] = "127.0.0.1:4001"
 	b, err := json.Marshal(stateNote{Ports: old.portNotes()})
 	if err != nil {
 		t.Fatal(err)
@@ -29,6 +29,21 @@ func TestPortsTravel(t *testing.T) {
 	}
 }
 
+// What makes a socket that socket is the same in the next master.
+func TestKeysTravel(t *testing.T) {
+	for _, key := range []socketKey{{"tcp", ":0", false, 1}, {"udp", "127.0.0.1:53", true, 0}} {
+		s := &socket{key: key, addr: realAddr{key.network, key.address}}
+		b, err := json.Marshal(s.note())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n socketNote
+		if err := json.Unmarshal(b, &n); err != nil || n.key() != key {
+			t.Errorf("%v came as %v (%v)", key, n.key(), err)
+		}
+	}
+}
+
 // A socket comes with one descriptor, once; whatever else came is closed.
 func TestAdopt(t *testing.T) {
 	table := newSockets()
@@ -40,7 +55,7 @@ func TestAdopt(t *testing.T) {
 	if err := table.adopt(n, []*control.FD{second}); err != nil || second.Int() >= 0 {
 		t.Errorf("the second: %v, descriptor %d", err, second.Int())
 	}
-	s := table.byKey[socketKey{"tcp", ":0", 1}]
+	s := table.byKey[socketKey{"tcp", ":0", false, 1}]
 	if s == nil || s.fd != first || s.addr.String() != "[::]:4002" {
 		t.Errorf("the table has %+v", s)
 	}

@@ -54,6 +54,19 @@ func TestErrorsLookLocal(t *testing.T) {
 	})
 }
 
+// The master may know before the worker that it leaves.
+func TestListenAsTheMasterDisconnects(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		result := b.listenCall(t.Context())
+		in := &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: os.ErrClosed}
+		b.link.frames <- control.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(control.EncodeError(in))}}
+		var op *net.OpError
+		if err := <-result; !errors.Is(err, ErrDisconnected) || !errors.As(err, &op) {
+			t.Errorf("error %v, want ErrDisconnected in an OpError", err)
+		}
+	})
+}
+
 // When ctx ends the call does, and a socket that comes later goes back.
 func TestLateAnswerGoesBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {

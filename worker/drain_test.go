@@ -156,6 +156,17 @@ func TestListenAfterDisconnect(t *testing.T) {
 	})
 }
 
+// What Listen or Handle has returned is not counted twice.
+func TestHandleTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		once := b.Handle(newPipeListener())
+		defer once.Close()
+		if b.Handle(once) != once {
+			t.Error("a listener of the worker's is wrapped again")
+		}
+	})
+}
+
 // The death of the master is EOF on the link: the same drain, and then the end of the
 // process with status 0, before main can go on.
 func TestMasterGone(t *testing.T) {

@@ -57,8 +57,11 @@ func (w *Worker) listenOwn(ctx context.Context, s Socket) (net.Listener, error) 
 }
 
 // Handle makes a listener that the program already has part of the worker's
-// drain. Programs call rota.Handle.
+// drain. One that is part of it comes back as it is. Programs call rota.Handle.
 func (w *Worker) Handle(inner net.Listener) net.Listener {
+	if _, ok := inner.(*listener); ok {
+		return inner
+	}
 	own := inner.Addr().Network() + " " + inner.Addr().String()
 	l, err := w.take(&listener{Listener: inner, own: own}, Socket{})
 	if err != nil {
@@ -89,6 +92,9 @@ func (w *Worker) socket(ctx context.Context, s Socket, packet bool) (int, *contr
 		return 0, nil, w.cannotListen(s, nil)
 	}
 	id, fd, err := w.ask(ctx, s.body(packet))
+	if errors.Is(err, os.ErrClosed) {
+		return 0, nil, w.cannotListen(s, nil) // the master was first to say that this worker leaves
+	}
 	if err != nil {
 		return 0, nil, w.cannotListen(s, err)
 	}

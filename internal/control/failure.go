@@ -176,6 +176,8 @@ func (a address) typed() net.Addr {
 	switch a.network {
 	case "unix", "unixgram", "unixpacket":
 		return &net.UnixAddr{Name: a.text, Net: a.network}
+	case "ip":
+		return a.typedIP()
 	case "tcp", "udp":
 	default:
 		return a
@@ -188,6 +190,14 @@ func (a address) typed() net.Addr {
 		return net.TCPAddrFromAddrPort(ip)
 	}
 	return net.UDPAddrFromAddrPort(ip)
+}
+
+func (a address) typedIP() net.Addr {
+	ip, err := netip.ParseAddr(a.text)
+	if err != nil && a.text != "" {
+		return a
+	}
+	return &net.IPAddr{IP: ip.AsSlice(), Zone: ip.Zone()}
 }
 
 func (a address) parse() (netip.AddrPort, error) {

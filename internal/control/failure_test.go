@@ -117,6 +117,8 @@ func TestErrorsOfNetListen(t *testing.T) {
 		{"negative port", "tcp", ":-1", nil},
 		{"unknown network", "sctp", "127.0.0.1:0", nil},
 		{"a network of packets", "udp", "127.0.0.1:0", nil},
+		{"a network of raw IP", "ip4:icmp", "127.0.0.1", nil},
+		{"a network of raw IP, no address", "ip:1", "", nil},
 		{"empty network", "", "", nil},
 		{"path too long", "unix", filepath.Join(dir, strings.Repeat("x", 200)), syscall.EINVAL},
 		{"no directory", "unix", filepath.Join(dir, "none", "s"), syscall.ENOENT},
