@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/rota-go/rota/internal/control"
@@ -112,7 +113,8 @@ func TestStatusOf(t *testing.T) {
 		{nil, 0},
 		{errors.New("any"), 1},
 		{&master.StartError{Exit: master.Exit{Code: 7}}, 7},
-		{&master.StartError{Exit: master.Exit{Code: 0}}, 1},
+		{&master.StartError{Exit: master.Exit{Code: 0}}, 0},
+		{&master.StartError{Exit: master.Exit{Signal: syscall.SIGKILL}}, 137},
 		{&master.StartError{Exit: master.Exit{Err: errors.New("no such file")}}, 1},
 		{fmt.Errorf("run: %w", &master.StartError{Exit: master.Exit{Code: 3}}), 3},
 	} {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/master"
@@ -121,16 +122,20 @@ func workersFrom(s string) (int, error) {
 const maxWorkers = 1024
 
 // statusOf is the exit status of a master whose Run returned err: that of the worker
-// that could not start, if that is why.
+// that could not start, if that is why. One that a signal has killed has the status
+// that a shell gives it.
 func statusOf(err error) int {
 	var start *master.StartError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &start) && start.Exit.Err == nil && start.Exit.Signal == nil && start.Exit.Code != 0:
-		return start.Exit.Code
+	case !errors.As(err, &start) || start.Exit.Err != nil:
+		return 1
 	}
-	return 1
+	if s, ok := start.Exit.Signal.(syscall.Signal); ok {
+		return 128 + int(s)
+	}
+	return start.Exit.Code
 }
 
 func logger(cfg master.Config) *slog.Logger {
