@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/rota-go/rota/internal/control"
@@ -73,6 +74,7 @@ func TestStatusOf(t *testing.T) {
 		{errors.New("any"), 1},
 		{&master.StartError{Exit: master.Exit{Code: 7}}, 7},
 		{&master.StartError{Exit: master.Exit{Code: 0}}, 1},
+		{&master.StartError{Exit: master.Exit{Signal: syscall.SIGKILL}}, 137},
 		{&master.StartError{Exit: master.Exit{Err: errors.New("no such file")}}, 1},
 		{fmt.Errorf("run: %w", &master.StartError{Exit: master.Exit{Code: 3}}), 3},
 	} {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/master"
@@ -103,16 +104,20 @@ func workersFrom(s string) (int, error) {
 const maxWorkers = 1024
 
 // statusOf is the exit status of a master whose Run returned err: that of the worker
-// that could not start, if that is why.
+// that could not start, if that is why; of one that a signal has killed, as a shell puts
+// it.
 func statusOf(err error) int {
 	var start *master.StartError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &start) && start.Exit.Err == nil && start.Exit.Signal == nil && start.Exit.Code != 0:
-		return start.Exit.Code
 	}
-	return 1
+	if !errors.As(err, &start) || start.Exit.Err != nil {
+		return 1
+	}
+	if s, ok := start.Exit.Signal.(syscall.Signal); ok {
+		return 128 + int(s)
+	}
+	return max(start.Exit.Code, 1)
 }
 
 func logger(cfg master.Config) *slog.Logger {

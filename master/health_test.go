@@ -124,6 +124,11 @@ func TestHealthEndsWithTheWorker(t *testing.T) {
 		if err := b.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		<-stopped
+		elapse(time.Minute)
+		select {
+		case <-stopped:
+		default:
+			t.Error("the next question is still to come")
+		}
 	})
 }

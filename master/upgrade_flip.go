@@ -139,7 +139,19 @@ func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) er
 	}
 	defer os.Unsetenv(control.EnvUpgrade)
 	starting()
-	return upgradeSettled(u)
+	return inDir(upgradeSettled(u))
+}
+
+// inDir adds what may be wrong with the working directory: tableflip starts in the first
+// one, and blames the executable where that is gone.
+func inDir(err error) error {
+	if err == nil || started.dir == "" {
+		return err
+	}
+	if _, derr := os.Stat(started.dir); derr != nil {
+		return fmt.Errorf("%w (working directory: %w)", err, derr)
+	}
+	return err
 }
 
 // upgradeSettled is u.Upgrade once u has noticed that it is ready and that its parent
