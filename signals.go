@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rota-go/rota/master"
@@ -18,6 +20,9 @@ type conductor struct {
 	log  *slog.Logger
 	stop context.CancelFunc // graceful
 	ints atomic.Int32
+
+	mu   sync.Mutex
+	late map[int][]os.Signal // by worker id: to be passed on when it is online
 }
 
 // conduct runs the master, obeys the signals of the table, and returns the
@@ -26,7 +31,8 @@ type conductor struct {
 func conduct(m *master.Master, cfg master.Config) (status int) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c := &conductor{m: m, log: logger(cfg), stop: stop}
+	c := &conductor{m: m, log: logger(cfg), stop: stop, late: map[int][]os.Signal{}}
+	defer m.Subscribe(master.Events{Online: c.online, Exit: c.exited})()
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, masterSignals()...)
 	go c.obey(signals)
@@ -83,12 +89,39 @@ func (c *conductor) scale(n int) {
 	}
 }
 
-// passOn sends s to every worker.
+// passOn sends s to every worker. One that has not said hello gets it when it does:
+// before Go's runtime has its handlers, the signal would kill it.
 func (c *conductor) passOn(s os.Signal) {
-	for _, w := range c.m.Workers() {
-		if p := w.Process(); p != nil {
-			_ = p.Signal(s) // one that has just died needs no signal
+	workers := c.m.Workers()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range workers {
+		if w.State() != master.Starting {
+			send(w, s)
+		} else if !slices.Contains(c.late[w.ID()], s) {
+			c.late[w.ID()] = append(c.late[w.ID()], s)
 		}
+	}
+}
+
+func (c *conductor) online(w *master.Worker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.late[w.ID()] {
+		send(w, s)
+	}
+	delete(c.late, w.ID())
+}
+
+func (c *conductor) exited(w *master.Worker, _ master.Exit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.late, w.ID())
+}
+
+func send(w *master.Worker, s os.Signal) {
+	if p := w.Process(); p != nil {
+		_ = p.Signal(s) // one that has just died needs no signal
 	}
 }
 

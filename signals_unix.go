@@ -19,7 +19,11 @@ var table = map[os.Signal]func(*conductor){
 	syscall.SIGTTOU: func(c *conductor) { c.scale(-1) },
 }
 
-func masterSignals() (all []os.Signal) {
+// masterSignals are those of the table, and SIGPIPE, which means nothing: without a
+// handler the master would die of its next log line when whoever reads them has gone.
+// (Ignored, it would be ignored in every worker too.)
+func masterSignals() []os.Signal {
+	all := []os.Signal{syscall.SIGPIPE}
 	for s := range table {
 		all = append(all, s)
 	}

@@ -97,6 +97,24 @@ func TestSocketsStayNonblockingAndCloseOnExec(t *testing.T) {
 	}
 }
 
+// A socket that the master was started with is no worker's until it asks for it.
+func TestGivenListenerStaysTheMasters(t *testing.T) {
+	given, _ := socketFile(t, "tcp", "127.0.0.1:0")
+	p := give(t, 1, "", given, given) // a worker's own 3 is its link
+	socket, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/4", p.pid()))
+	if err != nil || !strings.HasPrefix(socket, "socket:") {
+		t.Fatalf("the master's descriptor 4 is %q, %v", socket, err)
+	}
+	for _, pid := range p.living() {
+		entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		for _, e := range entries {
+			if has, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, e.Name())); has == socket {
+				t.Errorf("worker %d has it as descriptor %s", pid, e.Name())
+			}
+		}
+	}
+}
+
 func TestWorkersChildGetsNothing(t *testing.T) {
 	p := start(t, "serve", quick(1))
 	open, err := request("tcp", p.addr(), "/?spawn="+"ls+-l+/proc/self/fd")

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rota-go/rota"
@@ -25,6 +27,7 @@ func init() {
 	helpers["listen"] = listen
 	helpers["listen-once"] = listenOnce
 	helpers["two-ports"] = twoPorts
+	helpers["reopen"] = reopen
 }
 
 // serve is the whole main of the README: one line changed.
@@ -99,6 +102,20 @@ func behave() {
 	case "dies":
 		time.AfterFunc(200*time.Millisecond, func() { os.Exit(4) })
 	}
+}
+
+// reopen is serve, with logs that it reopens on SIGUSR1.
+func reopen() {
+	if rota.IsWorker() {
+		signals := make(chan os.Signal, 1)
+		ossignal.Notify(signals, syscall.SIGUSR1)
+		go func() {
+			for range signals {
+				fmt.Fprintln(os.Stderr, "logs are reopened")
+			}
+		}()
+	}
+	serve()
 }
 
 // hangAfter doesn't end when its worker has left.

@@ -209,6 +209,31 @@ func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
 	}
 }
 
+// The folder that everything was started in is removed. Workers start in it all the same;
+// a new master can't, and the old one says so.
+func TestWorkingDirectoryIsRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "release")
+	noError(t, os.Mkdir(dir, 0o755))
+	cmd := command(t, "serve", quick(2))
+	cmd.Dir = dir
+	p := run(t, cmd)
+	p.waitLog("worker ready", 2)
+	noError(t, os.Remove(dir))
+	kill(t, p.living()[0])
+	p.waitLog("worker ready", 3)
+	p.reload()
+	p.reload()
+	p.settled(2)
+	if p.log.has("worker died", "start") {
+		t.Errorf("a worker could not be started:\n%s", p.log)
+	}
+	p.signal(syscall.SIGUSR2)
+	p.waitLog("upgrade failed", 1)
+	if !p.log.has("upgrade failed", "working directory: stat "+dir) {
+		t.Errorf("the log doesn't say why:\n%s", p.log)
+	}
+}
+
 func noError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -124,6 +124,23 @@ func TestScale(t *testing.T) {
 	p.settled(1)
 }
 
+// SIGUSR1 reaches every worker, also one that has just been started: it would die of it
+// before Go's runtime has its handlers, so it gets it afterwards.
+func TestUSR1IsPassedOn(t *testing.T) {
+	cfg := quick(2)
+	cfg.Exec, cfg.Args = "/bin/sh", []string{"-c", `echo started >&2; sleep 0.2; exec "$0"`, self(t)}
+	p := launch(t, "reopen", cfg)
+	p.waitLog("started", 2)
+	p.signal(syscall.SIGUSR1)
+	p.waitLog("worker ready", 2)
+	before := p.log.count("logs are reopened") // none, where main has no handler either
+	p.signal(syscall.SIGUSR1)
+	p.waitLog("logs are reopened", before+2)
+	if n := p.log.count("worker died"); n > 0 {
+		t.Errorf("%d workers died of SIGUSR1", n)
+	}
+}
+
 // SIGHUP that was ignored at the start (nohup) is a reload all the same.
 func TestHupUnderNohup(t *testing.T) {
 	cmd := exec.Command("sh", "-c", `trap "" HUP; exec "$0"`, self(t))

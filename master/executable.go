@@ -50,6 +50,7 @@ type generation struct {
 	file   *os.File // the executable, kept open; nil where that can't be used
 	args   []string // with the program's name
 	dir    string
+	home   *os.File // dir, kept open; nil where that can't be used
 	env    []string
 	cfg    Config
 	as     *identity // nil: the master's
@@ -76,6 +77,7 @@ func prepare(number int, cfg Config) (*generation, error) {
 	if err := g.open(); err != nil {
 		return nil, err
 	}
+	g.home = g.openDir()
 	return g, nil
 }
 
@@ -143,11 +145,44 @@ func (g *generation) command() string {
 	return descriptorPath(g.file, g.path)
 }
 
-// leave takes one user off; the last closes the executable.
+// openDir keeps the working directory open: often it is the folder of a release, and is
+// removed with it. One that is gone already is this process's own, if that has none that
+// can be named.
+func (g *generation) openDir() *os.File {
+	f, err := openDirectory(g.dir)
+	if err != nil && g.cfg.Dir == "" && isCut() {
+		f, err = openDirectory(".")
+	}
+	if err != nil {
+		return nil // the start of a worker will say why
+	}
+	return f
+}
+
+// isCut reports whether this process's working directory was removed.
+func isCut() bool {
+	_, err := os.Getwd()
+	return err != nil
+}
+
+// workDir is the path of the directory to start a worker in: the plain one while there
+// is one, else the open one.
+func (g *generation) workDir() string {
+	if _, err := os.Stat(g.dir); err == nil || g.home == nil {
+		return g.dir
+	}
+	return descriptorPath(g.home, g.dir)
+}
+
+// leave takes one user off; the last closes what is kept open.
 func (g *generation) leave() {
-	g.users--
-	if g.users <= 0 && g.file != nil {
-		g.file.Close()
+	if g.users--; g.users > 0 {
+		return
+	}
+	for _, f := range []*os.File{g.file, g.home} {
+		if f != nil {
+			f.Close()
+		}
 	}
 }
 

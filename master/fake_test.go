@@ -77,6 +77,7 @@ func (o *fakeOS) sys() sys {
 		reap:        func(map[int]bool) []int { return nil },
 		pid:         func() int { return 100 },
 		predecessor: func() (*control.Link, bool, error) { return nil, false, nil },
+		alone:       func(context.Context) {},
 	}
 }
 

@@ -19,6 +19,7 @@ type health struct {
 	last     uint32 // number of the last question
 	waiting  bool   // for its answer
 	failures int    // in a row
+	stop     func() // the next question; nil: none will come
 }
 
 var errNoAnswer = errors.New("no answer")
@@ -56,7 +57,14 @@ func (l *loop) check(m *member) {
 	m.health.waiting = true
 	body := wire.Body(wire.CheckBody{Within: interval})
 	_ = m.process.link.Send(wire.Frame{Type: wire.Check, Call: m.health.last, Body: body}) // no answer is one
-	l.after(interval, func() { l.check(m) })
+	m.health.stop = l.after(interval, func() { l.check(m) })
+}
+
+// end asks no more: a timer would keep a worker that has gone in memory.
+func (h *health) end() {
+	if h.stop != nil {
+		h.stop()
+	}
 }
 
 // checked is the answer. One that comes late is none.

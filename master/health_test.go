@@ -113,3 +113,22 @@ func TestAnswersThatCount(t *testing.T) {
 		b.wantLiving(t, 2)
 	})
 }
+
+// Of who has gone nothing more is asked: its timer would keep it in memory for an interval.
+func TestHealthEndsWithTheWorker(t *testing.T) {
+	inBubble(t, Config{Workers: 1, HealthInterval: time.Hour}, func(t *testing.T, b *bench) {
+		b.os.script = watched(func() (string, bool) { return "", true })
+		b.run()
+		stopped := make(chan struct{})
+		_ = b.ask(func(l *loop) error { l.members[1].health.stop = func() { close(stopped) }; return nil })
+		if err := b.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Minute)
+		select {
+		case <-stopped:
+		default:
+			t.Error("the next question is still to come")
+		}
+	})
+}

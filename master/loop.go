@@ -280,7 +280,9 @@ func (l *loop) hello(m *member, p control.Packet) error {
 		Version: min(body.Max, wire.Version),
 		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
-	l.setState(m, Online)
+	if m.worker.State() == Starting { // and not Draining already
+		l.setState(m, Online)
+	}
 	l.m.events.emit(m.worker, func(e *Events) { call(e.Online, m.worker) })
 	return nil
 }
@@ -387,6 +389,7 @@ func (l *loop) gone(m *member) {
 	l.dirty = true
 	l.diedOnTrial(m)
 	l.release(m)
+	m.health.end()
 	if m.process != nil {
 		_ = m.process.link.Close()
 	}

@@ -156,6 +156,7 @@ func New(cfg Config) (*Master, error) {
 	}
 	control.SetMaster()
 	given() // before the program can change the environment
+	control.CloseListenersOnExec()
 	return newMaster(cfg, system()), nil
 }
 

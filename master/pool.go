@@ -418,6 +418,7 @@ func (l *loop) force(m *member, sig os.Signal) {
 func (l *loop) failStart(m *member) {
 	l.pool.err = &StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit}
 	l.pool.goal.Stop = true
+	l.abandonUpgrade(false)
 }
 
 func (l *loop) completeRoll() {

@@ -66,7 +66,7 @@ func (g *generation) cmd(id control.Identity, env map[string]string) *exec.Cmd {
 	cmd := &exec.Cmd{
 		Path:        g.command(),
 		Args:        g.args,
-		Dir:         g.dir,
+		Dir:         g.workDir(),
 		Stdout:      os.Stdout,
 		Stderr:      os.Stderr,
 		SysProcAttr: processAttr(g.as),

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // processAttr makes a worker who it is to be, and keeps a terminal's Ctrl-C from it:
@@ -25,6 +27,11 @@ func descriptorPath(f *os.File, path string) string {
 		return path
 	}
 	return fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+}
+
+// openDirectory needs no right to read it.
+func openDirectory(path string) (*os.File, error) {
+	return os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY, 0)
 }
 
 func signalOf(s *os.ProcessState) os.Signal {

@@ -3,6 +3,7 @@
 package master
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -10,5 +11,7 @@ import (
 func processAttr(*identity) *syscall.SysProcAttr { return nil }
 
 func descriptorPath(_ *os.File, path string) string { return path }
+
+func openDirectory(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func signalOf(*os.ProcessState) os.Signal { return nil }

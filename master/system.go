@@ -19,6 +19,7 @@ type sys struct {
 	reap        func(mine map[int]bool) []int
 	pid         func() int
 	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
+	alone       func(context.Context)                           // waits for its end
 	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
 	flipReady   func() error
 }
@@ -26,7 +27,8 @@ type sys struct {
 func system() sys {
 	return sys{
 		prepare: prepare, spawn: spawn, bind: bindSocket,
-		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take, flip: flipTo, flipReady: flipReady,
+		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take,
+		alone: flipAlone, flip: flipTo, flipReady: flipReady,
 	}
 }
 

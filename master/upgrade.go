@@ -68,12 +68,14 @@ type upgrade struct {
 	began   time.Time
 	begun   bool // the new master is being started
 	link    masterLink
-	nonce   string       // marks the new master's process
+	nonce   string // marks the new master's process
+	ctx     context.Context
 	cancel  func()       // ends the wait for this master's own predecessor
+	alone   bool         // that is gone, or there was none
 	pid     int          // of the new master, once it is heard of
 	sent    map[int]bool // sockets, by id
 	lastID  int          // of this master, when it told the new one
-	gone    bool         // "go" was said
+	gone    *stateNote   // what it was told with "go"; nil: that was not said
 	heeds   bool         // it has said that it ends
 	err     error        // why it is to fail
 	stop    func()       // its deadline
@@ -89,21 +91,31 @@ func (l *loop) requestUpgrade(result chan error) error {
 		return ErrInit
 	}
 	if l.upgrade == nil {
-		l.upgrade = &upgrade{began: time.Now()}
+		l.newUpgrade()
 	}
 	l.upgrade.results = append(l.upgrade.results, result)
-	l.dirty = true
 	return nil
+}
+
+// newUpgrade is one that waits for the master before this one to leave. Reloads go on
+// meanwhile: that one may have a long download to finish.
+func (l *loop) newUpgrade() {
+	u := &upgrade{began: time.Now()}
+	u.ctx, u.cancel = context.WithCancel(l.ctx)
+	l.upgrade = u
+	l.work(func() func() { l.sys.alone(u.ctx); return func() { u.alone, l.dirty = true, true } })
 }
 
 // upgrading says that no reload may begin: an upgrade comes first, and what a master
 // that isn't one yet does with its workers is start them.
-func (l *loop) upgrading() bool { return l.upgrade != nil || l.takeover != nil }
+func (l *loop) upgrading() bool {
+	return l.takeover != nil || l.upgrade != nil && l.upgrade.alone
+}
 
 // nextUpgrade begins the upgrade that waits, if its time has come.
 func (l *loop) nextUpgrade() {
 	u, p := l.upgrade, l.pool
-	if u == nil || u.begun || l.takeover != nil || p == nil || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
+	if u == nil || u.begun || !u.alone || l.takeover != nil || p == nil || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
 		return
 	}
 	u.begun, u.nonce = true, fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano())
@@ -114,10 +126,8 @@ func (l *loop) nextUpgrade() {
 		return
 	}
 	u.link = masterLink{link}
-	ctx, cancel := context.WithCancel(l.ctx)
-	u.cancel = cancel
 	starting := func() { l.m.post(func(l *loop) { l.boundUpgrade(u) }) }
-	l.work(func() func() { err := l.sys.flip(ctx, end, u.nonce, starting); return func() { l.upgraded(err) } })
+	l.work(func() func() { err := l.sys.flip(u.ctx, end, u.nonce, starting); return func() { l.upgraded(err) } })
 	l.work(func() func() {
 		_ = u.link.read(func(n note, files []*control.FD) {
 			closeDescriptors(files) // a new master has nothing to give
@@ -218,13 +228,26 @@ func (l *loop) sayGo(u *upgrade) {
 	if u.err != nil || l.upgrade != u || l.pool == nil || l.pool.goal.Stop {
 		return
 	}
-	u.gone = true
 	last := u.lastID
 	if l.lastID > u.lastID+idBlock {
 		last = l.lastID // it has started some itself
 	}
 	l.sendSockets(u)
-	u.link.send(note{Kind: noteGo, State: l.state(last)})
+	u.gone = l.state(last)
+	u.link.send(note{Kind: noteGo, State: u.gone})
+}
+
+// sendLate passes on what this master was asked for after "go", and has no more to do
+// with.
+func (l *loop) sendLate(u *upgrade) {
+	if l.pool == nil || u.gone == nil {
+		return
+	}
+	s := l.state(u.gone.LastID)
+	s.Scaled, s.Reload = s.Workers != u.gone.Workers, s.Reload && !u.gone.Reload
+	if s.Scaled || s.Reload {
+		u.link.send(note{Kind: noteLate, State: s})
+	}
 }
 
 // failUpgrade ends an upgrade whose new master is at fault.
@@ -270,6 +293,7 @@ func (l *loop) abandonUpgrade(atOnce bool) {
 		u.err = ErrStopping
 	}
 	if !u.begun {
+		u.cancel()
 		l.upgraded(u.err)
 		return
 	}
@@ -281,8 +305,11 @@ func (l *loop) abandonUpgrade(atOnce bool) {
 func (l *loop) upgraded(err error) {
 	u := l.upgrade
 	l.upgrade, l.dirty = nil, true
+	if err == nil {
+		l.sendLate(u)
+	}
 	if u.link.Link != nil {
-		l.work(func() func() { _ = u.link.Close(); return func() {} })
+		l.work(func() func() { u.link.end(); return func() {} })
 	}
 	if u.stop != nil {
 		u.stop()
@@ -310,7 +337,7 @@ func (l *loop) upgradeFailed(u *upgrade, err error) {
 	if u.err != nil {
 		err = u.err // says more than "exited"
 	}
-	if u.gone {
+	if u.gone != nil {
 		l.systemd.tell("MAINPID=" + strconv.Itoa(os.Getpid()))
 	}
 	e := &UpgradeError{PID: u.pid, Err: err}

@@ -115,6 +115,18 @@ func flipReady() error {
 	return u.Ready()
 }
 
+// flipAlone waits until this master's own predecessor is gone.
+func flipAlone(ctx context.Context) {
+	u, err := newFlip()
+	if err != nil {
+		return // flipTo will say so
+	}
+	if !u.HasParent() {
+		_ = u.Ready() // the first master: it can't fail
+	}
+	_ = u.WaitForParent(ctx) // its error is the parent's, which is gone
+}
+
 // flipTo starts this program anew, with end as the one file that it gets. It returns
 // nil when the new process is ready, and an error when it has ended before. nonce
 // marks that process, starting is called before it is started.
@@ -124,10 +136,6 @@ func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) er
 	if err != nil {
 		return err
 	}
-	if !u.HasParent() {
-		_ = u.Ready() // the first master: it can't fail
-	}
-	_ = u.WaitForParent(ctx) // its error is the parent's, which is gone
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -140,7 +148,19 @@ func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) er
 	}
 	defer os.Unsetenv(control.EnvUpgrade)
 	starting()
-	return upgradeSettled(u)
+	return inDir(upgradeSettled(u))
+}
+
+// inDir adds what may be wrong with the working directory: tableflip starts in the first
+// one, and blames the executable where that is gone.
+func inDir(err error) error {
+	if err == nil || started.dir == "" {
+		return err
+	}
+	if _, derr := os.Stat(started.dir); derr != nil {
+		return fmt.Errorf("%w (working directory: %w)", err, derr)
+	}
+	return err
 }
 
 // upgradeSettled is u.Upgrade once u has noticed that it is ready and that its parent

@@ -23,6 +23,7 @@ const (
 	noteReady  = "ready"  // new: my workers are ready
 	noteFailed = "failed" // new: I can't, and end
 	noteGo     = "go"     // old: you are the master
+	noteLate   = "late"   // old: what I was asked for since
 	noteStop   = "stop"   // old: end
 )
 
@@ -33,7 +34,7 @@ type note struct {
 	PID     int         `json:"pid,omitempty"`     // hello
 	Given   *givenNote  `json:"given,omitempty"`
 	Socket  *socketNote `json:"socket,omitempty"`
-	State   *stateNote  `json:"state,omitempty"` // state, go
+	State   *stateNote  `json:"state,omitempty"` // state, go, late
 	Reason  string      `json:"reason,omitempty"`
 	AtOnce  bool        `json:"atOnce,omitempty"` // stop
 }
@@ -103,6 +104,12 @@ func (l masterLink) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = l.Flush(ctx)
+}
+
+// end closes the link when what was sent is delivered.
+func (l masterLink) end() {
+	l.flush()
+	_ = l.Close()
 }
 
 func (s *socket) note() *socketNote {

@@ -57,6 +57,8 @@ func (l *loop) heardFromOld(t *takeover, n note, files []*control.FD) {
 	switch {
 	case n.Kind == noteStop:
 		l.stopTakeover(n.AtOnce)
+	case n.Kind == noteLate && n.State != nil:
+		l.late(n.State)
 	case l.takeover != t:
 	case n.Kind == noteState && n.State != nil && !t.told:
 		t.told = true
@@ -191,14 +193,22 @@ func (l *loop) tookOver(t *takeover, err error) {
 	l.dirty = true
 	l.sweep()
 	l.official()
-	if t.final == nil {
+	if t.final != nil {
+		l.lastID = max(l.lastID, t.final.LastID)
+		l.late(t.final)
+	}
+	l.nextReload() // this one may have been asked already
+}
+
+// late does what the old master was asked for and couldn't do any more.
+func (l *loop) late(s *stateNote) {
+	if l.pool == nil {
 		return
 	}
-	l.lastID = max(l.lastID, t.final.LastID)
-	if t.final.Scaled && t.final.Workers != l.pool.goal.Workers {
-		l.scale(t.final.Workers)
+	if s.Scaled && s.Workers != l.pool.goal.Workers {
+		l.scale(s.Workers)
 	}
-	if t.final.Reload {
+	if s.Reload {
 		_ = l.reload(make(chan error, 1)) // for whom the old master had it
 	}
 }
@@ -216,8 +226,7 @@ func (l *loop) giveUp(err error) {
 	}
 	t.link.send(note{Kind: noteFailed, Reason: reason})
 	l.work(func() func() {
-		t.link.flush()
-		_ = t.link.Close()
+		t.link.end()
 		return func() {}
 	})
 }

@@ -32,6 +32,7 @@ func TestWorkerAnswers(t *testing.T) {
 		{"online", (*actor).polite, nothing, Online, true, "unknown"},
 		{"asked to disconnect, starting", nil, disconnects, Draining, true, "yes"},
 		{"asked to disconnect, online", (*actor).hello, disconnects, Draining, true, "yes"},
+		{"asked to disconnect, and online then", nil, func(w *Worker, a *actor) { _ = w.Disconnect(); synctest.Wait(); a.hello() }, Draining, true, "yes"},
 		{"leaves by itself", (*actor).hello, leavesByItself, Draining, true, "yes"},
 		{"link closed", (*actor).hello, func(_ *Worker, a *actor) { leavesByItself(nil, a); a.link.hangUp() }, Disconnected, false, "yes"},
 		{"link lost", (*actor).hello, func(_ *Worker, a *actor) { a.link.hangUp() }, Disconnected, false, "unknown"},

@@ -3,3 +3,5 @@
 package control
 
 func closeOnExec(int) {}
+
+func closeListenersOnExec() {}

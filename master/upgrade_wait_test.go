@@ -1,0 +1,191 @@
+//go:build linux
+
+package master
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+)
+
+// predecessorStays makes m one whose own predecessor is there until release is closed.
+func predecessorStays(m *Master) (release chan struct{}) {
+	release = make(chan struct{})
+	_ = m.ask(func(l *loop) error {
+		l.sys.alone = func(ctx context.Context) {
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+		}
+		return nil
+	})
+	return release
+}
+
+// An upgrade that waits for the master before this one to leave keeps no reload from
+// being done, and comes to its turn.
+func TestReloadWhileAnUpgradeWaits(t *testing.T) {
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error { return l.Close() })
+	release := predecessorStays(m)
+	upgraded := make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	for asked := false; !asked; {
+		_ = m.ask(func(l *loop) error { asked = l.upgrade != nil; return nil })
+	}
+	for range 2 {
+		reloaded := make(chan error, 1)
+		go func() { reloaded <- m.Reload(t.Context()) }()
+		if err := await(t, reloaded); err != nil {
+			t.Errorf("Reload: %v", err)
+		}
+	}
+	close(release)
+	if err := await(t, upgraded); err != nil {
+		t.Errorf("Upgrade: %v", err)
+	}
+	if err := await(t, result); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// Close doesn't wait for it.
+func TestCloseWhileAnUpgradeWaits(t *testing.T) {
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, nil)
+	predecessorStays(m)
+	upgraded := make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	for asked := false; !asked; {
+		_ = m.ask(func(l *loop) error { asked = l.upgrade != nil; return nil })
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- m.Close() }()
+	_ = await(t, closed)
+	if err := await(t, upgraded); !errors.Is(err, ErrStopping) {
+		t.Errorf("Upgrade: %v, want ErrStopping", err)
+	}
+	_ = await(t, result)
+}
+
+// A first start that fails ends an upgrade that was asked for, and the master.
+func TestFirstStartFailsWithAnUpgradeAskedFor(t *testing.T) {
+	asked := make(chan struct{})
+	o := &fakeOS{script: func(p *fakeProc) { p.hello(); <-asked; p.die(Exit{Code: 3}) }}
+	m := newMaster(Config{Logger: slog.New(slog.DiscardHandler)}, o.sys())
+	defer m.Close()
+	result := make(chan error, 1)
+	go func() { result <- m.Run(context.Background()) }()
+	upgraded := make(chan error, 1)
+	for len(m.Workers()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	go func() { upgraded <- m.Upgrade(context.Background()) }()
+	for waits := false; !waits; {
+		_ = m.ask(func(l *loop) error { waits = l.upgrade != nil; return nil })
+	}
+	close(asked)
+	var failed *StartError
+	if err := await(t, result); !errors.As(err, &failed) {
+		t.Errorf("Run: %v, want a *StartError", err)
+	}
+	if err := await(t, upgraded); !errors.Is(err, ErrStopping) {
+		t.Errorf("Upgrade: %v, want ErrStopping", err)
+	}
+}
+
+// What the old master is asked for when it has said "go" already, it passes on.
+func TestAskedAfterGo(t *testing.T) {
+	gone, asked := make(chan struct{}), make(chan struct{})
+	late := make(chan note, 1)
+	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error {
+		l.send(note{Kind: noteHello, Version: noteVersion, PID: 7})
+		l.send(note{Kind: noteReady})
+		l.until(noteGo)
+		close(gone)
+		<-asked
+		go func() { late <- l.until(noteLate); _ = l.Close() }()
+		return nil
+	})
+	go func() { _ = m.Upgrade(context.Background()) }()
+	<-gone
+	if err := m.Scale(3); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = m.Reload(context.Background()) }()
+	for waits := false; !waits; {
+		_ = m.ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
+	}
+	close(asked)
+	n := await(t, late)
+	if n.State == nil || !n.State.Reload || !n.State.Scaled || n.State.Workers != 3 {
+		t.Errorf("it passed on %+v, want a reload and 3 workers", n.State)
+	}
+}
+
+// newMasterOn follows a master that the test plays on the other end of the link.
+func newMasterOn(t *testing.T, flipReady func() error) (*Master, masterLink) {
+	t.Helper()
+	link, end, err := control.Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := otherEnd(t, end)
+	o := &fakeOS{}
+	s := o.sys()
+	s.predecessor = func() (*control.Link, bool, error) { return link, true, nil }
+	s.flipReady = flipReady
+	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
+	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })
+	go func() { _ = m.Run(context.Background()) }()
+	return m, old
+}
+
+// A new master does what it was asked for before it was the master, and what comes late.
+func TestNewMasterReloads(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		early   bool
+		late    *stateNote
+		workers int
+	}{
+		{"asked before", true, nil, 1},
+		{"told late", false, &stateNote{Reload: true, Scaled: true, Workers: 2}, 2},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, old := newMasterOn(t, func() error { return nil })
+			old.send(note{Kind: noteState, State: &stateNote{Generation: 4}})
+			old.until(noteReady)
+			if tc.early {
+				go func() { _ = m.Reload(context.Background()) }()
+				for waits := false; !waits; {
+					_ = m.ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
+				}
+			}
+			old.send(note{Kind: noteGo, State: &stateNote{Generation: 4}})
+			if tc.late != nil {
+				old.send(note{Kind: noteLate, State: tc.late})
+			}
+			for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+				if ofGeneration(m, 6) == tc.workers {
+					return
+				}
+				if time.Now().After(end) {
+					t.Fatalf("workers %v, want %d of generation 6", ids(m), tc.workers)
+				}
+			}
+		})
+	}
+}
+
+func ofGeneration(m *Master, number int) (n int) {
+	for _, w := range m.Workers() {
+		if w.Generation() == number {
+			n++
+		}
+	}
+	return n
+}
