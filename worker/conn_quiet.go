@@ -36,7 +36,8 @@ func (c *conn) over() bool {
 }
 
 // idleTick is called at each tick of a drain, by one goroutine. At the limit-th
-// tick in a row of an HTTP/1 conn at rest, the conn is ended.
+// tick in a row of an HTTP/1 conn at rest, the conn is ended; at the next already if
+// the client has been told, and the program's Read is older than that (see over).
 //
 // It is ended by shutting down its reading side: a Read that waits gives io.EOF,
 // input that has come in the meantime is still read first, and the program's own
@@ -48,7 +49,7 @@ func (c *conn) idleTick(limit int) {
 		c.events, c.ticks = events, 0
 		return
 	}
-	if c.ticks++; c.ticks < limit {
+	if c.ticks++; c.ticks < limit && !c.track.Over() {
 		return
 	}
 	if c.waiting() { // the program is about to read it
