@@ -18,7 +18,9 @@ func (c *conn) quiet() bool {
 
 // over reports whether Read is to give io.EOF for good: the latest answer said
 // so, nothing is unanswered, and nothing waits to be read. What waits is still
-// served, even from a client that goes on after it has been told.
+// served, even from a client that goes on after it has been told; and a conn whose
+// answer has not all gone out stays open for a while, to be ended by idleTick: input
+// that meets a closed one makes the kernel throw the rest of the answer away.
 func (c *conn) over() bool {
 	if c.ended.Load() {
 		return true
@@ -28,7 +30,7 @@ func (c *conn) over() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sync() && c.track.Over() && !c.waiting() {
+	if c.sync() && c.track.Over() && !c.waiting() && !c.sending() {
 		c.ended.Store(true)
 		return true
 	}
@@ -52,7 +54,7 @@ func (c *conn) idleTick(limit int) {
 	if c.ticks++; c.ticks < limit && !c.track.Over() {
 		return
 	}
-	if c.waiting() { // the program is about to read it
+	if c.waiting() || c.sending() { // the program is about to read it; see over
 		c.ticks = 0
 		return
 	}
@@ -69,4 +71,11 @@ func (c *conn) waiting() bool {
 		return unread(inner)
 	}
 	return false
+}
+
+// sending reports whether some of the program's bytes have not left for the client yet,
+// where the platform can tell.
+func (c *conn) sending() bool {
+	inner, ok := c.inner.(*net.TCPConn)
+	return ok && unsent(inner)
 }
