@@ -48,6 +48,7 @@ type conn struct {
 	phase atomic.Uint32 // until the conn is followed; see conn_light.go
 	ahead atomic.Uint32 // see phase begun
 	known atomic.Bool   // so far the program has answered as HTTP/1
+	sends atomic.Bool   // ReadFrom sends what is not looked at, to its end
 
 	mu    sync.Mutex // guards what follows; never held while the conn blocks
 	track http1.Tracker

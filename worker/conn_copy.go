@@ -70,6 +70,11 @@ func (c *tcpConn) sendRest(r io.Reader) (int64, error) {
 	}
 	c.busy.Store(true)
 	c.inHand.Store(false)
+	c.sends.Store(true)
+	defer c.sends.Store(false)
+	if c.unseen() != math.MaxInt64 { // a Read has begun since
+		c.giveUp()
+	}
 	n, err := c.TCPConn.ReadFrom(r)
 	c.skip(n, err)
 	return n, err

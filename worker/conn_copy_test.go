@@ -155,7 +155,9 @@ func TestConnFile(t *testing.T) {
 	ln := serveConns(t, "tcp", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, name) })
 	c := dialConn(t, ln.Addr())
 	for _, draining := range []bool{false, true} {
-		ln.w.draining.Store(draining)
+		if draining {
+			ln.drain()
+		}
 		before := ln.events()
 		c.send(getRequest)
 		if head, body := c.answer("GET"); body != content || announced(head) != draining {

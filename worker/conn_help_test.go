@@ -62,7 +62,29 @@ func (ln *connListener) take(inner net.Conn) net.Conn {
 	return outer
 }
 
-func (ln *connListener) drain() { ln.w.draining.Store(true) }
+// drain begins a drain, of which only the ticks for conns that have served their
+// purpose come by themselves.
+func (ln *connListener) drain() {
+	if ln.w.draining.Swap(true) {
+		return
+	}
+	go func() {
+		for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+			for _, c := range ln.all() {
+				if c.rests() {
+					c.idleTick(1 << 30)
+				}
+			}
+		}
+	}()
+}
+
+// rests reports whether the conn is at rest after an announced answer.
+func (c *conn) rests() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.track.Over() && !c.busy.Load()
+}
 
 // tick is what the drain does ever so often.
 func (ln *connListener) tick(limit int) {

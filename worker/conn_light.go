@@ -18,6 +18,7 @@ const (
 	begun                  // so, but for the one byte that is in conn.ahead
 	inHand                 // one whole request has been read, and no part of another
 	headHand               // so, and it is a HEAD
+	early                  // one whole request, and the byte that is in conn.ahead
 	unclear                // something has been read that may be less than a request, or more
 	answering              // the program has written since
 	peeked                 // so, and one byte has been read meanwhile: net/http looks out for the client
@@ -25,9 +26,13 @@ const (
 	followed               // the tracker sees every byte; for good
 )
 
-// asks takes note of a Read with room for more than a byte that begins.
+// asks takes note of a Read with room for more than a byte that begins. One that begins
+// before the answer, or while a copy goes out, is that of a goroutine which only reads:
+// it says nothing of the answers.
 func (c *conn) asks() {
 	switch ph := c.phase.Load(); ph {
+	case inHand, headHand:
+		c.follow()
 	case answering:
 		c.phase.CompareAndSwap(ph, asking)
 	case peeked:
@@ -36,6 +41,9 @@ func (c *conn) asks() {
 		c.phase.CompareAndSwap(ph, unclear)
 	case followed:
 		c.busy.Store(false)
+	}
+	if c.sends.Load() && !c.dark.Load() { // look at it last, as sendRest does at the phase
+		c.giveUp()
 	}
 }
 
@@ -51,6 +59,11 @@ func (c *conn) glances(p []byte) bool {
 			next = request(p[0], p)
 		case begun:
 			next = request(byte(c.ahead.Load()), p)
+		case inHand, headHand:
+			if len(p) == 1 {
+				next = early
+				c.ahead.Store(uint32(p[0]))
+			}
 		case answering:
 			if next = behind; len(p) == 1 {
 				next = peeked
@@ -75,14 +88,19 @@ func (c *conn) glances(p []byte) bool {
 func request(first byte, p []byte) phase {
 	const end = "\r\n\r\n"
 	switch {
-	case len(p) < len("ET / HTTP/1.1"+end), first == 'C', first == 'P':
+	case len(p) < len("ET / HTTP/1.1"+end), first != 'G' && first != 'H':
 		return followed
-	case bytes.Index(p, []byte(end)) != len(p)-len(end):
+	case bytes.Index(p, []byte(end)) != len(p)-len(end), hasBody(p):
 		return followed
 	case first == 'H':
 		return headHand
 	}
 	return inHand
+}
+
+// hasBody reports whether a body may follow the head p.
+func hasBody(p []byte) bool {
+	return bytes.Contains(p, []byte("ontent-")) || bytes.Contains(p, []byte("ransfer-"))
 }
 
 // answers takes in what is about to be written. It reports whether that is all there
@@ -104,9 +122,16 @@ func (c *conn) answers(p []byte) bool {
 		c.giveUp()
 		return true
 	case code < 200:
-		next = unclear
+		if ph <= headHand {
+			c.follow()
+			return false
+		}
+		next = ph
 	default:
 		c.known.Store(true)
+		if ph == early {
+			next = peeked
+		}
 	}
 	return c.phase.CompareAndSwap(ph, next) || c.answers(p)
 }

@@ -18,7 +18,9 @@ func (c *conn) quiet() bool {
 
 // over reports whether Read is to give io.EOF for good: the latest answer said
 // so, nothing is unanswered, and nothing waits to be read. What waits is still
-// served, even from a client that goes on after it has been told.
+// served, even from a client that goes on after it has been told; and a conn whose
+// answer has not all gone out stays open for a while, to be ended by idleTick: input
+// that meets a closed one makes the kernel throw the rest of the answer away.
 func (c *conn) over() bool {
 	if c.ended.Load() {
 		return true
@@ -28,7 +30,7 @@ func (c *conn) over() bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sync() && c.track.Over() && !c.waiting() {
+	if c.sync() && c.track.Over() && !c.waiting() && !c.sending() {
 		c.ended.Store(true)
 		return true
 	}
@@ -36,7 +38,8 @@ func (c *conn) over() bool {
 }
 
 // idleTick is called at each tick of a drain, by one goroutine. At the limit-th
-// tick in a row of an HTTP/1 conn at rest, the conn is ended.
+// tick in a row of an HTTP/1 conn at rest, the conn is ended; at the next already if
+// the client has been told, and the program's Read is older than that (see over).
 //
 // It is ended by shutting down its reading side: a Read that waits gives io.EOF,
 // input that has come in the meantime is still read first, and the program's own
@@ -48,10 +51,10 @@ func (c *conn) idleTick(limit int) {
 		c.events, c.ticks = events, 0
 		return
 	}
-	if c.ticks++; c.ticks < limit {
+	if c.ticks++; c.ticks < limit && !c.track.Over() {
 		return
 	}
-	if c.waiting() { // the program is about to read it
+	if c.waiting() || c.sending() { // the program is about to read it; see over
 		c.ticks = 0
 		return
 	}
@@ -68,4 +71,11 @@ func (c *conn) waiting() bool {
 		return unread(inner)
 	}
 	return false
+}
+
+// sending reports whether some of the program's bytes have not left for the client yet,
+// where the platform can tell.
+func (c *conn) sending() bool {
+	inner, ok := c.inner.(*net.TCPConn)
+	return ok && unsent(inner)
 }
