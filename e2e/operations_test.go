@@ -380,7 +380,7 @@ func TestHungWorkerIsReplaced(t *testing.T) {
 	cfg.HealthInterval, cfg.Grace, cfg.KillAfter = 500*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	p := start(t, "operated", cfg)
 	victim := p.living()[0]
-	noError(t, syscall.Kill(victim, syscall.SIGSTOP))
+	standStill(t, victim)
 	p.waitLog("worker ready", 3)
 	waitFor(t, "the hung worker to be gone", func() bool { return !alive(victim) })
 	if n := p.log.count("no answer"); n != 3 {

@@ -225,6 +225,24 @@ func (p *process) living() (pids []int) {
 	return pids
 }
 
+// standStill stops a process, and returns when it has: a stop takes effect some time
+// after kill(2), and until then a thread may still take what comes.
+func standStill(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, fmt.Sprintf("process %d to stand still", pid), func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, path := range threads {
+			if b, err := os.ReadFile(path); err == nil && !strings.Contains(string(b), ") T ") {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
+}
+
 // alive reports whether a process runs: not gone, and no zombie.
 func alive(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

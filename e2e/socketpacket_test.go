@@ -131,9 +131,7 @@ func TestSocketPacketWaits(t *testing.T) {
 		}
 		p := start(t, "lab", quick(1), flagsEnv+"=a "+network+" "+address)
 		first := p.labs(1)[0]
-		if err := syscall.Kill(first.pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		standStill(t, first.pid)
 		const n = 20
 		var answered atomic.Int32
 		var group sync.WaitGroup
