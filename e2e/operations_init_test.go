@@ -22,16 +22,11 @@ func startInit(t *testing.T) *process {
 	}
 	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", self(t))
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"=init", configEnv+`={"Workers":2,"MinUptime":-1}`)
-	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	noError(t, cmd.Start())
-	go func() { p.err = cmd.Wait(); close(p.ended) }()
+	p := begin(t, cmd)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // and with it, by --kill-child, all in the namespace
 		<-p.ended
-		if t.Failed() {
-			t.Logf("log:\n%s", p.log)
-		}
+		p.leavesNothing()
 	})
 	p.waitLog("worker ready", 2)
 	return p
