@@ -43,6 +43,7 @@ func (p *process) inside() int {
 }
 
 func TestInitDrains(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	busy := inFlight(t, p, "/?sleep=400ms")
 	noError(t, syscall.Kill(p.inside(), syscall.SIGTERM))
@@ -57,6 +58,7 @@ func TestInitDrains(t *testing.T) {
 // Orphans are reaped; a child of the program that died before them keeps its exit
 // status for whoever waits for it.
 func TestInitReapsOrphans(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	init := p.inside()
 	for range 5 { // the shell ends, and leaves a child behind
@@ -97,6 +99,7 @@ func childrenNamed(parent int, name string) (pids []int) {
 }
 
 func TestInitSaysWhyItIsNotUpgraded(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	noError(t, syscall.Kill(p.inside(), syscall.SIGUSR2))
 	p.waitLog("this process is PID 1", 1)
@@ -109,6 +112,7 @@ func TestInitSaysWhyItIsNotUpgraded(t *testing.T) {
 
 // A worker that dies is no orphan: its status is its master's.
 func TestInitKeepsItsWorkersStatus(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	for i := range 5 {
 		worker := childrenNamed(p.inside(), filepath.Base(self(t))[:min(15, len(filepath.Base(self(t))))])

@@ -218,6 +218,8 @@ func noError(t *testing.T, err error) {
 
 func replaceFile(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
+	syscall.ForkLock.RLock() // as in copyFile
+	defer syscall.ForkLock.RUnlock()
 	noError(t, os.WriteFile(path+".new", []byte(content), mode))
 	noError(t, os.Rename(path+".new", path))
 }
@@ -289,6 +291,7 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 
 // A generation that drains a long download lives beside those that follow it.
 func TestDownloadOutlivesReloads(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	p := start(t, "operated", quick(1))
 	seconds := int(long(20*time.Second, 3*time.Second) / time.Second)
@@ -298,8 +301,9 @@ func TestDownloadOutlivesReloads(t *testing.T) {
 	}
 	done := make(chan result, 1)
 	begun := time.Now()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // it would be waited for
 	go func() {
-		resp, err := http.Get(fmt.Sprintf("http://%s/download?seconds=%d", p.addr(), seconds))
+		resp, err := client.Get(fmt.Sprintf("http://%s/download?seconds=%d", p.addr(), seconds))
 		if err != nil {
 			done <- result{"", err}
 			return
@@ -327,6 +331,7 @@ func TestDownloadOutlivesReloads(t *testing.T) {
 }
 
 func TestMaxAge(t *testing.T) {
+	t.Parallel()
 	cfg := quick(2)
 	cfg.MaxAge = time.Second
 	p := start(t, "serve", cfg)
@@ -339,6 +344,7 @@ func TestMaxAge(t *testing.T) {
 }
 
 func TestMaxMemory(t *testing.T) {
+	t.Parallel()
 	cfg := quick(1)
 	cfg.MaxMemory = 100 << 20
 	p := start(t, "operated", cfg)
@@ -357,6 +363,7 @@ func TestMaxMemory(t *testing.T) {
 }
 
 func TestIllWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	cfg := quick(2)
 	cfg.HealthInterval, cfg.HealthFailures = 500*time.Millisecond, 3
 	p := start(t, "operated", cfg)
@@ -376,6 +383,7 @@ func TestIllWorkerIsReplaced(t *testing.T) {
 
 // One that is stopped answers nothing, and has to be forced.
 func TestHungWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	cfg := quick(2)
 	cfg.HealthInterval, cfg.Grace, cfg.KillAfter = 500*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	p := start(t, "operated", cfg)

@@ -82,8 +82,10 @@ func udpSlow(apart bool, read func(net.PacketConn, []byte) (int, net.Addr, error
 // The datagram that a worker has is answered after its drain has begun; those that
 // wait in the queue are the successor's.
 func TestSocketPacketDrain(t *testing.T) {
+	t.Parallel()
 	for _, helper := range []string{"udp-slow", "udp-apart", "udp-batch"} {
 		t.Run(helper, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, helper, quick(1))
 			c, err := net.Dial("udp", p.addr())
 			if err != nil {

@@ -60,6 +60,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 
 // What a master knows, the next one knows.
 func TestUpgradeKeepsNumbers(t *testing.T) {
+	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	cfg := quick(2)
 	cfg.PIDFile = pidFile
@@ -112,6 +113,7 @@ func (l *logBuffer) has(texts ...string) bool {
 
 // A new master that fails, in each of the ways it can, changes nothing.
 func TestBrokenUpgrade(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	for _, tc := range []struct{ kind, why string }{
 		{"master exits", "exited"},
@@ -121,10 +123,11 @@ func TestBrokenUpgrade(t *testing.T) {
 		{"dies", "died before it was ready: exit status 4"},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {
+			t.Parallel()
 			d := release(t, "good")
 			cfg := master.Config{
 				Workers: 2, Surge: 2, MinUptime: 1500 * time.Millisecond, // seven times what "dies" lives
-				ReadyTimeout: 1500 * time.Millisecond, KillAfter: 100 * time.Millisecond,
+				ReadyTimeout: 2500 * time.Millisecond, KillAfter: 100 * time.Millisecond,
 			}
 			p := start(t, "version", cfg, flagsEnv+"="+d.path)
 			old := p.pid()
@@ -218,6 +221,7 @@ func TestUpgradeLeavesNothingToWorkers(t *testing.T) {
 
 // TERM during an upgrade ends both masters, and what is in flight is answered.
 func TestTermDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	d := release(t, "good")
 	p := start(t, "version", quick(2), flagsEnv+"="+d.path)
 	busy := inFlight(t, p, "/?sleep=400ms")
@@ -235,6 +239,7 @@ func TestTermDuringUpgrade(t *testing.T) {
 
 // An old master that is killed while the new one starts leaves it the service.
 func TestOldMasterKilledDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 500 * time.Millisecond})
 	l := startLoad(p.addr(), "/", 8)
 	p.signal(syscall.SIGUSR2)
@@ -247,6 +252,7 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 
 // HUP during an upgrade waits for its end, whichever it is.
 func TestReloadDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	d := release(t, "good")
 	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
 	p := start(t, "version", cfg, flagsEnv+"="+d.path)
