@@ -46,11 +46,15 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			if testing.Short() {
 				n = 3
 			}
-			for range n {
+			p.serves(l, 1)
+			for i := range n {
 				p.upgrade()
+				p.serves(l, i+2)
 			}
-			waitFor(t, "the last generation to answer", func() bool { return l.seen() == n+1 })
 			l.mustBeWhole(t)
+			if seen := len(l.generations); seen != n+1 {
+				t.Errorf("%d generations answered, want %d", seen, n+1)
+			}
 			if now := p.addr(); now != addr {
 				t.Errorf("the address was %s and is %s", addr, now)
 			}
