@@ -62,7 +62,7 @@ func TestInitReapsOrphans(t *testing.T) {
 	p := startInit(t)
 	init := p.inside()
 	for range 5 { // the shell ends, and leaves a child behind
-		_, err := request("tcp", p.addr(), "/?spawn="+"sleep+0.3+>/dev/null+2>%261+%26")
+		_, err := request("tcp", p.addr(), "/?spawn="+"sleep+1+>/dev/null+2>%261+%26")
 		noError(t, err)
 	}
 	orphans := childrenNamed(init, "sleep")

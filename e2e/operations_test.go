@@ -391,7 +391,7 @@ func TestHungWorkerIsReplaced(t *testing.T) {
 	standStill(t, victim)
 	p.waitLog("worker ready", 3)
 	waitFor(t, "the hung worker to be gone", func() bool { return !alive(victim) })
-	if n := p.log.count("no answer"); n != 3 {
+	if n := p.log.count(fmt.Sprintf("pid=%d times=", victim)); n != 3 || p.log.count("no answer") < n {
 		t.Errorf("%d questions without an answer, want 3:\n%s", n, p.log)
 	}
 }

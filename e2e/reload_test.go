@@ -79,7 +79,8 @@ func (l *load) seen(generation int) bool {
 // With the default configuration a reload waits for MinUptime, and signals that come
 // meanwhile are one more reload.
 func TestReloadsCoalesce(t *testing.T) {
-	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 300 * time.Millisecond})
+	t.Parallel()
+	p := start(t, "serve", master.Config{Workers: 1, MinUptime: time.Second})
 	l := startLoad(p.addr(), "/", 4)
 	p.signal(syscall.SIGHUP)
 	p.waitLog("rota: reload generation=2", 1)

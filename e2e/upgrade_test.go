@@ -226,7 +226,9 @@ func TestUpgradeLeavesNothingToWorkers(t *testing.T) {
 func TestTermDuringUpgrade(t *testing.T) {
 	t.Parallel()
 	d := release(t, "good")
-	p := start(t, "version", quick(2), flagsEnv+"="+d.path)
+	cfg := quick(2)
+	cfg.KillAfter = 100 * time.Millisecond // those that hang
+	p := start(t, "version", cfg, flagsEnv+"="+d.path)
 	busy := inFlight(t, p, "/?sleep=400ms")
 	d.write("hangs")
 	p.signal(syscall.SIGUSR2)
@@ -243,7 +245,7 @@ func TestTermDuringUpgrade(t *testing.T) {
 // An old master that is killed while the new one starts leaves it the service.
 func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 	t.Parallel()
-	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 500 * time.Millisecond})
+	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 1500 * time.Millisecond})
 	l := startLoad(p.addr(), "/", 8)
 	p.signal(syscall.SIGUSR2)
 	p.waitLog("worker ready", 2)
@@ -257,7 +259,7 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 func TestReloadDuringUpgrade(t *testing.T) {
 	t.Parallel()
 	d := release(t, "good")
-	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
+	cfg := master.Config{Workers: 1, MinUptime: time.Second, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
 	p := start(t, "version", cfg, flagsEnv+"="+d.path)
 	p.signal(syscall.SIGUSR2)
 	p.waitLog("new master is there", 1)
