@@ -36,6 +36,7 @@ func (d disk) write(kind string) {
 }
 
 func TestBrokenRelease(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ kind, why string }{
 		{"exits", "died: exit status 3"},
 		{"hangs", "not ready in time"},
@@ -43,10 +44,11 @@ func TestBrokenRelease(t *testing.T) {
 	} {
 		for _, workers := range []int{1, 2} {
 			t.Run(tc.kind+" "+plural(workers), func(t *testing.T) {
+				t.Parallel()
 				d := release(t, "good")
 				cfg := master.Config{
-					Workers: workers, MinUptime: 500 * time.Millisecond,
-					ReadyTimeout: 700 * time.Millisecond, KillAfter: 100 * time.Millisecond,
+					Workers: workers, MinUptime: time.Second, // five times what "dies" lives
+					ReadyTimeout: 2 * time.Second, KillAfter: 100 * time.Millisecond,
 				}
 				p := start(t, "version", cfg, flagsEnv+"="+d.path)
 				l := startLoad(p.addr(), "/", 8)
@@ -62,8 +64,12 @@ func TestBrokenRelease(t *testing.T) {
 	}
 }
 
+// copyFile copies an executable. No process is started meanwhile: until it has executed
+// something it would have the file open too, as text that is busy.
 func copyFile(t testing.TB, from, to string) {
 	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	in, err := os.Open(from)
 	if err != nil {
 		t.Fatal(err)

@@ -155,7 +155,7 @@ func TestClusterHundred(t *testing.T) {
 	c.disconnect()
 	took := time.Since(began)
 	t.Logf("%d workers forked, messaged and disconnected in %v", n, took)
-	if took > 10*time.Second {
+	if took > 10*time.Second && !raceDetector { // which makes ten of one second
 		t.Errorf("that is more than 10s")
 	}
 	all.mustBeOne(t, n)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,15 +18,6 @@ import (
 )
 
 // Section 5: handles, both ways.
-
-var signalsByName = map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "KILL": syscall.SIGKILL}
-
-func signal(t testing.TB, w *master.Worker, name string) {
-	t.Helper()
-	if err := w.Process().Signal(signalsByName[name]); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func isFull(err error) bool {
 	return errors.Is(err, ipc.ErrQueueFull) && errors.Is(err, master.ErrQueueFull)
@@ -237,7 +227,7 @@ func TestClusterWorkerDiesWithHandles(t *testing.T) {
 	for round := range 5 {
 		w := c.fork(nil)
 		waitFor(t, "the worker to be online", func() bool { return w.State() == master.Online })
-		signal(t, w, "STOP")
+		standStill(t, w.Process().Pid)
 		var err error
 		n := 0
 		for ; err == nil; n++ {
@@ -255,7 +245,7 @@ func TestClusterWorkerDiesWithHandles(t *testing.T) {
 		}
 		server.Close()
 		client.Close()
-		signal(t, w, "KILL")
+		kill(t, w.Process().Pid)
 		gone(t, w)
 		if err := w.Send("x", ipc.FromFile(file)); !errors.Is(err, master.ErrDisconnected) {
 			t.Errorf("%v, want ErrDisconnected", err)

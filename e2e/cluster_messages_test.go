@@ -136,7 +136,7 @@ func TestClusterDeafWorker(t *testing.T) {
 	c := newCluster(t, "deaf")
 	w := c.fork(nil)
 	waitFor(t, "the worker to be online", func() bool { return w.State() == master.Online })
-	signal(t, w, "STOP")
+	standStill(t, w.Process().Pid)
 	var err error
 	sent := 0
 	for ; err == nil && sent < 1000; sent++ {
@@ -151,6 +151,6 @@ func TestClusterDeafWorker(t *testing.T) {
 	}
 	other := c.fork(nil)
 	waitFor(t, "another worker to be online", func() bool { return other.State() == master.Online })
-	signal(t, w, "KILL")
+	kill(t, w.Process().Pid)
 	gone(t, w)
 }

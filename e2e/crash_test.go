@@ -70,6 +70,7 @@ func TestMasterKilled(t *testing.T) {
 
 // A main that hangs is no orphan either.
 func TestMasterKilledWhileMainHangs(t *testing.T) {
+	t.Parallel()
 	p := start(t, "hang-after", quick(1))
 	workers := p.living()
 	p.signal(syscall.SIGKILL)
@@ -79,6 +80,7 @@ func TestMasterKilledWhileMainHangs(t *testing.T) {
 
 // Nor is one whose worker has left, and hangs in its main, when the master dies.
 func TestMasterKilledAfterDrain(t *testing.T) {
+	t.Parallel()
 	p := start(t, "hang-after", master.Config{Workers: 1, MinUptime: -1, KillAfter: time.Minute})
 	old := p.living()
 	p.reload()

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -16,17 +17,19 @@ import (
 func TestNoDescriptorLeaks(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	p.reload() // the first one opens what stays open
-	p.settled(2)
-	master, workers := descriptors(p.pid()), p.workerDescriptors()
+	master, workers := math.MaxInt, math.MaxInt
+	for range 5 { // the least: one may be about to be closed
+		p.reload()
+		p.settled(2)
+		master, workers = min(master, descriptors(p.pid())), min(workers, p.workerDescriptors())
+	}
 	for range 50 {
 		p.reload()
 	}
 	p.settled(2)
-	waitFor(t, fmt.Sprintf("the master to have %d descriptors again", master),
-		func() bool { return descriptors(p.pid()) == master })
-	if now := p.workerDescriptors(); now != workers {
-		t.Errorf("workers have %d descriptors after 50 reloads, %d before", now, workers)
-	}
+	waitFor(t, fmt.Sprintf("%d descriptors in the master and %d in the workers, as before", master, workers),
+		func() bool { return descriptors(p.pid()) <= master && p.workerDescriptors() <= workers },
+		func() string { return fmt.Sprint("they have ", descriptors(p.pid()), " ", p.workerDescriptors()) })
 }
 
 // settled waits until only n workers live.

@@ -28,6 +28,7 @@ func startHello(t testing.TB) *process {
 
 // The README's first page: it answers with its pid, and another one after kill -HUP.
 func TestHello(t *testing.T) {
+	t.Parallel()
 	p := startHello(t)
 	before, err := request("tcp", p.addr(), "/")
 	if err != nil {

@@ -42,7 +42,7 @@ func serve() {
 // answer says who answers, after ?sleep.
 func answer(w http.ResponseWriter, r *http.Request) {
 	if d, err := time.ParseDuration(r.FormValue("sleep")); err == nil {
-		fmt.Fprintf(os.Stderr, "handling %s\n", r.RequestURI)
+		fmt.Fprintf(os.Stderr, "handling %s generation %d\n", r.RequestURI, worker.Self().Generation())
 		time.Sleep(d)
 	}
 	if cmd := r.FormValue("spawn"); cmd != "" {

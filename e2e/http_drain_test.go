@@ -29,11 +29,15 @@ func (p *process) drain() {
 
 func eachWay(t *testing.T, f func(t *testing.T, p *process)) {
 	for _, helper := range bothWays {
-		t.Run(helper, func(t *testing.T) { f(t, start(t, helper, quick(1))) })
+		t.Run(helper, func(t *testing.T) {
+			t.Parallel()
+			f(t, start(t, helper, quick(1)))
+		})
 	}
 }
 
 func TestHTTPKeepAliveIsToldByItsNextAnswer(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		c := dialHTTP(t, p.addr())
 		_, before := c.get("/")
@@ -52,6 +56,7 @@ func TestHTTPKeepAliveIsToldByItsNextAnswer(t *testing.T) {
 
 // Every request of a pipeline is answered.
 func TestHTTPPipelining(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		c := dialHTTP(t, p.addr())
 		c.send("%s", getRequest("/?sleep=1s")+strings.Repeat(getRequest("/"), 20))
@@ -67,6 +72,7 @@ func TestHTTPPipelining(t *testing.T) {
 }
 
 func TestHTTPExpectContinue(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		c := dialHTTP(t, p.addr())
 		c.get("/")
@@ -83,6 +89,7 @@ func TestHTTPExpectContinue(t *testing.T) {
 
 // Chunks in both directions across the drain.
 func TestHTTPChunked(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		c := dialHTTP(t, p.addr())
 		big := strings.Repeat("x", 10000)
@@ -96,6 +103,7 @@ func TestHTTPChunked(t *testing.T) {
 }
 
 func TestHTTPServerSentEvents(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		c := dialHTTP(t, p.addr())
 		c.send("%s", getRequest("/events"))
@@ -118,6 +126,7 @@ func TestHTTPServerSentEvents(t *testing.T) {
 // A conn that the program has taken over learns of the drain, works on, and is waited
 // for.
 func TestHTTPHijacked(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		c := dialHTTP(t, p.addr())
 		c.send("GET /socket HTTP/1.1\r\nHost: e2e\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
@@ -148,6 +157,7 @@ func TestHTTPHijacked(t *testing.T) {
 // A stream of HTTP/2 that is open when the worker leaves ends as the handler ends it,
 // and Serve returns nil after it.
 func TestHTTP2StreamAcrossTheDrain(t *testing.T) {
+	t.Parallel()
 	p := start(t, "rotahttp-h2c", quick(1))
 	tr := &http.Transport{Protocols: new(http.Protocols)}
 	tr.Protocols.SetUnencryptedHTTP2(true)
@@ -177,6 +187,7 @@ func TestHTTP2StreamAcrossTheDrain(t *testing.T) {
 
 // SIGTERM to the master is the same drain.
 func TestHTTPTerm(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, p *process) {
 		busy, idle := inFlight(t, p, "/?sleep=500ms"), dialHTTP(t, p.addr())
 		idle.get("/")

@@ -66,7 +66,7 @@ func TestHTTPManyIdleConns(t *testing.T) {
 	for _, helper := range []string{"idle-line", "idle-rotahttp"} {
 		t.Run(helper, func(t *testing.T) {
 			cfg := quick(1)
-			cfg.IdleGrace = 2 * time.Second
+			cfg.IdleGrace = time.Second
 			for try := 0; ; try++ { // other work on the machine may take a second
 				used, took := idleDrain(t, start(t, helper, cfg))
 				t.Logf("%d idle connections: %d MB, net/http alone has %d MB: %.3fx; the drain took %v",

@@ -57,7 +57,7 @@ func TestHTTPReloadUnderLoad(t *testing.T) {
 				p := start(t, helper, quick(1), flagsEnv+"="+upstream.URL)
 				l := startKeepAlive(p.addr(), tc.request, tc.loops, tc.pause)
 				for range httpReloads() {
-					p.reloadEvery(every)
+					p.reloadEvery(every / 2)
 				}
 				l.mustBeWhole(t)
 			})
@@ -78,7 +78,7 @@ func TestHTTPOldWorkerIsGoneSoon(t *testing.T) {
 	for _, helper := range []string{"http-line", "rotahttp"} {
 		t.Run(helper, func(t *testing.T) {
 			cfg := quick(1)
-			cfg.IdleGrace = 2 * time.Second
+			cfg.IdleGrace = time.Second
 			p := start(t, helper, cfg)
 			l := startKeepAlive(p.addr(), getRequest("/"), 32, 2*time.Millisecond)
 			for range 5 {
@@ -156,7 +156,7 @@ func TestHTTP2ReloadUnderLoad(t *testing.T) {
 				}
 			}
 			for range httpReloads() {
-				p.reloadEvery(every)
+				p.reloadEvery(every / 2)
 			}
 			l.mustBeWhole(t)
 			waitFor(t, "clean ends", func() bool { return p.log.count("clean end") >= httpReloads() })

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -24,10 +25,14 @@ var helpers = map[string]func(){}
 // tests are those of this package, for a helper that runs some.
 var tests *testing.M
 
+// TestMain is the main of all processes here. The tests that mostly wait run at the same
+// time, after the others: those that measure, make a load that must have the machine, or
+// look at what this process has open, run alone.
 func TestMain(m *testing.M) {
 	tests = m
 	name := os.Getenv(helperEnv)
 	if name == "" {
+		_ = flag.Set("test.parallel", "4") // unless the command line says otherwise
 		os.Exit(m.Run())
 	}
 	run := helpers[name]

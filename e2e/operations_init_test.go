@@ -22,16 +22,11 @@ func startInit(t *testing.T) *process {
 	}
 	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", self(t))
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"=init", configEnv+`={"Workers":2,"MinUptime":-1}`)
-	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	noError(t, cmd.Start())
-	go func() { p.err = cmd.Wait(); close(p.ended) }()
+	p := begin(t, cmd)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // and with it, by --kill-child, all in the namespace
 		<-p.ended
-		if t.Failed() {
-			t.Logf("log:\n%s", p.log)
-		}
+		p.leavesNothing()
 	})
 	p.waitLog("worker ready", 2)
 	return p
@@ -48,6 +43,7 @@ func (p *process) inside() int {
 }
 
 func TestInitDrains(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	busy := inFlight(t, p, "/?sleep=400ms")
 	noError(t, syscall.Kill(p.inside(), syscall.SIGTERM))
@@ -62,10 +58,11 @@ func TestInitDrains(t *testing.T) {
 // Orphans are reaped; a child of the program that died before them keeps its exit
 // status for whoever waits for it.
 func TestInitReapsOrphans(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	init := p.inside()
 	for range 5 { // the shell ends, and leaves a child behind
-		_, err := request("tcp", p.addr(), "/?spawn="+"sleep+0.3+>/dev/null+2>%261+%26")
+		_, err := request("tcp", p.addr(), "/?spawn="+"sleep+1+>/dev/null+2>%261+%26")
 		noError(t, err)
 	}
 	orphans := childrenNamed(init, "sleep")
@@ -102,6 +99,7 @@ func childrenNamed(parent int, name string) (pids []int) {
 }
 
 func TestInitSaysWhyItIsNotUpgraded(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	noError(t, syscall.Kill(p.inside(), syscall.SIGUSR2))
 	p.waitLog("this process is PID 1", 1)
@@ -114,6 +112,7 @@ func TestInitSaysWhyItIsNotUpgraded(t *testing.T) {
 
 // A worker that dies is no orphan: its status is its master's.
 func TestInitKeepsItsWorkersStatus(t *testing.T) {
+	t.Parallel()
 	p := startInit(t)
 	for i := range 5 {
 		worker := childrenNamed(p.inside(), filepath.Base(self(t))[:min(15, len(filepath.Base(self(t))))])

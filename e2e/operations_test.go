@@ -243,6 +243,8 @@ func noError(t *testing.T, err error) {
 
 func replaceFile(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
+	syscall.ForkLock.RLock() // as in copyFile
+	defer syscall.ForkLock.RUnlock()
 	noError(t, os.WriteFile(path+".new", []byte(content), mode))
 	noError(t, os.Rename(path+".new", path))
 }
@@ -314,6 +316,7 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 
 // A generation that drains a long download lives beside those that follow it.
 func TestDownloadOutlivesReloads(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	p := start(t, "operated", quick(1))
 	seconds := int(long(20*time.Second, 3*time.Second) / time.Second)
@@ -323,8 +326,9 @@ func TestDownloadOutlivesReloads(t *testing.T) {
 	}
 	done := make(chan result, 1)
 	begun := time.Now()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // it would be waited for
 	go func() {
-		resp, err := http.Get(fmt.Sprintf("http://%s/download?seconds=%d", p.addr(), seconds))
+		resp, err := client.Get(fmt.Sprintf("http://%s/download?seconds=%d", p.addr(), seconds))
 		if err != nil {
 			done <- result{"", err}
 			return
@@ -352,6 +356,7 @@ func TestDownloadOutlivesReloads(t *testing.T) {
 }
 
 func TestMaxAge(t *testing.T) {
+	t.Parallel()
 	cfg := quick(2)
 	cfg.MaxAge = time.Second
 	p := start(t, "serve", cfg)
@@ -364,6 +369,7 @@ func TestMaxAge(t *testing.T) {
 }
 
 func TestMaxMemory(t *testing.T) {
+	t.Parallel()
 	cfg := quick(1)
 	cfg.MaxMemory = 100 << 20
 	p := start(t, "operated", cfg)
@@ -382,6 +388,7 @@ func TestMaxMemory(t *testing.T) {
 }
 
 func TestIllWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	cfg := quick(2)
 	cfg.HealthInterval, cfg.HealthFailures = 500*time.Millisecond, 3
 	p := start(t, "operated", cfg)
@@ -401,14 +408,15 @@ func TestIllWorkerIsReplaced(t *testing.T) {
 
 // One that is stopped answers nothing, and has to be forced.
 func TestHungWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	cfg := quick(2)
 	cfg.HealthInterval, cfg.Grace, cfg.KillAfter = 500*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
 	p := start(t, "operated", cfg)
 	victim := p.living()[0]
-	noError(t, syscall.Kill(victim, syscall.SIGSTOP))
+	standStill(t, victim)
 	p.waitLog("worker ready", 3)
 	waitFor(t, "the hung worker to be gone", func() bool { return !alive(victim) })
-	if n := p.log.count("no answer"); n != 3 {
+	if n := p.log.count(fmt.Sprintf("pid=%d times=", victim)); n != 3 || p.log.count("no answer") < n {
 		t.Errorf("%d questions without an answer, want 3:\n%s", n, p.log)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,8 +36,9 @@ type process struct {
 	t     testing.TB
 	cmd   *exec.Cmd
 	log   *logBuffer
+	mark  string // in the environment of all that comes of it
 	ended chan struct{}
-	err   error // of Wait, after ended
+	err   error // of Wait, after ended: all that had its output have ended too
 }
 
 // start runs a helper as a master and waits until its workers are ready. At the end
@@ -75,20 +77,31 @@ func command(t testing.TB, helper string, cfg master.Config, env ...string) *exe
 	return cmd
 }
 
-// run starts a command as a process.
+var marks atomic.Int64
+
+// run starts a command, which has an environment of its own, as a process.
 func run(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setpgid = true
-	if err := p.cmd.Start(); err != nil {
+	p := begin(t, cmd)
+	t.Cleanup(p.cleanup)
+	return p
+}
+
+// begin starts a command, with a mark and a log of its own.
+func begin(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
+	p.mark = fmt.Sprintf("ROTA_E2E_MARK=%d.%d", os.Getpid(), marks.Add(1))
+	cmd.Env = append(cmd.Env, p.mark)
+	cmd.Stdout, cmd.Stderr = p.log, p.log
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.err = p.cmd.Wait(); close(p.ended) }()
-	t.Cleanup(p.cleanup)
+	go func() { p.err = cmd.Wait(); close(p.ended) }()
 	return p
 }
 
@@ -121,21 +134,54 @@ func (p *process) pid() int {
 	return pid
 }
 
-// cleanup stops the process, whatever the test has left of it.
+// cleanup stops the process, whatever the test has left of it, and wants nothing of it
+// to be left. The numbers of processes come again: one that has ended is sent nothing.
 func (p *process) cleanup() {
-	_ = syscall.Kill(p.pid(), syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	default:
+		_ = syscall.Kill(p.pid(), syscall.SIGTERM)
+	}
 	select {
 	case <-p.ended:
 	case <-time.After(stuck):
 		p.t.Errorf("process %d did not stop", p.pid())
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		p.killAll()
 		<-p.ended
 	}
-	for _, pid := range p.workerPIDs() {
-		waitFor(p.t, fmt.Sprintf("worker %d to be gone", pid), func() bool { return !alive(pid) })
+	p.leavesNothing()
+}
+
+// leavesNothing waits until all that came of the process is gone, and logs what it said
+// if its test has failed.
+func (p *process) leavesNothing() {
+	for deadline := time.Now().Add(stuck); len(p.left()) > 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Errorf("processes %v are left", p.left())
+			p.killAll()
+		}
 	}
 	if p.t.Failed() {
 		p.t.Logf("log of process %d:\n%s", p.pid(), p.log)
+	}
+}
+
+// left are the living processes that came of this one: masters, workers, and their
+// children.
+func (p *process) left() (pids []int) {
+	all, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range all {
+		if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, []byte(p.mark+"\x00")) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (p *process) killAll() {
+	for _, pid := range p.left() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
@@ -180,7 +226,6 @@ func (p *process) waitLog(text string, n int) {
 var (
 	addrPattern     = regexp.MustCompile(`worker ready .*on=\[([^ \]]+)`)
 	tookOverPattern = regexp.MustCompile(`master took over pid=(\d+)`)
-	pidPattern      = regexp.MustCompile(`worker (?:ready|left|died) worker=\d+ pid=(\d+)`)
 )
 
 // addr is the address of the first worker's first socket.
@@ -191,19 +236,6 @@ func (p *process) addr() string {
 		p.t.Fatalf("no address in the log:\n%s", p.log)
 	}
 	return m[1]
-}
-
-// workerPIDs are those of all workers that the log names.
-func (p *process) workerPIDs() (pids []int) {
-	seen := map[int]bool{}
-	for _, m := range pidPattern.FindAllStringSubmatch(p.log.String(), -1) {
-		pid, _ := strconv.Atoi(m[1])
-		if pid > 0 && !seen[pid] {
-			seen[pid] = true
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }
 
 // living are the workers that are alive, as the kernel says: the master's children.
@@ -223,6 +255,24 @@ func (p *process) living() (pids []int) {
 		}
 	}
 	return pids
+}
+
+// standStill stops a process, and returns when it has: a stop takes effect some time
+// after kill(2), and until then a thread may still take what comes.
+func standStill(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, fmt.Sprintf("process %d to stand still", pid), func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, path := range threads {
+			if b, err := os.ReadFile(path); err == nil && !strings.Contains(string(b), ") T ") {
+				return false
+			}
+		}
+		return len(threads) > 0
+	})
 }
 
 // alive reports whether a process runs: not gone, and no zombie.

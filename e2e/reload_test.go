@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"fmt"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -36,11 +38,15 @@ func TestReloadUnderLoad(t *testing.T) {
 			if testing.Short() {
 				n = 5
 			}
-			for range n {
+			p.serves(l, 1)
+			for i := range n {
 				p.reloadEvery(every)
+				p.serves(l, i+2)
 			}
-			waitFor(t, "the last generation to answer", func() bool { return l.seen() == n+1 })
 			l.mustBeWhole(t)
+			if seen := len(l.generations); seen != n+1 {
+				t.Errorf("%d generations answered, want %d", seen, n+1)
+			}
 		})
 	}
 }
@@ -53,17 +59,28 @@ func (p *process) reloadEvery(d time.Duration) {
 	<-next.C
 }
 
-// seen is how many generations have answered so far.
-func (l *load) seen() int {
+// serves waits until a generation has a request of a load. On a machine that stands
+// still for a moment it may be replaced before: while all clients wait for the one that
+// was there before it.
+func (p *process) serves(l *load, generation int) {
+	p.t.Helper()
+	waitFor(p.t, fmt.Sprintf("generation %d to have a request", generation), func() bool {
+		return l.seen(generation) || p.log.count(fmt.Sprintf("handling %s generation %d\n", l.path, generation)) > 0
+	}, p.log.String)
+}
+
+// seen reports whether a generation has answered so far.
+func (l *load) seen(generation int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.generations)
+	return l.generations[strconv.Itoa(generation)] > 0
 }
 
 // With the default configuration a reload waits for MinUptime, and signals that come
 // meanwhile are one more reload.
 func TestReloadsCoalesce(t *testing.T) {
-	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 300 * time.Millisecond})
+	t.Parallel()
+	p := start(t, "serve", master.Config{Workers: 1, MinUptime: time.Second})
 	l := startLoad(p.addr(), "/", 4)
 	p.signal(syscall.SIGHUP)
 	p.waitLog("rota: reload generation=2", 1)

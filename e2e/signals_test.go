@@ -15,8 +15,10 @@ import (
 // Section 6: the signals.
 
 func TestTermAnswersWhatIsInFlight(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
 			p := start(t, "serve", quick(2))
 			busy := inFlight(t, p, "/?sleep=400ms")
 			p.signal(sig)
@@ -46,6 +48,7 @@ func inFlight(t *testing.T, p *process, path string) <-chan error {
 // Ctrl-C reaches the master alone: the terminal signals its process group, and the
 // workers have their own.
 func TestCtrlCReachesTheMasterAlone(t *testing.T) {
+	t.Parallel()
 	p := start(t, "serve", quick(2))
 	busy := inFlight(t, p, "/?sleep=400ms")
 	if err := syscall.Kill(-p.pid(), syscall.SIGINT); err != nil {
@@ -77,6 +80,7 @@ func TestSecondInterruptIsAtOnce(t *testing.T) {
 
 // A worker obeys SIGTERM as its master's order: it drains, and a successor comes.
 func TestTermToAWorker(t *testing.T) {
+	t.Parallel()
 	p := start(t, "serve", quick(1))
 	busy := inFlight(t, p, "/?sleep=400ms")
 	worker := p.living()[0]
@@ -107,6 +111,7 @@ func TestHupToEverybody(t *testing.T) {
 }
 
 func TestScale(t *testing.T) {
+	t.Parallel()
 	p := start(t, "serve", quick(1))
 	p.signal(syscall.SIGTTIN)
 	p.waitLog("worker ready", 2)
@@ -143,6 +148,7 @@ func TestUSR1IsPassedOn(t *testing.T) {
 
 // SIGHUP that was ignored at the start (nohup) is a reload all the same.
 func TestHupUnderNohup(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command("sh", "-c", `trap "" HUP; exec "$0"`, self(t))
 	cmd.Env = append(os.Environ(), "ROTA=on", helperEnv+"=serve")
 	p := run(t, cmd)
@@ -152,6 +158,7 @@ func TestHupUnderNohup(t *testing.T) {
 
 // A worker that hangs after its drain is asked, then forced.
 func TestHungWorkerIsForced(t *testing.T) {
+	t.Parallel()
 	p := start(t, "hang-after", master.Config{Workers: 1, MinUptime: -1, KillAfter: 100 * time.Millisecond})
 	p.reload()
 	p.waitLog("worker does not end", 1)

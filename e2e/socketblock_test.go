@@ -97,9 +97,11 @@ func sharedAddress(t *testing.T, network string) string {
 }
 
 func TestSocketTurnedBlocking(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	for _, network := range sharedNetworks {
 		t.Run(network, func(t *testing.T) {
+			t.Parallel()
 			address := sharedAddress(t, network)
 			p := start(t, "lab", quick(2))
 			labs := p.sharedLabs(network, address)

@@ -255,7 +255,7 @@ func TestSocketWithoutMaster(t *testing.T) {
 func TestSocketAskedAsMasterDies(t *testing.T) {
 	p := start(t, "lab", quick(1))
 	lab := p.labs(1)[0]
-	p.signal(syscall.SIGSTOP)
+	standStill(t, p.pid())
 	result := make(chan error, 1)
 	go func() {
 		_, err := lab.try("listen", "name", "a", "network", "tcp", "address", "127.0.0.1:0")

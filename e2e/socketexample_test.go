@@ -41,6 +41,7 @@ func example(t *testing.T, name string, args ...string) *process {
 const exampleReloads = 5 // each waits a second for its trial, twice
 
 func TestSocketExampleUnixHTTP(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	path := shortDir(t) + "/s"
 	p := example(t, "unixhttp", "-socket", path)
@@ -62,6 +63,7 @@ func TestSocketExampleUnixHTTP(t *testing.T) {
 // socket's buffer holds, all of them. A machine that stands still for long enough drops
 // some; that is counted by the kernel, and not ours.
 func TestSocketExampleDNS(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	addr := net.JoinHostPort("127.0.0.1", freePort(t))
 	p := example(t, "dns", "-addr", addr)

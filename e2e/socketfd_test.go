@@ -74,6 +74,7 @@ func socketFile(t *testing.T, network, address string) (*os.File, string) {
 }
 
 func TestSocketFD(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	stream, addr := socketFile(t, "tcp", "127.0.0.1:0")
 	datagram, paddr := socketFile(t, "udp", "127.0.0.1:0")
@@ -152,6 +153,7 @@ func TestSocketFDErrors(t *testing.T) {
 // LISTEN_FDS: a worker that asks for an address which the supervisor has bound gets
 // that socket; by name too.
 func TestSocketActivation(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	web, addr := socketFile(t, "tcp", "127.0.0.1:0")
 	wild, waddr := socketFile(t, "tcp", ":0")

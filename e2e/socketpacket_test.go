@@ -82,8 +82,10 @@ func udpSlow(apart bool, read func(net.PacketConn, []byte) (int, net.Addr, error
 // The datagram that a worker has is answered after its drain has begun; those that
 // wait in the queue are the successor's.
 func TestSocketPacketDrain(t *testing.T) {
+	t.Parallel()
 	for _, helper := range []string{"udp-slow", "udp-apart", "udp-batch"} {
 		t.Run(helper, func(t *testing.T) {
+			t.Parallel()
 			p := start(t, helper, quick(1))
 			c, err := net.Dial("udp", p.addr())
 			if err != nil {
@@ -131,9 +133,7 @@ func TestSocketPacketWaits(t *testing.T) {
 		}
 		p := start(t, "lab", quick(1), flagsEnv+"=a "+network+" "+address)
 		first := p.labs(1)[0]
-		if err := syscall.Kill(first.pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		standStill(t, first.pid)
 		const n = 20
 		var answered atomic.Int32
 		var group sync.WaitGroup
@@ -158,6 +158,7 @@ func TestSocketPacketWaits(t *testing.T) {
 // The deadline of the program holds before a drain, and in one.
 func TestSocketPacketDeadline(t *testing.T) {
 	p := start(t, "udp-deadline", quick(1))
+	p.waitLog("no deadline", 1)
 	p.signal(syscall.SIGTERM)
 	p.wait()
 	for _, line := range []string{"before: true", "during: true", "extended: true", "after: true"} {
@@ -196,6 +197,7 @@ func init() {
 		conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 		read("before", os.ErrDeadlineExceeded)
 		conn.SetReadDeadline(time.Time{})
+		fmt.Fprintln(os.Stderr, "no deadline") // before the hook sets one
 		read("after", net.ErrClosed)
 	}
 }

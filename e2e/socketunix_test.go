@@ -20,8 +20,10 @@ var unixNetworks = []string{"unix", "unixpacket", "unixgram"}
 // A file that a killed master has left is replaced; at the end of a master that is not
 // killed there is none.
 func TestSocketUnixKilledMaster(t *testing.T) {
+	t.Parallel()
 	for _, network := range unixNetworks {
 		t.Run(network, func(t *testing.T) {
+			t.Parallel()
 			path := shortDir(t) + "/s"
 			flags := flagsEnv + "=a " + network + " " + path
 			for range 3 {
@@ -209,6 +211,7 @@ func TestSocketUnixRelativeName(t *testing.T) {
 
 // A lock that somebody else keeps on the directory delays, and never replaces.
 func TestSocketUnixLocked(t *testing.T) {
+	t.Parallel()
 	dir := shortDir(t)
 	stale(t, dir+"/stale")
 	d, err := os.Open(dir)

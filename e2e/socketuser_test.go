@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/user"
@@ -46,7 +47,8 @@ func privileged(t *testing.T) int {
 	if start, _ := strconv.Atoi(strings.TrimSpace(string(b))); start < 1024 {
 		t.Skipf("ports from %d on are everybody's here", start)
 	}
-	for port := 1023; port > 512; port-- {
+	for range 1000 {
+		port := 513 + rand.IntN(511)
 		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err == nil {
 			ln.Close()
@@ -58,6 +60,7 @@ func privileged(t *testing.T) int {
 }
 
 func TestSocketUser(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	needRoot(t)
 	nobody, err := user.Lookup("nobody")
@@ -101,6 +104,7 @@ func TestSocketUser(t *testing.T) {
 
 // A crashed worker is started from the kept executable also as another user.
 func TestSocketUserKeptExecutable(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	exe := elsewhere(t)
 	p := start(t, "lab", master.Config{Workers: 1, MinUptime: -1, User: "nobody", Exec: exe})

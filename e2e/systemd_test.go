@@ -115,6 +115,7 @@ func (m *manager) String() string {
 }
 
 func TestSystemdIsTold(t *testing.T) {
+	t.Parallel()
 	m := systemd(t)
 	p := start(t, "serve", quick(2), "NOTIFY_SOCKET="+m.path)
 	n := m.wait(-1, "READY=1", "STATUS=generation 1: 2 of 2 workers ready")
@@ -151,6 +152,7 @@ func monotonic() int64 {
 // A reload that fails is told as over, with its reason; also one that fails before any
 // worker was started. "systemctl reload" would wait for ever otherwise.
 func TestSystemdIsToldOfFailure(t *testing.T) {
+	t.Parallel()
 	m := systemd(t)
 	d := release(t, "good")
 	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
@@ -175,6 +177,7 @@ func TestSystemdIsToldOfFailure(t *testing.T) {
 }
 
 func TestSystemdReloadOfMissingExecutable(t *testing.T) {
+	t.Parallel()
 	m := systemd(t)
 	exe := filepath.Join(t.TempDir(), "server")
 	copyFile(t, self(t), exe)
@@ -189,6 +192,7 @@ func TestSystemdReloadOfMissingExecutable(t *testing.T) {
 // The watchdog is fed by the loop, before and after an upgrade; the first master's pid is
 // not the second's.
 func TestSystemdWatchdog(t *testing.T) {
+	t.Parallel()
 	m := systemd(t)
 	exe := filepath.Join(t.TempDir(), "server")
 	replaceFile(t, exe, "#!/bin/sh\nexport WATCHDOG_PID=$$\nexec "+self(t)+"\n", 0o755)
@@ -204,6 +208,7 @@ func TestSystemdWatchdog(t *testing.T) {
 
 // A manager that doesn't read holds nothing up.
 func TestSystemdThatDoesNotRead(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	noError(t, err)
@@ -221,6 +226,7 @@ func TestSystemdThatDoesNotRead(t *testing.T) {
 
 // Workers hear nothing of systemd.
 func TestSystemdIsTheMasters(t *testing.T) {
+	t.Parallel()
 	m := systemd(t)
 	p := start(t, "serve", quick(1), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=10000000")
 	out, err := request("tcp", p.addr(), "/?spawn=env")

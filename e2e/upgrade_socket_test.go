@@ -60,6 +60,7 @@ func TestUpgradeKeepsUnixFile(t *testing.T) {
 
 // A new master that fails takes no file with it.
 func TestBrokenUpgradeLeavesUnixFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(shortDir(t), "s")
 	d := release(t, "good")
 	cfg := master.Config{Workers: 1, MinUptime: time.Second, ReadyTimeout: 2 * time.Second, KillAfter: 100 * time.Millisecond}
@@ -81,6 +82,7 @@ func TestBrokenUpgradeLeavesUnixFile(t *testing.T) {
 
 // Given sockets keep their numbers and names, also those that nobody has asked for yet.
 func TestUpgradeKeepsGivenSockets(t *testing.T) {
+	t.Parallel()
 	web, addr := socketFile(t, "tcp", "127.0.0.1:0")
 	other, oaddr := socketFile(t, "tcp", "127.0.0.1:0")
 	dns, uaddr := socketFile(t, "udp", "127.0.0.1:0")

@@ -46,11 +46,15 @@ func TestUpgradeUnderLoad(t *testing.T) {
 			if testing.Short() {
 				n = 3
 			}
-			for range n {
+			p.serves(l, 1)
+			for i := range n {
 				p.upgrade()
+				p.serves(l, i+2)
 			}
-			waitFor(t, "the last generation to answer", func() bool { return l.seen() == n+1 })
 			l.mustBeWhole(t)
+			if seen := len(l.generations); seen != n+1 {
+				t.Errorf("%d generations answered, want %d", seen, n+1)
+			}
 			if now := p.addr(); now != addr {
 				t.Errorf("the address was %s and is %s", addr, now)
 			}
@@ -60,6 +64,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 
 // What a master knows, the next one knows.
 func TestUpgradeKeepsNumbers(t *testing.T) {
+	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	cfg := quick(2)
 	cfg.PIDFile = pidFile
@@ -112,6 +117,7 @@ func (l *logBuffer) has(texts ...string) bool {
 
 // A new master that fails, in each of the ways it can, changes nothing.
 func TestBrokenUpgrade(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	for _, tc := range []struct{ kind, why string }{
 		{"master exits", "exited"},
@@ -121,10 +127,11 @@ func TestBrokenUpgrade(t *testing.T) {
 		{"dies", "died before it was ready: exit status 4"},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {
+			t.Parallel()
 			d := release(t, "good")
 			cfg := master.Config{
 				Workers: 2, Surge: 2, MinUptime: 1500 * time.Millisecond, // seven times what "dies" lives
-				ReadyTimeout: 1500 * time.Millisecond, KillAfter: 100 * time.Millisecond,
+				ReadyTimeout: 2500 * time.Millisecond, KillAfter: 100 * time.Millisecond,
 			}
 			p := start(t, "version", cfg, flagsEnv+"="+d.path)
 			old := p.pid()
@@ -199,9 +206,8 @@ func TestUpgradeLeavesNothingToWorkers(t *testing.T) {
 	before := p.workerDescriptors()
 	p.upgrade()
 	p.settled(1)
-	if now := p.workerDescriptors(); now != before {
-		t.Errorf("a worker has %d descriptors, one of the first master had %d", now, before)
-	}
+	waitFor(t, fmt.Sprintf("a worker to have no more descriptors than the %d of one of the first master", before),
+		func() bool { return p.workerDescriptors() <= before })
 	for _, pid := range append(p.living(), p.pid()) {
 		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if pid != p.pid() && (strings.Contains(string(env), "TABLEFLIP") || strings.Contains(string(env), "ROTA_UPGRADE")) {
@@ -218,8 +224,11 @@ func TestUpgradeLeavesNothingToWorkers(t *testing.T) {
 
 // TERM during an upgrade ends both masters, and what is in flight is answered.
 func TestTermDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	d := release(t, "good")
-	p := start(t, "version", quick(2), flagsEnv+"="+d.path)
+	cfg := quick(2)
+	cfg.KillAfter = 100 * time.Millisecond // those that hang
+	p := start(t, "version", cfg, flagsEnv+"="+d.path)
 	busy := inFlight(t, p, "/?sleep=400ms")
 	d.write("hangs")
 	p.signal(syscall.SIGUSR2)
@@ -235,7 +244,8 @@ func TestTermDuringUpgrade(t *testing.T) {
 
 // An old master that is killed while the new one starts leaves it the service.
 func TestOldMasterKilledDuringUpgrade(t *testing.T) {
-	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 500 * time.Millisecond})
+	t.Parallel()
+	p := start(t, "serve", master.Config{Workers: 1, MinUptime: 1500 * time.Millisecond})
 	l := startLoad(p.addr(), "/", 8)
 	p.signal(syscall.SIGUSR2)
 	p.waitLog("worker ready", 2)
@@ -247,8 +257,9 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 
 // HUP during an upgrade waits for its end, whichever it is.
 func TestReloadDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	d := release(t, "good")
-	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
+	cfg := master.Config{Workers: 1, MinUptime: time.Second, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
 	p := start(t, "version", cfg, flagsEnv+"="+d.path)
 	p.signal(syscall.SIGUSR2)
 	p.waitLog("new master is there", 1)

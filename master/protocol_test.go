@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -293,9 +295,16 @@ func (s *stage) has(event string) bool {
 
 // A worker that asks and asks, and never reads an answer, costs a bounded queue.
 func TestWorkerThatNeverReads(t *testing.T) {
+	const size = 4 << 10
 	s := newStage(t)
+	var queued atomic.Int64
 	s.Subscribe(Events{Message: func(w *Worker, m ipc.Message) {
-		_ = w.Send(strings.Repeat("x", 64<<10)) // fails in the end
+		switch err := w.Send(strings.Repeat("x", size)); {
+		case err == nil:
+			queued.Add(size)
+		case !errors.Is(err, ErrQueueFull):
+			t.Error(err)
+		}
 	}})
 	p := s.fork()
 	p.send(1, wire.Hello, wire.HelloBody{Min: 1, Max: 1})
@@ -306,6 +315,9 @@ func TestWorkerThatNeverReads(t *testing.T) {
 	other.send(1, wire.Hello, wire.HelloBody{Min: 1, Max: 1})
 	waitUntil(t, "the other worker to be online", func() bool { return other.worker.State() == Online })
 	waitUntil(t, "all messages", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.events) == 10_002 })
+	if n := queued.Load(); n == 0 || n > 8<<20 {
+		t.Errorf("%d bytes wait for who never reads, want 4 MB or so", n)
+	}
 }
 
 func waitUntil(t *testing.T, what string, ok func() bool) {

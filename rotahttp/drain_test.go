@@ -19,8 +19,8 @@ func TestIdleConnIsToldByItsNextAnswer(t *testing.T) {
 	s.leave()
 	s.mustServe()
 	c.get("/", true)
-	c.mustEnd(time.Second)
-	s.mustReturn(nil, time.Second)
+	c.mustEnd(soon)
+	s.mustReturn(nil, soon)
 }
 
 // One that stays idle ends after IdleGrace, and so does one that has never spoken.
@@ -36,7 +36,7 @@ func TestIdleConnEnds(t *testing.T) {
 	if d := time.Since(begin); d < grace-2*tick {
 		t.Errorf("ended after %v, want %v", d, grace)
 	}
-	s.mustReturn(nil, time.Second)
+	s.mustReturn(nil, soon)
 }
 
 // A handler at work keeps its connection, however long that takes.
@@ -57,8 +57,8 @@ func TestLongHandler(t *testing.T) {
 	if _, body := c.answer("POST"); body != "you sent hi" {
 		t.Errorf("answer %q", body)
 	}
-	c.mustEnd(time.Second)
-	s.mustReturn(nil, time.Second)
+	c.mustEnd(soon)
+	s.mustReturn(nil, soon)
 }
 
 // A request that came in pieces before and in the drain is answered: chunks, and a
@@ -86,8 +86,8 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 			if _, body := c.answer("POST"); body != "you sent hi you" {
 				t.Errorf("answer %q", body)
 			}
-			c.mustEnd(time.Second)
-			s.mustReturn(nil, time.Second)
+			c.mustEnd(soon)
+			s.mustReturn(nil, soon)
 		})
 	}
 }
@@ -106,7 +106,7 @@ func TestRegisterOnShutdown(t *testing.T) {
 		t.Errorf("ran %d times while a request might come", n)
 	}
 	c.get("/", true)
-	s.mustReturn(nil, time.Second)
+	s.mustReturn(nil, soon)
 	waitFor(t, "the function of RegisterOnShutdown", func() bool { return runs.Load() > 0 })
 	if n := runs.Load(); n != 1 {
 		t.Errorf("ran %d times, want once", n)
@@ -118,15 +118,16 @@ func TestRegisterOnShutdownAtTheEndOfTheGrace(t *testing.T) {
 	shift := newShift(stuck)
 	shift.grace = time.Second
 	ran := make(chan bool, 1)
-	release := make(chan bool)
+	entered, release := make(chan bool), make(chan bool)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(http.Flusher).Flush()
+		entered <- true
 		<-release
 	})}
 	defer close(release)
 	srv.RegisterOnShutdown(func() { ran <- true })
 	s := start(t, srv, shift)
 	dial(t, s.addr).send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	await(t, "the handler", entered)
 	shift.leave()
 	await(t, "the function of RegisterOnShutdown", ran)
 	select {

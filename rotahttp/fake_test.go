@@ -13,8 +13,12 @@ import (
 	"time"
 )
 
-// stuck is when to call something stuck.
-const stuck = 20 * time.Second
+const (
+	// stuck is when to call something stuck.
+	stuck = 20 * time.Second
+	// soon is what doesn't wait for an IdleGrace or a grace of stuck, on any machine.
+	soon = stuck / 2
+)
 
 // fakeShift is a worker that leaves when a test says so.
 type fakeShift struct {

@@ -51,12 +51,12 @@ func TestTLSWithHTTP1(t *testing.T) {
 	begin := time.Now()
 	s.leave()
 	busy.get("/", true)
-	busy.mustEnd(time.Second)
-	idle.mustEnd(time.Second)
+	busy.mustEnd(soon)
+	idle.mustEnd(soon)
 	if d := time.Since(begin); d < 3*tick {
 		t.Errorf("the idle connection ended after %v, want %v", d, 5*tick)
 	}
-	s.mustReturn(nil, time.Second)
+	s.mustReturn(nil, soon)
 }
 
 // goAways notes the GOAWAYs that a client of h2c gets.

@@ -2,9 +2,11 @@ package worker
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -190,6 +192,16 @@ func (c *clientConn) end() {
 	if p, err := io.ReadAll(c.br); err != nil || len(p) > 0 {
 		c.tb.Fatalf("%q, %v instead of the connection's end", p, err)
 	}
+}
+
+// mustStay expects nothing to come, and no end.
+func (c *clientConn) mustStay() {
+	c.tb.Helper()
+	c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	if p, err := c.br.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.tb.Fatalf("%q, %v instead of nothing", p, err)
+	}
+	c.SetDeadline(time.Now().Add(20 * time.Second))
 }
 
 // announced reports whether Line is right after the status line, and only there.

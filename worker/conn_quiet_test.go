@@ -272,10 +272,7 @@ func TestConnIdle(t *testing.T) {
 			for range 4 {
 				ln.tick(5)
 			}
-			time.Sleep(10 * time.Millisecond) // it would be counted out by the program's goroutine
-			if ln.live.Load() != 2 {
-				t.Fatal("ended too early")
-			}
+			c.mustStay()
 			ln.tick(5)
 			c.end()
 			eventually(t, "the idle one is counted out", func() bool { return ln.live.Load() == 1 })
