@@ -2,6 +2,7 @@ package master
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/rota-go/rota/reload"
@@ -25,6 +26,12 @@ func (c Config) check() error {
 		return &ConfigError{Field: "HealthFailures", Value: c.HealthFailures, Want: "0 (three) or more"}
 	}
 	return nil
+}
+
+// clone is c with slices of its own, for the program to keep or change.
+func (c Config) clone() Config {
+	c.Args, c.ExtraFiles = slices.Clone(c.Args), slices.Clone(c.ExtraFiles)
+	return c
 }
 
 func (c Config) logger() *slog.Logger {

@@ -55,7 +55,7 @@ type loop struct {
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg, members: map[int]*member{}, sockets: newSockets()}
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = newNotifier(l.log)
@@ -456,8 +456,10 @@ func (l *loop) answerLeaving() {
 }
 
 func (l *loop) setup(cfg Config) {
-	cfg.Workers = l.cfg.Workers
-	l.cfg = cfg
+	if cfg.Workers == 0 || l.pool != nil {
+		cfg.Workers = l.cfg.Workers
+	}
+	l.cfg = cfg.clone()
 	l.emitSetup()
 }
 
@@ -472,7 +474,7 @@ func (l *loop) setupOnce() {
 func (l *loop) emitSetup() {
 	l.isSetUp = true
 	cfg := l.cfg
-	l.m.events.emitOnce(nil, func(e *Events) { call(e.Setup, cfg) })
+	l.m.events.emitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
 }
 
 func call[T any](f func(T), v T) {

@@ -219,7 +219,8 @@ func (m *Master) Scale(n int) error {
 }
 
 // Setup replaces the configuration for future forks and reloads, and sends the
-// Setup event. Config.Workers is the business of Scale: here it is kept.
+// Setup event. Config.Workers is for the next Run; zero keeps the number, and so does
+// a Setup while Run runs, where it is the business of Scale.
 func (m *Master) Setup(cfg Config) error {
 	if err := cfg.check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
@@ -227,10 +228,10 @@ func (m *Master) Setup(cfg Config) error {
 	return m.ask(func(l *loop) error { l.setup(cfg); return nil })
 }
 
-// Settings returns the configuration that the next fork uses, without the
+// Settings returns a copy of the configuration that the next fork uses, without the
 // defaults filled in.
 func (m *Master) Settings() (cfg Config) {
-	_ = m.ask(func(l *loop) error { cfg = l.cfg; return nil })
+	_ = m.ask(func(l *loop) error { cfg = l.cfg.clone(); return nil })
 	return cfg
 }
 
