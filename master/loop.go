@@ -46,7 +46,7 @@ type loop struct {
 	systemd  *notifier
 	pidFile  string // written
 
-	leaving []chan error // of Disconnect
+	leaving []*leaving
 	timer   *time.Timer
 	closing bool // Close was called
 	working int  // goroutines that will post a result
@@ -391,6 +391,7 @@ func (l *loop) gone(m *member) {
 	}
 	m.worker.voluntary.CompareAndSwap(unknown, involuntary)
 	l.setState(m, Dead)
+	m.worker.endOutput()
 	l.logExit(m)
 	l.m.events.emit(m.worker, func(e *Events) {
 		if e.Exit != nil {
@@ -398,12 +399,12 @@ func (l *loop) gone(m *member) {
 		}
 	})
 	l.m.events.goneWorker(m.worker)
-	m.worker.ended()
+	l.told(func() { close(m.worker.exited) })
 	m.gen.leave()
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}
-	l.answerLeaving()
+	l.answerLeaving(m.ID)
 }
 
 func (l *loop) logExit(m *member) {
@@ -434,25 +435,39 @@ func (l *loop) killAll() {
 	l.dirty = true
 }
 
-func (l *loop) disconnectAll(result chan error) {
-	l.leaving = append(l.leaving, result)
-	l.stopPool()
-	for id := range l.members {
-		l.disconnect(id)
-	}
-	l.answerLeaving()
+// leaving is a Disconnect that waits for the workers that there were when it was
+// called. Those that are forked since, by a function of Exit that replaces whoever has
+// gone, would keep it from its end for ever.
+type leaving struct {
+	result chan<- error
+	ids    map[int]bool
 }
 
-// answerLeaving answers Disconnect when nobody is left.
-func (l *loop) answerLeaving() {
-	if len(l.leaving) == 0 || l.living() > 0 {
-		return
+func (l *loop) disconnectAll(result chan<- error) {
+	w := &leaving{result: result, ids: map[int]bool{}}
+	l.leaving = append(l.leaving, w)
+	l.stopPool()
+	for id, m := range l.members {
+		if m.alive() {
+			w.ids[id] = true
+			l.disconnect(id)
+		}
 	}
-	l.closeSockets()
-	for _, result := range l.leaving {
-		result <- nil
+	l.answerLeaving(0)
+}
+
+// answerLeaving answers every Disconnect for which the worker that has gone was the last.
+func (l *loop) answerLeaving(gone int) {
+	if l.living() == 0 && len(l.leaving) > 0 {
+		l.closeSockets()
 	}
-	l.leaving = nil
+	l.leaving = slices.DeleteFunc(l.leaving, func(w *leaving) bool {
+		delete(w.ids, gone)
+		if len(w.ids) == 0 {
+			l.told(func() { w.result <- nil })
+		}
+		return len(w.ids) == 0
+	})
 }
 
 func (l *loop) setup(cfg Config) {

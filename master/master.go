@@ -268,9 +268,10 @@ func (m *Master) Worker(id int) (w *Worker) {
 	return w
 }
 
-// Disconnect disconnects all workers, Run's too, and returns when all are gone and
-// the sockets are closed. If ctx ends first the workers go on leaving and the error
-// is ctx's.
+// Disconnect disconnects all workers, Run's too, and returns when all are gone, the
+// functions of Events have been told so (see Worker.Exited), and the sockets are closed.
+// Workers that are forked meanwhile are not waited for, and keep their sockets. If ctx
+// ends first the workers go on leaving and the error is ctx's.
 func (m *Master) Disconnect(ctx context.Context) error {
 	result := make(chan error, 1)
 	if err := m.ask(func(l *loop) error { l.disconnectAll(result); return nil }); err != nil {

@@ -235,7 +235,11 @@ func (l *loop) finishPool(err error) {
 	}
 	l.giveUp(p.err)
 	l.removePIDFile()
-	p.result <- p.err
+	if l.closing {
+		p.result <- p.err // the loop may be at its end
+		return
+	}
+	l.told(func() { p.result <- p.err })
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.
