@@ -62,7 +62,11 @@ func prepare(number int, cfg Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generation{number: number, path: path, dir: cfg.dir(), env: cfg.env(), cfg: cfg, as: as}
+	env, err := cfg.env()
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{number: number, path: path, dir: cfg.dir(), env: env, cfg: cfg, as: as}
 	g.args = append([]string{cfg.name(path)}, cfg.args()...)
 	if err := g.open(); err != nil {
 		return nil, err
@@ -163,9 +167,10 @@ func (c Config) dir() string {
 	return c.Dir
 }
 
-func (c Config) env() []string {
+func (c Config) env() (env []string, err error) {
 	if c.Env == nil {
-		return os.Environ()
+		return os.Environ(), nil
 	}
-	return c.Env()
+	err = guarded("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
+	return env, err
 }

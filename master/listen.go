@@ -31,7 +31,7 @@ func (l *loop) listen(m *member, p control.Packet) error {
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := allow(m.worker, ask.Network, ask.Address)
+			err := guarded("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
 			return func() { l.allowed(m, p.Call, ask, err) }
 		})
 		return nil

@@ -44,7 +44,8 @@ type Config struct {
 	Dir string
 	// Env returns the workers' environment. It is called at each reload. Nil means
 	// that of this process. What systemd and other supervisors told the master
-	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way.
+	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way. If it panics, no
+	// worker is started, and the panic is logged.
 	Env func() []string
 	// User is who the workers are: "user", "user:group", or both as numbers. Empty
 	// means the master's own. Without a group it is the user's, with the user's
@@ -101,7 +102,8 @@ type Config struct {
 	PIDFile string
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
-	// called on a goroutine of its own and may block. Nil allows everything.
+	// called on a goroutine of its own and may block. One that panics has refused, and is
+	// logged. Nil allows everything.
 	Allow func(w *Worker, network, address string) error
 
 	// Logger gets the master's few lines. Nil means slog.Default().
