@@ -83,7 +83,7 @@ func (h Handle) take(what string, open func() error) error {
 		return fmt.Errorf("%w: it has not come with a message", ErrHandle)
 	}
 	if h.fd.Int() < 0 {
-		return fmt.Errorf("%w: it is taken or closed: %w", ErrHandle, net.ErrClosed)
+		return fmt.Errorf("%w: it is taken, or was closed when the function that it came to returned: %w", ErrHandle, net.ErrClosed)
 	}
 	if err := open(); err != nil {
 		return fmt.Errorf("%w: it is no %s: %w", ErrHandle, what, err)

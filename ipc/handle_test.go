@@ -3,6 +3,7 @@
 package ipc
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -59,11 +60,12 @@ func sources(t *testing.T) map[string]Handle {
 	unixgram := must(net.ListenPacket("unixgram", filepath.Join(dir, "packets")))(t)
 	client := must(net.Dial("tcp", tcp.Addr().String()))(t)
 	local := must(net.Dial("unix", unix.Addr().String()))(t)
+	talker := must(net.Dial("udp", udp.LocalAddr().String()))(t)
 	file := must(os.Create(filepath.Join(dir, "file")))(t)
 	return map[string]Handle{
 		"tcp listener": FromListener(tcp), "unix listener": FromListener(unix),
 		"udp packet conn": FromPacketConn(udp), "unixgram packet conn": FromPacketConn(unixgram),
-		"tcp conn": FromConn(client), "unix conn": FromConn(local), "regular file": FromFile(file),
+		"tcp conn": FromConn(client), "unix conn": FromConn(local), "udp conn": FromConn(talker), "regular file": FromFile(file),
 	}
 }
 
@@ -91,14 +93,14 @@ func TestHandleIsWhatItIs(t *testing.T) {
 	}
 	wrong := map[string][]string{
 		"tcp listener": {"conn", "packet conn"}, "unix listener": {"conn"},
-		"udp packet conn": {"listener"}, "unixgram packet conn": {"listener"},
-		"tcp conn": {"listener", "packet conn"}, "unix conn": {"listener"},
+		"udp packet conn": {"listener", "conn"}, "unixgram packet conn": {"listener", "conn"},
+		"tcp conn": {"listener", "packet conn"}, "unix conn": {"listener"}, "udp conn": {"listener"},
 		"regular file": {"conn", "listener", "packet conn"},
 	}
 	right := map[string]string{
 		"tcp listener": "*net.TCPListener", "unix listener": "*net.UnixListener",
 		"udp packet conn": "*net.UDPConn", "unixgram packet conn": "*net.UnixConn",
-		"tcp conn": "*net.TCPConn", "unix conn": "*net.UnixConn", "regular file": "*os.File",
+		"tcp conn": "*net.TCPConn", "unix conn": "*net.UnixConn", "udp conn": "*net.UDPConn", "regular file": "*os.File",
 	}
 	for kind, source := range sources(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -181,7 +183,8 @@ func TestSendFailsWhole(t *testing.T) {
 
 // Of one that was not received there is nothing to take.
 func TestHandleToSendIsNotTaken(t *testing.T) {
-	for _, h := range []Handle{{}, FromConn(nil), FromFile(nil)} {
+	for _, h := range []Handle{{}, FromConn(nil), FromFile(nil), FromConn((*net.TCPConn)(nil)), FromConn((*tls.Conn)(nil)),
+		FromConn(struct{ *net.TCPConn }{}), FromListener((*net.TCPListener)(nil)), FromPacketConn((*net.UDPConn)(nil))} {
 		if _, err := h.Conn(); !errors.Is(err, ErrHandle) {
 			t.Errorf("%v, want ErrHandle", err)
 		}
@@ -191,6 +194,18 @@ func TestHandleToSendIsNotTaken(t *testing.T) {
 		if err := Send(&mailbox{}, "x", []Handle{h}); !errors.Is(err, ErrHandle) {
 			t.Errorf("%v, want ErrHandle", err)
 		}
+	}
+}
+
+type panics struct{}
+
+func (panics) MarshalJSON() ([]byte, error) { panic("no") }
+
+// Whatever the program gives it, Send doesn't panic.
+func TestSendOfWhatPanics(t *testing.T) {
+	var b mailbox
+	if err := Send(&b, panics{}, nil); err == nil || len(b.packets) > 0 {
+		t.Errorf("it sent %v, %v", b.packets, err)
 	}
 }
 

@@ -17,7 +17,7 @@ type Link interface {
 
 // Send puts a message on a link. It never blocks.
 func Send(to Link, v any, handles []Handle) error {
-	body, err := json.Marshal(v)
+	body, err := marshal(v)
 	if err != nil {
 		return fmt.Errorf("message: %w", err)
 	}
@@ -32,6 +32,16 @@ func Send(to Link, v any, handles []Handle) error {
 		h.sent()
 	}
 	return nil
+}
+
+// marshal turns a panic of the program's MarshalJSON into an error: Send never panics.
+func marshal(v any) (body []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%T as JSON: panic: %v", v, p)
+		}
+	}()
+	return json.Marshal(v)
 }
 
 // dupAll returns descriptors of all, or of none.

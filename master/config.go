@@ -1,10 +1,8 @@
 package master
 
 import (
-	"fmt"
 	"log/slog"
-	"os"
-	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rota-go/rota/reload"
@@ -31,28 +29,10 @@ func (c Config) Check() error {
 	return nil
 }
 
-// allow asks Config.Allow. One that panics refuses.
-func (c Config) allow(w *Worker, network, address string) (err error) {
-	defer c.recovered("Allow", &err)
-	return c.Allow(w, network, address)
-}
-
-// env asks Config.Env.
-func (c Config) env() (env []string, err error) {
-	if c.Env == nil {
-		return os.Environ(), nil
-	}
-	defer c.recovered("Env", &err)
-	return c.Env(), nil
-}
-
-// recovered is deferred around a function of the configuration. A panic, which a worker
-// may have brought on by what it asks for, must not end the master.
-func (c Config) recovered(field string, err *error) {
-	if p := recover(); p != nil {
-		c.logger().Error("rota: a function of the configuration panicked", "field", field, "panic", p, "stack", string(debug.Stack()))
-		*err = fmt.Errorf("Config.%s panicked: %v", field, p)
-	}
+// clone is c with slices of its own, for the program to keep or change.
+func (c Config) clone() Config {
+	c.Args, c.ExtraFiles = slices.Clone(c.Args), slices.Clone(c.ExtraFiles)
+	return c
 }
 
 func (c Config) logger() *slog.Logger {

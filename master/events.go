@@ -45,6 +45,8 @@ type events struct {
 	busy    bool             // a goroutine calls what is in the queue
 	keeping map[*Worker]bool // those with messages in their past
 	ending  bool             // the master is closed
+
+	calls atomic.Uint64 // of functions, and of what else is in the queue
 }
 
 type subscription struct {
@@ -62,6 +64,7 @@ type event struct {
 	packets []control.Packet
 	size    int           // of packets, inside the worker's gate
 	only    *subscription // whom it is repeated to
+	heard   chan struct{} // nothing but a mark: closed when it is reached
 }
 
 func newEvents(log *slog.Logger) *events {
@@ -201,7 +204,12 @@ func (e *events) end() {
 }
 
 func (e *events) deliver(ev *event, subs []*subscription) {
-	if ev.packets != nil {
+	e.calls.Add(1)
+	switch {
+	case ev.heard != nil:
+		close(ev.heard)
+		return
+	case ev.packets != nil:
 		e.deliverMessages(ev, subs)
 		return
 	}

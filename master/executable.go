@@ -206,3 +206,11 @@ func (c Config) dir() string {
 	}
 	return c.Dir
 }
+
+func (c Config) env() (env []string, err error) {
+	if c.Env == nil {
+		return os.Environ(), nil
+	}
+	err = guarded("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
+	return env, err
+}

@@ -1,10 +1,8 @@
 package master
 
 import (
-	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -21,13 +19,5 @@ func TestArgumentsOfTheStart(t *testing.T) {
 	firstArgs()
 	if got := os.Args; len(got) != len(want) || !slices.Equal(got[1:], want[1:]) || got[0] != started.exec {
 		t.Errorf("the next master is started with %q, want %q", got, want)
-	}
-}
-
-// A panic in Env is the failure of one reload.
-func TestEnvMayPanic(t *testing.T) {
-	cfg := Config{Logger: slog.New(slog.DiscardHandler), Env: func() []string { panic("no such file") }}
-	if _, err := prepare(1, cfg); err == nil || !strings.Contains(err.Error(), "no such file") {
-		t.Errorf("error %v, want one that says why", err)
 	}
 }

@@ -29,9 +29,9 @@ func (l *loop) listen(m *member, p control.Packet) error {
 		l.refuse(m, p.Call, ask, os.NewSyscallError("socket", syscall.EMFILE))
 		return nil
 	}
-	if cfg := m.gen.cfg; cfg.Allow != nil {
+	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := cfg.allow(m.worker, ask.Network, ask.Address)
+			err := guarded("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
 			return func() { l.allowed(m, p.Call, ask, err) }
 		})
 		return nil

@@ -359,24 +359,6 @@ func TestAllowMayRefuse(t *testing.T) {
 	})
 }
 
-// An Allow that panics, at something that a worker has made up, refuses that.
-func TestAllowMayPanic(t *testing.T) {
-	allow := func(_ *Worker, _, address string) error {
-		_ = address[3]
-		return nil
-	}
-	inBubble(t, Config{Allow: allow}, func(t *testing.T, b *bench) {
-		p := b.forked(t, 1)[0]
-		err := errorOf(p.listen("tcp", ":8"))
-		if err == nil || !strings.Contains(err.Error(), "listen tcp :8: Config.Allow panicked: ") {
-			t.Errorf(":8: %v, want an error that says what happened", err)
-		}
-		if socketOf(p.listen("tcp", ":800")) == 0 {
-			t.Error(":800 was refused")
-		}
-	})
-}
-
 // What makes no sense ends that worker's link; the others don't notice.
 func TestNonsenseFromAWorker(t *testing.T) {
 	for name, f := range map[string]wire.Frame{

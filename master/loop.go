@@ -46,7 +46,7 @@ type loop struct {
 	systemd  *notifier
 	pidFile  string // written
 
-	leaving []chan error // of Disconnect
+	leaving []*leaving
 	timer   *time.Timer
 	closing bool // Close was called
 	working int  // goroutines that will post a result
@@ -55,7 +55,7 @@ type loop struct {
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg, members: map[int]*member{}, sockets: newSockets()}
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = newNotifier(l.log)
@@ -395,6 +395,7 @@ func (l *loop) gone(m *member) {
 	}
 	m.worker.voluntary.CompareAndSwap(unknown, involuntary)
 	l.setState(m, Dead)
+	m.worker.endOutput()
 	l.logExit(m)
 	l.m.events.emit(m.worker, func(e *Events) {
 		if e.Exit != nil {
@@ -402,12 +403,12 @@ func (l *loop) gone(m *member) {
 		}
 	})
 	l.m.events.goneWorker(m.worker)
-	m.worker.ended()
+	l.told(func() { close(m.worker.exited) })
 	m.gen.leave()
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}
-	l.answerLeaving()
+	l.answerLeaving(m.ID)
 }
 
 func (l *loop) logExit(m *member) {
@@ -438,30 +439,46 @@ func (l *loop) killAll() {
 	l.dirty = true
 }
 
-func (l *loop) disconnectAll(result chan error) {
-	l.leaving = append(l.leaving, result)
-	l.stopPool()
-	for id := range l.members {
-		l.disconnect(id)
-	}
-	l.answerLeaving()
+// leaving is a Disconnect that waits for the workers that there were when it was
+// called. Those that are forked since, by a function of Exit that replaces whoever has
+// gone, would keep it from its end for ever.
+type leaving struct {
+	result chan<- error
+	ids    map[int]bool
 }
 
-// answerLeaving answers Disconnect when nobody is left.
-func (l *loop) answerLeaving() {
-	if len(l.leaving) == 0 || l.living() > 0 {
-		return
+func (l *loop) disconnectAll(result chan<- error) {
+	w := &leaving{result: result, ids: map[int]bool{}}
+	l.leaving = append(l.leaving, w)
+	l.stopPool()
+	for id, m := range l.members {
+		if m.alive() {
+			w.ids[id] = true
+			l.disconnect(id)
+		}
 	}
-	l.closeSockets()
-	for _, result := range l.leaving {
-		result <- nil
+	l.answerLeaving(0)
+}
+
+// answerLeaving answers every Disconnect for which the worker that has gone was the last.
+func (l *loop) answerLeaving(gone int) {
+	if l.living() == 0 && len(l.leaving) > 0 {
+		l.closeSockets()
 	}
-	l.leaving = nil
+	l.leaving = slices.DeleteFunc(l.leaving, func(w *leaving) bool {
+		delete(w.ids, gone)
+		if len(w.ids) == 0 {
+			l.told(func() { w.result <- nil })
+		}
+		return len(w.ids) == 0
+	})
 }
 
 func (l *loop) setup(cfg Config) {
-	cfg.Workers = l.cfg.Workers
-	l.cfg = cfg
+	if cfg.Workers == 0 || l.pool != nil {
+		cfg.Workers = l.cfg.Workers
+	}
+	l.cfg = cfg.clone()
 	l.emitSetup()
 }
 
@@ -476,7 +493,7 @@ func (l *loop) setupOnce() {
 func (l *loop) emitSetup() {
 	l.isSetUp = true
 	cfg := l.cfg
-	l.m.events.emitOnce(nil, func(e *Events) { call(e.Setup, cfg) })
+	l.m.events.emitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
 }
 
 func call[T any](f func(T), v T) {

@@ -44,7 +44,8 @@ type Config struct {
 	Dir string
 	// Env returns the workers' environment. It is called at each reload. Nil means
 	// that of this process. What systemd and other supervisors told the master
-	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way.
+	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way. If it panics, no
+	// worker is started, and the panic is logged.
 	Env func() []string
 	// User is who the workers are: "user", "user:group", or both as numbers. Empty
 	// means the master's own. Without a group it is the user's, with the user's
@@ -101,7 +102,8 @@ type Config struct {
 	PIDFile string
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
-	// called on a goroutine of its own and may block. Nil allows everything.
+	// called on a goroutine of its own and may block. One that panics has refused, and is
+	// logged. Nil allows everything.
 	Allow func(w *Worker, network, address string) error
 
 	// Logger gets the master's few lines. Nil means slog.Default().
@@ -220,7 +222,8 @@ func (m *Master) Scale(n int) error {
 }
 
 // Setup replaces the configuration for future forks and reloads, and sends the
-// Setup event. Config.Workers is the business of Scale: here it is kept.
+// Setup event. Config.Workers is for the next Run; zero keeps the number, and so does
+// a Setup while Run runs, where it is the business of Scale.
 func (m *Master) Setup(cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
@@ -228,10 +231,10 @@ func (m *Master) Setup(cfg Config) error {
 	return m.ask(func(l *loop) error { l.setup(cfg); return nil })
 }
 
-// Settings returns the configuration that the next fork uses, without the
+// Settings returns a copy of the configuration that the next fork uses, without the
 // defaults filled in.
 func (m *Master) Settings() (cfg Config) {
-	_ = m.ask(func(l *loop) error { cfg = l.cfg; return nil })
+	_ = m.ask(func(l *loop) error { cfg = l.cfg.clone(); return nil })
 	return cfg
 }
 
@@ -268,9 +271,10 @@ func (m *Master) Worker(id int) (w *Worker) {
 	return w
 }
 
-// Disconnect disconnects all workers, Run's too, and returns when all are gone and
-// the sockets are closed. If ctx ends first the workers go on leaving and the error
-// is ctx's.
+// Disconnect disconnects all workers, Run's too, and returns when all are gone, the
+// functions of Events have been told so (see Worker.Exited), and the sockets are closed.
+// Workers that are forked meanwhile are not waited for, and keep their sockets. If ctx
+// ends first the workers go on leaving and the error is ctx's.
 func (m *Master) Disconnect(ctx context.Context) error {
 	result := make(chan error, 1)
 	if err := m.ask(func(l *loop) error { l.disconnectAll(result); return nil }); err != nil {

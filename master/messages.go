@@ -128,6 +128,7 @@ func (e *events) deliverMessages(ev *event, subs []*subscription) {
 
 func (e *events) deliverMessage(ev *event, subs []*subscription, p control.Packet) {
 	defer p.Close() // what nobody has taken
+	e.calls.Add(1)
 	msg := ipc.Received(p)
 	for _, s := range subs {
 		if s.Message != nil && s.wants(ev) {

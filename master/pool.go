@@ -192,11 +192,15 @@ func (l *loop) holdOff(m *member) time.Duration {
 	return max(l.pool.policy.WithDefaults().MinUptime, 0) * 3 / 4
 }
 
+// scale makes n workers, also in the places of those that Kill has left empty.
 func (l *loop) scale(n int) {
 	l.cfg.Workers, l.scaled = n, true
-	if l.pool != nil {
-		l.pool.goal.Workers = n
-		l.dirty = true
+	if l.pool == nil {
+		return
+	}
+	l.pool.goal.Workers, l.dirty = n, true
+	for _, m := range l.members {
+		m.Retired = false
 	}
 }
 
@@ -231,7 +235,11 @@ func (l *loop) finishPool(err error) {
 	}
 	l.giveUp(p.err)
 	l.removePIDFile()
-	p.result <- p.err
+	if l.closing {
+		p.result <- p.err // the loop may be at its end
+		return
+	}
+	l.told(func() { p.result <- p.err })
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.

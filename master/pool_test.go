@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -261,6 +262,60 @@ func TestScale(t *testing.T) {
 		if err := b.Scale(0); !errors.As(err, &config) {
 			t.Errorf("Scale(0): %v", err)
 		}
+	})
+}
+
+// The place of a worker that was killed stays empty until there is a Scale, also one
+// to the number that it was.
+func TestScaleAfterKill(t *testing.T) {
+	inBubble(t, Config{Workers: 2}, func(t *testing.T, b *bench) {
+		b.run()
+		if err := b.Worker(1).Kill(os.Kill); err != nil {
+			t.Fatal(err)
+		}
+		elapse(time.Minute)
+		b.wantLiving(t, 2)
+		_ = b.Scale(2)
+		b.wantLiving(t, 2, 3)
+	})
+}
+
+// Setup has a say in the number of workers until they run.
+func TestSetupWorkers(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		_ = b.Setup(Config{Workers: 2})
+		_ = b.Setup(Config{})
+		b.run()
+		b.wantLiving(t, 1, 2)
+		_ = b.Setup(Config{Workers: 3})
+		if n := b.Settings().Workers; n != 2 {
+			t.Errorf("Settings().Workers = %d, want the 2 that run", n)
+		}
+		b.wantLiving(t, 1, 2)
+	})
+}
+
+// What the program does to its Config, or to one that it was given, changes nothing.
+func TestSettingsIsACopy(t *testing.T) {
+	mine := Config{Args: []string{"x"}, ExtraFiles: []*os.File{os.Stdin}}
+	inBubble(t, mine, func(t *testing.T, b *bench) {
+		b.Subscribe(Events{Setup: func(cfg Config) { cfg.Args[0] = "event" }})
+		check := func(what string) {
+			t.Helper()
+			synctest.Wait()
+			if cfg := b.Settings(); cfg.Args[0] != "x" || cfg.ExtraFiles[0] != os.Stdin {
+				t.Errorf("after a change of %s: %v", what, cfg.Args)
+			}
+		}
+		mine.Args[0], mine.ExtraFiles[0] = "mine", nil
+		check("what New was given")
+		mine = Config{Args: []string{"x"}, ExtraFiles: []*os.File{os.Stdin}}
+		_ = b.Setup(mine)
+		mine.Args[0], mine.ExtraFiles[0] = "mine", nil
+		check("what Setup was given, or the event")
+		theirs := b.Settings()
+		theirs.Args[0], theirs.ExtraFiles[0] = "theirs", nil
+		check("what Settings returned")
 	})
 }
 

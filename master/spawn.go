@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/control"
 )
@@ -56,7 +57,10 @@ func startCmd(g *generation, cmd *exec.Cmd) (output [2]*os.File, err error) {
 // startError names the directory, where that is what is missing: exec blames the
 // executable for it.
 func startError(g *generation, err error) error {
-	if _, derr := os.Stat(g.dir); derr != nil && g.dir != "" {
+	if info, derr := os.Stat(g.dir); g.dir != "" && (derr != nil || !info.IsDir()) {
+		if derr == nil {
+			derr = &os.PathError{Op: "chdir", Path: g.dir, Err: syscall.ENOTDIR}
+		}
 		return fmt.Errorf("start: working directory: %w", derr)
 	}
 	return fmt.Errorf("start: %w", err)

@@ -76,13 +76,12 @@ func (w *Worker) wait(p *process) Exit {
 	return x
 }
 
-// ended is the last thing that the loop does to a worker.
-func (w *Worker) ended() {
+// endOutput ends what a worker that could not be started would have written.
+func (w *Worker) endOutput() {
 	if w.stdout != nil {
-		w.stdout.end() // of one that could not be started
+		w.stdout.end()
 		w.stderr.end()
 	}
-	close(w.exited)
 }
 
 const (
@@ -113,7 +112,8 @@ func (w *Worker) Stdout() io.Reader { return w.stdout.reader() }
 // Stderr is Stdout for standard error.
 func (w *Worker) Stderr() io.Reader { return w.stderr.reader() }
 
-// Exited returns a channel that is closed when the worker has ended.
+// Exited returns a channel that is closed when the worker has ended and the functions
+// of Events have been told so. It doesn't wait for one that takes longer than 100 ms.
 func (w *Worker) Exited() <-chan struct{} { return w.exited }
 
 // IsConnected reports whether the link to the worker is open.

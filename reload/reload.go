@@ -100,7 +100,7 @@ type Member struct {
 	Exited   time.Time // zero: alive
 
 	Voluntary bool // its end was asked for, by the master or by itself: no crash. The step Kill does not set it
-	Retired   bool // its end was asked for by somebody who wants no successor: its slot stays empty until a roll
+	Retired   bool // its end was asked for by somebody who wants no successor: its slot stays empty until a roll, or until it is set back
 	Recycle   bool // it should be replaced when its turn comes (memory, health)
 }
 

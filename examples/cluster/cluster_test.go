@@ -124,6 +124,7 @@ func get(t *testing.T, addr string) string {
 func TestHTTP(t *testing.T) {
 	p := start(t, "http", "-addr=127.0.0.1:0")
 	addrs := p.lines(runtime.NumCPU(), connected)
+	pids := p.lines(runtime.NumCPU(), fmt.Sprintf("%d,Master Worker ([0-9]+) online", p.cmd.Process.Pid))
 	for _, addr := range addrs {
 		if addr != addrs[0] {
 			t.Errorf("workers listen on %v, want one port", addrs)
@@ -135,6 +136,9 @@ func TestHTTP(t *testing.T) {
 		}
 	}
 	p.stop()
+	for _, pid := range pids {
+		p.lines(1, fmt.Sprintf("worker %s died", pid))
+	}
 }
 
 func TestTimeouts(t *testing.T) {

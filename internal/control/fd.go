@@ -58,7 +58,7 @@ func DupOf(s any) (fd *FD, err error) {
 	if !ok {
 		return nil, fmt.Errorf("%T has no descriptor: %w", s, errors.ErrUnsupported)
 	}
-	raw, err := sc.SyscallConn()
+	raw, err := rawConn(sc)
 	if err != nil {
 		return nil, err
 	}
@@ -71,4 +71,14 @@ func DupOf(s any) (fd *FD, err error) {
 		return nil, os.NewSyscallError("fcntl", dupErr)
 	}
 	return NewFD(n), nil
+}
+
+// rawConn is s.SyscallConn, which in package net panics where s is a nil pointer.
+func rawConn(s syscall.Conn) (raw syscall.RawConn, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%T: %w: panic: %v", s, os.ErrInvalid, p)
+		}
+	}()
+	return s.SyscallConn()
 }

@@ -14,6 +14,9 @@ func (f *FD) Conn() (net.Conn, error) {
 	if on, err := f.listens(); err != nil || on {
 		return nil, orElse(err, "it listens")
 	}
+	if to, err := f.connected(); err != nil || !to {
+		return nil, orElse(err, "it sends packets, and to nobody in particular")
+	}
 	return f.conn()
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
@@ -38,10 +39,17 @@ func lead() {
 		log.Fatal(err)
 	}
 	m.Subscribe(master.Events{
+		Online: func(w *master.Worker) { // what NODE_DEBUG=cluster shows
+			fmt.Printf("%d,Master Worker %d online\n", os.Getpid(), w.Process().Pid)
+		},
 		Listening: func(w *master.Worker, a master.Address) {
 			fmt.Printf("A worker is now connected to %s:%d\n", a.Address, a.Port)
 		},
 		Exit: func(w *master.Worker, x master.Exit) {
+			if x.Err != nil { // there was no process
+				log.Print(x.Err)
+				return
+			}
 			fmt.Printf("worker %d died\n", w.Process().Pid)
 		},
 	})

@@ -43,6 +43,10 @@ func lead() {
 			fmt.Printf("A worker is now connected to %s:%d\n", a.Address, a.Port)
 		},
 		Exit: func(w *master.Worker, x master.Exit) {
+			if x.Err != nil { // it could not be started, and another is no better off
+				log.Print(x.Err)
+				return
+			}
 			if yes, _ := w.Voluntary(); yes {
 				fmt.Println("Oh, it was just voluntary – no need to worry")
 				return

@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-func errorMsg() { fmt.Println("Something must be wrong with the connection ...") }
+func errorMsg() { fmt.Fprintln(os.Stderr, "Something must be wrong with the connection ...") }
 
 func lead() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
