@@ -108,7 +108,7 @@ func labConfig(v url.Values) rota.ListenConfig {
 	idle, _ := time.ParseDuration(v.Get("idle"))
 	return rota.ListenConfig{
 		Exclusive: v.Has("exclusive"), Backlog: backlog, Mode: fs.FileMode(mode),
-		KeepAliveConfig: net.KeepAliveConfig{Enable: idle > 0, Idle: idle},
+		KeepAliveConfig: net.KeepAliveConfig{Enable: idle != 0, Idle: idle},
 	}
 }
 

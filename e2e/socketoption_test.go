@@ -58,6 +58,16 @@ func labKeepAlive(v url.Values) (string, error) {
 	return fmt.Sprint(on, " ", idle), err
 }
 
+// systemKeepAlive is the system's TCP_KEEPIDLE.
+func systemKeepAlive(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/net/ipv4/tcp_keepalive_time")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
 func TestSocketKeepAlive(t *testing.T) {
 	lab := start(t, "lab", quick(1)).labs(1)[0]
 	for _, tc := range []struct {
@@ -68,6 +78,7 @@ func TestSocketKeepAlive(t *testing.T) {
 		{"default", nil, "1 15"},
 		{"configured", []string{"idle", "77s"}, "1 77"},
 		{"exclusive", []string{"idle", "78s", "exclusive", "yes"}, "1 78"},
+		{"the system's", []string{"idle", "-1s"}, "1 " + systemKeepAlive(t)},
 	} {
 		addr := lab.must("listen", append([]string{"name", tc.name, "network", "tcp", "address", "127.0.0.1:0"}, tc.args...)...)
 		c, err := net.Dial("tcp", addr)

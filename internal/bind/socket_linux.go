@@ -43,3 +43,16 @@ func (c Config) listenOn(n int) error {
 
 // connected reports whether a datagram socket speaks to one peer only.
 func connected(n int) bool { _, err := unix.Getpeername(n); return err == nil }
+
+// keepAliveOf reads what a socket has of the system, in seconds and probes; -1 where it
+// can't be had.
+func keepAliveOf(n int) (idle, interval, count int) {
+	var v [3]int
+	for i, option := range []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT} {
+		var err error
+		if v[i], err = unix.GetsockoptInt(n, unix.IPPROTO_TCP, option); err != nil {
+			v[i] = -1
+		}
+	}
+	return v[0], v[1], v[2]
+}

@@ -15,3 +15,5 @@ func kindOf(int) (int, error) { return 0, errors.ErrUnsupported }
 func (c Config) listenOn(int) error { return errors.ErrUnsupported }
 
 func connected(int) bool { return false }
+
+func keepAliveOf(int) (idle, interval, count int) { return -1, -1, -1 }
