@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,7 @@ type fakeOS struct {
 	script  func(p *fakeProc)      // what a worker does; serve, if nil
 	spawn   func(id int) error     // may fail a start
 	memory  func(pid int) int64    // that a worker uses
+	tidied  atomic.Int32           // how many times
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -75,6 +77,7 @@ func (o *fakeOS) sys() sys {
 		},
 		memory:      func(pid int) int64 { return o.memory(pid) },
 		reap:        func(map[int]bool) []int { return nil },
+		tidy:        func() { o.tidied.Add(1) },
 		pid:         func() int { return 100 },
 		predecessor: func() (*control.Link, bool, error) { return nil, false, nil },
 		alone:       func(context.Context) {},

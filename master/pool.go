@@ -170,6 +170,7 @@ func (l *loop) endRoll() {
 		result <- p.roll.err
 	}
 	p.roll = nil
+	l.work(func() func() { l.sys.tidy(); return func() {} })
 }
 
 func (l *loop) logRoll() {

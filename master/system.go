@@ -17,6 +17,7 @@ type sys struct {
 
 	memory      func(pid int) int64 // resident bytes; 0: not known
 	reap        func(mine map[int]bool) []int
+	tidy        func()
 	pid         func() int
 	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
 	alone       func(context.Context)                           // waits for its end
@@ -27,7 +28,7 @@ type sys struct {
 func system() sys {
 	return sys{
 		prepare: prepare, spawn: spawn, bind: bindSocket,
-		memory: residentBytes, reap: reap, pid: os.Getpid, predecessor: predecessor.take,
+		memory: residentBytes, reap: reap, tidy: tidy, pid: os.Getpid, predecessor: predecessor.take,
 		alone: flipAlone, flip: flipTo, flipReady: flipReady,
 	}
 }
