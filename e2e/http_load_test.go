@@ -69,7 +69,7 @@ func httpReloads() int {
 	if testing.Short() {
 		return 3
 	}
-	return 8
+	return longTimes(20, 6)
 }
 
 // An old worker with busy keep-alive clients is gone in under a second; with idle ones

@@ -76,7 +76,7 @@ func TestOrdersAtRandom(t *testing.T) {
 	l := startLoad(p.addr(), "/", 16)
 	l.keepAliveLoops(8)
 	orders := []syscall.Signal{syscall.SIGHUP, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU}
-	during(long(30*time.Second, 5*time.Second), 150*time.Millisecond, func() {
+	during(long(30*time.Second, 3*time.Second), 150*time.Millisecond, func() {
 		_ = syscall.Kill(p.pid(), orders[rand.IntN(len(orders))])
 	})
 	p.quiet()

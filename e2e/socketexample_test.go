@@ -38,7 +38,7 @@ func example(t *testing.T, name string, args ...string) *process {
 	return p
 }
 
-const exampleReloads = 5 // each waits a second for its trial, twice
+var exampleReloads = longTimes(10, 3) // each waits a second for its trial, twice
 
 func TestSocketExampleUnixHTTP(t *testing.T) {
 	t.Parallel()

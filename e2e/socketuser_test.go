@@ -72,13 +72,14 @@ func TestSocketUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	exe, dir := elsewhere(t), shortDir(t)
-	addr := fmt.Sprint("127.0.0.1:", privileged(t))
 	for _, tc := range []struct{ user, want string }{
 		{"nobody", fmt.Sprintf("%s %s %v", nobody.Uid, nobody.Gid, groups)},
 		{nobody.Uid, fmt.Sprintf("%s %s %v", nobody.Uid, nobody.Gid, groups)},
 		{"nobody:daemon", nobody.Uid + " 1 []"}, {"12345:23456", "12345 23456 []"}, {"root", "0 0 "},
 	} {
 		t.Run(tc.user, func(t *testing.T) {
+			t.Parallel()
+			addr := fmt.Sprint("127.0.0.1:", privileged(t))
 			given, gaddr := socketFile(t, "tcp", "127.0.0.1:0")
 			cmd := command(t, "lab", master.Config{Workers: 2, MinUptime: -1, User: tc.user, Exec: exe}, flagsEnv+"=a tcp "+addr)
 			announce(cmd, "given", given)

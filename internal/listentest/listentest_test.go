@@ -57,6 +57,9 @@ func runHelper(t *testing.T, role string) (status int, output string) {
 }
 
 func TestHelperProcess(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the suite once more: run without -short")
+	}
 	status, output := runHelper(t, "sound")
 	m := regexp.MustCompile(`(?m)^PASS: (\d+) passed, 0 failed, \d+ skipped$`).FindStringSubmatch(output)
 	if status != 0 || m == nil {
@@ -95,6 +98,9 @@ func TestSkip(t *testing.T) {
 
 // A second run leaves no more descriptors behind than a first one.
 func TestNoDescriptorLeaks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the suite twice more: run without -short")
+	}
 	if runtime.GOOS != "linux" {
 		t.Skip("/proc/self/fd is Linux's")
 	}
