@@ -17,6 +17,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/reload"
 )
 
 // Config says how workers are started and kept. The zero value of every field
@@ -207,10 +209,11 @@ func (m *Master) Reload(ctx context.Context) error {
 	if err := m.ask(func(l *loop) error { return l.reload(result) }); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	if err := m.wait(ctx, result); err != nil {
-		return fmt.Errorf("reload: %w", err)
+	err := m.wait(ctx, result)
+	if failed := (*reload.Error)(nil); err == nil || errors.As(err, &failed) {
+		return err // which says that it is one of a reload
 	}
-	return nil
+	return fmt.Errorf("reload: %w", err)
 }
 
 // Scale makes n workers of Run's, at least 1, and returns at once.

@@ -147,7 +147,7 @@ func (l *loop) nextReload() {
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		p.preparing = false
 		if err != nil {
-			p.roll.err = err
+			p.roll.err = &reload.Error{Generation: l.lastGen, Err: err}
 			l.logRoll()
 			l.endRoll()
 			l.nextReload()

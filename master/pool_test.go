@@ -152,8 +152,13 @@ func TestReloadWithoutExecutable(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.run()
 		b.os.prepare = func(int) error { return errTest }
-		if err := b.reload(t); !errors.Is(err, errTest) {
-			t.Errorf("Reload: %v", err)
+		err := b.reload(t)
+		var failed *reload.Error
+		if !errors.Is(err, errTest) || !errors.As(err, &failed) || failed.Worker != 0 || failed.Generation != 2 {
+			t.Errorf("Reload: %v, want a *reload.Error of generation 2", err)
+		}
+		if want := "reload: no worker of generation 2: test"; err.Error() != want {
+			t.Errorf("Reload: %v, want %v", err, want)
 		}
 		b.wantLiving(t, 1)
 	})

@@ -15,17 +15,20 @@ var (
 // Error is why a reload has failed: which new worker, and what became of it. The
 // workers from before the reload still serve, or are being brought back.
 type Error struct {
-	Worker     int    // its id
+	Worker     int    // its id; 0: there is no executable or environment to start one from
 	Slot       int    //
 	Generation int    // the one that was to be rolled in
 	PID        int    // 0: it could not even be started
-	Err        error  // wraps ErrDied or ErrNotReady, and may say more (the exit status)
+	Err        error  // wraps ErrDied or ErrNotReady, and may say more (the exit status); of Worker 0, what is missing
 	Stderr     string // the last lines it wrote there, if the master has them
 }
 
 // Error names the worker and the reason in one line; what the worker wrote to
 // its standard error follows on lines of its own.
 func (e *Error) Error() string {
+	if e.Worker == 0 {
+		return fmt.Sprintf("reload: no worker of generation %d: %v", e.Generation, e.Err)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "reload: worker %d (slot %d, generation %d", e.Worker, e.Slot, e.Generation)
 	if e.PID != 0 {
