@@ -17,10 +17,7 @@ func TestLogReaderIsGone(t *testing.T) {
 	noError(t, err)
 	cmd := command(t, "listen", quick(1), flagsEnv+"=unix "+path)
 	cmd.Stdout, cmd.Stderr = w, w
-	noError(t, cmd.Start())
-	p := &process{t: t, cmd: cmd, log: &logBuffer{}, ended: make(chan struct{})}
-	go func() { p.err = cmd.Wait(); close(p.ended) }()
-	t.Cleanup(p.cleanup)
+	p := run(t, cmd)
 	waitFor(t, "an answer", func() bool { _, err := request("unix", path, "/"); return err == nil })
 	w.Close()
 	r.Close()
