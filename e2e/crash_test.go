@@ -59,7 +59,7 @@ func TestMasterKilled(t *testing.T) {
 	<-p.ended
 	killed := time.Now()
 	waitFor(t, "the idle worker to be gone", func() bool { return !alive(workers[0]) || !alive(workers[1]) })
-	if d := time.Since(killed); d > time.Second {
+	if d := time.Since(killed) - exitTime; d > time.Second {
 		t.Errorf("the idle worker took %v to leave, want at most 1s", d)
 	}
 	if err := <-busy; err != nil {

@@ -94,7 +94,7 @@ func idleDrain(t *testing.T, p *process) (memory int, took time.Duration) {
 	begin := time.Now()
 	p.signal(syscall.SIGHUP)
 	waitFor(t, "the old worker to be gone", func() bool { return !alive(old) })
-	return memory, time.Since(begin)
+	return memory, time.Since(begin) - exitTime
 }
 
 // idleMemory opens the connections, makes a request on each, and returns what memory

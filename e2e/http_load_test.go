@@ -101,7 +101,7 @@ func mustBeGone(t *testing.T, pid int, within time.Duration) {
 	t.Helper()
 	begin := time.Now()
 	waitFor(t, "the old worker to be gone", func() bool { return !alive(pid) })
-	if d := time.Since(begin); d > within {
+	if d := time.Since(begin) - exitTime; d > within {
 		t.Errorf("the old worker was gone after %v, want %v at most", d, within)
 	}
 }

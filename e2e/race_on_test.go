@@ -2,4 +2,9 @@
 
 package e2e
 
-const raceDetector = true
+import "time"
+
+const (
+	raceDetector = true
+	exitTime     = time.Second // a process with the race detector takes it to end
+)
