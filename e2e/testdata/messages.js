@@ -1,5 +1,5 @@
 // Node's side of the comparison in cluster_speed_test.go: prints one number, messages
-// (or round trips) a second. Usage: node messages.js flood|echo|fork <count>
+// (or round trips, or forks) a second. Usage: node messages.js flood|echo|fork <count>
 const cluster = require('cluster');
 const mode = process.argv[2];
 const count = Number(process.argv[3]);
@@ -29,11 +29,11 @@ function echo() {
   worker.on('online', () => worker.send({ cmd: 'echo', n: 1 }));
 }
 
-// fork prints milliseconds from fork to listening, each.
+// fork measures from fork to listening.
 function fork() {
   let n = 0, sum = 0;
   function next() {
-    if (n++ === count) { console.log(sum / count); return; }
+    if (n++ === count) { console.log(1000 * count / sum); return; }
     const began = process.hrtime.bigint();
     const worker = cluster.fork();
     worker.on('listening', () => { sum += Number(process.hrtime.bigint() - began) / 1e6; worker.process.kill(); });
