@@ -41,7 +41,7 @@ const graph = `
 	e2e                 : . master worker reload ipc rotahttp
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
-	tests               : internal/listentest
+	tests               : internal/listentest internal/reloadtest
 `
 
 // modules are the packages of others that may be imported, by whom, and what for.

@@ -145,7 +145,7 @@ func TestClusterReloadStderr(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	waitFor(t, "the first worker to be ready", func() bool { return c.log.count("worker ready") == 1 })
+	waitFor(t, "the first worker to be ready", func() bool { return c.log.Count("worker ready") == 1 })
 	d.write("exits")
 	var why *reload.Error
 	if err := c.Reload(ctx); !errors.As(err, &why) || why.Stderr != "this release exits at once\n" {

@@ -159,7 +159,7 @@ func TestHTTP2ReloadUnderLoad(t *testing.T) {
 				p.reloadEvery(every / 2)
 			}
 			l.mustBeWhole(t)
-			waitFor(t, "clean ends", func() bool { return p.log.count("clean end") >= httpReloads() })
+			waitFor(t, "clean ends", func() bool { return p.log.Count("clean end") >= httpReloads() })
 		})
 	}
 }

@@ -79,7 +79,7 @@ func TestInitReapsOrphans(t *testing.T) {
 	})
 	p.waitLog("child of the program: exit status 7", 1)
 	waitFor(t, "no zombie", func() bool { return zombiesOf(init) == 0 })
-	if n := p.log.count("worker died"); n > 0 {
+	if n := p.log.Count("worker died"); n > 0 {
 		t.Errorf("%d workers have died:\n%s", n, p.log)
 	}
 }
@@ -123,7 +123,7 @@ func TestInitKeepsItsWorkersStatus(t *testing.T) {
 		p.waitLog("worker died", i+1)
 		p.waitLog("worker ready", i+3)
 	}
-	if n := p.log.count(`exit="signal: killed"`); n != 5 {
+	if n := p.log.Count(`exit="signal: killed"`); n != 5 {
 		t.Errorf("%d of 5 killed workers were said to be:\n%s", n, p.log)
 	}
 }

@@ -44,8 +44,8 @@ func during(total, every time.Duration, f func()) {
 func (p *process) idle(n int) {
 	p.t.Helper()
 	waitFor(p.t, "the last reload", func() bool {
-		begun := p.log.count("rota: reload generation=")
-		return begun == p.log.count("rota: reload done")+p.log.count("rota: reload failed")
+		begun := p.log.Count("rota: reload generation=")
+		return begun == p.log.Count("rota: reload done")+p.log.Count("rota: reload failed")
 	}, p.log.String)
 	p.settled(n)
 }
@@ -57,7 +57,7 @@ func TestReloadEvery100ms(t *testing.T) {
 	during(long(20*time.Second, 2*time.Second), 100*time.Millisecond, func() { p.signal(syscall.SIGHUP) })
 	p.idle(2)
 	l.mustBeWhole(t)
-	t.Logf("%d reloads", p.log.count("reload done"))
+	t.Logf("%d reloads", p.log.Count("reload done"))
 }
 
 func TestHangupStorm(t *testing.T) {
@@ -66,7 +66,7 @@ func TestHangupStorm(t *testing.T) {
 	during(time.Second, time.Millisecond, func() { p.signal(syscall.SIGHUP) })
 	p.idle(2)
 	l.mustBeWhole(t)
-	t.Logf("%d reloads", p.log.count("reload done"))
+	t.Logf("%d reloads", p.log.Count("reload done"))
 }
 
 // Every order at random. Signals that find the master on its way out are for nobody,
@@ -82,7 +82,7 @@ func TestOrdersAtRandom(t *testing.T) {
 	p.quiet()
 	p.reload()
 	l.mustBeWhole(t)
-	t.Logf("%d reloads, %d upgrades", p.log.count("reload done"), p.log.count("took over"))
+	t.Logf("%d reloads, %d upgrades", p.log.Count("reload done"), p.log.Count("took over"))
 }
 
 // quiet waits until the upgrades that were asked for have happened.
@@ -95,7 +95,7 @@ func (p *process) quiet() {
 				begun++
 			}
 		}
-		return begun == p.log.count("took over")+p.log.count("upgrade failed")
+		return begun == p.log.Count("took over")+p.log.Count("upgrade failed")
 	}, p.log.String)
 }
 
@@ -363,7 +363,7 @@ func TestMaxAge(t *testing.T) {
 	l := startLoad(p.addr(), "/", 8)
 	p.waitLog("worker left", 4)
 	l.mustBeWhole(t)
-	if n := p.log.count("generation=2"); n > 0 {
+	if n := p.log.Count("generation=2"); n > 0 {
 		t.Errorf("a recycled worker is of another generation:\n%s", p.log)
 	}
 }
@@ -382,7 +382,7 @@ func TestMaxMemory(t *testing.T) {
 	p.waitLog("worker uses too much memory worker=1 ", 1)
 	p.waitLog("worker left worker=1 ", 1)
 	l.mustBeWhole(t)
-	if n := p.log.count("too much memory"); n != 1 {
+	if n := p.log.Count("too much memory"); n != 1 {
 		t.Errorf("%d workers used too much, want 1", n)
 	}
 }
@@ -401,7 +401,7 @@ func TestIllWorkerIsReplaced(t *testing.T) {
 	if !p.log.has("worker is not well", "times=3", "the database is gone") {
 		t.Errorf("the log doesn't say so:\n%s", p.log)
 	}
-	if n := p.log.count("worker is to be replaced"); n != 1 {
+	if n := p.log.Count("worker is to be replaced"); n != 1 {
 		t.Errorf("%d workers were replaced, want the ill one", n)
 	}
 }
@@ -416,7 +416,7 @@ func TestHungWorkerIsReplaced(t *testing.T) {
 	standStill(t, victim)
 	p.waitLog("worker ready", 3)
 	waitFor(t, "the hung worker to be gone", func() bool { return !alive(victim) })
-	if n := p.log.count(fmt.Sprintf("pid=%d times=", victim)); n != 3 || p.log.count("no answer") < n {
+	if n := p.log.Count(fmt.Sprintf("pid=%d times=", victim)); n != 3 || p.log.Count("no answer") < n {
 		t.Errorf("%d questions without an answer, want 3:\n%s", n, p.log)
 	}
 }

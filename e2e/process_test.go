@@ -13,12 +13,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/reloadtest"
 	"github.com/rota-go/rota/master"
 )
 
@@ -217,7 +217,7 @@ func (p *process) wait() int {
 // reload reloads, and waits until it is done.
 func (p *process) reload() {
 	p.t.Helper()
-	done := p.log.count("reload done")
+	done := p.log.Count("reload done")
 	p.signal(syscall.SIGHUP)
 	p.waitLog("reload done", done+1)
 }
@@ -225,7 +225,7 @@ func (p *process) reload() {
 // waitLog waits for n lines of the log that contain text.
 func (p *process) waitLog(text string, n int) {
 	p.t.Helper()
-	waitFor(p.t, fmt.Sprintf("%d lines with %q", n, text), func() bool { return p.log.count(text) >= n },
+	waitFor(p.t, fmt.Sprintf("%d lines with %q", n, text), func() bool { return p.log.Count(text) >= n },
 		func() string { return p.log.String() })
 }
 
@@ -319,21 +319,4 @@ func waitFor(t testing.TB, what string, ok func() bool, more ...func() string) {
 }
 
 // logBuffer is what a process and its workers have written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }
+type logBuffer struct{ reloadtest.Output }

@@ -65,7 +65,7 @@ func (p *process) reloadEvery(d time.Duration) {
 func (p *process) serves(l *load, generation int) {
 	p.t.Helper()
 	waitFor(p.t, fmt.Sprintf("generation %d to have a request", generation), func() bool {
-		return l.seen(generation) || p.log.count(fmt.Sprintf("handling %s generation %d\n", l.path, generation)) > 0
+		return l.seen(generation) || p.log.Count(fmt.Sprintf("handling %s generation %d\n", l.path, generation)) > 0
 	}, p.log.String)
 }
 
@@ -90,7 +90,7 @@ func TestReloadsCoalesce(t *testing.T) {
 	p.waitLog("reload done", 2)
 	p.waitLog("worker left", 2)
 	l.mustBeWhole(t)
-	if n := p.log.count("reload done"); n != 2 {
+	if n := p.log.Count("reload done"); n != 2 {
 		t.Errorf("%d reloads, want 2: the first, and one for all that came during it", n)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func TestWorkersShareOneSocket(t *testing.T) {
 	p := start(t, "serve", quick(2))
 	addr := p.addr()
-	if n := p.log.count("on=[" + addr + "]"); n != 2 {
+	if n := p.log.Count("on=[" + addr + "]"); n != 2 {
 		t.Fatalf("%d of 2 workers listen on %s:\n%s", n, addr, p.log)
 	}
 	seen := map[string]bool{}
@@ -26,7 +26,7 @@ func TestWorkersShareOneSocket(t *testing.T) {
 		return len(seen) == 2
 	})
 	p.reload()
-	if n := p.log.count("on=[" + addr + "]"); n != 4 {
+	if n := p.log.Count("on=[" + addr + "]"); n != 4 {
 		t.Errorf("after a reload %d of 4 workers were on %s:\n%s", n, addr, p.log)
 	}
 }

@@ -35,7 +35,7 @@ func TestTermAnswersWhatIsInFlight(t *testing.T) {
 // inFlight makes a request and returns when the handler has it.
 func inFlight(t *testing.T, p *process, path string) <-chan error {
 	t.Helper()
-	handled := p.log.count("handling " + path)
+	handled := p.log.Count("handling " + path)
 	done := make(chan error, 1)
 	go func() {
 		_, err := request("tcp", p.addr(), path)
@@ -105,7 +105,7 @@ func TestHupToEverybody(t *testing.T) {
 		p.reload()
 	}
 	l.mustBeWhole(t)
-	if n := p.log.count("worker died"); n > 0 {
+	if n := p.log.Count("worker died"); n > 0 {
 		t.Errorf("%d workers died of SIGHUP", n)
 	}
 }
@@ -138,10 +138,10 @@ func TestUSR1IsPassedOn(t *testing.T) {
 	p.waitLog("started", 2)
 	p.signal(syscall.SIGUSR1)
 	p.waitLog("worker ready", 2)
-	before := p.log.count("logs are reopened") // none, where main has no handler either
+	before := p.log.Count("logs are reopened") // none, where main has no handler either
 	p.signal(syscall.SIGUSR1)
 	p.waitLog("logs are reopened", before+2)
-	if n := p.log.count("worker died"); n > 0 {
+	if n := p.log.Count("worker died"); n > 0 {
 		t.Errorf("%d workers died of SIGUSR1", n)
 	}
 }

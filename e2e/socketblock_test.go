@@ -135,7 +135,7 @@ func TestSocketTurnedBlocking(t *testing.T) {
 			if took := time.Since(begin); took > 5*time.Second {
 				t.Errorf("the reload took %v", took)
 			}
-			if n := p.log.count("worker does not end"); n > 0 {
+			if n := p.log.Count("worker does not end"); n > 0 {
 				t.Errorf("%d workers had to be forced:\n%s", n, p.log)
 			}
 		})

@@ -113,7 +113,7 @@ func testConn(t *testing.T, network, address string) {
 func TestSocketNettest(t *testing.T) {
 	p := start(t, "nettest", quick(1))
 	p.waitLog("nettest ends", 1)
-	if p.log.count("nettest ends: 0") != 1 || p.log.count("--- PASS: TestSocketNettestInWorker/unix") == 0 {
+	if p.log.Count("nettest ends: 0") != 1 || p.log.Count("--- PASS: TestSocketNettestInWorker/unix") == 0 {
 		t.Errorf("it failed:\n%s", p.log)
 	}
 }

@@ -273,7 +273,7 @@ func TestSocketHandle(t *testing.T) {
 	if sockets > 1 {
 		t.Errorf("the master has %d sockets besides the link", sockets-1)
 	}
-	if p.log.count("on=[]") != 1 {
+	if p.log.Count("on=[]") != 1 {
 		t.Errorf("the master knows of an address:\n%s", p.log)
 	}
 	done := make(chan error, 1)

@@ -234,11 +234,11 @@ func TestSocketAfterDisconnect(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.wait()
 	for _, when := range []string{"draining", "left"} {
-		if n := p.log.count(when + ": true true *net.OpError listen tcp 127.0.0.1:0: "); n != 1 {
+		if n := p.log.Count(when + ": true true *net.OpError listen tcp 127.0.0.1:0: "); n != 1 {
 			t.Errorf("%s: not the error at once that it should be", when)
 		}
 	}
-	if n := p.log.count("; true listen udp 127.0.0.1:0: "); n != 2 {
+	if n := p.log.Count("; true listen udp 127.0.0.1:0: "); n != 2 {
 		t.Errorf("ListenPacket: not the error that it should be")
 	}
 }

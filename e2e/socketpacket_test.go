@@ -116,7 +116,7 @@ func TestSocketPacketDrain(t *testing.T) {
 			}
 			p.waitLog("read fails: true ", 1)
 			p.waitLog("worker left", 1)
-			if n := p.log.count("can't answer"); n > 0 {
+			if n := p.log.Count("can't answer"); n > 0 {
 				t.Errorf("%d could not be answered", n)
 			}
 		})
@@ -162,7 +162,7 @@ func TestSocketPacketDeadline(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.wait()
 	for _, line := range []string{"before: true", "during: true", "extended: true", "after: true"} {
-		if p.log.count(line) != 1 {
+		if p.log.Count(line) != 1 {
 			t.Errorf("no line %q:\n%s", line, p.log)
 		}
 	}

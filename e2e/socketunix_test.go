@@ -134,8 +134,8 @@ func TestSocketUnixRace(t *testing.T) {
 		won := make([]bool, masters)
 		for i, p := range all {
 			waitFor(t, "a master to be up or out", func() bool {
-				won[i] = p.log.count("worker ready") > 0
-				return won[i] || p.log.count("address already in use") > 0
+				won[i] = p.log.Count("worker ready") > 0
+				return won[i] || p.log.Count("address already in use") > 0
 			}, p.log.String)
 		}
 		if n := strings.Count(fmt.Sprint(won), "true"); n != 1 {

@@ -122,7 +122,7 @@ func TestSocketUserUnknown(t *testing.T) {
 		if status := p.wait(); status != 1 {
 			t.Errorf("%s: exit status %d, want 1", tc, status)
 		}
-		if p.log.count(fmt.Sprintf("user %q", tc)) == 0 && p.log.count(fmt.Sprintf(`user \"%s\"`, tc)) == 0 {
+		if p.log.Count(fmt.Sprintf("user %q", tc)) == 0 && p.log.Count(fmt.Sprintf(`user \"%s\"`, tc)) == 0 {
 			t.Errorf("%s: the log doesn't name it:\n%s", tc, p.log)
 		}
 	}
@@ -147,7 +147,7 @@ func TestSocketUserNotRoot(t *testing.T) {
 	}
 	as(t, me).waitLog("worker ready", 1)
 	p := as(t, "0:0")
-	if status := p.wait(); status != 1 || p.log.count("operation not permitted") == 0 {
+	if status := p.wait(); status != 1 || p.log.Count("operation not permitted") == 0 {
 		t.Errorf("exit status %d, want 1 and the reason:\n%s", status, p.log)
 	}
 }

@@ -68,7 +68,7 @@ func TestBadWorkers(t *testing.T) {
 		if want := fmt.Sprintf("ROTA_WORKERS is %q", value); !strings.Contains(p.log.String(), want) {
 			t.Errorf("log has no %q:\n%s", want, p.log)
 		}
-		if n := p.log.count("rota: master"); n > 0 {
+		if n := p.log.Count("rota: master"); n > 0 {
 			t.Errorf("something was half started:\n%s", p.log)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 // upgrade replaces the master, and returns when the old one has left.
 func (p *process) upgrade() {
 	p.t.Helper()
-	old, took := p.pid(), p.log.count("master took over")
+	old, took := p.pid(), p.log.Count("master took over")
 	p.signal(syscall.SIGUSR2)
 	p.waitLog("master took over", took+1)
 	waitFor(p.t, fmt.Sprintf("the old master %d to be gone", old), func() bool { return !alive(old) },

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/reloadtest"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -35,7 +36,7 @@ type peer struct {
 type stage struct {
 	*Master
 	t   *testing.T
-	log syncBuffer
+	log reloadtest.Output
 
 	mu     sync.Mutex
 	next   *peer
@@ -327,22 +328,4 @@ func waitUntil(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("stuck: waited for %s", what)
 		}
 	}
-}
-
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -3,7 +3,6 @@
 package cluster
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -14,10 +13,11 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rota-go/rota/internal/reloadtest"
 )
 
 const stuck = 20 * time.Second
@@ -46,7 +46,7 @@ func run(m *testing.M) int {
 type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	out   output
+	out   reloadtest.Output
 	ended chan struct{}
 }
 
@@ -209,22 +209,4 @@ func TestDisconnect(t *testing.T) {
 	}
 	p.end()
 	p.lines(1, "The worker #1 has disconnected after [2-9] s")
-}
-
-// output is what a program and its workers have printed.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }

@@ -1,17 +1,15 @@
 // Package reloadtest builds a program as its reader would, runs it, reloads it under
 // load, and counts what got no whole answer. It is for programs that are modules of
 // their own, whose dependencies the library doesn't have: examples/grpc and its like.
+// Output is for every test that runs a process.
 package reloadtest
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,7 +24,7 @@ type Process struct {
 
 	t   *testing.T
 	cmd *exec.Cmd
-	log output
+	log Output
 }
 
 // Start builds the program in this directory and runs it until its first worker is
@@ -69,7 +67,7 @@ func freeAddr(t *testing.T) string {
 // await waits for n lines of the log that contain text.
 func (p *Process) await(text string, n int) {
 	p.t.Helper()
-	for begin := time.Now(); p.log.count(text) < n; time.Sleep(2 * time.Millisecond) {
+	for begin := time.Now(); p.log.Count(text) < n; time.Sleep(2 * time.Millisecond) {
 		if time.Since(begin) > Stuck {
 			p.t.Fatalf("stuck: waited %v for %d times %q in:\n%s", Stuck, n, text, &p.log)
 		}
@@ -79,7 +77,7 @@ func (p *Process) await(text string, n int) {
 // Reload reloads the program, and returns when that is done.
 func (p *Process) Reload() {
 	p.t.Helper()
-	done := p.log.count("reload done")
+	done := p.log.Count("reload done")
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		p.t.Fatal(err)
 	}
@@ -95,23 +93,3 @@ func (p *Process) stop() {
 		p.t.Log(&p.log)
 	}
 }
-
-// output is what the program and its workers have written.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-func (o *output) count(text string) int { return strings.Count(o.String(), text) }
