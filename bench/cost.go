@@ -36,7 +36,7 @@ func compare(dir string, shape shape) error {
 	names := []string{"net.Listen", "rota", "rota+rotahttp"}
 	var procs []*process
 	for _, name := range names {
-		p, err := start(dir, named(name), shape)
+		p, err := start(dir, named(name), shape, 0)
 		if err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func rateOf(p *process, shape shape) float64 {
 	l := newLoad(p, shape)
 	l.start()
 	time.Sleep(costTime / 5)
-	s := l.during(func() { time.Sleep(costTime) })
+	s := spans{l.during(func() { time.Sleep(costTime) })}
 	l.stop()
 	return s.rate(l.samples())
 }

@@ -135,13 +135,30 @@ func (s span) in(all []sample) []sample {
 	return all[from:to]
 }
 
+// spans are several.
+type spans []span
+
+func (s spans) in(all []sample) (in []sample) {
+	for _, part := range s {
+		in = append(in, part.in(all)...)
+	}
+	return in
+}
+
+func (s spans) length() (sum time.Duration) {
+	for _, part := range s {
+		sum += part.to - part.from
+	}
+	return sum
+}
+
 // rate is requests a second.
-func (s span) rate(all []sample) float64 {
-	return float64(len(s.in(all))) / (s.to - s.from).Seconds()
+func (s spans) rate(all []sample) float64 {
+	return float64(len(s.in(all))) / s.length().Seconds()
 }
 
 // p99 is what one answer in a hundred took longer than.
-func (s span) p99(all []sample) time.Duration {
+func (s spans) p99(all []sample) time.Duration {
 	in := s.in(all)
 	if len(in) == 0 {
 		return 0

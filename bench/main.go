@@ -20,15 +20,11 @@ import (
 )
 
 func main() {
-	if role := os.Getenv(roleEnv); role != "" {
-		serveAs(role)
-		return
-	}
 	o := options{}
 	flag.DurationVar(&o.interval, "interval", 500*time.Millisecond, "time from one reload to the next")
 	flag.IntVar(&o.reloads, "reloads", 20, "reloads of each server in each shape")
 	flag.IntVar(&o.requests, "requests", 0, "go on, and reload, until a shape has had so many requests")
-	flag.DurationVar(&o.quiet, "quiet", 4*time.Second, "time under load without reloads, first")
+	flag.DurationVar(&o.quiet, "quiet", 4*time.Second, "time under load without reloads, half of it before them and half after")
 	flag.StringVar(&o.shapes, "shapes", "", "letters, all of "+letters()+" if empty")
 	flag.StringVar(&o.servers, "servers", "", "names with commas between, all that can be run if empty")
 	flag.IntVar(&o.runs, "runs", 1, "runs in a row; stops at the first in which rota failed a request")

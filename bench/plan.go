@@ -20,7 +20,13 @@ type options struct {
 	out             string
 }
 
-const warmUp = 700 * time.Millisecond
+const (
+	warmUp = 700 * time.Millisecond
+	settle = 700 * time.Millisecond // after the last reload
+)
+
+// trial is rota's MinUptime. Its default, a second, doesn't fit between two reloads.
+func (o options) trial() time.Duration { return o.interval / 4 }
 
 // run measures every server in every shape, and reports.
 func (o options) run() error {
@@ -84,10 +90,10 @@ func (o options) wants(s server) bool {
 	return false
 }
 
-// measure runs one server under one load: first without reloads, then with.
+// measure runs one server under one load: with reloads, and before and after them without.
 func (o options) measure(dir string, s server, shape shape) result {
 	r := result{server: s.name, shape: shape.letter}
-	p, err := start(dir, s, shape)
+	p, err := start(dir, s, shape, o.trial())
 	if err != nil {
 		r.err = err
 		return r
@@ -97,12 +103,15 @@ func (o options) measure(dir string, s server, shape shape) result {
 	l.start()
 	defer l.stop()
 	time.Sleep(warmUp)
-	r.quiet = l.during(func() { time.Sleep(o.quiet) })
+	quiet := func() span { return l.during(func() { time.Sleep(o.quiet / 2) }) }
+	first := quiet()
 	before := l.instances()
-	r.busy = l.during(func() { r.reloads = o.reload(p, l) })
+	r.busy = spans{l.during(func() { r.reloads = o.reload(p, l) })}
+	r.instances = l.instances() - before
+	time.Sleep(settle)
+	r.quiet = spans{first, quiet()}
 	l.stop()
 	r.failed, r.requests, r.first = l.failed(), l.answered()+l.failed(), l.firstFailure()
-	r.instances = l.instances() - before
 	r.samples = l.samples()
 	if r.compared() {
 		r.rates, r.tails = []float64{r.rateRatio()}, []float64{r.tailRatio()}

@@ -52,13 +52,13 @@ func plotAll(file string, all []result) (bool, error) {
 
 func ratePlot(r result) *plot.Plot {
 	p := newPlot(fmt.Sprintf("%s, shape (%s): %d failed", r.server, r.shape, r.failed), "requests/s")
-	addLine(p, r, func(s span) float64 { return s.rate(r.samples) }, color.RGBA{B: 160, A: 255})
+	addLine(p, r, func(s spans) float64 { return s.rate(r.samples) }, color.RGBA{B: 160, A: 255})
 	return p
 }
 
 func tailPlot(r result) *plot.Plot {
 	p := newPlot(r.server, "p99, ms")
-	addLine(p, r, func(s span) float64 { return s.p99(r.samples).Seconds() * 1000 }, color.RGBA{R: 160, A: 255})
+	addLine(p, r, func(s spans) float64 { return s.p99(r.samples).Seconds() * 1000 }, color.RGBA{R: 160, A: 255})
 	return p
 }
 
@@ -70,16 +70,16 @@ func newPlot(title, y string) *plot.Plot {
 }
 
 // addLine draws value over time, and a thin line at every reload.
-func addLine(p *plot.Plot, r result, value func(span) float64, c color.Color) {
+func addLine(p *plot.Plot, r result, value func(spans) float64, c color.Color) {
 	var points plotter.XYs
 	top := 0.0
-	for at := r.quiet.from; at+bin <= r.busy.to; at += bin {
-		v := value(span{at, at + bin})
+	for at := r.quiet[0].from; at+bin <= r.quiet[1].to; at += bin {
+		v := value(spans{{at, at + bin}})
 		top = max(top, v)
-		points = append(points, plotter.XY{X: (at - r.quiet.from).Seconds(), Y: v})
+		points = append(points, plotter.XY{X: (at - r.quiet[0].from).Seconds(), Y: v})
 	}
 	for i := range r.reloads {
-		x := (r.busy.from - r.quiet.from + r.reloads[i].Sub(r.reloads[0])).Seconds()
+		x := (r.busy[0].from - r.quiet[0].from + r.reloads[i].Sub(r.reloads[0])).Seconds()
 		mark, err := plotter.NewLine(plotter.XYs{{X: x, Y: 0}, {X: x, Y: top}})
 		if err != nil {
 			continue

@@ -30,6 +30,7 @@ type server struct {
 type process struct {
 	server server
 	shape  shape
+	trial  time.Duration // of a new worker of rota's
 	dir    string
 	addr   string
 	cmd    *exec.Cmd
@@ -51,12 +52,12 @@ func installed(name string) func() bool {
 }
 
 // start starts a server and waits until it can be reached.
-func start(dir string, s server, shape shape) (*process, error) {
+func start(dir string, s server, shape shape, trial time.Duration) (*process, error) {
 	sub, err := os.MkdirTemp(dir, s.name+"-")
 	if err != nil {
 		return nil, err
 	}
-	p := &process{server: s, shape: shape, dir: sub, addr: freeAddr(), ended: make(chan struct{})}
+	p := &process{server: s, shape: shape, trial: trial, dir: sub, addr: freeAddr(), ended: make(chan struct{})}
 	if p.cmd, err = s.command(p); err != nil {
 		return nil, err
 	}
@@ -123,11 +124,16 @@ func freeAddr() string {
 }
 
 // Files that all servers use.
-func certFile(dir string) string { return filepath.Join(filepath.Dir(dir), "cert.pem") }
-func bigFile(dir string) string  { return filepath.Join(filepath.Dir(dir), "files", "big") }
+func certFile(dir string) string   { return filepath.Join(filepath.Dir(dir), "cert.pem") }
+func bigFile(dir string) string    { return filepath.Join(filepath.Dir(dir), "files", "big") }
+func serverFile(dir string) string { return filepath.Join(filepath.Dir(dir), "server") }
 
 // prepare makes them.
 func prepare(dir string) error {
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "server"), "./server")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", build, err, out)
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err

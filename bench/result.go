@@ -13,7 +13,7 @@ type result struct {
 	first            error
 	instances        int // processes that answered first during the reloads
 	reloads          []time.Time
-	quiet, busy      span
+	quiet, busy      spans
 	samples          []sample
 	err              error
 	rates, tails     []float64 // during reloads to without, of each run that can be compared
@@ -104,7 +104,7 @@ func table(all []result) string {
 		}
 	}
 	part("**Failed requests / requests**", func(r result) string { return fmt.Sprintf("%d / %d", r.failed, r.requests) })
-	part("Requests a second while it is reloaded, and how that compares with the same server in the same run before the reloads", func(r result) string {
+	part("Requests a second while it is reloaded, and how that compares with the same server in the same run without reloads", func(r result) string {
 		return fmt.Sprintf("%.0f%s", r.busy.rate(r.samples), ratio(r.rates))
 	})
 	part("p99 while it is reloaded, and how that compares", func(r result) string {

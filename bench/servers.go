@@ -12,39 +12,32 @@ import (
 	"time"
 )
 
+// What cluster.js finds in its environment.
 const (
-	roleEnv = "BENCH_ROLE" // this program is a server, of that kind
 	addrEnv = "BENCH_ADDR"
 	certEnv = "BENCH_CERT" // empty: no TLS
 	bigEnv  = "BENCH_BIG"
-	pidEnv  = "BENCH_PIDFILE"
 )
 
 // servers are the rows.
 var servers = []server{
-	{name: "rota", does: "abcdfg", command: itself("rota"), reload: reloadBy(syscall.SIGHUP)},
-	{name: "rota+rotahttp", does: "abcdefg", command: itself("rotahttp"), reload: reloadBy(syscall.SIGHUP)},
-	{name: "tableflip+Shutdown", does: "abcdefg", command: itself("tableflip"), reload: reloadBy(syscall.SIGHUP), pid: inPIDFile},
+	{name: "rota", does: "abcdfg", command: goServer("rota"), reload: reloadBy(syscall.SIGHUP)},
+	{name: "rota+rotahttp", does: "abcdefg", command: goServer("rotahttp"), reload: reloadBy(syscall.SIGHUP)},
+	{name: "tableflip+Shutdown", does: "abcdefg", command: goServer("tableflip"), reload: reloadBy(syscall.SIGHUP), pid: inPIDFile},
 	{name: "nginx", does: "abcdeg", present: installed("nginx"), command: nginx, reload: reloadBy(syscall.SIGHUP)},
 	{name: "haproxy", does: "abcde", present: installed("haproxy"), command: haproxy, reload: reloadBy(syscall.SIGUSR2)},
 	{name: "node-cluster", does: "abcdefg", present: installed("node"), command: node, reload: reloadBy(syscall.SIGHUP)},
-	{name: "net.Listen", does: "abcdefg", command: itself("plain")},
+	{name: "net.Listen", does: "abcdefg", command: goServer("plain")},
 }
 
-// itself runs this program as a server.
-func itself(role string) func(*process) (*exec.Cmd, error) {
+// goServer runs the program of directory server.
+func goServer(as string) func(*process) (*exec.Cmd, error) {
 	return func(p *process) (*exec.Cmd, error) {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), roleEnv+"="+role, addrEnv+"="+p.addr, bigEnv+"="+bigFile(p.dir),
-			pidEnv+"="+filepath.Join(p.dir, "pid"))
+		args := []string{"-as", as, "-addr", p.addr, "-big", bigFile(p.dir), "-pidfile", filepath.Join(p.dir, "pid"), "-trial", p.trial.String()}
 		if p.shape.tls {
-			cmd.Env = append(cmd.Env, certEnv+"="+certFile(p.dir))
+			args = append(args, "-cert", certFile(p.dir))
 		}
-		return cmd, nil
+		return exec.Command(serverFile(p.dir), args...), nil
 	}
 }
 

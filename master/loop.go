@@ -50,6 +50,7 @@ type loop struct {
 	timer   *time.Timer
 	closing bool // Close was called
 	working int  // goroutines that will post a result
+	untidy  bool // a reload has left what tidySoon will see to
 	dirty   bool // something has changed that the policy should see
 	isSetUp bool // the Setup event was sent
 }

@@ -170,7 +170,7 @@ func (l *loop) endRoll() {
 		result <- p.roll.err
 	}
 	p.roll = nil
-	l.work(func() func() { l.sys.tidy(); return func() {} })
+	l.tidySoon()
 }
 
 func (l *loop) logRoll() {

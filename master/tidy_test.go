@@ -5,25 +5,38 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
-// Every reload tidies up behind itself, also one that fails.
+// Reloads tidy up behind themselves, also those that fail, when the rush is over: once
+// for all that came meanwhile.
 func TestReloadTidies(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.run()
+		tidied := func(want int32) {
+			t.Helper()
+			synctest.Wait()
+			if n := b.os.tidied.Load(); n != want {
+				t.Errorf("tidied %d times, want %d", n, want)
+			}
+		}
 		if err := b.reload(t); err != nil {
 			t.Fatal(err)
 		}
-		if n := b.os.tidied.Load(); n != 1 {
-			t.Errorf("tidied %d times after one reload", n)
-		}
+		tidied(1)
 		b.os.prepare = func(int) error { return errors.New("no executable") }
-		if err := b.reload(t); err == nil {
-			t.Fatal("the second reload does not fail")
+		for range 3 {
+			if err := b.Reload(t.Context()); err == nil {
+				t.Fatal("a reload without an executable does not fail")
+			}
 		}
-		if n := b.os.tidied.Load(); n != 2 {
-			t.Errorf("tidied %d times after two", n)
-		}
+		time.Sleep(tidyDelay / 2)
+		tidied(1)
+		time.Sleep(tidyDelay)
+		tidied(2)
+		time.Sleep(time.Minute)
+		tidied(2)
 	})
 }
 

@@ -1,7 +1,10 @@
+// Server is what a user of rota, of tableflip or of neither would write: a program apart
+// from the bench, so that a process that starts has no more to do than a user's.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -19,38 +22,46 @@ import (
 	"github.com/rota-go/rota/rotahttp"
 )
 
-// serveAs is this program as one of the servers: what a user would write.
-func serveAs(role string) {
-	addr, cert := os.Getenv(addrEnv), os.Getenv(certEnv)
-	if err := rota.Setup(master.Config{MinUptime: -1}); err != nil { // a reload every 100 ms
+var (
+	as      = flag.String("as", "plain", "the row: rota, rotahttp, tableflip or plain")
+	addr    = flag.String("addr", "", "where to listen")
+	cert    = flag.String("cert", "", "file with certificate and key; without one, no TLS")
+	big     = flag.String("big", "", "the file of GET /big")
+	pidFile = flag.String("pidfile", "", "tableflip's")
+	trial   = flag.Duration("trial", 0, "rota's MinUptime")
+)
+
+func main() {
+	flag.Parse()
+	if err := rota.Setup(master.Config{MinUptime: *trial}); err != nil {
 		log.Fatal(err)
 	}
-	switch role {
+	switch *as {
 	case "rota":
-		log.Print(serveOn(must(rota.Listen("tcp", addr)), &http.Server{Handler: handler()}, cert))
+		log.Print(serveOn(must(rota.Listen("tcp", *addr)), &http.Server{Handler: handler()}))
 	case "rotahttp":
-		if cert != "" {
-			log.Print(rotahttp.ListenAndServeTLS(addr, cert, cert, handler()))
+		if *cert != "" {
+			log.Print(rotahttp.ListenAndServeTLS(*addr, *cert, *cert, handler()))
 			return
 		}
-		log.Print(rotahttp.ListenAndServe(addr, handler()))
+		log.Print(rotahttp.ListenAndServe(*addr, handler()))
 	case "plain":
-		log.Print(serveOn(must(net.Listen("tcp", addr)), &http.Server{Handler: handler()}, cert))
+		log.Print(serveOn(must(net.Listen("tcp", *addr)), &http.Server{Handler: handler()}))
 	case "tableflip":
-		flip(addr, cert)
+		flip()
 	}
 }
 
-func serveOn(ln net.Listener, srv *http.Server, cert string) error {
-	if cert != "" {
-		return srv.ServeTLS(ln, cert, cert)
+func serveOn(ln net.Listener, srv *http.Server) error {
+	if *cert != "" {
+		return srv.ServeTLS(ln, *cert, *cert)
 	}
 	return srv.Serve(ln)
 }
 
 // flip is the program of tableflip's README.
-func flip(addr, cert string) {
-	upg := must(tableflip.New(tableflip.Options{PIDFile: os.Getenv(pidEnv)}))
+func flip() {
+	upg := must(tableflip.New(tableflip.Options{PIDFile: *pidFile}))
 	defer upg.Stop()
 	go func() {
 		sig := make(chan os.Signal, 1)
@@ -62,8 +73,8 @@ func flip(addr, cert string) {
 		}
 	}()
 	srv := &http.Server{Handler: handler()}
-	ln := must(upg.Listen("tcp", addr))
-	go func() { _ = serveOn(ln, srv, cert) }()
+	ln := must(upg.Listen("tcp", *addr))
+	go func() { _ = serveOn(ln, srv) }()
 	if err := upg.Ready(); err != nil {
 		panic(err)
 	}
@@ -97,7 +108,7 @@ func handler() http.Handler {
 		hello(w, r)
 	})
 	mux.HandleFunc("PUT /", func(w http.ResponseWriter, r *http.Request) {
-		if n, err := io.Copy(io.Discard, r.Body); err != nil || n != transferSize {
+		if n, err := io.Copy(io.Discard, r.Body); err != nil || n != r.ContentLength {
 			http.Error(w, fmt.Sprint(n, err), http.StatusBadRequest)
 			return
 		}
@@ -109,7 +120,7 @@ func handler() http.Handler {
 	})
 	mux.HandleFunc("GET /big", func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Pid"] = []string{pid}
-		http.ServeFile(w, r, os.Getenv(bigEnv))
+		http.ServeFile(w, r, *big)
 	})
 	return mux
 }
