@@ -44,7 +44,8 @@ func (w *Worker) Listen(ctx context.Context, s Socket) (net.Listener, error) {
 		_ = w.send(wire.Closed, wire.ClosedBody{ID: id})
 		return nil, &net.OpError{Op: "listen", Net: s.Network, Err: err}
 	}
-	return w.take(&listener{Listener: inner, id: id, keepAlive: bind.KeepAlive(inner, s.KeepAliveConfig)}, s)
+	keepAlive := bind.KeepAlive(inner, s.KeepAliveConfig)
+	return w.take(&listener{Listener: w.unlessHeldOff(inner, fd), id: id, keepAlive: keepAlive}, s)
 }
 
 // listenOwn makes a socket that the master never sees.
