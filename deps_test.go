@@ -26,14 +26,15 @@ const module = "github.com/rota-go/rota"
 // under "tests" below.
 const graph = `
 	.                   : worker master internal/bind internal/control
-	rotahttp            : . worker
+	rotahttp            : . worker internal/pace
 	master              : reload ipc internal/bind internal/control internal/gate internal/wire
-	worker              : ipc internal/bind internal/control internal/gate internal/wire internal/http1
+	worker              : ipc internal/bind internal/control internal/gate internal/pace internal/wire internal/http1
 	ipc                 : internal/control internal/wire
 	reload              :
 	internal/bind       : internal/control
 	internal/control    : internal/wire
 	internal/gate       :
+	internal/pace       :
 	internal/wire       :
 	internal/http1      :
 	internal/listentest :

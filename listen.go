@@ -85,8 +85,9 @@ type ListenConfig struct {
 	// Opaque leaves the bytes of connections alone. Without it, a worker that leaves
 	// helps HTTP/1 clients to go: the head of the next answer gets the line
 	// "Connection: close", and when that answer is complete the connection ends; one
-	// that stays idle ends after master.Config.IdleGrace. Connections that don't answer
-	// with "HTTP/1.", TLS, tunnels and streams are always left alone.
+	// that stays idle ends after master.Config.IdleGrace. Of more than 16 connections
+	// the others get it in turn, all within a quarter of a second. Connections that don't
+	// answer with "HTTP/1.", TLS, tunnels and streams are always left alone.
 	Opaque bool
 
 	// Backlog is the length of the socket's queue. Zero means the system's

@@ -3,6 +3,8 @@ package rotahttp
 import (
 	"context"
 	"time"
+
+	"github.com/rota-go/rota/internal/pace"
 )
 
 const (
@@ -16,6 +18,7 @@ const (
 // drain sees all connections off, once the worker leaves.
 func (s *server) drain() {
 	<-s.shift.Disconnecting()
+	s.pace.Begin(int(s.conns.n.Load()), pace.Limit)
 	s.draining.Store(true)
 	s.closeListeners()
 	s.http2.leave()

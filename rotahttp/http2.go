@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // net/http's own shutdown of HTTP/2 is one GOAWAY that names the last stream it has
@@ -31,7 +33,7 @@ type http2Conns struct {
 	mu      sync.Mutex
 	all     map[*http2Conn]bool
 	leaving bool
-	last    time.Time // when a GOAWAY was last begun
+	last    time.Time // when a GOAWAY was last begun, or will be
 
 	changed chan<- struct{} // as that of conns
 }
@@ -44,9 +46,16 @@ func (h *http2Conns) add(c *http2Conn) {
 	}
 	h.all[c] = true
 	if h.leaving {
-		h.last = time.Now()
-		go c.goAway()
+		h.goAway(c, 0)
 	}
+}
+
+// goAway has c write its GOAWAY in a moment. h.mu is held.
+func (h *http2Conns) goAway(c *http2Conn, in time.Duration) {
+	if at := time.Now().Add(in); at.After(h.last) {
+		h.last = at
+	}
+	time.AfterFunc(in, c.goAway) // may wait for a client that doesn't read
 }
 
 func (h *http2Conns) remove(c *http2Conn) {
@@ -56,13 +65,17 @@ func (h *http2Conns) remove(c *http2Conn) {
 	poke(h.changed)
 }
 
-// leave tells every client, also those to come, to open no more streams.
+// leave tells every client, also those to come, to open no more streams, at a pace.
 func (h *http2Conns) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.leaving, h.last = true, time.Now()
+	var p pace.Pace
+	p.Begin(len(h.all), pace.Limit)
+	i := 0
 	for c := range h.all {
-		go c.goAway() // may wait for a client that doesn't read
+		h.goAway(c, p.Turn(i))
+		i++
 	}
 }
 

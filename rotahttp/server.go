@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // shift is what this package needs of worker.Worker.
@@ -31,6 +33,7 @@ type server struct {
 	baseContext func(net.Listener) context.Context
 
 	draining atomic.Bool
+	pace     pace.Pace // begins with it
 	conns    conns
 	http2    http2Conns
 
@@ -155,7 +158,8 @@ func (s *server) onConn(ctx context.Context, c net.Conn) context.Context {
 
 // ServeHTTP makes server the Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() && saysCloseByHeader(r) {
+	if s.draining.Load() && saysCloseByHeader(r) && s.pace.Due() {
+		s.pace.Told()
 		w.Header().Set("Connection", "close")
 	}
 	if s.handler == nil {

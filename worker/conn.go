@@ -6,11 +6,13 @@ import (
 	"sync/atomic"
 
 	"github.com/rota-go/rota/internal/http1"
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // watch is what the conns of one listener share.
 type watch struct {
 	draining *atomic.Bool // set once, by the drain
+	pace     *pace.Pace   // in a drain: at which the clients are told
 	closed   func(*conn)  // called once for each conn, after it has been closed
 	opaque   bool         // count only
 }
@@ -53,6 +55,7 @@ type conn struct {
 	mu    sync.Mutex // guards what follows; never held while the conn blocks
 	track http1.Tracker
 	owed  string // the rest of a Line that an interrupted Write has cut
+	told  bool   // a Line has been put in
 
 	events uint32 // the drain's: track.Events at the last tick
 	ticks  int    // the drain's: how many ticks that has not changed

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // BenchmarkKeepAlive compares a net/http server behind rota's conns with one
@@ -115,7 +117,7 @@ func BenchmarkConnRequest(b *testing.B) {
 	for _, tracked := range []bool{false, true} {
 		b.Run(fmt.Sprintf("tracked=%v", tracked), func(b *testing.B) {
 			c := new(conn)
-			c.init(nothingConn{}, &watch{draining: new(atomic.Bool)}, !tracked)
+			c.init(nothingConn{}, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, !tracked)
 			b.ReportAllocs()
 			for b.Loop() {
 				c.Read(request)

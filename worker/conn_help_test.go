@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/http1"
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // connListener returns newConn's conns and counts the open ones.
@@ -43,7 +44,7 @@ func listenConns(tb testing.TB, network string) *connListener {
 
 func newConnListener(inner net.Listener) *connListener {
 	ln := &connListener{Listener: inner}
-	ln.w = &watch{draining: new(atomic.Bool), closed: func(*conn) { ln.live.Add(-1) }}
+	ln.w = &watch{draining: new(atomic.Bool), pace: new(pace.Pace), closed: func(*conn) { ln.live.Add(-1) }}
 	return ln
 }
 

@@ -118,13 +118,22 @@ func (c *conn) cut(p []byte) [][]byte {
 	}
 	waiting := c.track.Boundary() && c.waiting()
 	for {
-		n, announce := c.track.Answer(p, true, waiting)
+		n, announce := c.track.Answer(p, c.told || c.w.pace.Due(), waiting)
 		parts = append(parts, p[:n])
 		if !announce {
 			c.settle()
 			return parts
 		}
+		c.tell()
 		parts, p = append(parts, []byte(http1.Line)), p[n:]
+	}
+}
+
+// tell notes that the client is told. c.mu is held.
+func (c *conn) tell() {
+	if !c.told {
+		c.told = true
+		c.w.pace.Told()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rota-go/rota/internal/http1"
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // What a conn is known to be in, after what the program has done with it: "?" begins a
@@ -92,7 +93,7 @@ func lightConn(t *testing.T) (*conn, net.Conn) {
 	}()
 	t.Cleanup(func() { server.Close() })
 	c := new(conn)
-	c.init(halfPipe{server}, &watch{draining: new(atomic.Bool)}, false)
+	c.init(halfPipe{server}, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
 	return c, client
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rota-go/rota/internal/http1"
+	"github.com/rota-go/rota/internal/pace"
 	"golang.org/x/net/nettest"
 )
 
@@ -98,7 +99,7 @@ func TestConnOfAnotherType(t *testing.T) {
 	half := tls.Server(pipe, nil)
 	for _, inner := range []net.Conn{half, pipe} {
 		closed := 0
-		outer, c := newConn(inner, &watch{draining: new(atomic.Bool), closed: func(*conn) { closed++ }})
+		outer, c := newConn(inner, &watch{draining: new(atomic.Bool), pace: new(pace.Pace), closed: func(*conn) { closed++ }})
 		if outer.(interface{ NetConn() net.Conn }).NetConn() != inner {
 			t.Error("NetConn is another one")
 		}

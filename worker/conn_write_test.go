@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/rota-go/rota/internal/pace"
 )
 
 // serveByHand answers each request, read with a buffer of its own, by this function.
@@ -122,7 +124,7 @@ func TestConnInterruptedWrite(t *testing.T) {
 	for room := range len(lastAnswer) {
 		d := &dripConn{room: room}
 		c := new(conn)
-		c.init(d, &watch{draining: new(atomic.Bool)}, false)
+		c.init(d, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
 		c.w.draining.Store(true)
 		c.received([]byte(getRequest))
 		n, err := c.Write([]byte(plainAnswer))
@@ -145,7 +147,7 @@ func TestConnInterruptedWrite(t *testing.T) {
 func TestConnInterruptedTwice(t *testing.T) {
 	d := &dripConn{room: len("HTTP/1.1 200 OK\r\nConn")}
 	c := new(conn)
-	c.init(d, &watch{draining: new(atomic.Bool)}, false)
+	c.init(d, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
 	c.w.draining.Store(true)
 	c.received([]byte(getRequest))
 	n, _ := c.Write([]byte(plainAnswer))
@@ -169,7 +171,7 @@ func TestConnFailedWrite(t *testing.T) {
 	for _, draining := range []bool{false, true} {
 		d := &dripConn{room: len(plainAnswer) - 1}
 		c := new(conn)
-		c.init(d, &watch{draining: new(atomic.Bool)}, false)
+		c.init(d, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
 		c.received([]byte(getRequest))
 		io.WriteString(c, plainAnswer[:len(plainAnswer)-2])
 		c.w.draining.Store(draining)

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rota-go/rota/internal/pace"
 )
 
 const (
@@ -16,6 +18,7 @@ const (
 // listens on, the connections that it has accepted, the hooks of the program.
 type drain struct {
 	draining atomic.Bool   // set first of all, read by every conn
+	pace     pace.Pace     // begins with it
 	begun    chan struct{} // closed when the drain begins
 	over     chan struct{} // closed when the worker has left
 	changed  chan struct{} // capacity 1: something may have come to its end
@@ -130,6 +133,8 @@ func (d *drain) begin(ctx context.Context) {
 func (d *drain) close(ctx context.Context) (sources []source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	end, _ := ctx.Deadline()
+	d.pace.Begin(d.conns.n, time.Until(end)/4)
 	d.draining.Store(true)
 	d.hooks.ctx = ctx
 	for s := range d.sources {

@@ -87,7 +87,7 @@ func TestGraceEndsTheDrain(t *testing.T) {
 func TestQuietConnectionsAreClosedFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		var order []string
-		w := &watch{draining: &b.drain.draining}
+		w := &watch{draining: &b.drain.draining, pace: &b.drain.pace}
 		closed := func(name string) *watch {
 			own := *w
 			own.closed = func(c *conn) { order = append(order, name); b.drain.removeConn(c) }

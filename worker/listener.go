@@ -146,7 +146,7 @@ var _ net.Listener = (*listener)(nil)
 func (w *Worker) take(l *listener, s Socket) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
-	l.watch = &watch{draining: &w.drain.draining, closed: w.drain.removeConn, opaque: s.Opaque}
+	l.watch = &watch{draining: &w.drain.draining, pace: &w.drain.pace, closed: w.drain.removeConn, opaque: s.Opaque}
 	if !w.drain.addSource(l) {
 		_ = l.Listener.Close()
 		return nil, w.cannotListen(s, nil)

@@ -1,0 +1,112 @@
+package rotahttp
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rota-go/rota/internal/pace"
+)
+
+const many = pace.AtOnce + 4
+
+// Where the conn can't tell the clients, the answers do, some of them at once.
+func TestAnswersSayCloseAtAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{handler: http.NotFoundHandler()}
+		s.pace.Begin(many, pace.Limit)
+		s.draining.Store(true)
+		told := func() (n int) {
+			for range many {
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				if w.Header().Get("Connection") == "close" {
+					n++
+				}
+			}
+			return n
+		}
+		if n := told(); n != pace.AtOnce {
+			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
+		}
+		time.Sleep(pace.Limit)
+		if n := told(); n != many {
+			t.Errorf("%d told when the time is over, want all", n)
+		}
+	})
+}
+
+// The pace begins with the drain.
+func TestDrainBeginsThePace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shift := newShift(time.Second)
+		s := of(&http.Server{}, shift)
+		var conns [many]sinkConn
+		for i := range conns {
+			s.conns.note(&conns[i], http.StateNew)
+		}
+		shift.leave()
+		synctest.Wait()
+		if d := s.pace.Turn(many - 1); d <= 0 {
+			t.Errorf("the last is told after %v", d)
+		}
+		for i := range conns {
+			s.conns.note(&conns[i], http.StateClosed)
+		}
+		<-shift.done
+	})
+}
+
+// sinkConn keeps what is written.
+type sinkConn struct {
+	net.Conn
+	got bytes.Buffer
+}
+
+func (s *sinkConn) Write(p []byte) (int, error) { return s.got.Write(p) }
+
+// Clients of HTTP/2 get their GOAWAYs at a pace, and after the last of them the time to
+// obey it.
+func TestGoAwaysAtAPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &http2Conns{changed: make(chan struct{}, 1)}
+		sinks := make([]sinkConn, many)
+		for i := range sinks {
+			c := &http2Conn{Conn: &sinks[i]}
+			c.written.some = true
+			h.add(c)
+		}
+		told := func() (n int) {
+			synctest.Wait()
+			for i := range sinks {
+				if bytes.Equal(sinks[i].got.Bytes(), goAwayFrame) {
+					n++
+				}
+			}
+			return n
+		}
+		h.leave()
+		if n := told(); n != pace.AtOnce {
+			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
+		}
+		begun := time.Now()
+		for !h.told() {
+			time.Sleep(time.Millisecond)
+		}
+		if n, took := told(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+pace.Limit {
+			t.Errorf("%d told, and all of that over after %v", n, took)
+		}
+		late := &sinkConn{}
+		c := &http2Conn{Conn: late}
+		c.written.some = true
+		h.add(c)
+		synctest.Wait()
+		if !bytes.Equal(late.got.Bytes(), goAwayFrame) || h.told() {
+			t.Error("a connection that comes later is not told")
+		}
+	})
+}
