@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,10 +65,22 @@ func TestDrainBeginsThePace(t *testing.T) {
 // sinkConn keeps what is written.
 type sinkConn struct {
 	net.Conn
+	mu  sync.Mutex
 	got bytes.Buffer
 }
 
-func (s *sinkConn) Write(p []byte) (int, error) { return s.got.Write(p) }
+func (s *sinkConn) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got.Write(p)
+}
+
+// gone reports whether a GOAWAY was written, and nothing else.
+func (s *sinkConn) gone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Equal(s.got.Bytes(), goAwayFrame)
+}
 
 // Clients of HTTP/2 get their GOAWAYs at a pace, and after the last of them the time to
 // obey it.
@@ -83,7 +96,7 @@ func TestGoAwaysAtAPace(t *testing.T) {
 		told := func() (n int) {
 			synctest.Wait()
 			for i := range sinks {
-				if bytes.Equal(sinks[i].got.Bytes(), goAwayFrame) {
+				if sinks[i].gone() {
 					n++
 				}
 			}
@@ -105,7 +118,7 @@ func TestGoAwaysAtAPace(t *testing.T) {
 		c.written.some = true
 		h.add(c)
 		synctest.Wait()
-		if !bytes.Equal(late.got.Bytes(), goAwayFrame) || h.told() {
+		if !late.gone() || h.told() {
 			t.Error("a connection that comes later is not told")
 		}
 	})
