@@ -138,11 +138,11 @@ func (s span) in(all []sample) []sample {
 // spans are several.
 type spans []span
 
-func (s spans) in(all []sample) (in []sample) {
+func (s spans) count(all []sample) (n int) {
 	for _, part := range s {
-		in = append(in, part.in(all)...)
+		n += len(part.in(all))
 	}
-	return in
+	return n
 }
 
 func (s spans) length() (sum time.Duration) {
@@ -154,18 +154,19 @@ func (s spans) length() (sum time.Duration) {
 
 // rate is requests a second.
 func (s spans) rate(all []sample) float64 {
-	return float64(len(s.in(all))) / s.length().Seconds()
+	return float64(s.count(all)) / s.length().Seconds()
 }
 
 // p99 is what one answer in a hundred took longer than.
 func (s spans) p99(all []sample) time.Duration {
-	in := s.in(all)
-	if len(in) == 0 {
-		return 0
+	var took []time.Duration
+	for _, part := range s {
+		for _, one := range part.in(all) {
+			took = append(took, one.took)
+		}
 	}
-	took := make([]time.Duration, len(in))
-	for i := range in {
-		took[i] = in[i].took
+	if len(took) == 0 {
+		return 0
 	}
 	slices.Sort(took)
 	return took[int(math.Ceil(float64(len(took))*0.99))-1]

@@ -24,7 +24,7 @@ const few = 20
 
 // compared reports whether there is enough to compare the reloads' time with.
 func (r result) compared() bool {
-	return len(r.quiet.in(r.samples)) >= few && len(r.busy.in(r.samples)) >= few
+	return r.quiet.count(r.samples) >= few && r.busy.count(r.samples) >= few
 }
 
 func (r result) rateRatio() float64 {

@@ -69,7 +69,7 @@ func (h *http2Conns) remove(c *http2Conn) {
 func (h *http2Conns) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.leaving, h.last = true, time.Now()
+	h.leaving = true
 	var p pace.Pace
 	p.Begin(len(h.all), pace.Limit)
 	i := 0

@@ -1,16 +1,15 @@
 package rotahttp
 
 import (
-	"bytes"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/reloadtest"
 )
 
 const many = pace.AtOnce + 4
@@ -65,22 +64,13 @@ func TestDrainBeginsThePace(t *testing.T) {
 // sinkConn keeps what is written.
 type sinkConn struct {
 	net.Conn
-	mu  sync.Mutex
-	got bytes.Buffer
+	got reloadtest.Output
 }
 
-func (s *sinkConn) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.got.Write(p)
-}
+func (s *sinkConn) Write(p []byte) (int, error) { return s.got.Write(p) }
 
 // gone reports whether a GOAWAY was written, and nothing else.
-func (s *sinkConn) gone() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return bytes.Equal(s.got.Bytes(), goAwayFrame)
-}
+func (s *sinkConn) gone() bool { return s.got.String() == string(goAwayFrame) }
 
 // Clients of HTTP/2 get their GOAWAYs at a pace, and after the last of them the time to
 // obey it.

@@ -55,7 +55,6 @@ type conn struct {
 	mu    sync.Mutex // guards what follows; never held while the conn blocks
 	track http1.Tracker
 	owed  string // the rest of a Line that an interrupted Write has cut
-	told  bool   // a Line has been put in
 
 	events uint32 // the drain's: track.Events at the last tick
 	ticks  int    // the drain's: how many ticks that has not changed

@@ -10,12 +10,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/rota-go/rota/internal/pace"
 )
 
 // BenchmarkKeepAlive compares a net/http server behind rota's conns with one
@@ -117,7 +114,7 @@ func BenchmarkConnRequest(b *testing.B) {
 	for _, tracked := range []bool{false, true} {
 		b.Run(fmt.Sprintf("tracked=%v", tracked), func(b *testing.B) {
 			c := new(conn)
-			c.init(nothingConn{}, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, !tracked)
+			c.init(nothingConn{}, newWatch(), !tracked)
 			b.ReportAllocs()
 			for b.Loop() {
 				c.Read(request)

@@ -43,10 +43,13 @@ func listenConns(tb testing.TB, network string) *connListener {
 }
 
 func newConnListener(inner net.Listener) *connListener {
-	ln := &connListener{Listener: inner}
-	ln.w = &watch{draining: new(atomic.Bool), pace: new(pace.Pace), closed: func(*conn) { ln.live.Add(-1) }}
+	ln := &connListener{Listener: inner, w: newWatch()}
+	ln.w.closed = func(*conn) { ln.live.Add(-1) }
 	return ln
 }
+
+// newWatch is that of a worker that does not drain yet.
+func newWatch() *watch { return &watch{draining: new(atomic.Bool), pace: new(pace.Pace)} }
 
 func (ln *connListener) Accept() (net.Conn, error) {
 	inner, err := ln.Listener.Accept()

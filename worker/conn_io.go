@@ -118,22 +118,17 @@ func (c *conn) cut(p []byte) [][]byte {
 	}
 	waiting := c.track.Boundary() && c.waiting()
 	for {
-		n, announce := c.track.Answer(p, c.told || c.w.pace.Due(), waiting)
+		told := c.track.Announced()
+		n, announce := c.track.Answer(p, told || c.w.pace.Due(), waiting)
 		parts = append(parts, p[:n])
 		if !announce {
 			c.settle()
 			return parts
 		}
-		c.tell()
+		if !told {
+			c.w.pace.Told()
+		}
 		parts, p = append(parts, []byte(http1.Line)), p[n:]
-	}
-}
-
-// tell notes that the client is told. c.mu is held.
-func (c *conn) tell() {
-	if !c.told {
-		c.told = true
-		c.w.pace.Told()
 	}
 }
 

@@ -2,11 +2,9 @@ package worker
 
 import (
 	"net"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rota-go/rota/internal/http1"
-	"github.com/rota-go/rota/internal/pace"
 )
 
 // What a conn is known to be in, after what the program has done with it: "?" begins a
@@ -93,7 +91,7 @@ func lightConn(t *testing.T) (*conn, net.Conn) {
 	}()
 	t.Cleanup(func() { server.Close() })
 	c := new(conn)
-	c.init(halfPipe{server}, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
+	c.init(halfPipe{server}, newWatch(), false)
 	return c, client
 }
 

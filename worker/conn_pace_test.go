@@ -1,10 +1,9 @@
 package worker
 
 import (
-	"bytes"
+	"math"
 	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,22 +13,15 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// bufferConn keeps what is written.
-type bufferConn struct {
-	net.Conn
-	got bytes.Buffer
-}
-
-func (b *bufferConn) Write(p []byte) (int, error) { return b.got.Write(p) }
-
 // Of many clients some are told at once and all in a moment, and who has been told is
 // told by every answer.
 func TestConnsAreToldAtAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 4 * pace.AtOnce
-		w := &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}
-		conns, out := make([]conn, n), make([]bufferConn, n)
+		w := newWatch()
+		conns, out := make([]conn, n), make([]dripConn, n)
 		for i := range conns {
+			out[i].room = math.MaxInt
 			conns[i].init(&out[i], w, false)
 		}
 		answer := func() (told int) {

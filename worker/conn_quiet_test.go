@@ -7,11 +7,8 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/rota-go/rota/internal/pace"
 )
 
 // Input that a client sends after it was told is still served, and EOF comes
@@ -139,7 +136,7 @@ func (e *endingConn) CloseRead() error { e.ended++; return nil }
 func TestConnIdleTicks(t *testing.T) {
 	e := new(endingConn)
 	c := new(conn)
-	c.init(e, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
+	c.init(e, newWatch(), false)
 	ticks := func(when string, n, ended int) {
 		t.Helper()
 		for range n {

@@ -9,11 +9,9 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rota-go/rota/internal/http1"
-	"github.com/rota-go/rota/internal/pace"
 	"golang.org/x/net/nettest"
 )
 
@@ -99,7 +97,9 @@ func TestConnOfAnotherType(t *testing.T) {
 	half := tls.Server(pipe, nil)
 	for _, inner := range []net.Conn{half, pipe} {
 		closed := 0
-		outer, c := newConn(inner, &watch{draining: new(atomic.Bool), pace: new(pace.Pace), closed: func(*conn) { closed++ }})
+		w := newWatch()
+		w.closed = func(*conn) { closed++ }
+		outer, c := newConn(inner, w)
 		if outer.(interface{ NetConn() net.Conn }).NetConn() != inner {
 			t.Error("NetConn is another one")
 		}

@@ -8,10 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
-
-	"github.com/rota-go/rota/internal/pace"
 )
 
 // serveByHand answers each request, read with a buffer of its own, by this function.
@@ -124,7 +121,7 @@ func TestConnInterruptedWrite(t *testing.T) {
 	for room := range len(lastAnswer) {
 		d := &dripConn{room: room}
 		c := new(conn)
-		c.init(d, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
+		c.init(d, newWatch(), false)
 		c.w.draining.Store(true)
 		c.received([]byte(getRequest))
 		n, err := c.Write([]byte(plainAnswer))
@@ -147,7 +144,7 @@ func TestConnInterruptedWrite(t *testing.T) {
 func TestConnInterruptedTwice(t *testing.T) {
 	d := &dripConn{room: len("HTTP/1.1 200 OK\r\nConn")}
 	c := new(conn)
-	c.init(d, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
+	c.init(d, newWatch(), false)
 	c.w.draining.Store(true)
 	c.received([]byte(getRequest))
 	n, _ := c.Write([]byte(plainAnswer))
@@ -171,7 +168,7 @@ func TestConnFailedWrite(t *testing.T) {
 	for _, draining := range []bool{false, true} {
 		d := &dripConn{room: len(plainAnswer) - 1}
 		c := new(conn)
-		c.init(d, &watch{draining: new(atomic.Bool), pace: new(pace.Pace)}, false)
+		c.init(d, newWatch(), false)
 		c.received([]byte(getRequest))
 		io.WriteString(c, plainAnswer[:len(plainAnswer)-2])
 		c.w.draining.Store(draining)

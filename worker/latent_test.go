@@ -75,16 +75,7 @@ func TestLatentIsInNoPoller(t *testing.T) {
 		if n := polled(t, inode); n != 0 {
 			t.Errorf("%s: in a poller before the first Accept", network)
 		}
-		client, err := net.Dial(network, ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		server, err := ln.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		server.Close()
+		newConnListener(ln).pair(t)
 		if n := polled(t, inode); n != 1 {
 			t.Errorf("%s: in %d pollers after it, want 1", network, n)
 		}

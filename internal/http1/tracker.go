@@ -259,6 +259,9 @@ func (t *Tracker) Rest() bool {
 	return t.open == 0 && t.in.state == atStart
 }
 
+// Announced reports whether an answer has carried Line.
+func (t *Tracker) Announced() bool { return t.announced }
+
 // Over reports whether the connection has served its purpose: at rest, and the
 // client has been told with the latest answer that there will be no other.
 func (t *Tracker) Over() bool { return t.announced && t.Rest() }
