@@ -134,10 +134,10 @@ func (t *Tracker) resync() {
 // much of p it has taken. If announce is true, Line belongs right after these n
 // bytes, and Answer wants to be called again with the rest; otherwise n is len(p).
 //
-// Line is asked for only when draining is true. waiting says that input waits
-// that the program has not read yet: an answer that others will follow is not
-// the one to announce the end with.
-func (t *Tracker) Answer(p []byte, draining, waiting bool) (n int, announce bool) {
+// Line is asked for only when due is true: in a drain, when it is this connection's turn.
+// waiting says that input waits that the program has not read yet: an answer that others
+// will follow is not the one to announce the end with.
+func (t *Tracker) Answer(p []byte, due, waiting bool) (n int, announce bool) {
 	t.events++
 	for n < len(p) && !t.dark {
 		k, what := t.out.next(p[n:])
@@ -146,7 +146,7 @@ func (t *Tracker) Answer(p []byte, draining, waiting bool) (n int, announce bool
 		case more:
 			t.dark = t.out.state == inStart && !couldBe(t.out.part)
 		case startLine:
-			if t.statusLine(t.out.take()) && t.announce(draining, waiting) {
+			if t.statusLine(t.out.take()) && t.announce(due, waiting) {
 				return n, true
 			}
 		case headEnd:
@@ -175,8 +175,8 @@ func (t *Tracker) statusLine(line []byte) bool {
 }
 
 // announce decides whether the answer that has just begun carries Line.
-func (t *Tracker) announce(draining, waiting bool) bool {
-	if !draining {
+func (t *Tracker) announce(due, waiting bool) bool {
+	if !due {
 		return false
 	}
 	pipelined := !t.lost && (t.open > 1 || waiting && t.in.state == atStart)
