@@ -25,15 +25,17 @@ const module = "github.com/rota-go/rota"
 // not here must not exist. Tests may import the same, the package itself, and what is
 // under "tests" below.
 const graph = `
-	.                   : worker master internal/bind internal/control
+	.                   : worker master internal/bind internal/link
 	rotahttp            : . worker internal/pace
-	master              : reload ipc internal/bind internal/control internal/gate internal/wire
-	worker              : ipc internal/bind internal/control internal/gate internal/pace internal/wire internal/http1
-	ipc                 : internal/control internal/wire
+	master              : reload ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/wire
+	worker              : ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/pace internal/wire internal/http1
+	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
-	internal/bind       : internal/control
-	internal/control    : internal/wire
-	internal/gate       :
+	internal/bind       : internal/descriptor
+	internal/neterr     : internal/wire
+	internal/link       : internal/descriptor internal/wire
+	internal/descriptor :
+	internal/window     :
 	internal/pace       :
 	internal/wire       :
 	internal/http1      :
@@ -48,7 +50,7 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},
@@ -70,7 +72,7 @@ var forbidden = []struct{ path, but, reason string }{
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
 	{"log/slog", ". master e2e examples/* tests", "only a master logs"},
-	{"net/rpc", "", "the link is package control's"},
+	{"net/rpc", "", "the link is package link's"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }
 

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/master"
 )
 
@@ -50,7 +50,7 @@ func TestListenErrorsAreNets(t *testing.T) {
 }
 
 func TestPlatformWithoutSupport(t *testing.T) {
-	if control.Supported {
+	if link.Supported {
 		t.Skip("this platform is supported")
 	}
 	if _, err := master.New(master.Config{}); !errors.Is(err, errors.ErrUnsupported) {

@@ -28,11 +28,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/master"
-	"github.com/rota-go/rota/worker"
 )
 
 // Listen is net.Listen for a server that is never away. What it does depends on the
@@ -100,6 +100,15 @@ type ListenConfig struct {
 
 	// KeepAliveConfig is that of net.ListenConfig, for accepted connections.
 	KeepAliveConfig net.KeepAliveConfig
+
+	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
+	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is
+	// called before bind(2). A shared socket is bound by the master, which can't call a
+	// function of the worker: there Control is called in every worker that asks for the
+	// socket, after bind(2) and listen(2), and what it sets is set for all workers.
+	// Options that must be set before bind(2), such as SO_REUSEPORT, come too late.
+	// If Control fails, so does Listen, with its error.
+	Control func(network, address string, c syscall.RawConn) error
 }
 
 // Listen is the function Listen with options. If ctx ends first, so does Listen,
@@ -108,9 +117,9 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 	switch role() {
 	case roleWorker:
 		begun()
-		return self().Listen(ctx, lc.socket(network, address))
+		return self().Listen(ctx, bind.NewRequest(network, address, false, lc.options()))
 	case rolePlain:
-		return lc.plain().Listen(ctx, network, address)
+		return lc.options().Listen(ctx, network, address)
 	}
 	return nil, becomeMaster()
 }
@@ -121,23 +130,14 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	switch role() {
 	case roleWorker:
 		begun()
-		return self().ListenPacket(ctx, lc.socket(network, address))
+		return self().ListenPacket(ctx, bind.NewRequest(network, address, true, lc.options()))
 	case rolePlain:
-		return lc.plain().ListenPacket(ctx, network, address)
+		return lc.options().ListenPacket(ctx, network, address)
 	}
 	return nil, becomeMaster()
 }
 
-func (lc *ListenConfig) socket(network, address string) worker.Socket {
-	return worker.Socket{
-		Network: network, Address: address, Exclusive: lc.Exclusive, Opaque: lc.Opaque,
-		Backlog: lc.Backlog, Mode: lc.Mode, KeepAliveConfig: lc.KeepAliveConfig,
-	}
-}
-
-func (lc *ListenConfig) plain() bind.Config {
-	return bind.Config{Backlog: lc.Backlog, Mode: lc.Mode, KeepAliveConfig: lc.KeepAliveConfig}
-}
+func (lc *ListenConfig) options() bind.Options { return bind.Options(*lc) }
 
 // Handle makes a listener that this process has already, from wherever it has it,
 // part of the worker's graceful disconnect. The master is not asked and sends no
@@ -153,7 +153,7 @@ func Handle(ln net.Listener) net.Listener {
 func IsMaster() bool { return !IsWorker() }
 
 // IsWorker reports whether a master has started this process.
-func IsWorker() bool { return control.IsWorker() }
+func IsWorker() bool { return link.IsWorker() }
 
 // Setup sets the configuration of the master that Listen starts. Config.Workers comes
 // before ROTA_WORKERS. In a worker, and where Listen is net.Listen, it does nothing.

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
 )
@@ -26,9 +26,9 @@ const (
 // role is what this process is to Listen: the table of its comment.
 func role() int {
 	switch {
-	case control.IsWorker():
+	case link.IsWorker():
 		return roleWorker
-	case control.IsMaster(), !control.Supported, os.Getenv("ROTA") == "off":
+	case link.IsMaster(), !link.Supported, os.Getenv("ROTA") == "off":
 		return rolePlain
 	case underTest() && os.Getenv("ROTA") != "on":
 		return rolePlain

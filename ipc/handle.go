@@ -6,7 +6,7 @@ import (
 	"net"
 	"os"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // Handle is an open socket or file on its way between two processes. One to send is
@@ -15,9 +15,9 @@ import (
 //
 // A copy of a Handle is the same handle.
 type Handle struct {
-	source any         // of one to send
-	moves  bool        // source is closed when it is sent
-	fd     *control.FD // of one that came
+	source any            // of one to send
+	moves  bool           // source is closed when it is sent
+	fd     *descriptor.FD // of one that came
 }
 
 // FromConn hands c over. Sending it closes c in this process, as soon as the link
@@ -92,7 +92,7 @@ func (h Handle) take(what string, open func() error) error {
 }
 
 // dup returns a descriptor of what h sends.
-func (h Handle) dup() (fd *control.FD, err error) {
+func (h Handle) dup() (fd *descriptor.FD, err error) {
 	switch {
 	case h.fd != nil && h.fd.Int() < 0:
 		err = net.ErrClosed
@@ -101,7 +101,7 @@ func (h Handle) dup() (fd *control.FD, err error) {
 	case h.source == nil:
 		err = errors.New("it is empty")
 	default:
-		fd, err = control.DupOf(h.source)
+		fd, err = descriptor.DupOf(h.source)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHandle, err)

@@ -14,7 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -22,12 +23,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // mailbox is a link that keeps what is sent, or refuses it.
 type mailbox struct {
-	packets []control.Packet
+	packets []link.Packet
 	err     error
-	took    []*control.FD
+	took    []*descriptor.FD
 }
 
-func (b *mailbox) Send(f wire.Frame, files ...*control.FD) error {
+func (b *mailbox) Send(f wire.Frame, files ...*descriptor.FD) error {
 	b.took = append(b.took, files...)
 	if b.err != nil {
 		for _, fd := range files {
@@ -35,7 +36,7 @@ func (b *mailbox) Send(f wire.Frame, files ...*control.FD) error {
 		}
 		return b.err
 	}
-	b.packets = append(b.packets, control.Packet{Frame: f, Files: files})
+	b.packets = append(b.packets, link.Packet{Frame: f, Files: files})
 	return nil
 }
 
@@ -150,7 +151,7 @@ func TestHandleIsPassedOn(t *testing.T) {
 // If Send fails, whatever the reason, nothing has been sent, nothing is closed that was
 // the caller's, and nothing is open that was not.
 func TestSendFailsWhole(t *testing.T) {
-	for name, why := range map[string]error{"full": control.ErrQueueFull, "ended": control.ErrClosed} {
+	for name, why := range map[string]error{"full": link.ErrQueueFull, "ended": link.ErrClosed} {
 		all := sources(t)
 		b := &mailbox{err: why}
 		for kind, h := range all {

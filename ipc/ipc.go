@@ -21,7 +21,7 @@ package ipc
 import (
 	"errors"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -30,7 +30,7 @@ import (
 var (
 	// ErrQueueFull says that the other side doesn't read fast enough: about four
 	// megabytes wait already. The message was not sent; send it again later, or drop it.
-	ErrQueueFull = control.ErrQueueFull
+	ErrQueueFull = link.ErrQueueFull
 
 	// ErrDisconnected says that the link between worker and master has ended, or
 	// not begun.

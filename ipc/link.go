@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
 // Link is the part of the library's link that messages need. What is in this file is
 // for packages master and worker; programs have their Send methods.
 type Link interface {
-	Send(wire.Frame, ...*control.FD) error
+	Send(wire.Frame, ...*descriptor.FD) error
 }
 
 // Send puts a message on a link. It never blocks.
@@ -45,7 +46,7 @@ func marshal(v any) (body []byte, err error) {
 }
 
 // dupAll returns descriptors of all, or of none.
-func dupAll(handles []Handle) (fds []*control.FD, err error) {
+func dupAll(handles []Handle) (fds []*descriptor.FD, err error) {
 	for i, h := range handles {
 		fd, err := h.dup()
 		if err != nil {
@@ -60,14 +61,14 @@ func dupAll(handles []Handle) (fds []*control.FD, err error) {
 }
 
 func sendError(err error) error {
-	if errors.Is(err, control.ErrClosed) {
+	if errors.Is(err, link.ErrClosed) {
 		return fmt.Errorf("%w: %w", ErrDisconnected, err)
 	}
 	return err
 }
 
 // Received makes a message of a packet, whose descriptors it shares.
-func Received(p control.Packet) Message {
+func Received(p link.Packet) Message {
 	m := Message{body: p.Body}
 	if len(p.Files) > 0 {
 		m.Handles = make([]Handle, len(p.Files))
@@ -84,4 +85,4 @@ const (
 )
 
 // Cost is what a waiting packet counts for, in bytes.
-func Cost(p control.Packet) int { return len(p.Body) + packetCost + handleCost*len(p.Files) }
+func Cost(p link.Packet) int { return len(p.Body) + packetCost + handleCost*len(p.Files) }

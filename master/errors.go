@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -54,10 +54,10 @@ func (e *StartError) Unwrap() error { return e.Exit.Err }
 
 // allowed says whether this process may be a master.
 func allowed() error {
-	if !control.Supported {
+	if !link.Supported {
 		return errors.ErrUnsupported
 	}
-	if control.IsWorker() {
+	if link.IsWorker() {
 		return ErrWorker
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -61,7 +61,7 @@ type event struct {
 	number  uint64
 	worker  *Worker // nil: of none
 	call    func(*Events)
-	packets []control.Packet
+	packets []link.Packet
 	size    int           // of packets, inside the worker's gate
 	only    *subscription // whom it is repeated to
 	heard   chan struct{} // nothing but a mark: closed when it is reached

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -68,7 +68,7 @@ func (h *health) end() {
 }
 
 // checked is the answer. One that comes late is none.
-func (l *loop) checked(m *member, p control.Packet) error {
+func (l *loop) checked(m *member, p link.Packet) error {
 	var body wire.CheckedBody
 	if err := p.Decode(&body); err != nil {
 		return err

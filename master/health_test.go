@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -30,7 +30,7 @@ func (p *fakeProc) answer(f wire.Frame, well func() (string, bool)) {
 	switch f.Type {
 	case wire.Check:
 		if answer, answers := well(); answers {
-			p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Checked, Call: f.Call, Body: wire.Body(wire.CheckedBody{Error: answer})}}
+			p.frames <- link.Packet{Frame: wire.Frame{Type: wire.Checked, Call: f.Call, Body: wire.Body(wire.CheckedBody{Error: answer})}}
 		}
 	case wire.Disconnect:
 		p.say(wire.Draining, nil)
@@ -100,7 +100,7 @@ func TestAnswersThatCount(t *testing.T) {
 			p.accept("tcp", ":80")
 			p.say(wire.Watch, nil)
 			p.say(wire.Watch, nil)
-			p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Checked, Call: 99, Body: wire.Body(wire.CheckedBody{Error: "?"})}}
+			p.frames <- link.Packet{Frame: wire.Frame{Type: wire.Checked, Call: 99, Body: wire.Body(wire.CheckedBody{Error: "?"})}}
 			p.obey()
 		}
 		b.run()

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -150,7 +150,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 
 // spawn starts a member's process elsewhere.
 func (l *loop) spawn(m *member, env map[string]string) {
-	id := control.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
+	id := link.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
 	l.work(func() func() {
 		p, err := l.sys.spawn(m.gen, id, env)
 		return func() { l.spawned(m, p, err) }
@@ -197,7 +197,7 @@ func (m *member) started() {
 
 // received does what a worker says. A worker that says nonsense loses its link;
 // nobody else notices.
-func (l *loop) received(m *member, packets []control.Packet) {
+func (l *loop) received(m *member, packets []link.Packet) {
 	for len(packets) > 0 {
 		if n, size := messages(packets); n > 0 && m.hello != nil {
 			l.m.events.emitMessages(m.worker, packets[:n:n], size)
@@ -215,7 +215,7 @@ func (l *loop) received(m *member, packets []control.Packet) {
 
 // hangUp ends the link of a worker that talks nonsense. What it was told, a refusal
 // maybe, reaches it first. It takes the packets that came with the nonsense.
-func (l *loop) hangUp(m *member, packets []control.Packet, why error) {
+func (l *loop) hangUp(m *member, packets []link.Packet, why error) {
 	for _, p := range packets {
 		p.Close()
 	}
@@ -232,7 +232,7 @@ func (l *loop) hangUp(m *member, packets []control.Packet, why error) {
 }
 
 // handle takes p's descriptors unless it fails.
-func (l *loop) handle(m *member, p control.Packet) error {
+func (l *loop) handle(m *member, p link.Packet) error {
 	if m.hello == nil && p.Type != wire.Hello {
 		return fmt.Errorf("%w: %v before hello", wire.ErrType, p.Type)
 	}
@@ -264,7 +264,7 @@ func (l *loop) handle(m *member, p control.Packet) error {
 	return nil
 }
 
-func (l *loop) hello(m *member, p control.Packet) error {
+func (l *loop) hello(m *member, p link.Packet) error {
 	var body wire.HelloBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -288,7 +288,7 @@ func (l *loop) hello(m *member, p control.Packet) error {
 	return nil
 }
 
-func (l *loop) accepting(m *member, p control.Packet) error {
+func (l *loop) accepting(m *member, p link.Packet) error {
 	var body wire.AcceptingBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -315,7 +315,7 @@ func (l *loop) draining(m *member) {
 func (l *loop) drains(m *member) {
 	if m.Draining.IsZero() {
 		m.Draining = time.Now()
-		m.worker.gate.Widen(maxLeaving)
+		m.worker.window.Widen(maxLeaving)
 		l.setState(m, Draining)
 		l.dirty = true
 		l.closeAtStop()
@@ -372,7 +372,7 @@ func (l *loop) unlinked(m *member, err error) {
 // exited: the worker's process has ended.
 func (l *loop) exited(m *member, x Exit) {
 	m.running, m.exit = false, x
-	m.worker.gate.Widen(-1) // the rest of its link fits into the kernel's buffer
+	m.worker.window.Widen(-1) // the rest of its link fits into the kernel's buffer
 	if m.linkOpen {
 		link := m.process.link
 		l.after(exitLinger, func() { _ = link.Close() })

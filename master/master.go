@@ -24,7 +24,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -158,9 +159,9 @@ func New(cfg Config) (*Master, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
-	control.SetMaster()
+	link.SetMaster()
 	given() // before the program can change the environment
-	control.CloseListenersOnExec()
+	descriptor.CloseListenersOnExec()
 	return newMaster(cfg, system()), nil
 }
 

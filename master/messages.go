@@ -3,8 +3,8 @@ package master
 import (
 	"fmt"
 
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/gate"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -40,12 +40,12 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 type reader struct {
 	l     *loop
 	m     *member
-	link  link
+	link  workerLink
 	ended chan error // capacity 1: why there is nothing to read any more
 }
 
 // read reads a worker's link until it ends.
-func (l *loop) read(m *member, link link) error {
+func (l *loop) read(m *member, link workerLink) error {
 	r := &reader{l: l, m: m, link: link, ended: make(chan error, 1)}
 	go r.run()
 	return <-r.ended
@@ -53,7 +53,7 @@ func (l *loop) read(m *member, link link) error {
 
 // run reads until the link ends, or another goroutine reads on.
 func (r *reader) run() {
-	h := gate.NewHandoff(r.run)
+	h := window.NewHandoff(r.run)
 	for {
 		packets, err := r.link.Receive()
 		if err != nil {
@@ -71,7 +71,7 @@ func (r *reader) run() {
 // the loop has done all that came before, past it: a worker that talks a lot costs
 // the loop nothing. It blocks while too much waits for the event functions, and
 // reports whether the caller is to read on.
-func (r *reader) deliver(packets []control.Packet, h *gate.Handoff) bool {
+func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 	size, only := 0, true
 	for i := range packets {
 		if packets[i].Type == wire.Message {
@@ -82,7 +82,7 @@ func (r *reader) deliver(packets []control.Packet, h *gate.Handoff) bool {
 	}
 	m, e := r.m, r.l.m.events
 	if size > 0 {
-		m.worker.gate.Enter(size)
+		m.worker.window.Acquire(size)
 	}
 	if only && m.direct.Load() && m.behind.Load() == 0 {
 		e.emitMessages(m.worker, packets, size)
@@ -94,7 +94,7 @@ func (r *reader) deliver(packets []control.Packet, h *gate.Handoff) bool {
 }
 
 // messages returns how many of packets, from the first, are messages.
-func messages(packets []control.Packet) (n, size int) {
+func messages(packets []link.Packet) (n, size int) {
 	for n < len(packets) && packets[n].Type == wire.Message {
 		size += ipc.Cost(packets[n])
 		n++
@@ -104,7 +104,7 @@ func messages(packets []control.Packet) (n, size int) {
 
 // emitMessages queues messages of w, and leaves it to the caller to have somebody work. It takes packets; size is what they hold of the
 // worker's gate. What nobody has subscribed to is kept for the first who does.
-func (e *events) emitMessages(w *Worker, packets []control.Packet, size int) {
+func (e *events) emitMessages(w *Worker, packets []link.Packet, size int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.subs {
@@ -113,7 +113,7 @@ func (e *events) emitMessages(w *Worker, packets []control.Packet, size int) {
 			return
 		}
 	}
-	w.gate.Leave(size)
+	w.window.Release(size)
 	e.keep(w, packets)
 }
 
@@ -123,10 +123,10 @@ func (e *events) deliverMessages(ev *event, subs []*subscription) {
 		ev.packets = ev.packets[1:]
 		e.deliverMessage(ev, subs, p)
 	}
-	ev.worker.gate.Leave(ev.size)
+	ev.worker.window.Release(ev.size)
 }
 
-func (e *events) deliverMessage(ev *event, subs []*subscription, p control.Packet) {
+func (e *events) deliverMessage(ev *event, subs []*subscription, p link.Packet) {
 	defer p.Close() // what nobody has taken
 	e.calls.Add(1)
 	msg := ipc.Received(p)

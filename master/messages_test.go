@@ -13,7 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -36,7 +37,7 @@ func (w *world) slow() (let chan struct{}, handled *int) {
 func (a *actor) flood(batches int) {
 	n := 0
 	for range batches {
-		batch := make([]control.Packet, 100)
+		batch := make([]link.Packet, 100)
 		for i := range batch {
 			batch[i] = message(n)
 			n++
@@ -226,13 +227,13 @@ func take(_ *Worker, m ipc.Message) {
 }
 
 // null is a descriptor of its own.
-func null(t *testing.T) *control.FD {
+func null(t *testing.T) *descriptor.FD {
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fd, err := control.DupOf(f)
+	fd, err := descriptor.DupOf(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func null(t *testing.T) *control.FD {
 
 // A worker that is nonsense, or of another protocol, gets no further.
 func TestNonsense(t *testing.T) {
-	for name, p := range map[string]control.Packet{
+	for name, p := range map[string]link.Packet{
 		"no hello":             {Frame: wire.Frame{Type: wire.Ready}},
 		"message before hello": message("x"),
 		"a master's frame":     {Frame: wire.Frame{Type: wire.Welcome}},

@@ -3,7 +3,7 @@ package master
 import (
 	"slices"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -31,7 +31,7 @@ func (w *Worker) remember(ev event) {
 
 // keep keeps messages of w for the first who subscribes to them: the earliest, as
 // many as are reasonable. e.mu is held.
-func (e *events) keep(w *Worker, packets []control.Packet) {
+func (e *events) keep(w *Worker, packets []link.Packet) {
 	size := 0
 	for _, p := range packets {
 		size += ipc.Cost(p)
@@ -52,7 +52,7 @@ func (e *events) keep(w *Worker, packets []control.Packet) {
 	w.remember(event{worker: w, packets: packets})
 }
 
-func (e *events) drop(w *Worker, packets []control.Packet) {
+func (e *events) drop(w *Worker, packets []link.Packet) {
 	for _, p := range packets {
 		p.Close()
 	}

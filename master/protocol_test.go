@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/reloadtest"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -65,8 +65,8 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) spawn(*generation, control.Identity, map[string]string) (*process, error) {
-	link, end, err := control.Pair()
+func (s *stage) spawn(*generation, link.Identity, map[string]string) (*process, error) {
+	link, end, err := link.Pair()
 	if err != nil {
 		return nil, err
 	}

@@ -7,13 +7,13 @@ import (
 	"os/exec"
 	"syscall"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // spawn starts a worker. The worker's end of the link is the only descriptor that
 // exec passes, besides Config.ExtraFiles.
-func spawn(g *generation, id control.Identity, env map[string]string) (*process, error) {
-	link, end, err := control.Pair()
+func spawn(g *generation, id link.Identity, env map[string]string) (*process, error) {
+	link, end, err := link.Pair()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func startError(g *generation, err error) error {
 	return fmt.Errorf("start: %w", err)
 }
 
-func (g *generation) cmd(id control.Identity, env map[string]string) *exec.Cmd {
+func (g *generation) cmd(id link.Identity, env map[string]string) *exec.Cmd {
 	cmd := &exec.Cmd{
 		Path:        g.command(),
 		Args:        g.args,
@@ -75,11 +75,11 @@ func (g *generation) cmd(id control.Identity, env map[string]string) *exec.Cmd {
 		Stderr:      os.Stderr,
 		SysProcAttr: processAttr(g.as),
 	}
-	cmd.Env = control.Environ(g.env)
+	cmd.Env = link.Environ(g.env)
 	for k, v := range env {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
-	cmd.Env = append(cmd.Env, control.EnvName+"="+id.String())
+	cmd.Env = append(cmd.Env, link.EnvName+"="+id.String())
 	return cmd
 }
 

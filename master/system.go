@@ -4,7 +4,8 @@ import (
 	"context"
 	"os"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -12,15 +13,15 @@ import (
 // own here, and needs no process.
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
-	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
+	spawn   func(*generation, link.Identity, map[string]string) (*process, error)
 	bind    func(context.Context, request) (bound, error)
 
 	memory      func(pid int) int64 // resident bytes; 0: not known
 	reap        func(mine map[int]bool) []int
 	tidy        func()
 	pid         func() int
-	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
-	alone       func(context.Context)                           // waits for its end
+	predecessor func() (link *link.Link, ok bool, err error) // the master that this one is to follow
+	alone       func(context.Context)                        // waits for its end
 	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
 	flipReady   func() error
 }
@@ -33,10 +34,10 @@ func system() sys {
 	}
 }
 
-// link is what the loop needs of control.Link.
-type link interface {
-	Send(wire.Frame, ...*control.FD) error
-	Receive() ([]control.Packet, error)
+// link is what the loop needs of link.Link.
+type workerLink interface {
+	Send(wire.Frame, ...*descriptor.FD) error
+	Receive() ([]link.Packet, error)
 	CloseReceived()
 	CloseWrite(context.Context) error
 	Close() error
@@ -45,7 +46,7 @@ type link interface {
 // process is a started worker. The loop owns the link; wait is called once, on a
 // goroutine of its own.
 type process struct {
-	link   link
+	link   workerLink
 	os     *os.Process
 	output [2]*os.File           // of a silent worker: stdout and stderr, to read; the Worker's to close
 	signal func(os.Signal) error // os.ErrProcessDone once it has ended

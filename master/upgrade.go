@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // What Upgrade can fail with, besides what Reload can. errors.Is finds them.
@@ -120,7 +121,7 @@ func (l *loop) nextUpgrade() {
 	}
 	u.begun, u.nonce = true, fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano())
 	l.log.Info("rota: upgrade")
-	link, end, err := control.Pair()
+	link, end, err := link.Pair()
 	if err != nil {
 		l.upgraded(err)
 		return
@@ -129,7 +130,7 @@ func (l *loop) nextUpgrade() {
 	starting := func() { l.m.post(func(l *loop) { l.boundUpgrade(u) }) }
 	l.work(func() func() { err := l.sys.flip(u.ctx, end, u.nonce, starting); return func() { l.upgraded(err) } })
 	l.work(func() func() {
-		_ = u.link.read(func(n note, files []*control.FD) {
+		_ = u.link.read(func(n note, files []*descriptor.FD) {
 			closeDescriptors(files) // a new master has nothing to give
 			l.m.calls <- func(l *loop) { l.heardFromNew(u, n) }
 		})
@@ -156,7 +157,7 @@ func (l *loop) heardFromNew(u *upgrade, n note) {
 // introduce tells the new master all that it has to know.
 func (l *loop) introduce(u *upgrade, n note) {
 	u.pid = n.PID
-	_ = os.Unsetenv(control.EnvUpgrade) // it is there, and nobody else should see this
+	_ = os.Unsetenv(link.EnvUpgrade) // it is there, and nobody else should see this
 	if n.Version < noteVersion {
 		l.failUpgrade(u, fmt.Errorf("it speaks version %d, this master %d", n.Version, noteVersion))
 		return

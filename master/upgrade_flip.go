@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/cloudflare/tableflip"
-	"github.com/rota-go/rota/internal/control"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // flipName is what the one file is called that tableflip carries: the successor's
@@ -36,30 +38,30 @@ var predecessor = inheritLink()
 // inheritance is what the first Run takes up.
 type inheritance struct {
 	mu   sync.Mutex
-	link *control.Link
+	link *link.Link
 	err  error
 	none bool
 }
 
 func inheritLink() *inheritance {
 	// tableflip's own variable alone is the business of a program that uses it.
-	if os.Getenv(control.EnvUpgrade) == "" || os.Getenv(control.EnvTableflip) == "" {
+	if os.Getenv(link.EnvUpgrade) == "" || os.Getenv(link.EnvTableflip) == "" {
 		return &inheritance{none: true}
 	}
-	link, err := flipLink()
-	_ = os.Unsetenv(control.EnvUpgrade)
-	_ = os.Unsetenv(control.EnvTableflip)
-	return &inheritance{link: link, err: err}
+	l, err := flipLink()
+	_ = os.Unsetenv(link.EnvUpgrade)
+	_ = os.Unsetenv(link.EnvTableflip)
+	return &inheritance{link: l, err: err}
 }
 
 // flipLink gets the link from tableflip, whose pipes are its descriptors 3 and 4.
-func flipLink() (*control.Link, error) {
+func flipLink() (*link.Link, error) {
 	u, err := newFlip()
 	if err != nil {
 		return nil, err
 	}
-	control.CloseOnExec(3)
-	control.CloseOnExec(4)
+	descriptor.CloseOnExec(3)
+	descriptor.CloseOnExec(4)
 	file, err := u.File(flipName)
 	if err != nil {
 		return nil, err
@@ -68,11 +70,11 @@ func flipLink() (*control.Link, error) {
 		return nil, errors.New("the old master has sent no link")
 	}
 	defer file.Close()
-	fd, err := control.DupOf(file)
+	fd, err := descriptor.DupOf(file)
 	if err != nil {
 		return nil, err
 	}
-	link, err := control.NewLink(fd)
+	link, err := link.New(fd)
 	if err == nil {
 		masterLink{link}.send(note{Kind: noteHello, Version: noteVersion, PID: os.Getpid()})
 	}
@@ -80,7 +82,7 @@ func flipLink() (*control.Link, error) {
 }
 
 // take returns the link, once. ok is false in a process that follows no master.
-func (i *inheritance) take() (link *control.Link, ok bool, err error) {
+func (i *inheritance) take() (link *link.Link, ok bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.none {
@@ -143,10 +145,10 @@ func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) er
 		return err
 	}
 	firstArgs()
-	if err := os.Setenv(control.EnvUpgrade, nonce); err != nil {
+	if err := os.Setenv(link.EnvUpgrade, nonce); err != nil {
 		return err
 	}
-	defer os.Unsetenv(control.EnvUpgrade)
+	defer os.Unsetenv(link.EnvUpgrade)
 	starting()
 	return inDir(upgradeSettled(u))
 }

@@ -6,7 +6,7 @@ import (
 	"syscall"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // adopted are the given sockets of the first master, in one that follows it. Their
@@ -49,7 +49,7 @@ type givenNote struct {
 // doesn't.
 func (l *loop) sendGiven(u *upgrade) {
 	for _, g := range given() {
-		fd, err := control.NewFD(g.n).Dup() // g keeps its own
+		fd, err := descriptor.New(g.n).Dup() // g keeps its own
 		if err != nil {
 			continue // the program has closed it
 		}
@@ -59,7 +59,7 @@ func (l *loop) sendGiven(u *upgrade) {
 
 // adopt takes a given socket, which stays open as long as the process lives. It takes
 // files.
-func (a *adoptedSockets) adopt(n *givenNote, files []*control.FD) {
+func (a *adoptedSockets) adopt(n *givenNote, files []*descriptor.FD) {
 	if n == nil || len(files) != 1 {
 		closeDescriptors(files)
 		return

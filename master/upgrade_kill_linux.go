@@ -10,13 +10,13 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // killMarked kills the child of this process that was started with nonce. tableflip
 // keeps its pid to itself, and one that never says hello must be ended too.
 func killMarked(nonce string) {
-	mark := []byte(control.EnvUpgrade + "=" + nonce)
+	mark := []byte(link.EnvUpgrade + "=" + nonce)
 	for _, pid := range children() {
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err == nil && hasVariable(env, mark) {

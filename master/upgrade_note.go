@@ -6,7 +6,8 @@ import (
 	"net"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -72,14 +73,14 @@ type portNote struct {
 }
 
 // masterLink is the link between an old master and a new one.
-type masterLink struct{ *control.Link }
+type masterLink struct{ *link.Link }
 
-func (l masterLink) send(n note, files ...*control.FD) {
+func (l masterLink) send(n note, files ...*descriptor.FD) {
 	_ = l.Send(wire.Frame{Type: wire.Message, Body: wire.Body(n)}, files...) // where it has ended, its reader knows
 }
 
 // read calls heard with each note until the link ends. heard owns the files.
-func (l masterLink) read(heard func(note, []*control.FD)) error {
+func (l masterLink) read(heard func(note, []*descriptor.FD)) error {
 	defer l.CloseReceived()
 	for {
 		packets, err := l.Receive()
@@ -136,7 +137,7 @@ func (a realAddr) Network() string { return a.network }
 func (a realAddr) String() string  { return a.text }
 
 // adopt takes a socket of the old master. It takes files.
-func (t *sockets) adopt(n *socketNote, files []*control.FD) error {
+func (t *sockets) adopt(n *socketNote, files []*descriptor.FD) error {
 	if len(files) != 1 {
 		closeDescriptors(files)
 		return fmt.Errorf("socket %s %s came with %d descriptors", n.Network, n.Address, len(files))
@@ -169,7 +170,7 @@ func (t *sockets) disown() {
 	}
 }
 
-func closeDescriptors(files []*control.FD) {
+func closeDescriptors(files []*descriptor.FD) {
 	for _, f := range files {
 		_ = f.Close()
 	}

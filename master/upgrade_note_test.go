@@ -5,7 +5,7 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // What the ports 0 came to be is known to the next master, also where the socket is
@@ -49,17 +49,17 @@ func TestAdopt(t *testing.T) {
 	table := newSockets()
 	n := &socketNote{Network: "tcp", Address: ":0", Index: 1, Name: "[::]:4002", NameNet: "tcp"}
 	first, second := duplicate(t), duplicate(t)
-	if err := table.adopt(n, []*control.FD{first}); err != nil {
+	if err := table.adopt(n, []*descriptor.FD{first}); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.adopt(n, []*control.FD{second}); err != nil || second.Int() >= 0 {
+	if err := table.adopt(n, []*descriptor.FD{second}); err != nil || second.Int() >= 0 {
 		t.Errorf("the second: %v, descriptor %d", err, second.Int())
 	}
 	s := table.byKey[socketKey{"tcp", ":0", false, 1}]
 	if s == nil || s.fd != first || s.addr.String() != "[::]:4002" {
 		t.Errorf("the table has %+v", s)
 	}
-	for _, files := range [][]*control.FD{nil, {duplicate(t), duplicate(t)}} {
+	for _, files := range [][]*descriptor.FD{nil, {duplicate(t), duplicate(t)}} {
 		if err := table.adopt(&socketNote{Network: "udp", Address: ":1"}, files); err == nil {
 			t.Errorf("%d descriptors: no error", len(files))
 		}
@@ -72,7 +72,7 @@ func TestAdopt(t *testing.T) {
 	table.remove(s)
 }
 
-func duplicate(t *testing.T) *control.FD {
+func duplicate(t *testing.T) *descriptor.FD {
 	t.Helper()
 	b, err := newBound(1)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // takeover is what a new master does until it is the master.
@@ -34,7 +34,7 @@ func (l *loop) inherit(then func(error)) {
 	t := &takeover{link: masterLink{link}, begun: time.Now(), start: then}
 	l.takeover = t
 	l.work(func() func() {
-		_ = t.link.read(func(n note, files []*control.FD) {
+		_ = t.link.read(func(n note, files []*descriptor.FD) {
 			l.m.calls <- func(l *loop) { l.heardFromOld(t, n, files) }
 		})
 		return func() { l.orphaned(t) }
@@ -42,7 +42,7 @@ func (l *loop) inherit(then func(error)) {
 }
 
 // heardFromOld does what the old master says. It takes files.
-func (l *loop) heardFromOld(t *takeover, n note, files []*control.FD) {
+func (l *loop) heardFromOld(t *takeover, n note, files []*descriptor.FD) {
 	if n.Kind == noteSocket && n.Socket != nil && l.takeover == t {
 		if err := l.sockets.adopt(n.Socket, files); err != nil {
 			l.failTakeover(err)

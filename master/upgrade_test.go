@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // Two masters in one process, on a link of the real kind, with workers that are fakes.
@@ -49,11 +50,11 @@ func established(m *Master) (yes bool) {
 
 func otherEnd(t *testing.T, end *os.File) masterLink {
 	defer end.Close()
-	fd, err := control.DupOf(end)
+	fd, err := descriptor.DupOf(end)
 	if err != nil {
 		t.Error(err)
 	}
-	link, err := control.NewLink(fd)
+	link, err := link.New(fd)
 	if err != nil {
 		t.Error(err)
 	}
@@ -219,7 +220,7 @@ func TestHandover(t *testing.T) {
 		l.send(note{Kind: noteHello, Version: noteVersion, PID: 7})
 		ready := make(chan struct{})
 		s := o.sys()
-		s.predecessor = func() (*control.Link, bool, error) { return l.Link, true, nil }
+		s.predecessor = func() (*link.Link, bool, error) { return l.Link, true, nil }
 		s.flipReady = func() error { close(ready); return nil }
 		m := newMaster(Config{Workers: 2, MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 		go func() { _ = m.Run(context.Background()) }()

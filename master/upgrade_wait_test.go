@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // predecessorStays makes m one whose own predecessor is there until release is closed.
@@ -129,14 +129,14 @@ func TestAskedAfterGo(t *testing.T) {
 // newMasterOn follows a master that the test plays on the other end of the link.
 func newMasterOn(t *testing.T, flipReady func() error) (*Master, masterLink) {
 	t.Helper()
-	link, end, err := control.Pair()
+	mine, end, err := link.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := otherEnd(t, end)
 	o := &fakeOS{}
 	s := o.sys()
-	s.predecessor = func() (*control.Link, bool, error) { return link, true, nil }
+	s.predecessor = func() (*link.Link, bool, error) { return mine, true, nil }
 	s.flipReady = flipReady
 	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })

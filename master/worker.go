@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rota-go/rota/internal/gate"
+	"github.com/rota-go/rota/internal/window"
 )
 
 // State is where a worker is in its life.
@@ -35,10 +35,10 @@ type Worker struct {
 	voluntary atomic.Int32 // a voluntariness
 	process   atomic.Pointer[os.Process]
 	connected atomic.Bool
-	link      atomic.Pointer[link]
+	link      atomic.Pointer[workerLink]
 	exited    chan struct{}
 
-	gate           *gate.Gate // of messages from it that wait
+	window         *window.Window // of messages from it that wait
 	past           past
 	stdout, stderr *output // nil unless silent
 }
@@ -46,7 +46,7 @@ type Worker struct {
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
 	w := &Worker{
 		m: m, id: id, slot: slot, generation: g.number,
-		exited: make(chan struct{}), gate: gate.New(maxWaiting),
+		exited: make(chan struct{}), window: window.New(maxWaiting),
 	}
 	if g.cfg.Silent {
 		w.stdout, w.stderr = newOutput(), newOutput()

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -231,7 +231,7 @@ func TestLinkLost(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.record()
 		_, a := w.fork()
-		a.link.end(control.ErrClosed)
+		a.link.end(link.ErrClosed)
 		w.expect("setup", "fork 1", "online 1", "disconnect 1")
 		a.die(Exit{})
 	})

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/neterr"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -13,15 +16,15 @@ import (
 type calls struct {
 	mu      sync.Mutex
 	last    uint32
-	waiting map[uint32]chan<- control.Packet
+	waiting map[uint32]chan<- link.Packet
 }
 
-func (c *calls) open() (uint32, <-chan control.Packet) {
-	answer := make(chan control.Packet, 1)
+func (c *calls) open() (uint32, <-chan link.Packet) {
+	answer := make(chan link.Packet, 1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting == nil {
-		c.waiting = make(map[uint32]chan<- control.Packet)
+		c.waiting = make(map[uint32]chan<- link.Packet)
 	}
 	c.last++
 	c.waiting[c.last] = answer
@@ -39,7 +42,7 @@ func (c *calls) close(id uint32) (early bool) {
 }
 
 // answer gives p to who waits for it, and reports whether somebody did.
-func (c *calls) answer(p control.Packet) bool {
+func (c *calls) answer(p link.Packet) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	answer, ok := c.waiting[p.Call]
@@ -52,9 +55,9 @@ func (c *calls) answer(p control.Packet) bool {
 
 // ask asks the master for a socket and returns its id there and its descriptor,
 // which is the caller's. It never outlives the link or ctx.
-func (w *Worker) ask(ctx context.Context, body wire.ListenBody) (int, *control.FD, error) {
+func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
 	id, answer := w.calls.open()
-	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(body)})
+	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(r)})
 	if err == nil {
 		select {
 		case p := <-answer:
@@ -73,7 +76,7 @@ func (w *Worker) ask(ctx context.Context, body wire.ListenBody) (int, *control.F
 
 // answered gives an answer to its call. A socket for which nobody waits any more
 // goes back.
-func (w *Worker) answered(p control.Packet) error {
+func (w *Worker) answered(p link.Packet) error {
 	if p.Type == wire.Socket && len(p.Files) != 1 {
 		return fmt.Errorf("%w: a socket with %d", wire.ErrDescriptors, len(p.Files))
 	}
@@ -88,14 +91,14 @@ func (w *Worker) answered(p control.Packet) error {
 }
 
 // socketIn reads an answer. It takes p.
-func socketIn(p control.Packet) (id int, fd *control.FD, err error) {
+func socketIn(p link.Packet) (id int, fd *descriptor.FD, err error) {
 	if p.Type == wire.Failed {
 		defer p.Close()
 		var body wire.FailedBody
 		if err := p.Decode(&body); err != nil {
 			return 0, nil, err
 		}
-		return 0, nil, control.DecodeError(body)
+		return 0, nil, neterr.Decode(body)
 	}
 	var body wire.SocketBody
 	if err := p.Decode(&body); err != nil {

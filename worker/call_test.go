@@ -9,12 +9,15 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/neterr"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// descriptor is one that can be asked whether it is still open.
-func descriptor(t *testing.T) *control.FD {
+// openFD returns a descriptor that can be asked whether it is still open.
+func openFD(t *testing.T) *descriptor.FD {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -22,7 +25,7 @@ func descriptor(t *testing.T) *control.FD {
 	}
 	defer w.Close()
 	defer r.Close()
-	fd, err := control.DupOf(r)
+	fd, err := descriptor.DupOf(r)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -33,7 +36,7 @@ func descriptor(t *testing.T) *control.FD {
 func (b *bench) listenCall(ctx context.Context) <-chan error {
 	result := make(chan error, 1)
 	go func() {
-		_, err := b.Listen(ctx, Socket{Network: "tcp", Address: ":80"})
+		_, err := b.Listen(ctx, bind.Request{Network: "tcp", Address: ":80"})
 		result <- err
 	}()
 	synctest.Wait()
@@ -45,7 +48,7 @@ func TestErrorsLookLocal(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
 		in := &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: os.NewSyscallError("bind", syscall.EACCES)}
-		p := control.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(control.EncodeError(in))}}
+		p := link.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(neterr.Encode(in))}}
 		b.link.frames <- p
 		err := <-result
 		if !errors.Is(err, syscall.EACCES) || err.Error() != in.Error() {
@@ -59,7 +62,7 @@ func TestListenAsTheMasterDisconnects(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
 		in := &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: os.ErrClosed}
-		b.link.frames <- control.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(control.EncodeError(in))}}
+		b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(neterr.Encode(in))}}
 		var op *net.OpError
 		if err := <-result; !errors.Is(err, ErrDisconnected) || !errors.As(err, &op) {
 			t.Errorf("error %v, want ErrDisconnected in an OpError", err)
@@ -76,10 +79,10 @@ func TestLateAnswerGoesBack(t *testing.T) {
 		if err := <-result; !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want context.Canceled", err)
 		}
-		fd := descriptor(t)
-		b.link.frames <- control.Packet{
+		fd := openFD(t)
+		b.link.frames <- link.Packet{
 			Frame: wire.Frame{Type: wire.Socket, Call: 1, FDs: 1, Body: wire.Body(wire.SocketBody{ID: 9})},
-			Files: []*control.FD{fd},
+			Files: []*descriptor.FD{fd},
 		}
 		synctest.Wait()
 		if b.link.count(wire.Closed) != 1 || fd.Int() >= 0 {
@@ -104,10 +107,10 @@ func TestListenWhenTheMasterGoes(t *testing.T) {
 func TestSocketWithoutDescriptor(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
-		one, two := descriptor(t), descriptor(t)
-		b.link.frames <- control.Packet{
+		one, two := openFD(t), openFD(t)
+		b.link.frames <- link.Packet{
 			Frame: wire.Frame{Type: wire.Socket, Call: 1, FDs: 2, Body: wire.Body(wire.SocketBody{ID: 9})},
-			Files: []*control.FD{one, two},
+			Files: []*descriptor.FD{one, two},
 		}
 		if err := <-result; !errors.Is(err, ErrDisconnected) {
 			t.Errorf("error %v, want ErrDisconnected", err)

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/http1"
 	"github.com/rota-go/rota/internal/pace"
 	"github.com/rota-go/rota/internal/wire"
@@ -69,7 +70,7 @@ func TestDrainBeginsThePace(t *testing.T) {
 	} {
 		inBubble(t, func(t *testing.T, b *bench) {
 			const n = 1000
-			ln, err := b.take(&listener{Listener: newPipeListener(), id: 1}, Socket{})
+			ln, err := b.take(&listener{Listener: newPipeListener(), id: 1}, bind.Request{})
 			if err != nil {
 				t.Fatal(err)
 			}

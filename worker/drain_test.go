@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -138,7 +139,7 @@ func TestProgramClosesTheListener(t *testing.T) {
 func TestListenAfterDisconnect(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Disconnect, nil)
-		_, err := b.Listen(context.Background(), Socket{Network: "tcp", Address: ":80"})
+		_, err := b.Listen(context.Background(), bind.Request{Network: "tcp", Address: ":80"})
 		var op *net.OpError
 		if !errors.As(err, &op) || op.Op != "listen" || !errors.Is(err, ErrDisconnected) {
 			t.Errorf("error %v (%T), want a *net.OpError with ErrDisconnected", err, err)
@@ -283,7 +284,7 @@ func TestHoldOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})
 		shared, own := newPipeListener(), newPipeListener()
-		l, err := b.take(&listener{Listener: shared, id: 4}, Socket{})
+		l, err := b.take(&listener{Listener: shared, id: 4}, bind.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}

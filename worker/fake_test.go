@@ -9,7 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -18,20 +19,20 @@ type fakeLink struct {
 	mu     sync.Mutex
 	sent   []wire.Frame
 	onSend func(wire.Frame)
-	frames chan control.Packet // to the worker
-	gone   chan struct{}       // the master has died
-	half   bool                // CloseWrite was called
+	frames chan link.Packet // to the worker
+	gone   chan struct{}    // the master has died
+	half   bool             // CloseWrite was called
 }
 
 func newFakeLink() *fakeLink {
-	return &fakeLink{frames: make(chan control.Packet, 16), gone: make(chan struct{})}
+	return &fakeLink{frames: make(chan link.Packet, 16), gone: make(chan struct{})}
 }
 
-func (l *fakeLink) Send(f wire.Frame, _ ...*control.FD) error {
+func (l *fakeLink) Send(f wire.Frame, _ ...*descriptor.FD) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.half {
-		return control.ErrClosed
+		return link.ErrClosed
 	}
 	l.sent = append(l.sent, f)
 	if l.onSend != nil {
@@ -40,10 +41,10 @@ func (l *fakeLink) Send(f wire.Frame, _ ...*control.FD) error {
 	return nil
 }
 
-func (l *fakeLink) Receive() ([]control.Packet, error) {
+func (l *fakeLink) Receive() ([]link.Packet, error) {
 	select {
 	case p := <-l.frames:
-		return []control.Packet{p}, nil
+		return []link.Packet{p}, nil
 	case <-l.gone:
 		return nil, io.EOF
 	}
@@ -89,7 +90,7 @@ func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{link: newFakeLink(), exited: make(chan int, 1)}
-		b.Worker = newWorker(control.Identity{ID: 7, Slot: 1, Generation: 3}, b.link)
+		b.Worker = newWorker(link.Identity{ID: 7, Slot: 1, Generation: 3}, b.link)
 		b.exit = func(status int) { b.exited <- status }
 		go b.read()
 		f(t, b)
@@ -109,7 +110,7 @@ func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 }
 
 func (b *bench) receive(t wire.Type, body any) {
-	p := control.Packet{Frame: wire.Frame{Type: t}}
+	p := link.Packet{Frame: wire.Frame{Type: t}}
 	if body != nil {
 		p.Body = wire.Body(body)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -35,7 +35,7 @@ func (w *Worker) OnHealth(f func(context.Context) error) {
 }
 
 // check answers a Check of the master. It takes p.
-func (w *Worker) check(p control.Packet) error {
+func (w *Worker) check(p link.Packet) error {
 	p.Close() // carries none
 	var body wire.CheckBody
 	if err := p.Decode(&body); err != nil {

@@ -7,13 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
 // ask sends a Check and returns the answer, if there is one by the time it is due.
 func (b *bench) check(call uint32, within time.Duration) (answer string, ok bool) {
-	b.link.frames <- control.Packet{Frame: wire.Frame{Type: wire.Check, Call: call, Body: wire.Body(wire.CheckBody{Within: within})}}
+	b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Check, Call: call, Body: wire.Body(wire.CheckBody{Within: within})}}
 	time.Sleep(within)
 	synctest.Wait()
 	b.link.mu.Lock()

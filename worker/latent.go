@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // latent is the listener of a worker on trial: a shared socket that stands in no poller
@@ -16,8 +16,8 @@ type latent struct {
 	addr net.Addr
 
 	mu sync.Mutex
-	fd *control.FD // owned; closed when ln is made, or by Close
-	ln netListener // nil before the first use
+	fd *descriptor.FD // owned; closed when ln is made, or by Close
+	ln netListener    // nil before the first use
 }
 
 // netListener is what package net makes of a descriptor: a *net.TCPListener or a *net.UnixListener.
@@ -28,13 +28,13 @@ type netListener interface {
 }
 
 // unlessHeldOff returns ln, or takes fd over in its place where the worker is on trial.
-func (w *Worker) unlessHeldOff(ln net.Listener, fd *control.FD) net.Listener {
+func (w *Worker) unlessHeldOff(ln net.Listener, fd *descriptor.FD) net.Listener {
 	own, ok := ln.(netListener)
 	if !ok || w.times.Load().HoldOff <= 0 {
 		return ln
 	}
 	_ = own.Close() // only this copy of it
-	return &latent{addr: own.Addr(), fd: control.NewFD(fd.Take())}
+	return &latent{addr: own.Addr(), fd: descriptor.New(fd.Take())}
 }
 
 // awake returns package net's listener, for an operation of that name.

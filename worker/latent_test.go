@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -27,7 +28,7 @@ func heldOff(t *testing.T, network, address string) (net.Listener, uint64) {
 	if u, ok := original.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false)
 	}
-	fd, err := control.DupOf(original)
+	fd, err := descriptor.DupOf(original)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func heldOff(t *testing.T, network, address string) (net.Listener, uint64) {
 	if err := syscall.Fstat(fd.Int(), &stat); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorker(control.Identity{ID: 1}, newFakeLink())
+	w := newWorker(link.Identity{ID: 1}, newFakeLink())
 	w.times.Store(&wire.WelcomeBody{HoldOff: time.Second})
 	ln := w.unlessHeldOff(inner, fd)
 	t.Cleanup(func() { ln.Close() })
@@ -138,8 +139,8 @@ func TestLatentOnlyOnTrial(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inner.Close()
-	w := newWorker(control.Identity{ID: 1}, newFakeLink())
-	if ln := w.unlessHeldOff(inner, control.NewFD(-1)); ln != inner {
+	w := newWorker(link.Identity{ID: 1}, newFakeLink())
+	if ln := w.unlessHeldOff(inner, descriptor.New(-1)); ln != inner {
 		t.Errorf("a %T without a trial", ln)
 	}
 }

@@ -16,7 +16,7 @@ func (w *Worker) leave() {
 // go on: read ends the process.
 func (w *Worker) drainAndLeave() {
 	defer close(w.left)
-	w.inbox.gate.Widen(-1) // the master's death must be seen
+	w.inbox.window.Widen(-1) // the master's death must be seen
 	times := w.times.Load()
 	end := time.Now().Add(times.Grace)
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails where the master is gone

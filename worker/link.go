@@ -6,8 +6,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/gate"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -32,7 +32,7 @@ func (w *Worker) send(t wire.Type, body any) error {
 // read reads the link until it ends, or another goroutine reads on while this one is
 // with the program. The link ends when the master is gone, or doesn't want this worker.
 func (w *Worker) read() {
-	h := gate.NewHandoff(w.read)
+	h := window.NewHandoff(w.read)
 	for {
 		err := w.receive()
 		if err != nil {
@@ -75,7 +75,7 @@ func (w *Worker) receive() error {
 	return nil
 }
 
-func closePackets(packets []control.Packet) {
+func closePackets(packets []link.Packet) {
 	for _, p := range packets {
 		p.Close()
 	}
@@ -83,7 +83,7 @@ func closePackets(packets []control.Packet) {
 
 // handle does what a frame of the master says. It takes p's descriptors unless it
 // fails.
-func (w *Worker) handle(p control.Packet) error {
+func (w *Worker) handle(p link.Packet) error {
 	switch p.Type {
 	case wire.Socket, wire.Failed:
 		return w.answered(p)
@@ -105,7 +105,7 @@ func (w *Worker) handle(p control.Packet) error {
 	return nil
 }
 
-func (w *Worker) welcome(p control.Packet) error {
+func (w *Worker) welcome(p link.Packet) error {
 	var body wire.WelcomeBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (w *Worker) welcome(p control.Packet) error {
 	return nil
 }
 
-func refused(p control.Packet) error {
+func refused(p link.Packet) error {
 	var body wire.RefuseBody
 	if err := p.Decode(&body); err != nil {
 		return err

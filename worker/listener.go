@@ -4,57 +4,54 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// Socket is what a worker asks for. Programs use rota.ListenConfig, which says
-// what the fields mean.
-type Socket struct {
-	Network, Address string
-	Exclusive        bool
-	Opaque           bool
-	Backlog          int
-	Mode             fs.FileMode
-	KeepAliveConfig  net.KeepAliveConfig
-}
-
 // Listen asks the master for a socket. Programs call rota.Listen.
-func (w *Worker) Listen(ctx context.Context, s Socket) (net.Listener, error) {
-	if s.Exclusive {
-		return w.listenOwn(ctx, s)
+func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, error) {
+	if r.Exclusive {
+		return w.listenOwn(ctx, r)
 	}
-	id, fd, err := w.socket(ctx, s, false)
+	id, fd, err := w.socket(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer fd.Close() // the listener has its own
 	inner, err := fd.Listener()
 	if err != nil {
-		_ = w.send(wire.Closed, wire.ClosedBody{ID: id})
-		return nil, &net.OpError{Op: "listen", Net: s.Network, Err: err}
+		return nil, w.giveBack(id, r, err)
 	}
-	keepAlive := bind.KeepAlive(inner, s.KeepAliveConfig)
-	return w.take(&listener{Listener: w.unlessHeldOff(inner, fd), id: id, keepAlive: keepAlive}, s)
+	if err := r.AfterBind(r.Network, r.Address, inner); err != nil {
+		_ = inner.Close()
+		return nil, w.giveBack(id, r, err)
+	}
+	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
+	return w.take(&listener{Listener: w.unlessHeldOff(inner, fd), id: id, keepAlive: keepAlive}, r)
+}
+
+// giveBack tells the master that the worker doesn't use a socket that it was given, and
+// returns the error of the Listen.
+func (w *Worker) giveBack(id int, r bind.Request, err error) error {
+	_ = w.send(wire.Closed, wire.ClosedBody{ID: id})
+	return &net.OpError{Op: "listen", Net: r.Network, Err: err}
 }
 
 // listenOwn makes a socket that the master never sees.
-func (w *Worker) listenOwn(ctx context.Context, s Socket) (net.Listener, error) {
-	inner, err := s.config().Listen(ctx, s.Network, s.Address)
+func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, error) {
+	inner, err := r.Options.Listen(ctx, r.Network, r.Address)
 	if err != nil {
 		return nil, err
 	}
-	return w.take(&listener{Listener: inner, own: s.Network + " " + s.Address}, s)
+	return w.take(&listener{Listener: inner, own: r.Network + " " + r.Address}, r)
 }
 
 // Handle makes a listener that the program already has part of the worker's
@@ -64,50 +61,34 @@ func (w *Worker) Handle(inner net.Listener) net.Listener {
 		return inner
 	}
 	own := inner.Addr().Network() + " " + inner.Addr().String()
-	l, err := w.take(&listener{Listener: inner, own: own}, Socket{})
+	l, err := w.take(&listener{Listener: inner, own: own}, bind.Request{})
 	if err != nil {
 		return inner // closed: its Accept says so
 	}
 	return l
 }
 
-// body is what to ask the master.
-func (s Socket) body(packet bool) wire.ListenBody {
-	body := wire.ListenBody{
-		Network: s.Network, Address: s.Address, Packet: packet,
-		Backlog: s.Backlog, Mode: uint32(s.Mode.Perm()),
-	}
-	if bind.IsPath(s.Network, s.Address) && !filepath.IsAbs(s.Address) {
-		body.Dir, _ = os.Getwd() // "" where it is gone: then it is the master's
-	}
-	return body
-}
-
-func (s Socket) config() bind.Config {
-	return bind.Config{Backlog: s.Backlog, Mode: s.Mode, KeepAliveConfig: s.KeepAliveConfig}
-}
-
 // socket gets a descriptor from the master; see ask.
-func (w *Worker) socket(ctx context.Context, s Socket, packet bool) (int, *control.FD, error) {
+func (w *Worker) socket(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
 	if w.drain.draining.Load() || !w.IsConnected() {
-		return 0, nil, w.cannotListen(s, nil)
+		return 0, nil, w.cannotListen(r, nil)
 	}
-	id, fd, err := w.ask(ctx, s.body(packet))
+	id, fd, err := w.ask(ctx, r)
 	if errors.Is(err, os.ErrClosed) {
-		return 0, nil, w.cannotListen(s, nil) // the master was first to say that this worker leaves
+		return 0, nil, w.cannotListen(r, nil) // the master was first to say that this worker leaves
 	}
 	if err != nil {
-		return 0, nil, w.cannotListen(s, err)
+		return 0, nil, w.cannotListen(r, err)
 	}
 	if err := fd.SetNonblock(); err != nil {
 		_ = fd.Close()
-		return 0, nil, w.cannotListen(s, err)
+		return 0, nil, w.cannotListen(r, err)
 	}
 	return id, fd, nil
 }
 
 // cannotListen makes every error of a listen look as package net's do.
-func (w *Worker) cannotListen(s Socket, err error) error {
+func (w *Worker) cannotListen(r bind.Request, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
 		return err
@@ -115,7 +96,7 @@ func (w *Worker) cannotListen(s Socket, err error) error {
 	if err == nil {
 		err = w.disconnected("listen")
 	}
-	return &net.OpError{Op: "listen", Net: s.Network, Addr: named{s.Network, s.Address}, Err: err}
+	return &net.OpError{Op: "listen", Net: r.Network, Addr: named{r.Network, r.Address}, Err: err}
 }
 
 // named is an address as the program wrote it.
@@ -143,13 +124,13 @@ type listener struct {
 var _ net.Listener = (*listener)(nil)
 
 // take makes l part of the worker's drain. It closes l if the drain has begun.
-func (w *Worker) take(l *listener, s Socket) (net.Listener, error) {
+func (w *Worker) take(l *listener, r bind.Request) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
-	l.watch = &watch{draining: &w.drain.draining, pace: &w.drain.pace, closed: w.drain.removeConn, opaque: s.Opaque}
+	l.watch = &watch{draining: &w.drain.draining, pace: &w.drain.pace, closed: w.drain.removeConn, opaque: r.Opaque}
 	if !w.drain.addSource(l) {
 		_ = l.Listener.Close()
-		return nil, w.cannotListen(s, nil)
+		return nil, w.cannotListen(r, nil)
 	}
 	return l, nil
 }

@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/gate"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -49,24 +49,24 @@ func (w *Worker) OnMessage(f func(ipc.Message)) { w.inbox.listen(f) }
 // inbox is what came from the master for the program. The goroutine that reads the
 // link calls the program's functions, or one that OnMessage starts.
 type inbox struct {
-	gate   *gate.Gate
+	window *window.Window
 	failed func(panicked any, stack []byte)
 	rested func() // called when all that came is handled
 
 	mu      sync.Mutex
-	queue   []control.Packet
-	free    []control.Packet // an empty queue, to be used again
+	queue   []link.Packet
+	free    []link.Packet // an empty queue, to be used again
 	funcs   []func(ipc.Message)
 	working bool // a goroutine calls funcs
 }
 
 func newInbox(failed func(any, []byte), rested func()) *inbox {
-	return &inbox{gate: gate.New(maxWaiting), failed: failed, rested: rested}
+	return &inbox{window: window.New(maxWaiting), failed: failed, rested: rested}
 }
 
 // put takes a message. It blocks while too much waits.
-func (b *inbox) put(p control.Packet) {
-	b.gate.Enter(ipc.Cost(p))
+func (b *inbox) put(p link.Packet) {
+	b.window.Acquire(ipc.Cost(p))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queue = append(b.queue, p)
@@ -99,7 +99,7 @@ func (b *inbox) begin() bool {
 func (b *inbox) work() { b.workOn(nil, nil) }
 
 // workOn is work, after what is left of a queue.
-func (b *inbox) workOn(rest []control.Packet, funcs []func(ipc.Message)) {
+func (b *inbox) workOn(rest []link.Packet, funcs []func(ipc.Message)) {
 	idle := false
 	defer func() {
 		if !idle {
@@ -110,7 +110,7 @@ func (b *inbox) workOn(rest []control.Packet, funcs []func(ipc.Message)) {
 		done := rest
 		for len(rest) > 0 {
 			p := rest[0]
-			rest[0], rest = control.Packet{}, rest[1:]
+			rest[0], rest = link.Packet{}, rest[1:]
 			b.handle(p, funcs)
 		}
 		if rest, funcs = b.take(done); len(rest) == 0 {
@@ -122,7 +122,7 @@ func (b *inbox) workOn(rest []control.Packet, funcs []func(ipc.Message)) {
 
 // take takes the whole queue, and leaves the one that the caller is through with in
 // its place. When there is none, nobody works any more.
-func (b *inbox) take(done []control.Packet) ([]control.Packet, []func(ipc.Message)) {
+func (b *inbox) take(done []link.Packet) ([]link.Packet, []func(ipc.Message)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if cap(done) > cap(b.free) {
@@ -147,8 +147,8 @@ func (b *inbox) busy() bool {
 	return len(b.funcs) > 0 && (b.working || len(b.queue) > 0)
 }
 
-func (b *inbox) handle(p control.Packet, funcs []func(ipc.Message)) {
-	defer b.gate.Leave(ipc.Cost(p))
+func (b *inbox) handle(p link.Packet, funcs []func(ipc.Message)) {
+	defer b.window.Release(ipc.Cost(p))
 	defer p.Close() // what nobody has taken
 	msg := ipc.Received(p)
 	for _, f := range funcs {

@@ -15,7 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -111,7 +112,7 @@ func TestGoexitInOnMessage(t *testing.T) {
 		n := 0
 		b.OnMessage(func(ipc.Message) { n++; runtime.Goexit() })
 		for range 3 {
-			b.link.frames <- control.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1")}}
+			b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1")}}
 		}
 		synctest.Wait()
 		if n != 3 {
@@ -127,7 +128,7 @@ func TestGoexitInOnMessage(t *testing.T) {
 // is, so that its death is seen.
 func TestUnheardMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		big := control.Packet{Frame: wire.Frame{Type: wire.Message, Body: make([]byte, 1<<20)}}
+		big := link.Packet{Frame: wire.Frame{Type: wire.Message, Body: make([]byte, 1<<20)}}
 		for range 10 * maxWaiting >> 20 {
 			select {
 			case b.link.frames <- big:
@@ -152,8 +153,8 @@ func TestUnheardMessages(t *testing.T) {
 // Handles that no function takes are closed after the last one.
 func TestUntakenHandles(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		fds := []*control.FD{null(t), null(t)}
-		b.link.frames <- control.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1"), FDs: 2}, Files: fds}
+		fds := []*descriptor.FD{null(t), null(t)}
+		b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1"), FDs: 2}, Files: fds}
 		synctest.Wait()
 		if fds[0].Int() < 0 {
 			t.Error("a handle was closed before anybody could take it")
@@ -174,14 +175,14 @@ func TestUntakenHandles(t *testing.T) {
 	})
 }
 
-func null(t *testing.T) *control.FD {
+func null(t *testing.T) *descriptor.FD {
 	t.Helper()
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fd, err := control.DupOf(f)
+	fd, err := descriptor.DupOf(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,49 +6,52 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/bind"
 )
 
 // ListenPacket asks the master for a packet socket. Programs call rota.ListenPacket.
-func (w *Worker) ListenPacket(ctx context.Context, s Socket) (net.PacketConn, error) {
-	if s.Exclusive {
-		return w.listenPacketOwn(ctx, s)
+func (w *Worker) ListenPacket(ctx context.Context, r bind.Request) (net.PacketConn, error) {
+	if r.Exclusive {
+		return w.listenPacketOwn(ctx, r)
 	}
-	id, fd, err := w.socket(ctx, s, true)
+	id, fd, err := w.socket(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer fd.Close() // the conn has its own
 	inner, err := fd.PacketConn()
 	if err != nil {
-		_ = w.send(wire.Closed, wire.ClosedBody{ID: id})
-		return nil, &net.OpError{Op: "listen", Net: s.Network, Err: err}
+		return nil, w.giveBack(id, r, err)
 	}
-	return w.takePacket(inner, s, &packet{id: id})
+	if err := r.AfterBind(r.Network, r.Address, inner); err != nil {
+		_ = inner.Close()
+		return nil, w.giveBack(id, r, err)
+	}
+	return w.takePacket(inner, r, &packet{id: id})
 }
 
 // listenPacketOwn makes a socket that the master never sees.
-func (w *Worker) listenPacketOwn(ctx context.Context, s Socket) (net.PacketConn, error) {
-	inner, err := s.config().ListenPacket(ctx, s.Network, s.Address)
+func (w *Worker) listenPacketOwn(ctx context.Context, r bind.Request) (net.PacketConn, error) {
+	inner, err := r.Options.ListenPacket(ctx, r.Network, r.Address)
 	if err != nil {
 		return nil, err
 	}
-	return w.takePacket(inner, s, &packet{own: s.Network + " " + s.Address})
+	return w.takePacket(inner, r, &packet{own: r.Network + " " + r.Address})
 }
 
 // takePacket makes inner part of the worker's drain. It closes inner if the drain
 // has begun.
-func (w *Worker) takePacket(inner net.PacketConn, s Socket, p *packet) (net.PacketConn, error) {
+func (w *Worker) takePacket(inner net.PacketConn, r bind.Request, p *packet) (net.PacketConn, error) {
 	p.worker = w
 	p.closed, p.changed = make(chan struct{}), make(chan struct{})
 	conn := p.around(inner)
 	if conn == nil {
 		_ = inner.Close()
-		return nil, w.cannotListen(s, errors.ErrUnsupported)
+		return nil, w.cannotListen(r, errors.ErrUnsupported)
 	}
 	if !w.drain.addSource(p) {
 		_ = inner.Close()
-		return nil, w.cannotListen(s, nil)
+		return nil, w.cannotListen(r, nil)
 	}
 	return conn, nil
 }

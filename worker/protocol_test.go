@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -20,7 +20,7 @@ import (
 // withMaster is a worker on a real link, whose other end is the test's.
 func withMaster(t *testing.T) (*Worker, *net.UnixConn) {
 	t.Helper()
-	link, end, err := control.Pair()
+	l, end, err := link.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func withMaster(t *testing.T) (*Worker, *net.UnixConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorker(control.Identity{ID: 7}, link)
+	w := newWorker(link.Identity{ID: 7}, l)
 	ended := make(chan struct{})
 	w.exit = func(int) { close(ended) }
 	w.hello()

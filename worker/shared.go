@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // O_NONBLOCK belongs to the open file, which every worker shares. If one of them
@@ -57,7 +57,7 @@ func setNonblock(s any) {
 		return
 	}
 	if raw, err := sc.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { _ = control.SetNonblock(int(fd)) }) // closed: nothing to set
+		_ = raw.Control(func(fd uintptr) { _ = descriptor.SetNonblock(int(fd)) }) // closed: nothing to set
 	}
 }
 
@@ -65,7 +65,7 @@ func setNonblock(s any) {
 // clears the flag only if it has set it. (The files that package net makes are the
 // exception, which is why theirs is not used.)
 func fileOf(s any, addr net.Addr) (*os.File, error) {
-	fd, err := control.DupOf(s)
+	fd, err := descriptor.DupOf(s)
 	if err == nil {
 		defer fd.Close()
 		err = fd.SetNonblock()

@@ -21,7 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -35,10 +36,10 @@ const (
 	defaultIdleGrace = 5 * time.Second
 )
 
-// link is what a worker needs of control.Link.
-type link interface {
-	Send(wire.Frame, ...*control.FD) error
-	Receive() ([]control.Packet, error)
+// link is what a worker needs of link.Link.
+type masterLink interface {
+	Send(wire.Frame, ...*descriptor.FD) error
+	Receive() ([]link.Packet, error)
 	CloseReceived()
 	CloseWrite(context.Context) error
 	Close() error
@@ -47,8 +48,8 @@ type link interface {
 // Worker is this process as a member of a rota. All methods may be called from
 // any goroutine.
 type Worker struct {
-	id   control.Identity
-	link link
+	id   link.Identity
+	link masterLink
 	exit func(status int) // os.Exit
 
 	drain  *drain
@@ -76,7 +77,7 @@ var self = inherit()
 func Self() *Worker { return self }
 
 func inherit() *Worker {
-	id, link, ok, err := control.Inherit()
+	id, link, ok, err := link.Inherit()
 	if !ok {
 		return nil
 	}
@@ -92,7 +93,7 @@ func inherit() *Worker {
 	return w
 }
 
-func newWorker(id control.Identity, l link) *Worker {
+func newWorker(id link.Identity, l masterLink) *Worker {
 	w := &Worker{
 		id:    id,
 		link:  l,

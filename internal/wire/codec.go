@@ -28,15 +28,6 @@ type (
 	RefuseBody struct {
 		Reason string `json:"reason"`
 	}
-	// ListenBody asks for a socket, as the program named it.
-	ListenBody struct {
-		Network string `json:"network"`
-		Address string `json:"address"`
-		Packet  bool   `json:"packet,omitempty"`  // ListenPacket
-		Backlog int    `json:"backlog,omitempty"` // 0: the system's
-		Mode    uint32 `json:"mode,omitempty"`    // permission bits of a unix socket's file; 0: as umask says
-		Dir     string `json:"dir,omitempty"`     // what a relative path of a unix socket is relative to
-	}
 	// SocketBody comes with the descriptor. ID names the socket in later frames.
 	SocketBody struct {
 		ID int `json:"id"`
@@ -61,7 +52,7 @@ type (
 	}
 	// FailedBody is an error that should look as if it had happened in the worker.
 	FailedBody struct {
-		Kind    string `json:"kind"` // see package control
+		Kind    string `json:"kind"` // see package neterr
 		Op      string `json:"op,omitempty"`
 		Net     string `json:"net,omitempty"`
 		Addr    string `json:"addr,omitempty"`

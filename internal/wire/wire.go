@@ -1,6 +1,6 @@
 // Package wire is the bytes of the link between a master and a worker: frames,
 // and nothing else. It opens nothing and waits for nothing, so that it can be
-// fuzzed anywhere; package control puts it on a socket.
+// fuzzed anywhere; package link puts it on a socket.
 //
 // A frame is a header of twelve bytes, big endian, and a body:
 //
