@@ -27,14 +27,16 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : worker master internal/bind internal/link
 	rotahttp            : . worker internal/pace
-	master              : reload ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/wire
-	worker              : ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/pace internal/wire internal/http1
+	master              : reload ipc internal/bind internal/delivery internal/descriptor internal/link internal/message internal/neterr internal/window internal/wire
+	worker              : ipc internal/bind internal/descriptor internal/link internal/message internal/neterr internal/window internal/pace internal/wire internal/http1
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	internal/bind       : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
 	internal/descriptor :
+	internal/message    : ipc internal/descriptor internal/link internal/wire
+	internal/delivery   : internal/link internal/message internal/window
 	internal/window     :
 	internal/pace       :
 	internal/wire       :

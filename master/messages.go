@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -30,7 +31,7 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	if to == nil || !w.IsConnected() {
 		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
 	}
-	if err := ipc.Send(*to, v, handles); err != nil {
+	if err := message.Send(*to, v, handles); err != nil {
 		return fmt.Errorf("send to worker %d: %w", w.id, err)
 	}
 	return nil
@@ -75,7 +76,7 @@ func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 	size, only := 0, true
 	for i := range packets {
 		if packets[i].Type == wire.Message {
-			size += ipc.Cost(packets[i])
+			size += message.Cost(packets[i])
 		} else {
 			only = false
 		}
@@ -96,7 +97,7 @@ func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 // messages returns how many of packets, from the first, are messages.
 func messages(packets []link.Packet) (n, size int) {
 	for n < len(packets) && packets[n].Type == wire.Message {
-		size += ipc.Cost(packets[n])
+		size += message.Cost(packets[n])
 		n++
 	}
 	return n, size
@@ -129,7 +130,7 @@ func (e *events) deliverMessages(ev *event, subs []*subscription) {
 func (e *events) deliverMessage(ev *event, subs []*subscription, p link.Packet) {
 	defer p.Close() // what nobody has taken
 	e.calls.Add(1)
-	msg := ipc.Received(p)
+	msg := message.Received(p)
 	for _, s := range subs {
 		if s.Message != nil && s.wants(ev) {
 			e.message(s, ev.worker, msg)

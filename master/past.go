@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/rota-go/rota/internal/link"
-	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/internal/message"
 )
 
 // maxPast bounds how many events of a worker are repeated to who subscribes late: a
@@ -34,7 +34,7 @@ func (w *Worker) remember(ev event) {
 func (e *events) keep(w *Worker, packets []link.Packet) {
 	size := 0
 	for _, p := range packets {
-		size += ipc.Cost(p)
+		size += message.Cost(p)
 	}
 	if e.ending || w.past.kept > maxWaiting || len(w.past.events) >= maxPast {
 		w.past.dropped = true

@@ -190,12 +190,12 @@ func (a *actor) say(t wire.Type, body any) {
 func (a *actor) message(values ...string) {
 	var all []link.Packet
 	for _, v := range values {
-		all = append(all, message(v))
+		all = append(all, messagePacket(v))
 	}
 	a.link.deliver(all...)
 }
 
-func message(v any, files ...*descriptor.FD) link.Packet {
+func messagePacket(v any, files ...*descriptor.FD) link.Packet {
 	f := wire.Frame{Type: wire.Message, Body: wire.Body(v), FDs: len(files)}
 	return link.Packet{Frame: f, Files: files}
 }

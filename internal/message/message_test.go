@@ -1,6 +1,6 @@
 //go:build linux
 
-package ipc
+package message
 
 import (
 	"crypto/tls"
@@ -17,6 +17,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,10 +42,10 @@ func (b *mailbox) Send(f wire.Frame, files ...*descriptor.FD) error {
 }
 
 // post sends h and returns it as it arrives.
-func post(t *testing.T, h Handle) Handle {
+func post(t *testing.T, h ipc.Handle) ipc.Handle {
 	t.Helper()
 	var b mailbox
-	if err := Send(&b, "x", []Handle{h}); err != nil {
+	if err := Send(&b, "x", []ipc.Handle{h}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.packets[0].Close)
@@ -52,7 +53,7 @@ func post(t *testing.T, h Handle) Handle {
 }
 
 // sources are one of each kind, and what it is.
-func sources(t *testing.T) map[string]Handle {
+func sources(t *testing.T) map[string]ipc.Handle {
 	t.Helper()
 	dir := t.TempDir()
 	tcp := must(net.Listen("tcp", "127.0.0.1:0"))(t)
@@ -63,10 +64,10 @@ func sources(t *testing.T) map[string]Handle {
 	local := must(net.Dial("unix", unix.Addr().String()))(t)
 	talker := must(net.Dial("udp", udp.LocalAddr().String()))(t)
 	file := must(os.Create(filepath.Join(dir, "file")))(t)
-	return map[string]Handle{
-		"tcp listener": FromListener(tcp), "unix listener": FromListener(unix),
-		"udp packet conn": FromPacketConn(udp), "unixgram packet conn": FromPacketConn(unixgram),
-		"tcp conn": FromConn(client), "unix conn": FromConn(local), "udp conn": FromConn(talker), "regular file": FromFile(file),
+	return map[string]ipc.Handle{
+		"tcp listener": ipc.FromListener(tcp), "unix listener": ipc.FromListener(unix),
+		"udp packet conn": ipc.FromPacketConn(udp), "unixgram packet conn": ipc.FromPacketConn(unixgram),
+		"tcp conn": ipc.FromConn(client), "unix conn": ipc.FromConn(local), "udp conn": ipc.FromConn(talker), "regular file": ipc.FromFile(file),
 	}
 }
 
@@ -86,11 +87,11 @@ func must[T closer](v T, err error) func(*testing.T) T {
 // A handle that is taken for what it is not stays as it was, and is then taken for what
 // it is.
 func TestHandleIsWhatItIs(t *testing.T) {
-	as := map[string]func(Handle) (closer, error){
-		"listener":    func(h Handle) (closer, error) { return h.Listener() },
-		"packet conn": func(h Handle) (closer, error) { return h.PacketConn() },
-		"conn":        func(h Handle) (closer, error) { return h.Conn() },
-		"file":        func(h Handle) (closer, error) { return h.File() },
+	as := map[string]func(ipc.Handle) (closer, error){
+		"listener":    func(h ipc.Handle) (closer, error) { return h.Listener() },
+		"packet conn": func(h ipc.Handle) (closer, error) { return h.PacketConn() },
+		"conn":        func(h ipc.Handle) (closer, error) { return h.Conn() },
+		"file":        func(h ipc.Handle) (closer, error) { return h.File() },
 	}
 	wrong := map[string][]string{
 		"tcp listener": {"conn", "packet conn"}, "unix listener": {"conn"},
@@ -107,7 +108,7 @@ func TestHandleIsWhatItIs(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			h := post(t, source)
 			for _, not := range wrong[kind] {
-				if v, err := as[not](h); !errors.Is(err, ErrHandle) {
+				if v, err := as[not](h); !errors.Is(err, ipc.ErrHandle) {
 					t.Errorf("taken as a %s: %T, %v, want ErrHandle", not, v, err)
 				}
 			}
@@ -120,7 +121,7 @@ func TestHandleIsWhatItIs(t *testing.T) {
 			if got := fmt.Sprintf("%T", v); got != right[kind] {
 				t.Errorf("it is a %s, want %s", got, right[kind])
 			}
-			if _, err := as[is](h); !errors.Is(err, ErrHandle) || !errors.Is(err, net.ErrClosed) {
+			if _, err := as[is](h); !errors.Is(err, ipc.ErrHandle) || !errors.Is(err, net.ErrClosed) {
 				t.Errorf("taken twice: %v, want ErrHandle and net.ErrClosed", err)
 			}
 			if err := h.Close(); err != nil {
@@ -133,9 +134,9 @@ func TestHandleIsWhatItIs(t *testing.T) {
 // What came can be passed on, and is gone here then.
 func TestHandleIsPassedOn(t *testing.T) {
 	ln := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	h := post(t, FromListener(ln))
+	h := post(t, ipc.FromListener(ln))
 	again := post(t, h)
-	if _, err := h.Listener(); !errors.Is(err, ErrHandle) {
+	if _, err := h.Listener(); !errors.Is(err, ipc.ErrHandle) {
 		t.Errorf("the handle that was passed on: %v, want ErrHandle", err)
 	}
 	passed, err := again.Listener()
@@ -155,15 +156,15 @@ func TestSendFailsWhole(t *testing.T) {
 		all := sources(t)
 		b := &mailbox{err: why}
 		for kind, h := range all {
-			err := Send(b, "x", []Handle{h})
-			if want := map[string]error{"full": ErrQueueFull, "ended": ErrDisconnected}[name]; !errors.Is(err, want) {
+			err := Send(b, "x", []ipc.Handle{h})
+			if want := map[string]error{"full": ipc.ErrQueueFull, "ended": ipc.ErrDisconnected}[name]; !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", kind, err, want)
 			}
 		}
-		if err := Send(&mailbox{}, "x", []Handle{all["tcp conn"], {}}); !errors.Is(err, ErrHandle) {
+		if err := Send(&mailbox{}, "x", []ipc.Handle{all["tcp conn"], nil}); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("with an empty handle: %v", err)
 		}
-		if err := Send(&mailbox{}, func() {}, []Handle{all["tcp conn"]}); err == nil {
+		if err := Send(&mailbox{}, func() {}, []ipc.Handle{all["tcp conn"]}); err == nil {
 			t.Error("a function was sent")
 		}
 		for _, fd := range b.took {
@@ -174,7 +175,7 @@ func TestSendFailsWhole(t *testing.T) {
 		for kind, h := range all {
 			post(t, h) // it can still be sent
 			if kind == "tcp conn" {
-				if err := Send(&mailbox{}, "x", []Handle{h}); !errors.Is(err, net.ErrClosed) {
+				if err := Send(&mailbox{}, "x", []ipc.Handle{h}); !errors.Is(err, net.ErrClosed) {
 					t.Errorf("a conn that was sent can be sent again: %v", err)
 				}
 			}
@@ -184,15 +185,15 @@ func TestSendFailsWhole(t *testing.T) {
 
 // Of one that was not received there is nothing to take.
 func TestHandleToSendIsNotTaken(t *testing.T) {
-	for _, h := range []Handle{{}, FromConn(nil), FromFile(nil), FromConn((*net.TCPConn)(nil)), FromConn((*tls.Conn)(nil)),
-		FromConn(struct{ *net.TCPConn }{}), FromListener((*net.TCPListener)(nil)), FromPacketConn((*net.UDPConn)(nil))} {
-		if _, err := h.Conn(); !errors.Is(err, ErrHandle) {
+	for _, h := range []ipc.Handle{ipc.FromConn(nil), ipc.FromFile(nil), ipc.FromConn((*net.TCPConn)(nil)), ipc.FromConn((*tls.Conn)(nil)),
+		ipc.FromConn(struct{ *net.TCPConn }{}), ipc.FromListener((*net.TCPListener)(nil)), ipc.FromPacketConn((*net.UDPConn)(nil))} {
+		if _, err := h.Conn(); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("%v, want ErrHandle", err)
 		}
 		if err := h.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := Send(&mailbox{}, "x", []Handle{h}); !errors.Is(err, ErrHandle) {
+		if err := Send(&mailbox{}, "x", []ipc.Handle{h}); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("%v, want ErrHandle", err)
 		}
 	}
@@ -225,5 +226,18 @@ func TestMessage(t *testing.T) {
 	}
 	if err := m.Decode(new(int)); err == nil {
 		t.Error("an object was decoded as a number")
+	}
+}
+
+// foreign is a handle of another implementation.
+type foreign struct{ ipc.Handle }
+
+// A handle that is nil, or of another implementation, can't be sent.
+func TestSendOfAForeignHandle(t *testing.T) {
+	for _, h := range []ipc.Handle{nil, foreign{}} {
+		var b mailbox
+		if err := Send(&b, "x", []ipc.Handle{h}); !errors.Is(err, ipc.ErrHandle) || len(b.packets) > 0 {
+			t.Errorf("%T: %v, want ErrHandle", h, err)
+		}
 	}
 }
