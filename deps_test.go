@@ -36,7 +36,7 @@ const graph = `
 	internal/link       : internal/descriptor internal/wire
 	internal/descriptor :
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/delivery   : internal/link internal/message internal/window
+	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/window     :
 	internal/pace       :
 	internal/wire       :

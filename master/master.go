@@ -291,7 +291,7 @@ func (m *Master) Disconnect(ctx context.Context) error {
 // before the first Fork to miss nothing. Messages that nobody has subscribed to yet
 // are kept for the first who does. See Events. After cancel no function of e begins
 // any more.
-func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(nil, e) }
+func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe(nil, e) }
 
 // Close ends the master at once: workers are killed, sockets closed. It returns
 // when all is gone. To leave gracefully, end Run's context or call Disconnect

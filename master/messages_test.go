@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/message"
@@ -125,8 +126,8 @@ func TestFloodForNobody(t *testing.T) {
 			n++
 		}})
 		synctest.Wait()
-		if cost := n * message.Cost(messagePacket(n)); n == 0 || cost > 2*maxWaiting {
-			t.Errorf("%d messages were kept, which is %d bytes: want about %d", n, cost, maxWaiting)
+		if cost := n * message.Cost(messagePacket(n)); n == 0 || cost > 2*delivery.MaxWaiting {
+			t.Errorf("%d messages were kept, which is %d bytes: want about %d", n, cost, delivery.MaxWaiting)
 		}
 		check(t, "warnings", strings.Count(w.log.String(), "nobody has subscribed"), 1)
 	})

@@ -240,7 +240,7 @@ func (l *loop) finishPool(err error) {
 		p.result <- p.err // the loop may be at its end
 		return
 	}
-	l.told(func() { p.result <- p.err })
+	l.afterDelivery(func() { p.result <- p.err })
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.

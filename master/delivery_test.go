@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -25,8 +26,8 @@ func TestEndIsToldFirst(t *testing.T) {
 			inWorld(t, func(w *world) {
 				var exits atomic.Int32
 				w.Subscribe(Events{
-					Online: func(*Worker) { time.Sleep(attention * 3 / 4) },
-					Exit:   func(*Worker, Exit) { time.Sleep(attention * 3 / 4); exits.Add(1) },
+					Online: func(*Worker) { time.Sleep(delivery.CallTimeout * 3 / 4) },
+					Exit:   func(*Worker, Exit) { time.Sleep(delivery.CallTimeout * 3 / 4); exits.Add(1) },
 				})
 				worker, _ := w.fork()
 				end(w, worker)
@@ -47,7 +48,7 @@ func TestEndOfWhoIsNotTold(t *testing.T) {
 				worker, _ := w.fork()
 				began := time.Now()
 				w.soon(name, func() { end(w, worker) })
-				if d := time.Since(began); d > 2*attention {
+				if d := time.Since(began); d > 2*delivery.CallTimeout {
 					t.Errorf("it took %v", d)
 				}
 				close(over)
@@ -60,7 +61,7 @@ func TestEndOfWhoIsNotTold(t *testing.T) {
 func TestRunEndsAfterExit(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		var exits atomic.Int32
-		b.Subscribe(Events{Exit: func(*Worker, Exit) { time.Sleep(attention / 2); exits.Add(1) }})
+		b.Subscribe(Events{Exit: func(*Worker, Exit) { time.Sleep(delivery.CallTimeout / 2); exits.Add(1) }})
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Second, cancel)
 		if err := b.Run(ctx); err != nil {
@@ -73,7 +74,7 @@ func TestRunEndsAfterExit(t *testing.T) {
 // However many functions there are to call, the wait has an end.
 func TestHearingEnds(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.Subscribe(Events{Online: func(*Worker) { time.Sleep(attention / 2) }})
+		w.Subscribe(Events{Online: func(*Worker) { time.Sleep(delivery.CallTimeout / 2) }})
 		for range 100 {
 			w.fork()
 		}
@@ -81,7 +82,7 @@ func TestHearingEnds(t *testing.T) {
 		began := time.Now()
 		_ = worker.Kill(nil)
 		<-worker.Exited()
-		check(t, "time taken", time.Since(began), hearing)
+		check(t, "time taken", time.Since(began), delivery.QueueTimeout)
 	})
 }
 
