@@ -221,7 +221,7 @@ func TestHandOverCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, master := withMaster(t)
-	handled := w.Handle(ln)
+	handled := w.Track(ln)
 	client, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
