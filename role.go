@@ -59,8 +59,8 @@ var workerSignalsOnce sync.Once
 // theMaster is what a process has one of: the configuration of the master that Listen
 // starts, and whether Listen was called.
 var theMaster struct {
-	mu    sync.Mutex
-	cfg   master.Config
+	mu        sync.Mutex
+	cfg       master.Config
 	listening bool // Listen was called: too late for Setup
 }
 

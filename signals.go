@@ -16,12 +16,12 @@ import (
 
 // signalHandler turns signals into calls on the master that Listen has started.
 type signalHandler struct {
-	m    *master.Master
-	log  *slog.Logger
-	stop context.CancelFunc // graceful
+	m          *master.Master
+	log        *slog.Logger
+	stop       context.CancelFunc // graceful
 	interrupts atomic.Int32
 
-	mu   sync.Mutex
+	mu       sync.Mutex
 	deferred map[int][]os.Signal // by worker id: sent when the worker is online
 }
 
