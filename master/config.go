@@ -13,8 +13,8 @@ const (
 	defaultIdleGrace = 5 * time.Second
 )
 
-// Check returns a *ConfigError that names the first value which makes no sense, or nil.
-// New and Setup check by themselves.
+// Check returns a *ConfigError that names the first field with an invalid value, or nil.
+// New and Setup call it.
 func (c Config) Check() error {
 	switch {
 	case c.Workers < 0:
@@ -29,7 +29,7 @@ func (c Config) Check() error {
 	return nil
 }
 
-// clone is c with slices of its own, for the program to keep or change.
+// clone returns a copy of c that shares no slices with it.
 func (c Config) clone() Config {
 	c.Args, c.ExtraFiles = slices.Clone(c.Args), slices.Clone(c.ExtraFiles)
 	return c
@@ -47,7 +47,8 @@ func (c Config) workers() int { return max(c.Workers, 1) }
 func (c Config) grace() time.Duration     { return duration(c.Grace, defaultGrace) }
 func (c Config) idleGrace() time.Duration { return duration(c.IdleGrace, defaultIdleGrace) }
 
-// duration reads a field of Config: zero means the default, negative none.
+// duration returns the value that a field of Config stands for: if d is 0 the default,
+// zero; if d is negative 0, which means none.
 func duration(d, zero time.Duration) time.Duration {
 	if d == 0 {
 		return zero

@@ -153,7 +153,7 @@ type Master struct {
 // worker, and with a *ConfigError. From here on rota.Listen in this process is
 // net.Listen: a server of the master's own.
 func New(cfg Config) (*Master, error) {
-	if err := allowed(); err != nil {
+	if err := checkRole(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	if err := cfg.Check(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/window"
 )
 
@@ -40,7 +41,7 @@ type Worker struct {
 
 	window         *window.Window // of messages from it that wait
 	past           past
-	stdout, stderr *output // nil unless silent
+	stdout, stderr *process.Output // nil unless silent
 }
 
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
@@ -49,38 +50,38 @@ func newWorker(m *Master, id, slot int, g *generation) *Worker {
 		exited: make(chan struct{}), window: window.New(maxWaiting),
 	}
 	if g.cfg.Silent {
-		w.stdout, w.stderr = newOutput(), newOutput()
+		w.stdout, w.stderr = process.NewOutput(), process.NewOutput()
 	}
 	return w
 }
 
 // runs takes over a process.
-func (w *Worker) runs(p *process) {
+func (w *Worker) runs(p *workerProcess) {
 	w.process.Store(p.os)
 	w.link.Store(&p.link)
 	w.connected.Store(true)
 	if w.stdout != nil {
-		w.stdout.fill(p.output[0])
-		w.stderr.fill(p.output[1])
+		w.stdout.Attach(p.output[0])
+		w.stderr.Attach(p.output[1])
 	}
 }
 
 // wait waits for the end of the process, and of what it has written.
-func (w *Worker) wait(p *process) Exit {
+func (w *Worker) wait(p *workerProcess) Exit {
 	x := p.wait()
 	if w.stdout != nil {
 		linger := time.Now().Add(exitLinger)
-		w.stdout.finish(time.Until(linger))
-		w.stderr.finish(time.Until(linger))
+		w.stdout.Finish(time.Until(linger))
+		w.stderr.Finish(time.Until(linger))
 	}
 	return x
 }
 
-// endOutput ends what a worker that could not be started would have written.
-func (w *Worker) endOutput() {
+// closeOutput lets readers of the output see io.EOF, if the worker could not be started.
+func (w *Worker) closeOutput() {
 	if w.stdout != nil {
-		w.stdout.end()
-		w.stderr.end()
+		w.stdout.CloseWrite()
+		w.stderr.CloseWrite()
 	}
 }
 
@@ -107,10 +108,10 @@ func (w *Worker) Process() *os.Process { return w.process.Load() }
 // Silent. Nothing has to be read: until Stdout is called, and when who reads stops for a
 // second while more comes, only the newest 64 KB are kept and the worker goes on. The
 // reader gives io.EOF when the worker has ended.
-func (w *Worker) Stdout() io.Reader { return w.stdout.reader() }
+func (w *Worker) Stdout() io.Reader { return w.stdout.Reader() }
 
 // Stderr is Stdout for standard error.
-func (w *Worker) Stderr() io.Reader { return w.stderr.reader() }
+func (w *Worker) Stderr() io.Reader { return w.stderr.Reader() }
 
 // Exited returns a channel that is closed when the worker has ended and the functions
 // of Events have been told so. It doesn't wait for one that takes longer than 100 ms.
