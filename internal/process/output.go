@@ -25,12 +25,12 @@ const (
 // All methods may be called from any goroutine. Reader and LastLines may be called on a
 // nil Output.
 type Output struct {
-	mu     sync.Mutex
-	unread []byte
-	tail   []byte
-	read   bool // somebody reads, or is about to
-	exited bool // the process has ended: what is in the pipe is kept, without a limit
-	closed bool // no more output will come
+	mu        sync.Mutex
+	unread    []byte
+	tail      []byte
+	hasReader bool // somebody reads, or is about to
+	exited    bool // the process has ended: what is in the pipe is kept, without a limit
+	closed    bool // no more output will come
 
 	arrived  chan struct{} // holds a value when unread or closed may have changed
 	consumed chan struct{} // holds a value when a reader has read
@@ -52,9 +52,16 @@ func (o *Output) Reader() io.Reader {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.read = true
-	return o
+	o.hasReader = true
+	return outputReader{o}
 }
+
+// outputReader has no method but Read: programs get it.
+type outputReader struct{ o *Output }
+
+// Read reads what the worker has written. It blocks until there is something, and
+// returns io.EOF at the end of the output.
+func (r outputReader) Read(p []byte) (int, error) { return r.o.read(p) }
 
 // Attach starts a goroutine that reads f to its end and closes it. Finish waits for that
 // goroutine.
@@ -108,11 +115,11 @@ func (o *Output) put(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.tail = newest(append(o.tail, b...), maxTail)
-	for o.read && !o.exited && len(o.unread)+len(b) > maxUnread {
-		o.read = o.waitForReader()
+	for o.hasReader && !o.exited && len(o.unread)+len(b) > maxUnread {
+		o.hasReader = o.waitForReader()
 	}
 	o.unread = append(o.unread, b...)
-	if !o.read && !o.exited {
+	if !o.hasReader && !o.exited {
 		o.unread = newest(o.unread, maxUnread)
 	}
 	wakeOne(o.arrived)
@@ -141,9 +148,7 @@ func newest(b []byte, n int) []byte {
 	return append(b[:0], b[len(b)-n:]...)
 }
 
-// Read reads what the worker has written. It blocks until there is something, and
-// returns io.EOF at the end of the output.
-func (o *Output) Read(p []byte) (int, error) {
+func (o *Output) read(p []byte) (int, error) {
 	for {
 		n, closed := o.readUnread(p)
 		switch {
@@ -165,7 +170,7 @@ func (o *Output) readUnread(p []byte) (n int, closed bool) {
 	if len(o.unread) > 0 {
 		wakeOne(o.arrived)
 	}
-	o.read = true
+	o.hasReader = true
 	wakeOne(o.consumed)
 	return n, o.closed
 }
