@@ -33,7 +33,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := guarded("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
+			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
 			return func() { l.allowed(m, p.Call, ask, err) }
 		})
 		return nil

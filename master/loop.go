@@ -46,13 +46,13 @@ type loop struct {
 	systemd  *notifier
 	pidFile  string // written
 
-	leaving []*leaving
-	timer   *time.Timer
-	closing bool // Close was called
-	working int  // goroutines that will post a result
-	untidy  bool // a reload has left what tidySoon will see to
-	dirty   bool // something has changed that the policy should see
-	isSetUp bool // the Setup event was sent
+	leaving    []*leaving
+	timer      *time.Timer
+	closing    bool // Close was called
+	working    int  // goroutines that will post a result
+	releaseDue bool // releaseMemorySoon has set its timer
+	dirty      bool // something has changed that the policy should see
+	isSetUp    bool // the Setup event was sent
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
@@ -142,7 +142,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 		worker: w, gen: g,
 		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
 	}
-	g.users++
+	g.use()
 	l.members[w.id] = m
 	l.dirty = true
 	return m
@@ -158,7 +158,7 @@ func (l *loop) spawn(m *member, env map[string]string) {
 }
 
 // spawned takes over a started process, or says that there is none.
-func (l *loop) spawned(m *member, p *process, err error) {
+func (l *loop) spawned(m *member, p *workerProcess, err error) {
 	if err != nil {
 		l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
 		m.exit = Exit{Err: err}
@@ -254,9 +254,9 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.Ready:
 		m.isReady, l.dirty = true, true
 	case wire.Watch:
-		l.watch(m)
+		l.startHealthChecks(m)
 	case wire.Checked:
-		return l.checked(m, p)
+		return l.healthChecked(m, p)
 	case wire.Retire:
 		m.Retired, l.dirty = true, true
 	default:
@@ -388,13 +388,13 @@ func (l *loop) gone(m *member) {
 	l.dirty = true
 	l.diedOnTrial(m)
 	l.release(m)
-	m.health.end()
+	m.health.stopChecks()
 	if m.process != nil {
 		_ = m.process.link.Close()
 	}
 	m.worker.decideVoluntary(involuntary)
 	m.publish()
-	m.worker.endOutput()
+	m.worker.closeOutput()
 	l.logExit(m)
 	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Exit != nil {
@@ -403,7 +403,7 @@ func (l *loop) gone(m *member) {
 	})
 	l.m.events.Gone(m.worker.source)
 	l.afterDelivery(func() { close(m.worker.exited) })
-	m.gen.leave()
+	m.gen.release()
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}

@@ -14,8 +14,8 @@ type member struct {
 	reload.Member // as the policy sees it
 	worker        *Worker
 	gen           *generation
-	pooled        bool     // Run's: the policy decides on it
-	process       *process // nil until it is started
+	pooled        bool           // Run's: the policy decides on it
+	process       *workerProcess // nil until it is started
 
 	linkOpen bool // frames may still come
 	running  bool // the process has not ended

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 )
 
 // flipName is what the one file is called that tableflip carries: the successor's
@@ -156,10 +157,11 @@ func flipTo(ctx context.Context, end *os.File, nonce string, starting func()) er
 // inDir adds what may be wrong with the working directory: tableflip starts in the first
 // one, and blames the executable where that is gone.
 func inDir(err error) error {
-	if err == nil || started.dir == "" {
+	dir := process.Started().Dir
+	if err == nil || dir == "" {
 		return err
 	}
-	if _, derr := os.Stat(started.dir); derr != nil {
+	if _, derr := os.Stat(dir); derr != nil {
 		return fmt.Errorf("%w (working directory: %w)", err, derr)
 	}
 	return err
@@ -182,9 +184,10 @@ func upgradeSettled(u *tableflip.Upgrader) error {
 // this one was started, with a name that it can find: it takes it relative to the
 // working directory of now, and looks it up in the PATH of now.
 func firstArgs() {
-	args := slices.Clone(started.args)
-	if len(args) > 0 && started.exec != "" && !filepath.IsAbs(args[0]) {
-		args[0] = started.exec
+	started := process.Started()
+	args := started.Args
+	if len(args) > 0 && started.Exec != "" && !filepath.IsAbs(args[0]) {
+		args[0] = started.Exec
 	}
 	if !slices.Equal(args, os.Args) {
 		os.Args = args

@@ -6,18 +6,17 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 )
 
 // killMarked kills the child of this process that was started with nonce. tableflip
 // keeps its pid to itself, and one that never says hello must be ended too.
 func killMarked(nonce string) {
 	mark := []byte(link.EnvUpgrade + "=" + nonce)
-	for _, pid := range children() {
+	for _, pid := range process.Children() {
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err == nil && hasVariable(env, mark) {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may end just now
@@ -32,35 +31,4 @@ func hasVariable(environ, variable []byte) bool {
 		}
 	}
 	return false
-}
-
-// children are the pids of this process's children, dead ones included.
-func children() (pids []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range stats {
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if s, ok := readStat(pid); ok && s.parent == os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// stat is what /proc says of a process.
-type stat struct {
-	state  byte
-	parent int
-}
-
-func readStat(pid int) (s stat, ok bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return s, false
-	}
-	i := bytes.LastIndexByte(b, ')') // the name before it may hold anything
-	if i < 0 {
-		return s, false
-	}
-	_, err = fmt.Sscanf(string(b[i+1:]), " %c %d", &s.state, &s.parent)
-	return s, err == nil
 }

@@ -192,7 +192,7 @@ func (l *loop) tookOver(t *takeover, err error) {
 	}
 	l.dirty = true
 	l.sweep()
-	l.official()
+	l.publishPID()
 	if t.final != nil {
 		l.lastID = max(l.lastID, t.final.LastID)
 		l.late(t.final)

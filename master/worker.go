@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/delivery"
+	"github.com/rota-go/rota/internal/process"
 )
 
 // State is where a worker is in its life.
@@ -34,7 +35,7 @@ type Worker struct {
 	exited chan struct{}
 	source *delivery.Source[Events]
 
-	stdout, stderr *output // nil unless silent
+	stdout, stderr *process.Output // nil unless silent
 
 	mu       sync.Mutex
 	snapshot snapshot
@@ -62,7 +63,7 @@ func newWorker(m *Master, id, slot int, g *generation) *Worker {
 	w := &Worker{m: m, id: id, slot: slot, generation: g.number, exited: make(chan struct{})}
 	w.source = newSource(w, id)
 	if g.cfg.Silent {
-		w.stdout, w.stderr = newOutput(), newOutput()
+		w.stdout, w.stderr = process.NewOutput(), process.NewOutput()
 	}
 	return w
 }
@@ -91,29 +92,29 @@ func (w *Worker) now() snapshot {
 }
 
 // readOutput begins to read what the process of a silent worker writes.
-func (w *Worker) readOutput(p *process) {
+func (w *Worker) readOutput(p *workerProcess) {
 	if w.stdout != nil {
-		w.stdout.fill(p.output[0])
-		w.stderr.fill(p.output[1])
+		w.stdout.Attach(p.output[0])
+		w.stderr.Attach(p.output[1])
 	}
 }
 
 // wait waits for the end of the process, and of what it has written.
-func (w *Worker) wait(p *process) Exit {
+func (w *Worker) wait(p *workerProcess) Exit {
 	x := p.wait()
 	if w.stdout != nil {
 		linger := time.Now().Add(exitLinger)
-		w.stdout.finish(time.Until(linger))
-		w.stderr.finish(time.Until(linger))
+		w.stdout.Finish(time.Until(linger))
+		w.stderr.Finish(time.Until(linger))
 	}
 	return x
 }
 
-// endOutput ends what a worker that could not be started would have written.
-func (w *Worker) endOutput() {
+// closeOutput lets readers of the output see io.EOF, if the worker could not be started.
+func (w *Worker) closeOutput() {
 	if w.stdout != nil {
-		w.stdout.end()
-		w.stderr.end()
+		w.stdout.CloseWrite()
+		w.stderr.CloseWrite()
 	}
 }
 
@@ -134,10 +135,10 @@ func (w *Worker) Process() *os.Process { return w.now().process }
 // Silent. Nothing has to be read: until Stdout is called, and when who reads stops for a
 // second while more comes, only the newest 64 KB are kept and the worker goes on. The
 // reader gives io.EOF when the worker has ended.
-func (w *Worker) Stdout() io.Reader { return w.stdout.reader() }
+func (w *Worker) Stdout() io.Reader { return w.stdout.Reader() }
 
 // Stderr is Stdout for standard error.
-func (w *Worker) Stderr() io.Reader { return w.stderr.reader() }
+func (w *Worker) Stderr() io.Reader { return w.stderr.Reader() }
 
 // Exited returns a channel that is closed when the worker has ended and the functions
 // of Events have been told so. It doesn't wait for one that takes longer than 100 ms.

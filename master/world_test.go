@@ -76,7 +76,7 @@ func (w *world) prepare(number int, cfg Config) (*generation, error) {
 	return &generation{number: number, cfg: cfg}, nil
 }
 
-func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*process, error) {
+func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*workerProcess, error) {
 	if w.hold != nil {
 		<-w.hold
 	}
@@ -90,7 +90,7 @@ func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*pr
 	if w.behave != nil {
 		go w.behave(a)
 	}
-	return &process{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
+	return &workerProcess{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
 }
 
 // fork forks, and returns both sides when all is quiet.

@@ -1,6 +1,6 @@
 //go:build linux
 
-package master
+package process
 
 import (
 	"os"
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Orphans fall to a subreaper as they do to PID 1.
+// A subreaper becomes the parent of orphans, as PID 1 does.
 func TestReap(t *testing.T) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Skip(err)
@@ -24,34 +24,34 @@ func TestReap(t *testing.T) {
 	mustStart(t, worker)
 	defer worker.Wait()
 	defer worker.Process.Kill()
-	mine := map[int]bool{worker.Process.Pid: true}
+	workers := map[int]bool{worker.Process.Pid: true}
 
-	other := exec.Command("sh", "-c", "exit 7") // the program's, which it waits for late
+	other := exec.Command("sh", "-c", "exit 7") // the program's, which waits for it later
 	mustStart(t, other)
-	released := exec.Command("true") // nobody's any more
+	released := exec.Command("true") // nobody can wait for it any more
 	mustStart(t, released)
 	releasedPID := released.Process.Pid
 	_ = released.Process.Release()
-	orphan := orphanOf(t)
+	orphan := startOrphan(t)
 	for _, pid := range []int{other.Process.Pid, releasedPID, orphan} {
 		awaitZombie(t, pid)
 	}
 
-	if got := reap(nil); got != nil {
-		t.Errorf("without a worker to show that Go uses pidfds %v were reaped", got)
+	if got := Reap(nil); got != nil {
+		t.Errorf("without a worker, %v were reaped", got)
 	}
-	got := reap(mine)
+	got := Reap(workers)
 	slices.Sort(got)
 	want := []int{releasedPID, orphan}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("reaped %v, want %v (the program's own is %d)", got, want, other.Process.Pid)
+		t.Errorf("reaped %v, want %v (the program's own child is %d)", got, want, other.Process.Pid)
 	}
 	if err := other.Wait(); err == nil || err.Error() != "exit status 7" {
 		t.Errorf("the program's own child: %v, want exit status 7", err)
 	}
-	if got := reap(mine); len(got) > 0 {
-		t.Errorf("%v were reaped twice", got)
+	if got := Reap(workers); len(got) > 0 {
+		t.Errorf("%v were reaped a second time", got)
 	}
 }
 
@@ -62,8 +62,8 @@ func mustStart(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// orphanOf has a shell leave a child behind.
-func orphanOf(t *testing.T) int {
+// startOrphan has a shell start a process and exit, and returns its pid.
+func startOrphan(t *testing.T) int {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", "sleep 0.05 >/dev/null 2>&1 & echo $!").Output()
 	if err != nil {
@@ -83,24 +83,7 @@ func awaitZombie(t *testing.T, pid int) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("process %d is no zombie of this one", pid)
+			t.Fatalf("process %d is not a zombie child of this process", pid)
 		}
 	}
-}
-
-func TestKillMarked(t *testing.T) {
-	marked, other := exec.Command("sleep", "60"), exec.Command("sleep", "60")
-	marked.Env = append(os.Environ(), "ROTA_UPGRADE=1.2")
-	other.Env = append(os.Environ(), "ROTA_UPGRADE=1.23", "X=ROTA_UPGRADE=1.2")
-	mustStart(t, marked)
-	mustStart(t, other)
-	killMarked("1.2")
-	if err := marked.Wait(); err == nil || err.Error() != "signal: killed" {
-		t.Errorf("the marked one: %v", err)
-	}
-	if s, ok := readStat(other.Process.Pid); !ok || s.state == 'Z' {
-		t.Error("the other one is gone too")
-	}
-	_ = other.Process.Kill()
-	_ = other.Wait()
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package master
+package process
 
 import (
 	"bufio"
@@ -13,24 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reap waits for dead children that nobody else can wait for, and returns their pids.
-//
-// Whose a dead child is can't be seen from the child: an orphan that fell to this process
-// looks like one that the program has started and will wait for. But since Go 1.23
-// an *os.Process that can still be waited for has a pidfd open, from the moment of the
-// fork: a child without one is nobody's. That the workers, mine, have theirs shows that
-// it is so here; where it isn't, nothing is reaped.
-func reap(mine map[int]bool) (reaped []int) {
-	dead := zombies() // before awaited: who waits for one closes its pidfd
+// reap is Reap. A dead orphan looks like a dead child that the program has started and
+// will wait for. But since Go 1.23 an *os.Process that can still be waited for has a
+// pidfd open from the fork on, so a child without one is an orphan. If none of the
+// workers has a pidfd, this kernel or Go doesn't use them.
+func reap(workers map[int]bool) (reaped []int) {
+	dead := zombies() // before pidfds: the pidfd of a child that is waited for is closed
 	if len(dead) == 0 {
 		return nil
 	}
-	held := awaited()
-	if !overlap(held, mine) {
+	held := pidfds()
+	if !overlap(held, workers) {
 		return nil
 	}
 	for _, pid := range dead {
-		if mine[pid] || held[pid] {
+		if workers[pid] || held[pid] {
 			continue
 		}
 		var info unix.Siginfo
@@ -50,6 +47,7 @@ func overlap(a, b map[int]bool) bool {
 	return false
 }
 
+// zombies returns the pids of dead children that were not waited for.
 func zombies() (pids []int) {
 	for _, pid := range children() {
 		if s, ok := readStat(pid); ok && s.state == 'Z' {
@@ -59,8 +57,8 @@ func zombies() (pids []int) {
 	return pids
 }
 
-// awaited are the processes that this one has a pidfd of.
-func awaited() map[int]bool {
+// pidfds returns the pids of the processes that this one has a pidfd of.
+func pidfds() map[int]bool {
 	pids := map[int]bool{}
 	infos, _ := filepath.Glob("/proc/self/fdinfo/*")
 	for _, path := range infos {
@@ -71,7 +69,7 @@ func awaited() map[int]bool {
 	return pids
 }
 
-// pidOf reads the line that only a pidfd has.
+// pidOf returns the pid in a file of /proc/self/fdinfo. Only a pidfd has one.
 func pidOf(fdinfo string) (pid int, ok bool) {
 	b, err := os.ReadFile(fdinfo)
 	if err != nil {

@@ -6,9 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// guarded calls a function of the program's Config. One that panics, or ends its
-// goroutine, has failed: it must not end the master, whose workers serve.
-func guarded(what string, log *slog.Logger, f func() error) error {
+// callUser calls a function of the program's Config and returns its error. If the
+// function panics or ends its goroutine, callUser returns an error that says so: it must
+// not end the master. what is the function's name, for the error and the log.
+func callUser(what string, log *slog.Logger, f func() error) error {
 	result := make(chan error, 1)
 	go func() {
 		err := fmt.Errorf("%s has not returned", what)

@@ -1,6 +1,5 @@
 //go:build !linux
 
-package master
+package process
 
-// reap does nothing where there is no master.
 func reap(map[int]bool) []int { return nil }

@@ -1,23 +1,19 @@
 package master
 
 import (
-	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 )
 
-// misbehaviour is what a function of the program may do instead of returning.
+// misbehaviour are the ways in which a function of the program may not return.
 var misbehaviour = map[string]func(){
 	"panics":           func() { panic("no") },
 	"ends a goroutine": runtime.Goexit,
 }
 
-// An Allow that doesn't return has refused.
+// An Allow that doesn't return refuses the socket.
 func TestAllowThatFails(t *testing.T) {
 	for name, do := range misbehaviour {
 		t.Run(name, func(t *testing.T) {
@@ -33,30 +29,14 @@ func TestAllowThatFails(t *testing.T) {
 	}
 }
 
-// Without an environment there is no worker, and an error says why.
+// If Config.Env doesn't return, no worker is started, and the error names it.
 func TestEnvThatFails(t *testing.T) {
 	for name, do := range misbehaviour {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{Env: func() []string { do(); return nil }, Logger: slog.New(slog.DiscardHandler)}
-			if _, err := prepare(1, cfg); err == nil || !strings.Contains(err.Error(), "Config.Env") {
+			if _, err := prepareGeneration(1, cfg); err == nil || !strings.Contains(err.Error(), "Config.Env") {
 				t.Errorf("%v, want an error that names Config.Env", err)
 			}
 		})
-	}
-}
-
-// An executable is not to blame for its directory.
-func TestStartErrorNamesTheDirectory(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fromExec := &os.PathError{Op: "fork/exec", Path: "/the/executable", Err: syscall.ENOTDIR}
-	err := startError(&generation{dir: file}, fromExec)
-	if !strings.Contains(err.Error(), file) || !errors.Is(err, syscall.ENOTDIR) {
-		t.Errorf("%v, want one that names %s", err, file)
-	}
-	if err := startError(&generation{dir: t.TempDir()}, fromExec); !errors.Is(err, fromExec) {
-		t.Errorf("%v, want what exec says", err)
 	}
 }

@@ -1,13 +1,12 @@
 //go:build linux
 
-package master
+package process
 
 import (
 	"fmt"
 	"os"
 )
 
-// residentBytes is what a process has in memory; 0 where it is gone.
 func residentBytes(pid int) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {

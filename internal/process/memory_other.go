@@ -1,6 +1,5 @@
 //go:build !linux
 
-package master
+package process
 
-// residentBytes doesn't know.
 func residentBytes(int) int64 { return 0 }
