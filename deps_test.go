@@ -25,10 +25,11 @@ const module = "github.com/rota-go/rota"
 // not here must not exist. Tests may import the same, the package itself, and what is
 // under "tests" below.
 const graph = `
-	.                   : worker master internal/bind internal/link
-	rotahttp            : . worker internal/pace
+	.                   : master internal/bind internal/link internal/workerproc
+	rotahttp            : . internal/pace internal/workerproc
 	master              : reload ipc internal/bind internal/delivery internal/descriptor internal/link internal/message internal/neterr internal/process internal/window internal/wire
-	worker              : ipc internal/bind internal/descriptor internal/link internal/message internal/neterr internal/window internal/pace internal/wire internal/http1
+	worker              : ipc internal/workerproc
+	internal/workerproc : ipc internal/bind internal/descriptor internal/link internal/message internal/neterr internal/window internal/pace internal/wire internal/http1
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	internal/bind       : internal/descriptor
@@ -53,7 +54,7 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link internal/process master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link internal/process internal/workerproc master tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},

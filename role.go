@@ -13,8 +13,8 @@ import (
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
-	"github.com/rota-go/rota/worker"
 )
 
 const (
@@ -49,9 +49,9 @@ var isTestBinary = sync.OnceValue(func() bool {
 })
 
 // self returns this worker. The first call installs the handlers of the worker's signals.
-func self() *worker.Worker {
-	workerSignalsOnce.Do(func() { handleWorkerSignals(worker.Self()) })
-	return worker.Self()
+func self() *workerproc.Worker {
+	workerSignalsOnce.Do(func() { handleWorkerSignals(workerproc.Self()) })
+	return workerproc.Self()
 }
 
 var workerSignalsOnce sync.Once

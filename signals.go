@@ -10,8 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
-	"github.com/rota-go/rota/worker"
 )
 
 // signalHandler turns signals into calls on the master that Listen has started.
@@ -129,7 +129,7 @@ func send(w *master.Worker, s os.Signal) {
 // worker has drained, SIGTERM ends the process again, unless the program has a handler of
 // its own. SIGHUP is ignored: it is for the master, but "killall -HUP" sends it to the
 // workers too.
-func handleWorkerSignals(w *worker.Worker) {
+func handleWorkerSignals(w *workerproc.Worker) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, workerSignals()...)
 	go func() {
