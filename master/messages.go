@@ -14,12 +14,13 @@ import (
 // sent is delivered, and its link can't end before it is read.
 const maxDraining = 16 << 20
 
-// Send sends v to the worker as JSON, and handles with it, and returns at once: the
-// worker gets it at worker.Self().OnMessage, after all that was sent before. That it
-// was sent doesn't mean that it arrives: a worker may die. It fails, and nothing was
-// sent, with ErrDisconnected where there is no link, with ErrQueueFull where the worker
-// doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and where v
-// can't be JSON.
+// Send sends v as JSON, and handles with it, to the worker, and returns at once. The worker
+// gets the message at worker.Self().OnMessage, after all that was sent before. A message
+// that was sent may not arrive, if the worker dies first.
+//
+// Send fails with ErrDisconnected if there is no link, with ErrQueueFull if the worker
+// doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
+// encoded as JSON. If it fails, nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	now := w.now()
 	if !now.connected {
@@ -31,22 +32,22 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	return nil
 }
 
-// reader reads a worker's link, on one goroutine at a time.
+// reader reads a worker's link. One goroutine at a time runs it.
 type reader struct {
 	l     *loop
 	m     *member
 	link  workerLink
-	ended chan error // capacity 1: why there is nothing to read any more
+	ended chan error // capacity 1: the error of the last Receive
 }
 
-// read reads a worker's link until it ends.
+// read reads a worker's link until it is closed, and returns why.
 func (l *loop) read(m *member, link workerLink) error {
 	r := &reader{l: l, m: m, link: link, ended: make(chan error, 1)}
 	go r.run()
 	return <-r.ended
 }
 
-// run reads until the link ends, or another goroutine reads on.
+// run reads until the link is closed, or another goroutine reads on.
 func (r *reader) run() {
 	h := window.NewHandoff(r.run)
 	for {
@@ -62,10 +63,10 @@ func (r *reader) run() {
 	}
 }
 
-// deliver brings what was read to the loop, or, if it is nothing but messages and
-// the loop has done all that came before, past it: a worker that talks a lot costs
-// the loop nothing. It blocks while too much waits for the event functions, and
-// reports whether the caller is to read on.
+// deliver hands packets to the loop. If they are all messages, and the loop has handled all
+// packets before them, it emits them directly, so that many messages don't keep the loop
+// busy. It blocks while the worker's window is full, and reports whether the caller reads
+// on.
 func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 	size, only := 0, true
 	for i := range packets {
@@ -84,11 +85,11 @@ func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 		return !e.Claim() || h.Do(e.Deliver)
 	}
 	m.behind.Add(1)
-	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop lives as long as the link
+	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop runs as long as the link is read
 	return true
 }
 
-// messages returns how many of packets, from the first, are messages.
+// messages returns how many packets at the beginning are messages, and their cost in bytes.
 func messages(packets []link.Packet) (n, size int) {
 	for n < len(packets) && packets[n].Type == wire.Message {
 		size += message.Cost(packets[n])

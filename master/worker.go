@@ -10,12 +10,12 @@ import (
 	"github.com/rota-go/rota/internal/process"
 )
 
-// State is where a worker is in its life.
+// State says where a worker is in its life.
 type State int32
 
 const (
-	Starting     State = iota // forked, not yet heard of
-	Online                    // it runs and speaks
+	Starting     State = iota // the process is being started, or hasn't said hello yet
+	Online                    // the worker has said hello
 	Listening                 // it has a socket
 	Draining                  // it finishes its connections
 	Disconnected              // its link is closed
@@ -26,8 +26,8 @@ func (s State) String() string {
 	return [...]string{"starting", "online", "listening", "draining", "disconnected", "dead"}[s]
 }
 
-// Worker is one worker as its master sees it. A worker that has died keeps its
-// last answers.
+// Worker is one worker as its master sees it: Node's cluster.Worker. The methods of a worker
+// that has died return its last state.
 type Worker struct {
 	m                    *Master
 	id, slot, generation int
@@ -99,7 +99,7 @@ func (w *Worker) readOutput(p *workerProcess) {
 	}
 }
 
-// wait waits for the end of the process, and of what it has written.
+// wait waits for the end of the process and of its output.
 func (w *Worker) wait(p *workerProcess) Exit {
 	x := p.wait()
 	if w.stdout != nil {
@@ -121,27 +121,27 @@ func (w *Worker) closeOutput() {
 // ID returns the worker's id: 1, 2, 3 …, never used again.
 func (w *Worker) ID() int { return w.id }
 
-// Slot returns the worker's place in the rota, from 0; its successor gets the same.
+// Slot returns the worker's place in the rota, from 0. Its successor gets the same slot.
 func (w *Worker) Slot() int { return w.slot }
 
-// Generation returns the number of the reload that started the worker.
+// Generation returns the number of the reload that has started the worker.
 func (w *Worker) Generation() int { return w.generation }
 
-// Process returns the worker's process, or nil if it could not be started. The
-// master waits for it: don't call its Wait or Release.
+// Process returns the worker's process, or nil if there is none (yet). The master waits for
+// it: don't call its Wait or Release.
 func (w *Worker) Process() *os.Process { return w.now().process }
 
-// Stdout returns what the worker writes to its standard output, or nil if it is not
-// Silent. Nothing has to be read: until Stdout is called, and when who reads stops for a
-// second while more comes, only the newest 64 KB are kept and the worker goes on. The
-// reader gives io.EOF when the worker has ended.
+// Stdout returns a reader of what the worker writes to its standard output, or nil without
+// Config.Silent. It need not be read: until Stdout is called, and when the reader pauses for
+// a second while the worker writes, only the newest 64 KB are kept, and the worker is not
+// blocked. The reader returns io.EOF when the worker has ended.
 func (w *Worker) Stdout() io.Reader { return w.stdout.Reader() }
 
-// Stderr is Stdout for standard error.
+// Stderr is as Stdout, for standard error.
 func (w *Worker) Stderr() io.Reader { return w.stderr.Reader() }
 
-// Exited returns a channel that is closed when the worker has ended and the functions
-// of Events have been told so. It doesn't wait for one that takes longer than 100 ms.
+// Exited returns a channel that is closed when the worker has ended and the functions of
+// Events have been called. It doesn't wait for a function that takes longer than 100 ms.
 func (w *Worker) Exited() <-chan struct{} { return w.exited }
 
 // IsConnected reports whether the link to the worker is open.
@@ -150,28 +150,28 @@ func (w *Worker) IsConnected() bool { return w.now().connected }
 // IsDead reports whether the worker's process has ended.
 func (w *Worker) IsDead() bool { return w.State() == Dead }
 
-// State returns where the worker is in its life.
+// State returns the worker's state.
 func (w *Worker) State() State { return w.now().state }
 
-// Voluntary reports whether the worker's end was asked for: true at once after
-// Disconnect or Kill, or after the worker's own; false once it has gone any other
-// way; not known until then.
+// Voluntary reports whether the worker's end was asked for: yes as soon as the master or the
+// worker itself has called Disconnect or Kill, no when it has ended in any other way. Until
+// then known is false. It is Node's worker.exitedAfterDisconnect, formerly worker.suicide.
 func (w *Worker) Voluntary() (yes, known bool) {
 	v := w.now().voluntary
 	return v == voluntary, v != unknown
 }
 
-// Disconnect asks the worker to leave gracefully, and returns at once. Twice, or on
-// a dead worker, it does nothing.
+// Disconnect tells the worker to drain and leave, and returns at once. Called again, or on a
+// dead worker, it does nothing. The error is always nil.
 func (w *Worker) Disconnect() error {
 	w.decideVoluntary(voluntary)
 	w.m.post(func(l *loop) { l.disconnect(w.id) })
 	return nil
 }
 
-// Kill sends the worker a signal, SIGTERM if sig is nil, and tells Run to start no
-// other in its place until the next reload or Scale. On a dead worker it does
-// nothing. The error is that of the signal.
+// Kill sends the worker a signal, SIGTERM if sig is nil, and tells Run to start no worker in
+// its place until the next reload or Scale. On a dead worker it does nothing. The error is
+// that of sending the signal.
 func (w *Worker) Kill(sig os.Signal) error {
 	w.decideVoluntary(voluntary)
 	err := w.m.ask(func(l *loop) error { return l.kill(w.id, sig) })
@@ -181,8 +181,8 @@ func (w *Worker) Kill(sig os.Signal) error {
 	return err
 }
 
-// Subscribe has the functions of e called for this worker alone. What has happened to
-// it before, except Fork, is repeated to them first, so that nothing is missed right
-// after Fork; messages are kept until somebody subscribes to them. See Events. After
-// cancel no function of e begins any more.
+// Subscribe has the functions of e called for this worker alone. The worker's earlier
+// events, except Fork, are repeated first, so that a program that subscribes after Fork gets
+// all of them; messages are kept until somebody subscribes to them. After cancel no function
+// of e begins any more. See [Events].
 func (w *Worker) Subscribe(e Events) (cancel func()) { return w.m.events.Subscribe(w.source, e) }
