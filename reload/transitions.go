@@ -42,7 +42,7 @@ func onEvent(p Phase, e Event) (next Phase, ok bool) {
 // State.CanBegin.
 var changes = map[Phase][numberOfChanges]transition{
 	// start, reload, upgrade, scale, stop, close
-	PhaseIdle:            {begin(PhasePreparing), answer(NotRunning), answer(NotRunning), begin(stay), answer(Nothing), begin(idleOrClosed)},
+	PhaseIdle:            {begin(PhasePreparing), answer(NotRunning), answer(NotRunning), begin(stay), answer(Nothing), begin(PhaseClosed)},
 	PhasePreparing:       {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
 	PhaseStarting:        {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
 	PhaseOnTrial:         {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
