@@ -3,7 +3,6 @@ package master
 import (
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
@@ -21,15 +20,14 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	held     map[int]*socket    // by id: it has them open
-	keys     map[socketKey]bool // of held
-	asked    map[int]*socket    // by id: it has ever asked for them
-	accepted map[string]time.Time
-	isReady  bool            // the program has said so
-	onStart  func(*Worker)   // Fork's answer
-	hello    *wire.HelloBody // nil until it came
-	health   health
-	signals  []os.Signal // of Kill, for when the process runs
+	held    map[int]*socket    // by id: it has them open
+	keys    map[socketKey]bool // of held
+	asked   map[int]*socket    // by id: it has ever asked for them
+	isReady bool               // the program has said so
+	onStart func(*Worker)      // Fork's answer
+	hello   *wire.HelloBody    // nil until it came
+	health  health
+	signals []os.Signal // of Kill, for when the process runs
 
 	direct atomic.Bool  // it is online: its reader may pass messages past the loop
 	behind atomic.Int32 // batches that its reader has brought to the loop, not yet handled

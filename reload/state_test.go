@@ -418,3 +418,12 @@ func TestStateGoal(t *testing.T) {
 		}
 	}
 }
+
+// When the predecessor has ended, a reload that is asked for before the upgrade
+// has begun waits for it.
+func TestReloadBehindAnUpgradeThatIsNext(t *testing.T) {
+	s := State{phase: PhaseServing, upgrade: awaitingTurn}
+	if s, answer := s.Begin(ChangeReload); answer != Waits || !s.Waiting(ChangeReload) {
+		t.Errorf("a reload %v, want it to wait: %v", answer, s)
+	}
+}
