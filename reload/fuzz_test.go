@@ -70,7 +70,7 @@ func (h *history) policy() Policy {
 		ReadyTimeout: []time.Duration{0, -1, 5 * time.Second}[h.pick(3)],
 		Grace:        []time.Duration{0, -1}[h.pick(2)],
 		KillAfter:    []time.Duration{0, -1}[h.pick(2)],
-		Backoff:      Backoff{Base: []time.Duration{0, -1}[h.pick(2)], Reset: []time.Duration{0, -1}[h.pick(2)]},
+		backoff:      backoff{base: []time.Duration{0, -1}[h.pick(2)], reset: []time.Duration{0, -1}[h.pick(2)]},
 		MaxAge:       []time.Duration{0, 10 * time.Second}[h.pick(2)],
 	}
 }

@@ -10,22 +10,23 @@ import (
 )
 
 func TestWithDefaults(t *testing.T) {
+	both := cmp.AllowUnexported(Policy{}, backoff{})
 	for _, c := range []struct{ in, want Policy }{{
 		in: Policy{},
 		want: Policy{
 			Surge: 1, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, KillAfter: 5 * time.Second,
-			Backoff: Backoff{Base: 100 * time.Millisecond, Factor: 1.5, Max: 30 * time.Second, Reset: 30 * time.Second},
+			backoff: backoff{base: 100 * time.Millisecond, factor: 1.5, max: 30 * time.Second, reset: 30 * time.Second},
 		},
 	}, {
 		in: Policy{Surge: -2, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
-			Backoff: Backoff{Base: -1, Factor: 7, Max: -1, Reset: -1}},
+			backoff: backoff{base: -1, factor: 7, max: -1, reset: -1}},
 		want: Policy{Surge: 1, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
-			Backoff: Backoff{Base: -1, Factor: 7, Max: -1, Reset: -1}},
+			backoff: backoff{base: -1, factor: 7, max: -1, reset: -1}},
 	}} {
-		if diff := cmp.Diff(c.want, c.in.WithDefaults()); diff != "" {
+		if diff := cmp.Diff(c.want, c.in.WithDefaults(), both); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", c.in, diff)
 		}
-		if diff := cmp.Diff(c.want, c.in.WithDefaults().WithDefaults()); diff != "" {
+		if diff := cmp.Diff(c.want, c.in.WithDefaults().WithDefaults(), both); diff != "" {
 			t.Errorf("%+v, twice (-want +got):\n%s", c.in, diff)
 		}
 	}

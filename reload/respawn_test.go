@@ -24,7 +24,7 @@ func TestRespawn(t *testing.T) {
 			  end                       | a1'''', asks at 3m11.1s`,
 	}, {
 		name:   "no back-off",
-		policy: Policy{Backoff: Backoff{Base: -1}},
+		policy: Policy{backoff: backoff{base: -1}},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -77,7 +77,7 @@ func TestRespawn(t *testing.T) {
 			  end                       | a1', at rest`,
 	}, {
 		name:   "leaving in a row: who is still there says nothing any more",
-		policy: Policy{Backoff: Backoff{Reset: -1}},
+		policy: Policy{backoff: backoff{reset: -1}},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish

@@ -90,7 +90,7 @@ func (r *Readiness) Served() map[int][]string {
 // not established a slot is compared with itself only.
 func (r *Readiness) IsReady(id, slot int, established bool, now time.Time) (ready bool, wake time.Time) {
 	a, ok := r.workers[id]
-	if !ok || len(a.addresses) == 0 {
+	if !ok {
 		return false, time.Time{}
 	}
 	if a.acceptsAllOf(r.expected(slot, established)) {
