@@ -157,7 +157,7 @@ func TestRollBack(t *testing.T) {
 			   7s  ready a1''           | disconnect a2, rolled back
 			  end                       | a1'' b1, leaving a2, asks at 43s`,
 	}, {
-		name: "the next reload comes during the roll back: three generations",
+		name: "the next reload comes during the roll-back: three generations",
 		text: `
 			   0s  size 3               | start a1, start b1, start c1
 			   1s  ready a1, ready b1, ready c1 | establish

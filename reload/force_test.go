@@ -19,7 +19,7 @@ func TestStop(t *testing.T) {
 			  40s  exit a1              | forget a1, stopped
 			  end                       | nobody, at rest`,
 	}, {
-		name: "during a roll",
+		name: "during a rollout",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A new worker whose link has ended, and whose exit has not come yet, fails the roll as
+// A new worker whose link has ended, and whose exit has not come yet, fails the rollout as
 // soon as it comes: no other is started into the same fate meanwhile.
 func TestLostWorkerKeepsItsPlace(t *testing.T) {
 	now := time.Unix(1000, 0)

@@ -36,7 +36,7 @@ func playMaster(t testing.TB, data []byte) {
 	h := history{data: data[:min(len(data), 400)]}
 	h.world = newWorld(t, h.policy(), h.pick(6))
 	m := &master{history: h}
-	m.world.on = m.carriedOut
+	m.world.onStep = m.carriedOut
 	m.ask(ChangeStart)
 	if m.pick(2) == 0 {
 		m.event(EventFollowing)
@@ -137,7 +137,7 @@ func (m *master) reconcile() {
 			return
 		}
 		before := m.state
-		m.settle()
+		m.world.reconcile()
 		m.checkGoal()
 		m.goal = m.follow()
 		if m.state == before {

@@ -97,7 +97,7 @@ func TestRespawn(t *testing.T) {
 			   3s  exit a1              |
 			  end                       | b1, dead a1, at rest`,
 	}, {
-		name: "a retired one is replaced by a roll",
+		name: "a retired one is replaced by a rollout",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -111,7 +111,7 @@ func TestRespawn(t *testing.T) {
 			   9s  exit b1              | forget b1
 			  end                       | a2 b2, at rest`,
 	}, {
-		name: "a roll that fails before it has filled a retired one's slot leaves it empty",
+		name: "a rollout that fails before it has filled a retired one's slot leaves it empty",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -121,7 +121,7 @@ func TestRespawn(t *testing.T) {
 			   5s  crash a2             | abort (a2 died), rolled back, forget a2
 			  end                       | b1, dead a1, at rest`,
 	}, {
-		name: "a roll that fails after it has filled a retired one's slot leaves it filled",
+		name: "a rollout that fails after it has filled a retired one's slot leaves it filled",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -167,7 +167,7 @@ func TestResize(t *testing.T) {
 			   2s  crash b1, size 1     | forget b1
 			  end                       | a1, at rest`,
 	}, {
-		name: "up during a roll: the proven generation first, then its turn",
+		name: "up during a rollout: the proven generation first, then its turn",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -180,7 +180,7 @@ func TestResize(t *testing.T) {
 			   7s  exit b1              | forget b1
 			  end                       | a2 b2, at rest`,
 	}, {
-		name: "down during a roll, on the slot that is being rolled",
+		name: "down during a rollout, on the slot that is being rolled",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -203,7 +203,7 @@ func TestResize(t *testing.T) {
 			  62s  size 1               | disconnect b1, disconnect b2, complete
 			  end                       | a2, leaving b1 b2, asks at 1m38s`,
 	}, {
-		name: "down during a roll back",
+		name: "down during a roll-back",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish

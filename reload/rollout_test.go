@@ -67,7 +67,7 @@ func TestRoll(t *testing.T) {
 			22.9s  wake                 | disconnect a1, complete
 			  end                       | a2, leaving a1, asks at 58.9s`,
 	}, {
-		name: "an old one that crashes on its turn comes back, and the roll goes on",
+		name: "an old one that crashes on its turn comes back, and the rollout goes on",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -91,7 +91,7 @@ func TestRoll(t *testing.T) {
 			   5s  wake                 | disconnect a1, start b2
 			  end                       | a2 b1' b2, leaving a1, asks at 41s`,
 	}, {
-		name: "a crash loop does not hold the roll up, and never exceeds the surge",
+		name: "a crash loop does not hold the rollout up, and never exceeds the surge",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
