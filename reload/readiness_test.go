@@ -70,7 +70,7 @@ func TestReadinessCompares(t *testing.T) {
 		established bool
 		ready       bool
 	}{
-		{"with nobody", "", 0, true, true},
+		{"with none", "", 0, true, true},
 		{"with the last of the slot", "a1 x, a1!", 0, true, false},
 		{"with one that is ready, not one that has only accepted", "a1 x", 0, true, true},
 		{"with one that has gone", "a1 x, a1!, a1-", 0, true, false},
@@ -79,7 +79,7 @@ func TestReadinessCompares(t *testing.T) {
 		{"with the older if the younger has gone", "a1 x, a1!, a2 z, a2!, a2-", 0, true, false},
 		{"with the last that served of several", "a1 x, a1!, a2 z, a2!, a1-, a2-", 0, true, true},
 		{"with the last that served, not one before it", "a1 x, a1!, a1-, a2 z, a2!, a2-", 0, true, true},
-		{"with nobody of another slot before all are ready", "b1 x, b1!", 0, false, true},
+		{"not with one of another slot before all are ready", "b1 x, b1!", 0, false, true},
 		{"with one of another slot", "b1 x, b1!", 0, true, false},
 		{"with one of the lowest other slot", "c1 x, c1!, b2 z, b2!", 0, true, true},
 		{"with one of another slot if its own accepts on nothing", "a1!, b1 x, b1!", 0, true, false},

@@ -31,7 +31,7 @@ func TestRecycle(t *testing.T) {
 			   5s  exit a1              | forget a1
 			  end                       | a1'', at rest`,
 	}, {
-		name: "one that has not started yet has to, first",
+		name: "a worker that is not ready yet is not recycled",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -42,7 +42,7 @@ func TestRecycle(t *testing.T) {
 			   4s  ready a1''           | disconnect a1'
 			  end                       | a1'', leaving a1', asks at 40s`,
 	}, {
-		name:   "one that hangs too",
+		name:   "a successor that hangs is killed and tried again",
 		policy: Policy{ReadyTimeout: time.Second},
 		text: `
 			   0s  size 1               | start a1
@@ -53,7 +53,7 @@ func TestRecycle(t *testing.T) {
 			 3.3s  wake                 | start a1'' (1), forget a1'
 			  end                       | a1 a1'', asks at 4.3s`,
 	}, {
-		name: "the old one crashes first: the successor has the slot",
+		name: "the old worker crashes first: the successor takes the slot",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -71,7 +71,7 @@ func TestRecycle(t *testing.T) {
 			   4s  wake                 | disconnect a1, complete
 			  end                       | a2, leaving a1, asks at 40s`,
 	}, {
-		name: "a rollout begins meanwhile: the successor goes",
+		name: "a rollout begins meanwhile: the successor is disconnected",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -94,7 +94,7 @@ func TestRecycle(t *testing.T) {
 	}})
 }
 
-func TestMaxAgeWaitsForTheRoll(t *testing.T) {
+func TestMaxAgeWaitsForTheRollout(t *testing.T) {
 	runTimelines(t, []timeline{{
 		policy: Policy{MaxAge: 10 * time.Minute, ReadyTimeout: -1},
 		text: `

@@ -40,7 +40,7 @@ func TestError(t *testing.T) {
 		t.Error(diff)
 	}
 	if !errors.Is(err, ErrDied) || errors.Is(err, ErrNotReady) {
-		t.Error("is not ErrDied alone")
+		t.Error("errors.Is does not find ErrDied alone")
 	}
 	err = &Error{Worker: 7, Err: ErrNotReady}
 	if got, want := err.Error(), "reload: worker 7 (slot 0, generation 0): not ready in time"; got != want {
@@ -54,11 +54,11 @@ func TestActionString(t *testing.T) {
 		seen[a.String()] = true
 	}
 	if len(seen) != int(Stopped)+1 || seen[""] {
-		t.Errorf("not a name each: %v", seen)
+		t.Errorf("the names are not distinct: %v", seen)
 	}
 }
 
-// The master's part, for a rota of one worker that is ready at once.
+// This is what a master does for a rota of one worker that is ready at once.
 func ExamplePolicy_Next() {
 	var members []Member
 	goal, now := Goal{Workers: 1, Generation: 1}, time.Unix(0, 0).UTC()

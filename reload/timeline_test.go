@@ -103,8 +103,8 @@ func (p *player) play(line string) {
 	p.wakeUntil(t)
 	p.now = t
 	for event := range strings.SplitSeq(events, ", ") {
-		verb, who, _ := strings.Cut(event, " ")
-		p.happen(verb, who)
+		verb, arg, _ := strings.Cut(event, " ")
+		p.happen(verb, arg)
 	}
 	p.decide(events)
 }
@@ -123,10 +123,10 @@ func (p *player) decide(event string) {
 	p.transcript = append(p.transcript, form(p.now.Sub(p.begin).String(), event, strings.Join(p.did, ", ")))
 }
 
-func (p *player) happen(verb, who string) {
+func (p *player) happen(verb, arg string) {
 	switch verb {
 	case "size":
-		fmt.Sscan(who, &p.goal.Workers)
+		fmt.Sscan(arg, &p.goal.Workers)
 	case "reload":
 		p.reload()
 	case "kill":
@@ -134,7 +134,7 @@ func (p *player) happen(verb, who string) {
 	case "stop":
 		p.goal.Stop = true
 	default:
-		p.memberEvent(verb, p.member(who))
+		p.memberEvent(verb, p.member(arg))
 	}
 }
 
@@ -206,7 +206,7 @@ func (p *player) summary() string {
 			dead = append(dead, p.names[m.ID])
 		}
 	}
-	parts := []string{"nobody"}
+	parts := []string{"none"}
 	if len(up) > 0 {
 		slices.Sort(up)
 		parts[0] = strings.Join(up, " ")
