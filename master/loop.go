@@ -140,7 +140,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{},
 	}
 	g.use()
 	l.members[w.id] = m
@@ -296,8 +296,7 @@ func (l *loop) accepting(m *member, p link.Packet) error {
 	if s := l.sockets.byID[body.ID]; s != nil {
 		name = s.key.String()
 	}
-	if _, again := m.accepted[name]; !again {
-		m.accepted[name] = time.Now()
+	if m.pooled && l.pool != nil && l.pool.readiness.Accept(m.ID, name, time.Now()) {
 		l.dirty = true
 	}
 	return nil

@@ -3,7 +3,6 @@ package master
 import (
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
@@ -24,11 +23,10 @@ type member struct {
 	held      map[int]*socket    // by id: it has them open
 	keys      map[socketKey]bool // of held
 	asked     map[int]*socket    // by id: it has ever asked for them
-	accepted  map[string]time.Time
-	isReady   bool            // the program has said so
-	onStart   func(*Worker)   // Fork's answer
-	hello     *wire.HelloBody // nil until it came
-	listening bool            // it has been given a socket
+	isReady   bool               // the program has said so
+	onStart   func(*Worker)      // Fork's answer
+	hello     *wire.HelloBody    // nil until it came
+	listening bool               // it has been given a socket
 	health    health
 	signals   []os.Signal // of Kill, for when the process runs
 

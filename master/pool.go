@@ -18,9 +18,9 @@ type pool struct {
 	err    error        // what Run will return
 
 	generations    map[int]*generation
-	served         map[int]map[string]time.Time // by slot: what its last ready member accepted on
-	memoryCooldown map[int]time.Time            // by slot: until when memory is not checked
-	memoryWatched  bool                         // watchMemory has set its timer
+	readiness      reload.Readiness
+	memoryCooldown map[int]time.Time // by slot: until when memory is not checked
+	memoryWatched  bool              // watchMemory has set its timer
 
 	preparing bool         // a reload looks its executable up
 	roll      *roll        // under way, or rolling back
@@ -43,8 +43,7 @@ func (l *loop) runPool(result chan<- error) error {
 	}
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result, preparing: true,
-		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
-		memoryCooldown: map[int]time.Time{},
+		generations: map[int]*generation{}, memoryCooldown: map[int]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
@@ -316,16 +315,19 @@ func (l *loop) poolMembers() []reload.Member {
 func (l *loop) judgeReady(now time.Time) (wake time.Time) {
 	p := l.pool
 	for _, m := range l.members {
-		if !m.pooled || !m.serving() {
+		switch {
+		case !m.pooled:
 			continue
-		}
-		if !m.Ready.IsZero() {
-			p.served[m.Slot] = m.accepted
+		case !m.serving():
+			p.readiness.Gone(m.ID, m.Slot)
+			continue
+		case !m.Ready.IsZero():
+			p.readiness.Ready(m.ID, m.Slot)
 			continue
 		}
 		ready, again := m.isReady, time.Time{}
 		if !m.gen.cfg.WaitReady {
-			ready, again = p.policy.IsReady(p.servedIn(m.Slot), m.accepted, now)
+			ready, again = p.readiness.IsReady(m.ID, m.Slot, p.goal.Established, now)
 		}
 		wake = earlier(wake, again)
 		if ready {
@@ -334,21 +336,6 @@ func (l *loop) judgeReady(now time.Time) (wake time.Time) {
 		}
 	}
 	return wake
-}
-
-// servedIn is what a new member of a slot should accept on: what its predecessor
-// did, or where there was none, what any other slot does.
-func (p *pool) servedIn(slot int) (names []string) {
-	served := p.served[slot]
-	for _, other := range p.served {
-		if len(served) == 0 && p.goal.Established {
-			served = other
-		}
-	}
-	for name := range served {
-		names = append(names, name)
-	}
-	return names
 }
 
 func (l *loop) logReady(m *member) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -198,18 +197,11 @@ func (l *loop) sendSockets(u *upgrade) {
 }
 
 func (l *loop) state(lastID int) *stateNote {
-	s := &stateNote{
+	return &stateNote{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: lastID,
-		Served: map[int][]string{}, Ports: l.sockets.portNotes(),
+		Served: l.pool.readiness.Served(), Ports: l.sockets.portNotes(),
 		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.watchdog,
 	}
-	for slot, served := range l.pool.served {
-		for name := range served {
-			s.Served[slot] = append(s.Served[slot], name)
-		}
-		slices.Sort(s.Served[slot])
-	}
-	return s
 }
 
 // letTakeOver says go, unless this master has been told to stop. systemd is told

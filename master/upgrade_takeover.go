@@ -78,13 +78,8 @@ func (l *loop) adopt(s *stateNote) {
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
-	now := time.Now()
 	for slot, names := range s.Served {
-		served := map[string]time.Time{}
-		for _, name := range names {
-			served[name] = now
-		}
-		l.pool.served[slot] = served
+		l.pool.readiness.Inherit(slot, names)
 	}
 }
 

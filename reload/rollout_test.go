@@ -7,9 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRoll(t *testing.T) {
+func TestRollout(t *testing.T) {
 	runTimelines(t, []timeline{{
-		name: "one at a time, each a MinUptime after its ready",
+		name: "one slot at a time, each MinUptime after its new worker is ready",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -32,7 +32,7 @@ func TestRoll(t *testing.T) {
 			   5s  exit a1              | forget a1
 			  end                       | a2, at rest`,
 	}, {
-		name:   "two at a time, and the third when the first of them is through",
+		name:   "two at a time, the third when the first is done",
 		policy: Policy{Surge: 2},
 		text: `
 			   0s  size 3               | start a1, start b1, start c1
@@ -46,7 +46,7 @@ func TestRoll(t *testing.T) {
 			   6s  wake                 | disconnect c1, complete
 			  end                       | a2 b2 c2, leaving a1 b1 c1, asks at 40s`,
 	}, {
-		name:   "blue and green",
+		name:   "all at once",
 		policy: Policy{Surge: 3, MinUptime: -1},
 		text: `
 			   0s  size 3               | start a1, start b1, start c1
@@ -67,7 +67,7 @@ func TestRoll(t *testing.T) {
 			22.9s  wake                 | disconnect a1, complete
 			  end                       | a2, leaving a1, asks at 58.9s`,
 	}, {
-		name: "an old one that crashes on its turn comes back, and the roll goes on",
+		name: "an old worker that crashes on its turn is started again, and the rollout goes on",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -80,7 +80,7 @@ func TestRoll(t *testing.T) {
 			   7s  wake                 | disconnect b1, complete
 			  end                       | a2 b2, leaving b1 a1', asks at 41s`,
 	}, {
-		name: "an old one that crashes before its turn comes back first",
+		name: "an old worker that crashes before its turn is started again first",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -91,7 +91,7 @@ func TestRoll(t *testing.T) {
 			   5s  wake                 | disconnect a1, start b2
 			  end                       | a2 b1' b2, leaving a1, asks at 41s`,
 	}, {
-		name: "a crash loop does not hold the roll up, and never exceeds the surge",
+		name: "a crash loop does not delay the rollout, and never exceeds the surge",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -110,7 +110,7 @@ func TestRoll(t *testing.T) {
 			  7s  exit b1               | forget b1
 			  end                       | a2 b2, at rest`,
 	}, {
-		name:   "an old one hangs at its respawn",
+		name:   "an old worker that is started again hangs",
 		policy: Policy{ReadyTimeout: 3 * time.Second},
 		text: `
 			   0s  size 1               | start a1
@@ -125,7 +125,7 @@ func TestRoll(t *testing.T) {
 			 6.3s  wake                 | disconnect a1'', complete
 			  end                       | a2, leaving a1'', asks at 42.3s`,
 	}, {
-		name: "a new one that leaves is started again, beside one that has proven itself",
+		name: "a slot whose new worker leaves gets a proven one, then a new one",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -139,7 +139,7 @@ func TestRoll(t *testing.T) {
 			   9s  wake                 | disconnect a1', complete
 			  end                       | a2' b2, leaving a1 b1 a2 a1', asks at 40s`,
 	}, {
-		name:   "a new one that has left is late for nothing",
+		name:   "a new worker that has left is not overdue",
 		policy: Policy{MinUptime: 20 * time.Second},
 		text: `
 			   0s  size 1               | start a1
@@ -151,7 +151,7 @@ func TestRoll(t *testing.T) {
 			  70s  wake                 | disconnect a1, complete
 			  end                       | a2', leaving a1 a2, asks at 1m16s`,
 	}, {
-		name: "another reload takes the place of one under way",
+		name: "a new Next replaces a rollout under way",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -162,7 +162,7 @@ func TestRoll(t *testing.T) {
 			   5s  wake                 | disconnect a1, complete
 			  end                       | a3, leaving a1 a2, asks at 39.5s`,
 	}, {
-		name: "a new one that leaves or is retired on trial: another",
+		name: "a new worker that leaves or is retired on trial is followed by another",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -177,9 +177,9 @@ func TestRoll(t *testing.T) {
 	}})
 }
 
-// Who is of no slot, twice in one, or of a generation that nobody asked for has
-// not come by Next; it ends in good order all the same.
-func TestStrangers(t *testing.T) {
+// Members that Next would not have started (outside the slots, two in one slot, or of an
+// unknown generation) are disconnected too.
+func TestUnexpectedMembers(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	goal := Goal{Workers: 1, Generation: 2, Established: true}
 	members := []Member{
@@ -197,6 +197,6 @@ func TestStrangers(t *testing.T) {
 	}
 	goal.Workers = -1
 	if steps, _ = (Policy{}).Next(goal, members, now); len(steps) != len(members) {
-		t.Errorf("fewer workers than none: %v", steps)
+		t.Errorf("with -1 workers: %v", steps)
 	}
 }
