@@ -9,6 +9,9 @@
 //     rollout is complete or has failed.
 //   - [Readiness] decides when a new worker is ready that does not say so itself.
 //
+// A program that uses rota meets only [Error] and what it wraps. Everything else is
+// exported for package master, or for a master of one's own.
+//
 // # How Next decides
 //
 // Every slot should have one serving member of the target generation: [Goal.Next]

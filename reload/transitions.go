@@ -5,12 +5,13 @@ package reload
 // Entries of the tables that are not a phase themselves. State.resolve says
 // which phase they stand for.
 const (
-	stay            Phase = -1 - iota // the phase does not change
-	servingOrTrial                    // PhaseOnTrial if following, else PhaseServing
-	servingOrBack                     // PhaseRollingBack if that goes on, else PhaseServing
-	idleOrClosed                      // PhaseClosed if closing, else PhaseIdle
-	numberOfChanges = int(ChangeClose)
+	stay           Phase = -1 - iota // the phase does not change
+	servingOrTrial                   // PhaseOnTrial if following, else PhaseServing
+	servingOrBack                    // PhaseRollingBack if that goes on, else PhaseServing
+	idleOrClosed                     // PhaseClosed if closing, else PhaseIdle
 )
+
+const numberOfChanges = int(ChangeClose)
 
 // transition is what a change does in a phase.
 type transition struct {
@@ -19,12 +20,14 @@ type transition struct {
 }
 
 func begin(next Phase) transition { return transition{Begins, next} }
-func answer(a Answer) transition  { return transition{answer: a} }
+func reply(a Answer) transition   { return transition{answer: a} }
+
+// onChange returns the entry of the table for c.
 func onChange(p Phase, c Change) transition {
 	if row, ok := changes[p]; ok && c > 0 && int(c) <= numberOfChanges {
 		return row[c-1]
 	}
-	return answer(Nothing)
+	return reply(Nothing)
 }
 
 // onEvent returns the entry of the table for e. The predecessor may end at any
@@ -42,20 +45,20 @@ func onEvent(p Phase, e Event) (next Phase, ok bool) {
 // State.CanBegin.
 var changes = map[Phase][numberOfChanges]transition{
 	// start, reload, upgrade, scale, stop, close
-	PhaseIdle:            {begin(PhasePreparing), answer(NotRunning), answer(NotRunning), begin(stay), answer(Nothing), begin(PhaseClosed)},
-	PhasePreparing:       {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseStarting:        {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseOnTrial:         {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseTakingOver:      {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseServing:         {answer(Running), begin(PhasePreparingReload), begin(PhaseUpgrading), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhasePreparingReload: {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseRollingOut:      {answer(Running), answer(Waits), answer(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseRollingBack:     {answer(Running), begin(PhasePreparingReload), begin(PhaseUpgrading), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
-	PhaseUpgrading:       {answer(Running), answer(Waits), answer(Joins), begin(stay), begin(PhaseStoppingUpgrade), begin(PhaseStoppingUpgrade)},
-	PhaseStopping:        {answer(Running), answer(Ending), answer(Ending), begin(stay), answer(Joins), answer(Joins)},
-	PhaseStoppingUpgrade: {answer(Running), answer(Ending), answer(Ending), begin(stay), answer(Joins), answer(Joins)},
-	PhaseEndingUpgrade:   {answer(Running), answer(Ending), answer(Ending), begin(stay), answer(Joins), answer(Joins)},
-	PhaseClosed:          {answer(Closed), answer(NotRunning), answer(NotRunning), begin(stay), answer(Nothing), answer(Nothing)},
+	PhaseIdle:            {begin(PhasePreparing), reply(NotRunning), reply(NotRunning), begin(stay), reply(Nothing), begin(PhaseClosed)},
+	PhasePreparing:       {reply(Running), reply(Waits), reply(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseStarting:        {reply(Running), reply(Waits), reply(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseOnTrial:         {reply(Running), reply(Waits), reply(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseTakingOver:      {reply(Running), reply(Waits), reply(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseServing:         {reply(Running), begin(PhasePreparingReload), begin(PhaseUpgrading), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhasePreparingReload: {reply(Running), reply(Waits), reply(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseRollingOut:      {reply(Running), reply(Waits), reply(Waits), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseRollingBack:     {reply(Running), begin(PhasePreparingReload), begin(PhaseUpgrading), begin(stay), begin(PhaseStopping), begin(PhaseStopping)},
+	PhaseUpgrading:       {reply(Running), reply(Waits), reply(Joins), begin(stay), begin(PhaseStoppingUpgrade), begin(PhaseStoppingUpgrade)},
+	PhaseStopping:        {reply(Running), reply(Ending), reply(Ending), begin(stay), reply(Joins), reply(Joins)},
+	PhaseStoppingUpgrade: {reply(Running), reply(Ending), reply(Ending), begin(stay), reply(Joins), reply(Joins)},
+	PhaseEndingUpgrade:   {reply(Running), reply(Ending), reply(Ending), begin(stay), reply(Joins), reply(Joins)},
+	PhaseClosed:          {reply(Closed), reply(NotRunning), reply(NotRunning), begin(stay), reply(Nothing), reply(Nothing)},
 }
 
 // events are the transitions that happen. An event that is not here can't happen
