@@ -87,20 +87,3 @@ func awaitZombie(t *testing.T, pid int) {
 		}
 	}
 }
-
-func TestKillMarked(t *testing.T) {
-	marked, other := exec.Command("sleep", "60"), exec.Command("sleep", "60")
-	marked.Env = append(os.Environ(), "ROTA_UPGRADE=1.2")
-	other.Env = append(os.Environ(), "ROTA_UPGRADE=1.23", "X=ROTA_UPGRADE=1.2")
-	mustStart(t, marked)
-	mustStart(t, other)
-	killMarked("1.2")
-	if err := marked.Wait(); err == nil || err.Error() != "signal: killed" {
-		t.Errorf("the marked one: %v", err)
-	}
-	if s, ok := readStat(other.Process.Pid); !ok || s.state == 'Z' {
-		t.Error("the other one is gone too")
-	}
-	_ = other.Process.Kill()
-	_ = other.Wait()
-}

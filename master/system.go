@@ -6,6 +6,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -16,21 +17,24 @@ type sys struct {
 	spawn   func(*generation, link.Identity, map[string]string) (*process, error)
 	bind    func(context.Context, request) (bound, error)
 
-	memory      func(pid int) int64 // resident bytes; 0: not known
-	reap        func(mine map[int]bool) []int
-	tidy        func()
-	pid         func() int
-	predecessor func() (link *link.Link, ok bool, err error) // the master that this one is to follow
-	alone       func(context.Context)                        // waits for its end
-	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
-	flipReady   func() error
+	memory func(pid int) int64 // resident bytes; 0: not known
+	reap   func(mine map[int]bool) []int
+	tidy   func()
+	pid    func() int
+
+	predecessor    func() (l *successor.Link, ok bool, err error) // the master that this one is to follow
+	parentGone     func(context.Context)                          // waits until it has exited
+	startSuccessor func(ctx context.Context, end *os.File, mark string, starting func()) error
+	signalReady    func() error // tells the predecessor that this master has taken over
 }
 
 func system() sys {
 	return sys{
 		prepare: prepare, spawn: spawn, bind: bindSocket,
-		memory: residentBytes, reap: reap, tidy: tidy, pid: os.Getpid, predecessor: predecessor.take,
-		alone: flipAlone, flip: flipTo, flipReady: flipReady,
+		memory: residentBytes, reap: reap, tidy: tidy, pid: os.Getpid,
+		predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
+		startSuccessor: successor.Program{Exec: started.exec, Args: started.args, Dir: started.dir}.Start,
+		signalReady:    successor.SignalReady,
 	}
 }
 
