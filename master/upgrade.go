@@ -2,42 +2,14 @@ package master
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/successor"
-	"github.com/rota-go/rota/reload"
 )
-
-// Errors of Upgrade, besides those of Reload. errors.Is finds them.
-var (
-	// ErrInit means that this process is PID 1, which can't be replaced.
-	ErrInit = errors.New("this process is PID 1, and its end would be the end of the container")
-	// ErrNotReady means that the new master, or one of its workers, was not ready in time.
-	ErrNotReady = reload.ErrNotReady
-)
-
-// UpgradeError says why an upgrade has failed. The master that returns it goes on serving
-// with the workers that it has.
-type UpgradeError struct {
-	PID int   // of the new master; 0 if it has not reported
-	Err error // why
-}
-
-func (e *UpgradeError) Error() string {
-	if e.PID == 0 {
-		return fmt.Sprintf("upgrade: %v", e.Err)
-	}
-	return fmt.Sprintf("upgrade: new master (pid %d): %v", e.PID, e.Err)
-}
-
-// Unwrap returns Err.
-func (e *UpgradeError) Unwrap() error { return e.Err }
 
 // Upgrade replaces this process by a new one of the program's executable as it is now
 // (argv[0], symbolic links not resolved), with the arguments of this process's start and
@@ -173,23 +145,6 @@ func (l *loop) boundUpgrade(u *upgrade) {
 func (l *loop) limits() successor.Limits {
 	p := l.cfg.policy().WithDefaults()
 	return successor.Limits{ReadyTimeout: p.ReadyTimeout, MinUptime: p.MinUptime, Grace: p.Grace, KillAfter: p.KillAfter}
-}
-
-// snapshot returns what the new master needs to know besides the sockets. lastID is the
-// worker id from which it counts on.
-func (l *loop) snapshot(lastID int) *successor.Snapshot {
-	s := &successor.Snapshot{
-		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: lastID,
-		Served: map[int][]string{}, Ports: l.sockets.portNotes(),
-		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(),
-	}
-	for slot, served := range l.pool.served {
-		for name := range served {
-			s.Served[slot] = append(s.Served[slot], name)
-		}
-		slices.Sort(s.Served[slot])
-	}
-	return s
 }
 
 // announce tells systemd the new master's pid and then sends "go". The order matters:

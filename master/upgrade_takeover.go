@@ -89,24 +89,6 @@ func (l *loop) checkStop(t *takeover) {
 	}
 }
 
-// adopt continues from the old master's snapshot.
-func (l *loop) adopt(s *successor.Snapshot) {
-	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
-	l.systemd.SetWatchdog(s.Watchdog)
-	l.sockets.adoptPorts(s.Ports)
-	if s.Scaled {
-		l.cfg.Workers, l.scaled = s.Workers, true
-	}
-	now := time.Now()
-	for slot, names := range s.Served {
-		served := map[string]time.Time{}
-		for _, name := range names {
-			served[name] = now
-		}
-		l.pool.served[slot] = served
-	}
-}
-
 // trial begins when a new master's workers are all ready: they have to live for
 // MinUptime, as in a reload.
 func (l *loop) trial(t *takeover) {
@@ -201,19 +183,6 @@ func (l *loop) tookOver(t *takeover, err error) {
 		l.late(s)
 	}
 	l.nextReload() // what was asked of this master before
-}
-
-// late does what the old master was asked for and has left to this one.
-func (l *loop) late(s *successor.Snapshot) {
-	if l.pool == nil {
-		return
-	}
-	if s.Scaled && s.Workers != l.pool.goal.Workers {
-		l.scale(s.Workers)
-	}
-	if s.Reload {
-		_ = l.reload(make(chan error, 1)) // the old master has answered its caller
-	}
 }
 
 // reportGivenUp tells the old master why this one exits without having taken over. err is

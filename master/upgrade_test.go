@@ -5,6 +5,7 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -129,6 +130,14 @@ func TestSuccessorDies(t *testing.T) {
 			l.until(successor.Go)
 			return errExited
 		}, errExited},
+		{"with a reason", func(l *otherMaster) error {
+			l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+			l.until(successor.State)
+			l.Send(successor.Failure(fmt.Errorf("its workers are %w", ErrNotReady)))
+			l.raw.Flush(t.Context())
+			time.Sleep(50 * time.Millisecond) // the loop reads it before it learns of the exit
+			return errExited
+		}, ErrNotReady},
 		{"too slow", func(l *otherMaster) error {
 			l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
 			l.until(successor.Stop)

@@ -200,7 +200,7 @@ func (u *Upgrade) Abandon(err error) Action {
 		u.fail(err)
 		return SendStop
 	case u.state == Waiting || u.state == Due:
-		u.fail(err)
+		u.state, u.err = Ended, err
 		return Answer
 	}
 	return None
