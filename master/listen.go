@@ -33,7 +33,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := guarded("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
+			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
 			return func() { l.allowed(m, p.Call, ask, err) }
 		})
 		return nil
@@ -166,11 +166,10 @@ func (l *loop) give(s *socket, w waiter) {
 	}
 	body := wire.Body(wire.SocketBody{ID: s.id})
 	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: w.call, Body: body}, fd)
-	if State(m.worker.state.Load()) < Listening {
-		l.setState(m, Listening)
-	}
+	m.listening = true
+	m.publish()
 	a := addressOf(s.key.network, s.addr)
-	l.m.events.emit(m.worker, func(e *Events) {
+	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Listening != nil {
 			e.Listening(m.worker, a)
 		}

@@ -19,99 +19,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/reload"
 )
-
-// Config says how workers are started and kept. The zero value of every field
-// means its default; a negative duration means none.
-type Config struct {
-	// Workers is how many workers Run keeps. Zero means 1.
-	Workers int
-
-	// Exec is the workers' executable. Empty means that of this process, looked up
-	// at each reload by the name it was started with (argv[0], symbolic links not
-	// resolved), so that a link moved to the next release is followed.
-	Exec string
-	// Args are the workers' arguments, without the name of the program. Nil means
-	// those that this process was started with.
-	Args []string
-	// Dir is the workers' working directory. Empty means the one this process was
-	// started in.
-	Dir string
-	// Env returns the workers' environment. It is called at each reload. Nil means
-	// that of this process. What systemd and other supervisors told the master
-	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way. If it panics, no
-	// worker is started, and the panic is logged.
-	Env func() []string
-	// User is who the workers are: "user", "user:group", or both as numbers. Empty
-	// means the master's own. Without a group it is the user's, with the user's
-	// supplementary groups. The master stays what it is, and binds what only it may.
-	User string
-	// ExtraFiles are open files that every worker inherits: entry i becomes
-	// descriptor 3+i. They stay the caller's. Never pass a listening socket here:
-	// that turns it blocking in every process that has it.
-	ExtraFiles []*os.File
-	// Silent keeps the workers' standard output and error from this process's own:
-	// they are read from (*Worker).Stdout and (*Worker).Stderr.
-	Silent bool
-
-	// Grace is how long a worker may drain. Zero means 30 s.
-	Grace time.Duration
-	// IdleGrace is how long an idle HTTP/1 connection of a draining worker is left
-	// open for its next request. Zero means 5 s.
-	IdleGrace time.Duration
-	// KillAfter is how long a worker that has drained, or should have, may take to
-	// end before SIGTERM, and again before SIGKILL. Zero means 5 s.
-	KillAfter time.Duration
-
-	// Surge is how many workers more than Workers may serve during a reload. Zero
-	// means 1.
-	Surge int
-	// MinUptime is how long a new worker must have been ready before its
-	// predecessor is disconnected. Zero means 1 s.
-	MinUptime time.Duration
-	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
-	// 60 s.
-	ReadyTimeout time.Duration
-	// WaitReady makes a worker ready when it calls worker.Self().Ready(), instead of
-	// at its first Accept on every address that its predecessor served.
-	WaitReady bool
-
-	// MaxAge is how long a worker may serve before it is replaced, its successor ready
-	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
-	// all go together. Zero means for ever.
-	MaxAge time.Duration
-	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
-	// replaced in the same way, some up to a tenth earlier. It is looked at once a
-	// second, and a slot's successor is left alone for a minute. Zero means no limit.
-	MaxMemory int64
-	// HealthInterval is how often workers that have called worker.Self().OnHealth are
-	// asked how they are, and how long they may take to answer. Zero means 10 s.
-	HealthInterval time.Duration
-	// HealthFailures is how many times in a row a worker may answer with an error, or
-	// not at all, before it is replaced. Zero means 3.
-	HealthFailures int
-
-	// PIDFile gets this process's pid when the first workers are ready, and the new
-	// master's after an upgrade. It is replaced as a whole, and removed at the end.
-	// Empty means none.
-	PIDFile string
-
-	// Allow may refuse a worker a socket: its error becomes the worker's. It is
-	// called on a goroutine of its own and may block. One that panics has refused, and is
-	// logged. Nil allows everything.
-	Allow func(w *Worker, network, address string) error
-
-	// Logger gets the master's few lines. Nil means slog.Default().
-	Logger *slog.Logger
-}
 
 // Address is a socket that a worker listens on, as the kernel knows it: the port
 // is filled in.
@@ -153,7 +67,7 @@ type Master struct {
 // worker, and with a *ConfigError. From here on rota.Listen in this process is
 // net.Listen: a server of the master's own.
 func New(cfg Config) (*Master, error) {
-	if err := allowed(); err != nil {
+	if err := checkRole(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	if err := cfg.Check(); err != nil {
@@ -291,7 +205,7 @@ func (m *Master) Disconnect(ctx context.Context) error {
 // before the first Fork to miss nothing. Messages that nobody has subscribed to yet
 // are kept for the first who does. See Events. After cancel no function of e begins
 // any more.
-func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(nil, e) }
+func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe(nil, e) }
 
 // Close ends the master at once: workers are killed, sockets closed. It returns
 // when all is gone. To leave gracefully, end Run's context or call Disconnect

@@ -4,20 +4,15 @@ import (
 	"fmt"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
 
-const (
-	// maxWaiting bounds what of a worker's messages waits for the event functions,
-	// in bytes, and separately what is kept for the first to subscribe to them.
-	maxWaiting = 1 << 20
-
-	// maxLeaving is maxWaiting for a worker that leaves: what it has sent before is
-	// delivered, and its link can't end before it is read.
-	maxLeaving = 16 << 20
-)
+// maxDraining is delivery.MaxWaiting for a worker that drains, in bytes: what it has
+// sent is delivered, and its link can't end before it is read.
+const maxDraining = 16 << 20
 
 // Send sends v to the worker as JSON, and handles with it, and returns at once: the
 // worker gets it at worker.Self().OnMessage, after all that was sent before. That it
@@ -26,11 +21,11 @@ const (
 // doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and where v
 // can't be JSON.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error {
-	to := w.link.Load()
-	if to == nil || !w.IsConnected() {
+	now := w.now()
+	if !now.connected {
 		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
 	}
-	if err := ipc.Send(*to, v, handles); err != nil {
+	if err := message.Send(now.link, v, handles); err != nil {
 		return fmt.Errorf("send to worker %d: %w", w.id, err)
 	}
 	return nil
@@ -75,18 +70,18 @@ func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 	size, only := 0, true
 	for i := range packets {
 		if packets[i].Type == wire.Message {
-			size += ipc.Cost(packets[i])
+			size += message.Cost(packets[i])
 		} else {
 			only = false
 		}
 	}
 	m, e := r.m, r.l.m.events
 	if size > 0 {
-		m.worker.window.Acquire(size)
+		m.worker.source.Window.Acquire(size)
 	}
 	if only && m.direct.Load() && m.behind.Load() == 0 {
-		e.emitMessages(m.worker, packets, size)
-		return !e.begin() || h.Do(e.work)
+		e.EmitMessages(m.worker.source, packets, size)
+		return !e.Claim() || h.Do(e.Deliver)
 	}
 	m.behind.Add(1)
 	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop lives as long as the link
@@ -96,48 +91,8 @@ func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 // messages returns how many of packets, from the first, are messages.
 func messages(packets []link.Packet) (n, size int) {
 	for n < len(packets) && packets[n].Type == wire.Message {
-		size += ipc.Cost(packets[n])
+		size += message.Cost(packets[n])
 		n++
 	}
 	return n, size
-}
-
-// emitMessages queues messages of w, and leaves it to the caller to have somebody work. It takes packets; size is what they hold of the
-// worker's gate. What nobody has subscribed to is kept for the first who does.
-func (e *events) emitMessages(w *Worker, packets []link.Packet, size int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.subs {
-		if s.Message != nil && (s.worker == 0 || s.worker == w.id) {
-			e.push(event{worker: w, packets: packets, size: size})
-			return
-		}
-	}
-	w.window.Release(size)
-	e.keep(w, packets)
-}
-
-func (e *events) deliverMessages(ev *event, subs []*subscription) {
-	for len(ev.packets) > 0 {
-		p := ev.packets[0]
-		ev.packets = ev.packets[1:]
-		e.deliverMessage(ev, subs, p)
-	}
-	ev.worker.window.Release(ev.size)
-}
-
-func (e *events) deliverMessage(ev *event, subs []*subscription, p link.Packet) {
-	defer p.Close() // what nobody has taken
-	e.calls.Add(1)
-	msg := ipc.Received(p)
-	for _, s := range subs {
-		if s.Message != nil && s.wants(ev) {
-			e.message(s, ev.worker, msg)
-		}
-	}
-}
-
-func (e *events) message(s *subscription, w *Worker, msg ipc.Message) {
-	defer e.recovered()
-	s.Message(w, msg)
 }

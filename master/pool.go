@@ -17,10 +17,10 @@ type pool struct {
 	result chan<- error // Run's
 	err    error        // what Run will return
 
-	generations map[int]*generation
-	served      map[int]map[string]time.Time // by slot: what its last ready member accepted on
-	heavy       map[int]time.Time            // by slot: until when its memory is not looked at
-	weighing    bool
+	generations    map[int]*generation
+	served         map[int]map[string]time.Time // by slot: what its last ready member accepted on
+	memoryCooldown map[int]time.Time            // by slot: until when memory is not checked
+	memoryWatched  bool                         // watchMemory has set its timer
 
 	preparing bool         // a reload looks its executable up
 	roll      *roll        // under way, or rolling back
@@ -44,7 +44,7 @@ func (l *loop) runPool(result chan<- error) error {
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result, preparing: true,
 		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
-		heavy: map[int]time.Time{},
+		memoryCooldown: map[int]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
@@ -83,7 +83,7 @@ func (l *loop) established() {
 		l.trial(l.takeover)
 		return
 	}
-	l.official()
+	l.publishPID()
 	l.nextReload()
 }
 
@@ -98,14 +98,14 @@ func (l *loop) prepare(number int, then func(*generation, error)) {
 				l.dirty = true
 				then(g, err)
 			} else if g != nil {
-				g.leave()
+				g.release()
 			}
 		}
 	})
 }
 
 func (p *pool) add(g *generation) {
-	g.users++
+	g.use()
 	p.generations[g.number] = g
 }
 
@@ -113,7 +113,7 @@ func (p *pool) add(g *generation) {
 func (p *pool) drop(number int) {
 	if g := p.generations[number]; g != nil {
 		delete(p.generations, number)
-		g.leave()
+		g.release()
 	}
 }
 
@@ -170,7 +170,7 @@ func (l *loop) endRoll() {
 		result <- p.roll.err
 	}
 	p.roll = nil
-	l.tidySoon()
+	l.releaseMemorySoon()
 }
 
 func (l *loop) logRoll() {
@@ -240,7 +240,7 @@ func (l *loop) finishPool(err error) {
 		p.result <- p.err // the loop may be at its end
 		return
 	}
-	l.told(func() { p.result <- p.err })
+	l.afterDelivery(func() { p.result <- p.err })
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.
@@ -447,7 +447,7 @@ func (l *loop) completeRoll() {
 // abortRoll begins the roll-back. It yields to a reload that waits already.
 func (l *loop) abortRoll(m *member, why error) {
 	p := l.pool
-	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.lastLines()}
+	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.LastLines()}
 	if errors.Is(why, reload.ErrDied) {
 		e.Err = &diedError{m.exit}
 	}

@@ -6,21 +6,23 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// sys is the master's seam to the operating system: a test puts functions of its
-// own here, and needs no process.
+// sys is what the loop needs of the operating system. Tests replace the functions, and
+// need no processes.
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
-	spawn   func(*generation, link.Identity, map[string]string) (*process, error)
+	spawn   func(*generation, link.Identity, map[string]string) (*workerProcess, error)
 	bind    func(context.Context, request) (bound, error)
 
-	memory func(pid int) int64 // resident bytes; 0: not known
-	reap   func(mine map[int]bool) []int
-	tidy   func()
-	pid    func() int
+	residentBytes func(pid int) int64 // 0 if not known
+	releaseMemory func()
+	reap          func(workers map[int]bool) (pids []int)
+
+	pid func() int
 
 	predecessor    func() (l *successor.Link, ok bool, err error) // the master that this one is to follow
 	parentGone     func(context.Context)                          // waits until it has exited
@@ -30,29 +32,18 @@ type sys struct {
 
 func system() sys {
 	return sys{
-		prepare: prepare, spawn: spawn, bind: bindSocket,
-		memory: residentBytes, reap: reap, tidy: tidy, pid: os.Getpid,
-		predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
-		startSuccessor: successor.Program{Exec: started.exec, Args: started.args, Dir: started.dir}.Start,
-		signalReady:    successor.SignalReady,
+		prepare: prepareGeneration, spawn: (*generation).start, bind: bindSocket,
+		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
+		pid: os.Getpid, predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
+		startSuccessor: successor.Start, signalReady: successor.SignalReady,
 	}
 }
 
-// link is what the loop needs of link.Link.
+// workerLink is what the loop needs of a *link.Link.
 type workerLink interface {
 	Send(wire.Frame, ...*descriptor.FD) error
 	Receive() ([]link.Packet, error)
 	CloseReceived()
 	CloseWrite(context.Context) error
 	Close() error
-}
-
-// process is a started worker. The loop owns the link; wait is called once, on a
-// goroutine of its own.
-type process struct {
-	link   workerLink
-	os     *os.Process
-	output [2]*os.File           // of a silent worker: stdout and stderr, to read; the Worker's to close
-	signal func(os.Signal) error // os.ErrProcessDone once it has ended
-	wait   func() Exit
 }

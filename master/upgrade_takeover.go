@@ -177,7 +177,7 @@ func (l *loop) tookOver(t *takeover, err error) {
 	}
 	l.dirty = true
 	l.sweep()
-	l.official()
+	l.publishPID()
 	if s := t.Final(); s != nil {
 		l.lastID = max(l.lastID, s.LastID)
 		l.late(s)

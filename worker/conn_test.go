@@ -11,8 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rota-go/rota/internal/http1"
 	"golang.org/x/net/nettest"
+
+	"github.com/rota-go/rota/internal/http1"
 )
 
 // What Accept returns can do what the net package's conns can.

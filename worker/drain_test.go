@@ -17,7 +17,7 @@ import (
 func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
-		conns, failed := accepts(b.Handle(pipe))
+		conns, failed := accepts(b.Track(pipe))
 		defer pipe.dial().Close()
 		defer pipe.dial().Close()
 		first, second := <-conns, <-conns
@@ -43,7 +43,7 @@ func TestConnectionInTheGapIsCounted(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
 		pipe.gap = make(chan struct{})
-		conns, _ := accepts(b.Handle(pipe))
+		conns, _ := accepts(b.Track(pipe))
 		defer pipe.dial().Close()
 		synctest.Wait()
 		b.receive(wire.Disconnect, nil)
@@ -67,7 +67,7 @@ func TestGraceEndsTheDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 3 * time.Second, IdleGrace: time.Second})
 		pipe := newPipeListener()
-		conns, failed := accepts(b.Handle(pipe))
+		conns, failed := accepts(b.Track(pipe))
 		client := pipe.dial()
 		<-conns
 		begin := time.Now()
@@ -114,7 +114,7 @@ func TestQuietConnectionsAreClosedFirst(t *testing.T) {
 func TestProgramClosesTheListener(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
-		ln := b.Handle(pipe)
+		ln := b.Track(pipe)
 		conns, failed := accepts(ln)
 		defer pipe.dial().Close()
 		c := <-conns
@@ -149,7 +149,7 @@ func TestListenAfterDisconnect(t *testing.T) {
 				t.Errorf("%s after the end: %v, want ErrDisconnected", name, err)
 			}
 		}
-		if ln := newPipeListener(); b.Handle(ln) != net.Listener(ln) {
+		if ln := newPipeListener(); b.Track(ln) != net.Listener(ln) {
 			t.Error("Handle after the end wraps")
 		} else if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("its Accept: %v, want net.ErrClosed", err)
@@ -160,9 +160,9 @@ func TestListenAfterDisconnect(t *testing.T) {
 // What Listen or Handle has returned is not counted twice.
 func TestHandleTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		once := b.Handle(newPipeListener())
+		once := b.Track(newPipeListener())
 		defer once.Close()
-		if b.Handle(once) != once {
+		if b.Track(once) != once {
 			t.Error("a listener of the worker's is wrapped again")
 		}
 	})
@@ -173,7 +173,7 @@ func TestHandleTwice(t *testing.T) {
 func TestMasterGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
-		conns, failed := accepts(b.Handle(pipe))
+		conns, failed := accepts(b.Track(pipe))
 		defer pipe.dial().Close()
 		c := <-conns
 		close(b.link.gone)
@@ -246,7 +246,7 @@ func TestReadyIsSaidOnce(t *testing.T) {
 func TestFirstAcceptIsSaidOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
-		conns, _ := accepts(b.Handle(pipe))
+		conns, _ := accepts(b.Track(pipe))
 		if n := b.link.count(wire.Accepting); n > 1 {
 			t.Fatal("said before Accept")
 		}
@@ -264,7 +264,7 @@ func TestFirstAcceptIsSaidOnce(t *testing.T) {
 func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
-		l := b.Handle(pipe).(*listener)
+		l := b.Track(pipe).(*listener)
 		conns, _ := accepts(l)
 		defer pipe.dial().Close()
 		defer (<-conns).Close()
@@ -290,7 +290,7 @@ func TestHoldOff(t *testing.T) {
 		}
 		begin := time.Now()
 		conns, _ := accepts(l)
-		ownConns, _ := accepts(b.Handle(own))
+		ownConns, _ := accepts(b.Track(own))
 		defer own.dial().Close()
 		defer (<-ownConns).Close()
 		if d := time.Since(begin); d != 0 {

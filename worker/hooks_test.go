@@ -100,7 +100,7 @@ func TestHooksWaitForRequests(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bench) {
-				l := b.Handle(newPipeListener()).(*listener)
+				l := b.Track(newPipeListener()).(*listener)
 				client, c := b.tracked(l)
 				go func() { _, _ = client.Read(make([]byte, 1024)) }()
 				if tc.dark {

@@ -54,9 +54,9 @@ func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, e
 	return w.take(&listener{Listener: inner, own: r.Network + " " + r.Address}, r)
 }
 
-// Handle makes a listener that the program already has part of the worker's
-// drain. One that is part of it comes back as it is. Programs call rota.Handle.
-func (w *Worker) Handle(inner net.Listener) net.Listener {
+// Track makes a listener that the program already has part of the worker's
+// drain. One that is part of it comes back as it is. Programs call rota.Track.
+func (w *Worker) Track(inner net.Listener) net.Listener {
 	if _, ok := inner.(*listener); ok {
 		return inner
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/ipc"
 )
@@ -29,7 +30,7 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	if !w.IsConnected() {
 		return w.disconnected("send")
 	}
-	if err := ipc.Send(w.link, v, handles); err != nil {
+	if err := message.Send(w.link, v, handles); err != nil {
 		return fmt.Errorf("send: worker %d: %w", w.id.ID, err)
 	}
 	return nil
@@ -66,7 +67,7 @@ func newInbox(failed func(any, []byte), rested func()) *inbox {
 
 // put takes a message. It blocks while too much waits.
 func (b *inbox) put(p link.Packet) {
-	b.window.Acquire(ipc.Cost(p))
+	b.window.Acquire(message.Cost(p))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queue = append(b.queue, p)
@@ -148,9 +149,9 @@ func (b *inbox) busy() bool {
 }
 
 func (b *inbox) handle(p link.Packet, funcs []func(ipc.Message)) {
-	defer b.window.Release(ipc.Cost(p))
+	defer b.window.Release(message.Cost(p))
 	defer p.Close() // what nobody has taken
-	msg := ipc.Received(p)
+	msg := message.Received(p)
 	for _, f := range funcs {
 		b.call(f, msg)
 	}

@@ -194,7 +194,7 @@ func TestSendFails(t *testing.T) {
 		if err := b.Send(math.NaN()); err == nil {
 			t.Error("NaN was sent, which JSON can't say")
 		}
-		if err := b.Send("x", ipc.Handle{}); !errors.Is(err, ipc.ErrHandle) {
+		if err := b.Send("x", nil); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("empty handle: %v", err)
 		}
 		if n := b.link.count(wire.Message); n != 0 {
@@ -221,7 +221,7 @@ func TestHandOverCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, master := withMaster(t)
-	handled := w.Handle(ln)
+	handled := w.Track(ln)
 	client, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)

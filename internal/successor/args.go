@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/rota-go/rota/internal/process"
 )
 
-// setArgs makes tableflip start the new master with p's arguments, and returns a function
+// setArgs makes tableflip start the new master as p says, and returns a function
 // that undoes it.
 //
 // tableflip v1.2.3 reads os.Args when it starts the process and has no option for the
@@ -17,8 +19,8 @@ import (
 // reads os.Args at that moment races with it. It happens only if the program has changed
 // os.Args, or if the name that it was started by can't be found any more (a relative name
 // after os.Chdir, or after a change of PATH).
-func (p Program) setArgs() (restore func()) {
-	if len(p.Args) == 0 || slices.Equal(p.Args, os.Args) && p.found(p.Args[0]) {
+func setArgs(p process.Invocation) (restore func()) {
+	if len(p.Args) == 0 || slices.Equal(p.Args, os.Args) && found(p, p.Args[0]) {
 		return func() {}
 	}
 	was, args := os.Args, slices.Clone(p.Args)
@@ -34,7 +36,7 @@ func (p Program) setArgs() (restore func()) {
 
 // found reports whether tableflip, which looks name up now and starts it in the first
 // working directory, starts p.Exec by it.
-func (p Program) found(name string) bool {
+func found(p process.Invocation, name string) bool {
 	if p.Exec == "" || filepath.IsAbs(name) {
 		return true // nothing better is known
 	}

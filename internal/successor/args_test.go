@@ -5,30 +5,18 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-// started is how the test binary was started.
-func started(t *testing.T) Program {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := filepath.Abs(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Program{Exec: path, Args: slices.Clone(os.Args), Dir: dir}
-}
+	"github.com/rota-go/rota/internal/process"
+)
 
 // The next master is started with the arguments of this one's start, and os.Args is as the
 // program has left it afterwards.
 func TestArguments(t *testing.T) {
 	defer func(old []string) { os.Args = old }(os.Args)
-	p := started(t)
+	p := process.Started()
 	changed := []string{"other", "arguments"}
 	os.Args = changed
-	restore := p.setArgs()
+	restore := setArgs(p)
 	if got := os.Args; len(got) != len(p.Args) || !slices.Equal(got[1:], p.Args[1:]) || got[0] != p.Exec {
 		t.Errorf("the next master is started with %q, want %q", got, p.Args)
 	}
@@ -41,7 +29,7 @@ func TestArguments(t *testing.T) {
 // os.Args isn't written where tableflip would start the right program anyway.
 func TestArgumentsUntouched(t *testing.T) {
 	defer func(old []string) { os.Args = old }(os.Args)
-	p := started(t)
+	p := process.Started()
 	base := filepath.Base(p.Exec)
 	t.Chdir(filepath.Dir(p.Exec))
 	p.Dir, _ = os.Getwd()
@@ -63,7 +51,7 @@ func TestArgumentsUntouched(t *testing.T) {
 			os.Args = []string{tc.arg0, "-x"}
 			p := p
 			p.Args = slices.Clone(os.Args)
-			restore := p.setArgs()
+			restore := setArgs(p)
 			if got := os.Args[0]; (got != tc.arg0) != tc.want || tc.want && got != p.Exec {
 				t.Errorf("os.Args[0] is %q", got)
 			}

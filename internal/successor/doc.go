@@ -1,7 +1,7 @@
 // Package successor is the upgrade of a master: how one process of a program hands its
 // service over to the next one.
 //
-// The old master starts the new one ([Program.Start], which hides tableflip), and the new
+// The old master starts the new one ([Start], which hides tableflip), and the new
 // one dials it ([Predecessor]). They talk on a [Link] in [Message]s. [Upgrade] and
 // [Takeover] are the two sides as state machines: they decide what a master does after each
 // event, and the master does it. The order of an upgrade that succeeds:

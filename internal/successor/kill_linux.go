@@ -6,16 +6,15 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 )
 
 func kill(mark string) {
 	variable := []byte(link.EnvUpgrade + "=" + mark)
-	for _, pid := range children() {
+	for _, pid := range process.Children() {
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err == nil && hasVariable(env, variable) {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // fails if the process has just ended
@@ -30,27 +29,4 @@ func hasVariable(environ, variable []byte) bool {
 		}
 	}
 	return false
-}
-
-// children returns the pids of this process's children.
-func children() (pids []int) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range stats {
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && parentOf(path) == os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// parentOf reads a process's parent from its stat file: the second field after the name,
-// which is in parentheses and may hold anything. It returns 0 if the process has ended.
-func parentOf(stat string) (parent int) {
-	b, err := os.ReadFile(stat)
-	if err != nil {
-		return 0
-	}
-	var state byte
-	_, _ = fmt.Sscanf(string(b[bytes.LastIndexByte(b, ')')+1:]), " %c %d", &state, &parent)
-	return parent
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cloudflare/tableflip"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 )
 
 // fileName is the name under which tableflip passes its one file: the new master's end of
@@ -21,9 +22,9 @@ const fileName = "rota"
 // deadlines of its own.
 const noTimeout = 1000 * time.Hour
 
-// process is what this process has of tableflip. It is global because tableflip allows a
+// shared is the Upgrader. It is global because tableflip allows a
 // process one Upgrader, whose New succeeds once.
-var process struct {
+var shared struct {
 	mu       sync.Mutex
 	upgrader *tableflip.Upgrader
 	err      error
@@ -31,7 +32,7 @@ var process struct {
 
 // upgrader returns the Upgrader, and makes it at the first call.
 func upgrader() (*tableflip.Upgrader, error) {
-	p := &process
+	p := &shared
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.upgrader == nil && p.err == nil {
@@ -66,19 +67,12 @@ func AwaitParent(ctx context.Context) {
 	_ = u.WaitForParent(ctx) // its error is about the parent, which is gone either way
 }
 
-// Program is how this process was started, and how its successor is started.
-type Program struct {
-	Exec string   // the executable's absolute path, symbolic links not resolved; "" if unknown
-	Args []string // the arguments, with the program's name
-	Dir  string   // the working directory; "" if unknown
-}
-
-// Start starts the program anew, with end as the one file that it gets, and closes end. It
-// calls starting before the process is started, blocks for as long as the upgrade takes, and
-// returns nil when the new process has signalled that it is ready, and an error if it
-// could not be started or has exited before. mark is what Kill finds the process by. Once
-// ctx has ended no process is started.
-func (p Program) Start(ctx context.Context, end *os.File, mark string, starting func()) error {
+// Start starts this process's program anew, as it was started, with end as the one file
+// that the new process gets, and closes end. It calls starting before it starts the
+// process, and blocks for as long as the upgrade takes: it returns nil when the new process
+// has signalled that it is ready, and an error if it could not be started or has exited
+// before. mark is what Kill finds the process by. Once ctx has ended no process is started.
+func Start(ctx context.Context, end *os.File, mark string, starting func()) error {
 	defer end.Close()
 	u, err := upgrader()
 	if err != nil {
@@ -90,13 +84,14 @@ func (p Program) Start(ctx context.Context, end *os.File, mark string, starting 
 	if err := u.AddFile(fileName, end); err != nil {
 		return err
 	}
-	defer p.setArgs()()
+	started := process.Started()
+	defer setArgs(started)()
 	if err := os.Setenv(link.EnvUpgrade, mark); err != nil {
 		return err
 	}
 	defer ForgetMark()
 	starting()
-	return p.explain(upgrade(u))
+	return explain(upgrade(u), started.Dir)
 }
 
 // ForgetMark removes the mark from this process's environment, where it has been since
@@ -107,13 +102,14 @@ func ForgetMark() { _ = os.Unsetenv(link.EnvUpgrade) }
 // NewMark returns a mark for Start that no other process has.
 func NewMark() string { return fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano()) }
 
-// explain adds what may be wrong with the working directory: tableflip starts the process in
-// the first one, and if that is gone the system's error names the executable.
-func (p Program) explain(err error) error {
-	if err == nil || p.Dir == "" {
+// explain adds what may be wrong with dir, the working directory of this process's start:
+// tableflip starts the new process there, and if dir is gone the system's error names the
+// executable.
+func explain(err error, dir string) error {
+	if err == nil || dir == "" {
 		return err
 	}
-	if _, derr := os.Stat(p.Dir); derr != nil {
+	if _, derr := os.Stat(dir); derr != nil {
 		return fmt.Errorf("%w (working directory: %w)", err, derr)
 	}
 	return err
