@@ -6,6 +6,7 @@ import (
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/reload"
 )
 
 // Errors of the methods of a Master; they may be wrapped.
@@ -51,6 +52,31 @@ func (e *StartError) Error() string {
 
 // Unwrap returns why the process could not be started, or nil if it was.
 func (e *StartError) Unwrap() error { return e.Exit.Err }
+
+// Errors of Upgrade, besides those of Reload. errors.Is finds them.
+var (
+	// ErrInit means that this process is PID 1, which can't be replaced.
+	ErrInit = errors.New("this process is PID 1, and its end would be the end of the container")
+	// ErrNotReady means that the new master, or one of its workers, was not ready in time.
+	ErrNotReady = reload.ErrNotReady
+)
+
+// UpgradeError says why an upgrade has failed. The master that returns it goes on serving
+// with the workers that it has.
+type UpgradeError struct {
+	PID int   // of the new master; 0 if it has not reported
+	Err error // why
+}
+
+func (e *UpgradeError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("upgrade: %v", e.Err)
+	}
+	return fmt.Sprintf("upgrade: new master (pid %d): %v", e.PID, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *UpgradeError) Unwrap() error { return e.Err }
 
 // checkRole returns an error if this process can't be a master.
 func checkRole() error {

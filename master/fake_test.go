@@ -18,6 +18,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -81,8 +82,8 @@ func (o *fakeOS) sys() sys {
 		reap:          func(map[int]bool) []int { return nil },
 		releaseMemory: func() { o.released.Add(1) },
 		pid:           func() int { return 100 },
-		predecessor:   func() (*link.Link, bool, error) { return nil, false, nil },
-		alone:         func(context.Context) {},
+		predecessor:   func() (*successor.Link, bool, error) { return nil, false, nil },
+		parentGone:    func(context.Context) {},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -43,7 +44,7 @@ type loop struct {
 	takeover *takeover // this master is to follow another, and doesn't yet
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // the last reload or upgrade
-	systemd  *notifier
+	systemd  *sdnotify.Notifier
 	pidFile  string // written
 
 	leaving    []*leaving
@@ -59,7 +60,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
-	l.systemd = newNotifier(l.log)
+	l.systemd = sdnotify.New(l.log)
 	return l
 }
 
@@ -93,7 +94,7 @@ func (l *loop) end() {
 		l.finishPool(ErrClosed)
 	}
 	l.closeSockets()
-	l.systemd.end()
+	l.systemd.Close()
 	l.m.events.Close()
 	close(l.m.done)
 }

@@ -134,6 +134,26 @@ func (m *Master) Reload(ctx context.Context) error {
 	return fmt.Errorf("reload: %w", err)
 }
 
+// Upgrade replaces this process by a new one of the program's executable as it is now
+// (argv[0], symbolic links not resolved), with the arguments of this process's start and
+// its environment. The new master gets every socket, the number of workers, the generation
+// and the slots, and starts workers of its own. When they are ready, this master
+// disconnects its workers, and Run returns nil when they have left. Upgrade returns nil as
+// soon as the new master has taken over.
+//
+// An upgrade is all or nothing: if the new master or one of its workers fails, this master
+// goes on unchanged, and the error is an *UpgradeError. An upgrade waits for a reload under
+// way, and for a predecessor of this master that still drains its workers. Upgrade during
+// an upgrade waits for that one. If ctx ends first the upgrade goes on and the error is
+// ctx's. As PID 1 it fails with ErrInit, without Run with ErrNotRunning.
+func (m *Master) Upgrade(ctx context.Context) error {
+	result := make(chan error, 1)
+	if err := m.ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	return m.wait(ctx, result)
+}
+
 // Scale sets the number of workers that Run keeps, at least 1, and returns at once. It
 // fails with a *ConfigError, and with ErrClosed after Close.
 func (m *Master) Scale(n int) error {

@@ -142,7 +142,7 @@ func (l *loop) nextReload() {
 	p.waiting, p.preparing = nil, true
 	l.lastGen++
 	l.log.Info("rota: reload", "generation", l.lastGen)
-	l.systemd.reloading()
+	l.systemd.Reloading()
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		p.preparing = false
 		if err != nil {
@@ -233,7 +233,7 @@ func (l *loop) finishPool(err error) {
 	if l.living() == 0 {
 		l.closeSockets()
 	}
-	l.giveUp(p.err)
+	l.reportGivenUp(p.err)
 	l.removePIDFile()
 	if l.closing {
 		p.result <- p.err // the loop may be at its end

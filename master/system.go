@@ -7,6 +7,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -21,19 +22,20 @@ type sys struct {
 	releaseMemory func()
 	reap          func(workers map[int]bool) (pids []int)
 
-	pid         func() int
-	predecessor func() (link *link.Link, ok bool, err error) // the master that this one is to follow
-	alone       func(context.Context)                        // waits for its end
-	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
-	flipReady   func() error
+	pid func() int
+
+	predecessor    func() (l *successor.Link, ok bool, err error) // the master that this one is to follow
+	parentGone     func(context.Context)                          // waits until it has exited
+	startSuccessor func(ctx context.Context, end *os.File, mark string, starting func()) error
+	signalReady    func() error // tells the predecessor that this master has taken over
 }
 
 func system() sys {
 	return sys{
 		prepare: prepareGeneration, spawn: (*generation).start, bind: bindSocket,
 		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
-		pid: os.Getpid, predecessor: predecessor.take,
-		alone: flipAlone, flip: flipTo, flipReady: flipReady,
+		pid: os.Getpid, predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
+		startSuccessor: successor.Start, signalReady: successor.SignalReady,
 	}
 }
 

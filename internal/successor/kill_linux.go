@@ -1,6 +1,6 @@
 //go:build linux
 
-package master
+package successor
 
 import (
 	"bytes"
@@ -12,14 +12,12 @@ import (
 	"github.com/rota-go/rota/internal/process"
 )
 
-// killMarked kills the child of this process that was started with nonce. tableflip
-// keeps its pid to itself, and one that never says hello must be ended too.
-func killMarked(nonce string) {
-	mark := []byte(link.EnvUpgrade + "=" + nonce)
+func kill(mark string) {
+	variable := []byte(link.EnvUpgrade + "=" + mark)
 	for _, pid := range process.Children() {
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err == nil && hasVariable(env, mark) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may end just now
+		if err == nil && hasVariable(env, variable) {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // fails if the process has just ended
 		}
 	}
 }
