@@ -55,8 +55,8 @@ func (e *StartError) Unwrap() error { return e.Exit.Err }
 
 // Errors of Upgrade, besides those of Reload. errors.Is finds them.
 var (
-	// ErrInit means that this process is PID 1, which can't be replaced.
-	ErrInit = errors.New("this process is PID 1, and its end would be the end of the container")
+	// ErrPID1 means that this process is PID 1, which can't be replaced.
+	ErrPID1 = errors.New("this process is PID 1, and its end would be the end of the container")
 	// ErrNotReady means that the new master, or one of its workers, was not ready in time.
 	ErrNotReady = reload.ErrNotReady
 )

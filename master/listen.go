@@ -290,7 +290,7 @@ func (l *loop) drop(s *socket) {
 // closeAtStop closes the sockets of a rota that stops as soon as its last worker leaves:
 // who connects now is refused, and not kept in a queue that nobody will read.
 func (l *loop) closeAtStop() {
-	stops := len(l.leaving) > 0 || l.pool != nil && l.pool.goal.Stop
+	stops := len(l.disconnects) > 0 || l.state.Phase().Stopping()
 	for _, m := range l.members {
 		if !stops || m.serving() {
 			return
@@ -305,4 +305,20 @@ func (l *loop) closeSockets() {
 			l.drop(s)
 		}
 	}
+}
+
+// accepting records that a worker takes connections from a socket.
+func (l *loop) accepting(m *member, p link.Packet) error {
+	var body wire.AcceptingBody
+	if err := p.Decode(&body); err != nil {
+		return err
+	}
+	name := body.Own
+	if s := l.sockets.byID[body.ID]; s != nil {
+		name = s.key.String()
+	}
+	if m.pooled && l.pool != nil {
+		l.pool.readiness.Accept(m.ID, name, time.Now())
+	}
+	return nil
 }

@@ -145,7 +145,7 @@ func (m *Master) Reload(ctx context.Context) error {
 // goes on unchanged, and the error is an *UpgradeError. An upgrade waits for a reload under
 // way, and for a predecessor of this master that still drains its workers. Upgrade during
 // an upgrade waits for that one. If ctx ends first the upgrade goes on and the error is
-// ctx's. As PID 1 it fails with ErrInit, without Run with ErrNotRunning.
+// ctx's. As PID 1 it fails with ErrPID1, without Run with ErrNotRunning.
 func (m *Master) Upgrade(ctx context.Context) error {
 	result := make(chan error, 1)
 	if err := m.ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {

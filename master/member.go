@@ -2,6 +2,7 @@ package master
 
 import (
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/rota-go/rota/internal/wire"
@@ -110,4 +111,26 @@ func (m *member) pid() int {
 		return 0
 	}
 	return m.process.os.Pid
+}
+
+// living returns how many workers are alive.
+func (l *loop) living() (n int) {
+	for _, m := range l.members {
+		if m.alive() {
+			n++
+		}
+	}
+	return n
+}
+
+// workers returns the workers that are alive, by id.
+func (l *loop) workers() []*Worker {
+	var all []*Worker
+	for _, m := range l.members {
+		if m.alive() {
+			all = append(all, m.worker)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Worker) int { return a.id - b.id })
+	return all
 }

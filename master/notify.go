@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rota-go/rota/internal/sdnotify"
+	"github.com/rota-go/rota/reload"
 )
 
 // report tells systemd what has changed since the last report. The loop calls it after
@@ -15,7 +16,7 @@ func (l *loop) report() {
 		return
 	}
 	if again := n.Feed(); again > 0 {
-		l.after(again, func() { l.dirty = true })
+		l.after(again, func() {})
 	}
 	n.Report(l.phase(), l.describe())
 }
@@ -23,13 +24,13 @@ func (l *loop) report() {
 // phase returns the phase of the service, or "" while it stays as it was reported: a reload
 // reports itself when it begins.
 func (l *loop) phase() string {
-	switch p := l.pool; {
-	case p.goal.Stop:
+	switch phase := l.state.Phase(); {
+	case phase.Stopping():
 		return sdnotify.Stopping
-	case !p.goal.Established, p.roll != nil && p.roll.err == nil:
-		return ""
+	case phase == reload.PhaseServing, phase == reload.PhaseRollingBack, phase == reload.PhaseUpgrading:
+		return sdnotify.Ready
 	}
-	return sdnotify.Ready
+	return ""
 }
 
 // describe returns the status line.
@@ -54,12 +55,12 @@ func (l *loop) describe() string {
 
 // describeChange returns what is going on, or what has failed last.
 func (l *loop) describeChange() string {
-	switch p := l.pool; {
-	case p.goal.Stop:
+	switch phase := l.state.Phase(); {
+	case phase.Stopping():
 		return "; stopping"
 	case l.upgrade != nil:
 		return "; upgrading the master"
-	case p.goal.Next != 0 || p.preparing:
+	case phase == reload.PhasePreparingReload, phase == reload.PhaseRollingOut:
 		return fmt.Sprintf("; reloading to generation %d", l.lastGen)
 	case l.failed != nil:
 		first, _, _ := strings.Cut(l.failed.Error(), "\n")

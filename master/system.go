@@ -47,3 +47,14 @@ type workerLink interface {
 	CloseWrite(context.Context) error
 	Close() error
 }
+
+// workerProcess is a worker's process as the loop uses it: a *process.Process, or a
+// fake in tests. The loop owns the link and closes it. wait is called once, on a
+// goroutine of its own.
+type workerProcess struct {
+	link   workerLink
+	os     *os.Process
+	output [2]*os.File           // of a silent worker: stdout and stderr, to read; the Worker closes them
+	signal func(os.Signal) error // os.ErrProcessDone if the process has ended
+	wait   func() Exit
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/successor"
+	"github.com/rota-go/rota/reload"
 )
 
 // upgrade is one that was asked of this master, the old one.
@@ -23,46 +24,47 @@ type upgrade struct {
 	stop    func()          // stops the deadline
 }
 
+// requestUpgrade is Upgrade.
 func (l *loop) requestUpgrade(result chan error) error {
-	switch p := l.pool; {
-	case p == nil:
-		return ErrNotRunning
-	case p.goal.Stop:
-		return ErrStopping
-	case l.sys.pid() == 1:
-		return ErrInit
+	if err := refusal(l.state.CanBegin(reload.ChangeUpgrade)); err != nil {
+		return err
+	}
+	if l.sys.pid() == 1 {
+		return ErrPID1
 	}
 	if l.upgrade == nil {
 		l.newUpgrade()
 	}
 	l.upgrade.results = append(l.upgrade.results, result)
+	if l.begin(reload.ChangeUpgrade) == reload.Begins {
+		l.startUpgrade()
+	}
 	return nil
 }
 
-// newUpgrade begins an upgrade, which waits for this master's own predecessor to exit.
-// Reloads go on meanwhile: the predecessor may have a long download to finish.
+// newUpgrade makes an upgrade, which waits for this master's own predecessor to exit.
+// Reloads continue meanwhile: the predecessor may have a long download to finish.
 func (l *loop) newUpgrade() {
 	u := &upgrade{began: time.Now(), sent: map[int]bool{}, stop: func() {}}
 	u.ctx, u.cancel = context.WithCancel(l.ctx)
 	l.upgrade = u
 	l.work(func() func() {
 		l.sys.parentGone(u.ctx)
-		return func() { u.ParentGone(); l.dirty = true }
+		return func() { l.parentGone(u) }
 	})
 }
 
-// upgrading reports whether reloads must wait, because an upgrade is next or this process
-// has not taken over.
-func (l *loop) upgrading() bool {
-	return l.takeover != nil || l.upgrade != nil && l.upgrade.HoldsReloads()
+func (l *loop) parentGone(u *upgrade) {
+	u.ParentGone()
+	if l.upgrade == u {
+		l.on(reload.EventPredecessorGone)
+	}
 }
 
-// nextUpgrade starts the new master if an upgrade is due and the pool is at rest.
-func (l *loop) nextUpgrade() {
-	u, p := l.upgrade, l.pool
-	if u == nil || l.takeover != nil || p == nil || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop || !u.Start() {
-		return
-	}
+// startUpgrade starts the successor.
+func (l *loop) startUpgrade() {
+	u := l.upgrade
+	u.Start()
 	u.mark = successor.NewMark()
 	l.log.Info("rota: upgrade")
 	mine, end, err := link.Pair()
@@ -151,8 +153,8 @@ func (l *loop) sendGo(u *upgrade) {
 	}
 }
 
-// keepsServing reports whether the pool runs and has not been told to stop.
-func (l *loop) keepsServing() bool { return l.pool != nil && !l.pool.goal.Stop }
+// keepsServing reports whether Run is under way and has not been told to stop.
+func (l *loop) keepsServing() bool { return l.state.Phase().Running() }
 
 // failUpgrade fails an upgrade whose new master is at fault.
 func (l *loop) failUpgrade(u *upgrade, why error) {
@@ -197,7 +199,7 @@ func (l *loop) abandonUpgrade(atOnce bool) {
 // upgraded ends the upgrade: err is nil if the new master has taken over.
 func (l *loop) upgraded(err error) {
 	u := l.upgrade
-	l.upgrade, l.dirty = nil, true
+	l.upgrade = nil
 	err = u.End(err)
 	if err == nil && l.pool != nil {
 		l.sendLate(u)
@@ -210,9 +212,6 @@ func (l *loop) upgraded(err error) {
 		l.upgradeFailed(u, err)
 	} else {
 		l.retire(u)
-	}
-	if l.pool != nil && l.pool.goal.Stopped {
-		l.finishPool(nil) // which has waited for the upgrade's end
 	}
 }
 
@@ -230,7 +229,10 @@ func (l *loop) retire(u *upgrade) {
 	l.sockets.disown()
 	l.systemd.Silence()
 	u.answer(nil)
-	l.stopPool()
+	if l.state.Phase() == reload.PhaseUpgrading {
+		l.log.Info("rota: stop")
+	}
+	l.on(reload.EventUpgraded)
 }
 
 func (l *loop) upgradeFailed(u *upgrade, err error) {
@@ -239,11 +241,9 @@ func (l *loop) upgradeFailed(u *upgrade, err error) {
 	}
 	e := &UpgradeError{PID: u.PID(), Err: err}
 	l.failed = e
-	l.log.Error("rota: upgrade failed, this master serves on", "after", time.Since(u.began).Round(time.Millisecond), "err", e)
+	l.log.Error("rota: upgrade failed, this master keeps serving", "after", time.Since(u.began).Round(time.Millisecond), "err", e)
 	u.answer(e)
-	if l.pool != nil {
-		l.nextReload()
-	}
+	l.on(reload.EventUpgradeFailed)
 }
 
 func (u *upgrade) answer(err error) {

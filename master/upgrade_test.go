@@ -15,6 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/successor"
+	"github.com/rota-go/rota/reload"
 )
 
 // Two masters in one process, on a link of the real kind, with workers that are fakes.
@@ -46,7 +47,7 @@ func oldMaster(t *testing.T, cfg Config, play func(*otherMaster) error) (*Master
 }
 
 func established(m *Master) (yes bool) {
-	_ = m.ask(func(l *loop) error { yes = l.pool != nil && l.pool.goal.Established; return nil })
+	_ = m.ask(func(l *loop) error { yes = l.state.Phase() == reload.PhaseServing; return nil })
 	return yes
 }
 
@@ -285,8 +286,8 @@ func TestHandover(t *testing.T) {
 func TestUpgradeThatCannotBeTried(t *testing.T) {
 	m, _, _ := oldMaster(t, Config{MinUptime: -1}, nil)
 	_ = m.ask(func(l *loop) error { l.sys.pid = func() int { return 1 }; return nil })
-	if err := m.Upgrade(t.Context()); !errors.Is(err, ErrInit) {
-		t.Errorf("as PID 1: %v, want ErrInit", err)
+	if err := m.Upgrade(t.Context()); !errors.Is(err, ErrPID1) {
+		t.Errorf("as PID 1: %v, want ErrPID1", err)
 	}
 	idle := newMaster(Config{Logger: slog.New(slog.DiscardHandler)}, (&fakeOS{}).sys())
 	defer idle.Close()

@@ -1,13 +1,16 @@
 package master
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/rota-go/rota/internal/delivery"
+	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/ipc"
 )
 
 // State says where a worker is in its life.
@@ -179,6 +182,24 @@ func (w *Worker) Kill(sig os.Signal) error {
 		return nil // and dead
 	}
 	return err
+}
+
+// Send sends v as JSON, and handles with it, to the worker, and returns at once. The worker
+// gets the message at worker.Self().OnMessage, after all that was sent before. A message
+// that was sent may not arrive, if the worker dies first.
+//
+// Send fails with ErrDisconnected if there is no link, with ErrQueueFull if the worker
+// doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
+// encoded as JSON. If it fails, nothing was sent.
+func (w *Worker) Send(v any, handles ...ipc.Handle) error {
+	now := w.now()
+	if !now.connected {
+		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
+	}
+	if err := message.Send(now.link, v, handles); err != nil {
+		return fmt.Errorf("send to worker %d: %w", w.id, err)
+	}
+	return nil
 }
 
 // Subscribe has the functions of e called for this worker alone. The worker's earlier

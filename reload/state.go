@@ -51,6 +51,9 @@ func (s State) RollingBack() bool { return s.rollingBack || s.phase == PhaseRoll
 // has not done so yet.
 func (s State) Following() bool { return s.following }
 
+// Closing reports whether the master has been closed, though workers may be left.
+func (s State) Closing() bool { return s.closing }
+
 // Waiting reports whether c was asked for and has not begun.
 func (s State) Waiting(c Change) bool {
 	return c == ChangeReload && s.reload || c == ChangeUpgrade && s.upgrade != noUpgrade

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/successor"
+	"github.com/rota-go/rota/reload"
 )
 
 // takeover is what a new master does until it has taken over.
@@ -18,9 +19,9 @@ type takeover struct {
 	start func(error) // starts the workers, once the snapshot has come
 }
 
-// inherit calls start: at once in a process that follows no other master, and otherwise
-// when the old one's snapshot has come.
-func (l *loop) inherit(start func(error)) {
+// dialPredecessor calls start: at once in a process that has no predecessor, and otherwise
+// when the predecessor's snapshot has come.
+func (l *loop) dialPredecessor(start func(error)) {
 	link, ok, err := l.sys.predecessor()
 	if !ok || err != nil {
 		start(err)
@@ -29,6 +30,7 @@ func (l *loop) inherit(start func(error)) {
 	adopted.follow()
 	t := &takeover{link: link, began: time.Now(), start: start}
 	l.takeover = t
+	l.on(reload.EventFollowing)
 	l.work(func() func() {
 		_ = t.link.Read(func(m *successor.Message, files []*descriptor.FD) {
 			l.m.calls <- func(l *loop) { l.fromPredecessor(t, m, files) }
@@ -89,9 +91,9 @@ func (l *loop) checkStop(t *takeover) {
 	}
 }
 
-// trial begins when a new master's workers are all ready: they have to live for
+// startTrial begins when all workers of a successor are ready. They must live for
 // MinUptime, as in a reload.
-func (l *loop) trial(t *takeover) {
+func (l *loop) startTrial(t *takeover) {
 	l.after(max(l.pool.policy.WithDefaults().MinUptime, 0), func() {
 		l.checkStop(t)
 		if l.takeover != t || !t.Passed() {
@@ -104,22 +106,22 @@ func (l *loop) trial(t *takeover) {
 	})
 }
 
-// boundStart bounds how long the workers of a new master may take to become ready. A first
+// boundTakeover limits how long the workers of a successor may take to become ready. A first
 // master's may take as long as they need, because there is nothing to fall back on.
-func (l *loop) boundStart(t *takeover) {
-	p := l.pool.policy.WithDefaults()
-	if p.ReadyTimeout < 0 {
+func (l *loop) boundTakeover() {
+	t, limit := l.takeover, l.pool.policy.WithDefaults().ReadyTimeout
+	if t == nil || limit < 0 {
 		return
 	}
-	l.after(p.ReadyTimeout, func() {
-		if l.takeover == t && l.pool != nil && !l.pool.goal.Established {
+	l.after(limit, func() {
+		if l.takeover == t && l.state.Phase() == reload.PhaseStarting {
 			l.failTakeover(fmt.Errorf("its workers are %w", ErrNotReady))
 		}
 	})
 }
 
-// diedOnTrial fails the takeover if a worker has died before this master has taken over.
-func (l *loop) diedOnTrial(m *member) {
+// failOnDeath fails the takeover if a worker has died before this master has taken over.
+func (l *loop) failOnDeath(m *member) {
 	if t := l.takeover; t != nil && t.OnTrial() && m.pooled && !m.Voluntary && l.pool != nil {
 		l.failTakeover(&StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit})
 	}
@@ -132,12 +134,11 @@ func (l *loop) failTakeover(err error) {
 	}
 	l.log.Error("rota: no takeover, the old master keeps its place", "err", err)
 	l.takeover.link.Send(successor.Failure(err))
-	if l.pool.preparing && l.pool.goal.Generation == 0 {
-		l.finishPool(err)
-		return
+	if l.state.Phase() != reload.PhasePreparing {
+		l.log.Info("rota: stop")
 	}
-	l.pool.err = err
-	l.stopPool()
+	l.failPool(err, reload.EventTakeoverFailed)
+	l.abandonUpgrade(false)
 }
 
 // orphaned closes this master's end of the link when the old one's is closed. If this master
@@ -150,14 +151,15 @@ func (l *loop) orphaned(t *takeover) {
 	l.checkStop(t)
 	switch t.Lost() {
 	case successor.Abort:
-		l.finishPool(errors.New("the old master is gone, and has told nothing"))
+		l.failPool(errors.New("the old master is gone, and has told nothing"), reload.EventPrepareFailed)
 	case successor.TakeOver:
 		l.takeOver(t)
 	}
 }
 
-// takeOver writes the ready byte, on which the old master retires.
+// takeOver writes the ready byte, on which the predecessor retires.
 func (l *loop) takeOver(t *takeover) {
+	l.on(reload.EventTrialPassed)
 	l.work(func() func() {
 		err := l.sys.signalReady()
 		return func() { l.tookOver(t, err) }
@@ -172,17 +174,16 @@ func (l *loop) tookOver(t *takeover, err error) {
 		l.log.Warn("rota: the old master died during the upgrade", "err", err)
 	}
 	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.began).Round(time.Millisecond))
+	l.on(reload.EventTakenOver)
 	if l.pool == nil {
 		return
 	}
-	l.dirty = true
 	l.sweep()
 	l.publishPID()
 	if s := t.Final(); s != nil {
 		l.lastID = max(l.lastID, s.LastID)
 		l.late(s)
 	}
-	l.nextReload() // what was asked of this master before
 }
 
 // reportGivenUp tells the old master why this one exits without having taken over. err is

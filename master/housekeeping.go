@@ -1,0 +1,91 @@
+package master
+
+import (
+	"time"
+
+	"github.com/rota-go/rota/internal/process"
+)
+
+// releaseDelay is how long after a reload the master releases memory. In the first tenths
+// of a second the clients of the old workers connect to the new ones: collecting garbage
+// at that time was measured as a fifth of the processor time that a reload takes.
+const releaseDelay = 300 * time.Millisecond
+
+// releaseMemorySoon releases the memory that a reload has left behind, once for all
+// reloads within releaseDelay.
+func (l *loop) releaseMemorySoon() {
+	if l.releaseDue {
+		return
+	}
+	l.releaseDue = true
+	l.after(releaseDelay, func() {
+		l.releaseDue = false
+		l.work(func() func() { l.sys.releaseMemory(); return func() {} })
+	})
+}
+
+// reapEvery is how often a master that is PID 1 looks for dead orphans. Until then they
+// remain zombies, which only take up a pid.
+const reapEvery = time.Second
+
+// reapOrphans starts reaping orphans if this process is PID 1, as in a container: it is
+// then the parent of what workers have started and left behind. It goes on as long as
+// the pool runs. See process.Reap for how it leaves the program's own children alone.
+func (l *loop) reapOrphans() {
+	p := l.pool
+	if l.sys.pid() != 1 {
+		return
+	}
+	l.after(reapEvery, func() {
+		if l.pool != p {
+			return
+		}
+		workers := l.pids()
+		l.work(func() func() {
+			pids := l.sys.reap(workers)
+			return func() { l.reaped(pids) }
+		})
+	})
+}
+
+// reaped logs what was reaped, and schedules the next time.
+func (l *loop) reaped(pids []int) {
+	if len(pids) > 0 {
+		l.log.Debug("rota: orphans reaped", "pids", pids)
+	}
+	if l.pool != nil {
+		l.reapOrphans()
+	}
+}
+
+// pids returns the pids of the workers, which the loop waits for itself.
+func (l *loop) pids() map[int]bool {
+	all := map[int]bool{}
+	for _, m := range l.members {
+		all[m.pid()] = true
+	}
+	return all
+}
+
+// publishPID writes Config.PIDFile: from now on this process is the master that the
+// outside world sends signals to. A failure is logged.
+func (l *loop) publishPID() {
+	path := l.cfg.PIDFile
+	if path == "" {
+		return
+	}
+	if err := process.WritePIDFile(path); err != nil {
+		l.log.Error("rota: PID file can't be written", "err", err)
+		return
+	}
+	l.pidFile = path
+}
+
+// removePIDFile removes the PID file that publishPID has written, unless another master
+// has replaced it.
+func (l *loop) removePIDFile() {
+	if l.pidFile != "" {
+		process.RemovePIDFile(l.pidFile)
+		l.pidFile = ""
+	}
+}

@@ -1,0 +1,175 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// exitLinger is how long the link of a worker whose process has ended may stay open: a
+// child of the worker may have the descriptor.
+const exitLinger = time.Second
+
+// disconnect tells a worker to drain and leave.
+func (l *loop) disconnect(id int) {
+	m := l.members[id]
+	if m == nil || !m.serving() {
+		return
+	}
+	l.draining(m)
+	m.send(wire.Disconnect, nil)
+}
+
+// draining marks a worker that drains, because it was told to or by itself.
+func (l *loop) draining(m *member) {
+	m.worker.decideVoluntary(voluntary)
+	m.Voluntary = true
+	if !m.Draining.IsZero() {
+		return
+	}
+	m.Draining = time.Now()
+	m.worker.source.Window.Widen(maxDraining)
+	m.publish()
+	l.closeAtStop()
+}
+
+// kill is Worker.Kill.
+func (l *loop) kill(id int, sig os.Signal) error {
+	m := l.members[id]
+	if m == nil || !m.alive() {
+		return nil
+	}
+	if sig == nil {
+		sig = syscall.SIGTERM
+	}
+	m.Retired, m.Voluntary = true, true
+	if m.process == nil {
+		m.signals = append(m.signals, sig)
+		return nil
+	}
+	if err := m.signal(sig); err != nil {
+		return fmt.Errorf("kill worker %d: %w", id, err)
+	}
+	return nil
+}
+
+// unlinked: the worker's link is closed, because of err.
+func (l *loop) unlinked(m *member, err error) {
+	m.linkOpen = false
+	m.Unlinked = time.Now()
+	if !errors.Is(err, io.EOF) {
+		_ = m.process.link.Close() // the worker sees EOF, and drains
+		l.log.Warn("rota: link to worker lost", "worker", m.ID, "pid", m.pid(), "err", err)
+	}
+	m.publish()
+	l.m.events.Emit(m.worker.source, func(e *Events) { call(e.Disconnect, m.worker) })
+	l.gone(m)
+}
+
+// exited: the worker's process has ended.
+func (l *loop) exited(m *member, x Exit) {
+	m.running, m.exit = false, x
+	m.worker.source.Window.Widen(-1) // the rest is at most a kernel buffer
+	if m.linkOpen {
+		link := m.process.link
+		l.after(exitLinger, func() { _ = link.Close() })
+	}
+	l.gone(m)
+}
+
+// gone: the worker's process has ended, and its link has been read to the end.
+func (l *loop) gone(m *member) {
+	if m.running || m.linkOpen {
+		return
+	}
+	m.Exited = time.Now()
+	l.failOnDeath(m)
+	l.release(m)
+	m.health.stopChecks()
+	if m.process != nil {
+		_ = m.process.link.Close()
+	}
+	m.worker.decideVoluntary(involuntary)
+	m.publish()
+	m.worker.closeOutput()
+	l.logExit(m)
+	l.m.events.Emit(m.worker.source, func(e *Events) {
+		if e.Exit != nil {
+			e.Exit(m.worker, m.exit)
+		}
+	})
+	l.m.events.Gone(m.worker.source)
+	l.afterDelivery(func() { close(m.worker.exited) })
+	m.gen.release()
+	if !m.pooled {
+		delete(l.members, m.ID)
+	}
+	l.answerDisconnects(m.ID)
+}
+
+func (l *loop) logExit(m *member) {
+	args := []any{"worker", m.ID, "pid", m.pid(), "slot", m.Slot, "generation", m.Generation,
+		"after", time.Since(m.Started).Round(time.Millisecond), "exit", m.exit.String()}
+	if m.Voluntary {
+		l.log.Info("rota: worker left", args...)
+		return
+	}
+	l.log.Error("rota: worker died", args...)
+}
+
+// killAll kills all workers at once.
+func (l *loop) killAll() {
+	if l.pool != nil {
+		l.pool.goal.Kill = true
+	}
+	for _, m := range l.members {
+		m.worker.decideVoluntary(voluntary)
+		m.Voluntary = true
+		if m.Killed.IsZero() {
+			m.Killed = time.Now()
+			_ = m.signal(os.Kill)
+		}
+	}
+}
+
+// disconnectCall is a Disconnect that waits for the workers that were alive when it was
+// called. If it waited for later ones too, a program that forks a new worker in its Exit
+// function would make it wait for ever.
+type disconnectCall struct {
+	result chan<- error
+	ids    map[int]bool
+}
+
+// disconnectAll is Disconnect.
+func (l *loop) disconnectAll(result chan<- error) {
+	c := &disconnectCall{result: result, ids: map[int]bool{}}
+	l.disconnects = append(l.disconnects, c)
+	l.stopPool()
+	for id, m := range l.members {
+		if m.alive() {
+			c.ids[id] = true
+			l.disconnect(id)
+		}
+	}
+	l.answerDisconnects(0)
+}
+
+// answerDisconnects answers each Disconnect that has waited only for the worker gone.
+func (l *loop) answerDisconnects(gone int) {
+	if l.living() == 0 && len(l.disconnects) > 0 {
+		l.closeSockets()
+	}
+	l.disconnects = slices.DeleteFunc(l.disconnects, func(c *disconnectCall) bool {
+		delete(c.ids, gone)
+		if len(c.ids) == 0 {
+			l.afterDelivery(func() { c.result <- nil })
+		}
+		return len(c.ids) == 0
+	})
+}

@@ -1,0 +1,180 @@
+package master
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
+
+// reconcile runs after every event: it begins the changes that may begin, carries out the
+// steps of the policy until there are none, and sets the timer for when to ask again.
+func (l *loop) reconcile() {
+	wake := l.reconcileForked()
+	for {
+		l.beginWaiting()
+		if l.pool == nil || l.state.Phase() == reload.PhasePreparing {
+			break
+		}
+		steps, next := l.nextSteps(time.Now())
+		if len(steps) == 0 {
+			wake = earlier(wake, next)
+			break
+		}
+		for _, s := range steps {
+			l.carryOut(s)
+		}
+	}
+	l.wakeAt(wake)
+	l.report()
+}
+
+// nextSteps returns what the policy wants done with the pool, and when to ask again.
+func (l *loop) nextSteps(now time.Time) ([]reload.Step, time.Time) {
+	wake := l.checkReady(now)
+	steps, next := l.pool.policy.Next(l.state.Goal(l.pool.goal), l.poolMembers(), now)
+	return steps, earlier(wake, next)
+}
+
+// reconcileForked ends those of Fork's workers that were told to leave and don't. To the
+// policy they are a pool that stops.
+func (l *loop) reconcileForked() (wake time.Time) {
+	var leaving []reload.Member
+	for _, m := range l.members {
+		if !m.pooled && m.alive() && !m.serving() {
+			leaving = append(leaving, m.Member)
+		}
+	}
+	if len(leaving) == 0 {
+		return wake
+	}
+	steps, wake := l.cfg.policy().Next(reload.Goal{Stop: true}, leaving, time.Now())
+	for _, s := range steps {
+		l.carryOut(s)
+	}
+	if len(steps) > 0 {
+		return l.reconcileForked()
+	}
+	return wake
+}
+
+func (l *loop) wakeAt(t time.Time) {
+	if t.IsZero() {
+		l.timer.Stop()
+		return
+	}
+	l.timer.Reset(time.Until(t))
+}
+
+// earlier returns the earlier of two times. The zero time is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func (l *loop) poolMembers() []reload.Member {
+	all := make([]reload.Member, 0, len(l.members))
+	for _, m := range l.members {
+		if m.pooled {
+			all = append(all, m.Member)
+		}
+	}
+	return all
+}
+
+// checkReady marks the workers that have become ready, and returns when to check again.
+func (l *loop) checkReady(now time.Time) (wake time.Time) {
+	p := l.pool
+	established := l.state.Goal(p.goal).Established
+	for _, m := range l.members {
+		switch {
+		case !m.pooled:
+			continue
+		case !m.serving():
+			p.readiness.Gone(m.ID, m.Slot)
+			continue
+		case !m.Ready.IsZero():
+			p.readiness.Ready(m.ID, m.Slot)
+			continue
+		}
+		ready, again := m.isReady, time.Time{}
+		if !m.gen.cfg.WaitReady {
+			ready, again = p.readiness.IsReady(m.ID, m.Slot, established, now)
+		}
+		wake = earlier(wake, again)
+		if ready {
+			m.Ready = now
+			l.logReady(m)
+		}
+	}
+	return wake
+}
+
+// carryOut carries out a step of the policy.
+func (l *loop) carryOut(s reload.Step) {
+	m := l.members[s.ID]
+	switch s.Do {
+	case reload.Disconnect:
+		l.disconnect(s.ID)
+	case reload.Terminate:
+		m.Termed = time.Now()
+		l.force(m, syscall.SIGTERM)
+	case reload.Kill:
+		m.Killed = time.Now()
+		l.force(m, os.Kill)
+	case reload.Forget:
+		delete(l.members, s.ID)
+	default:
+		if l.pool != nil {
+			l.carryOutGoal(s, m)
+		}
+	}
+}
+
+// carryOutGoal carries out a step that starts a worker or is about the whole pool.
+func (l *loop) carryOutGoal(s reload.Step, m *member) {
+	switch s.Do {
+	case reload.Start:
+		l.startPooled(s)
+	case reload.Establish:
+		l.established()
+	case reload.Fail:
+		l.failStart(m)
+	case reload.Complete:
+		l.completeRollout()
+	case reload.Abort:
+		l.abortRollout(m, s.Err)
+	case reload.RolledBack:
+		l.rolledBack()
+	case reload.Stopped:
+		l.on(reload.EventWorkersGone)
+	}
+}
+
+func (l *loop) startPooled(s reload.Step) {
+	m := l.newMember(s.Slot, l.pool.generations[s.Generation])
+	m.pooled, m.Crashes = true, s.Crashes
+	l.spawn(m, nil)
+}
+
+// force signals a worker that has not ended in time.
+func (l *loop) force(m *member, sig os.Signal) {
+	l.log.Warn("rota: worker does not end", "worker", m.ID, "pid", m.pid(), "signal", sig)
+	if err := m.signal(sig); err != nil {
+		l.log.Error("rota: worker can't be signalled", "worker", m.ID, "pid", m.pid(), "err", err)
+	}
+}
+
+func (l *loop) logReady(m *member) {
+	addrs := make([]string, 0, len(m.held))
+	for _, s := range m.held {
+		if s.addr != nil {
+			addrs = append(addrs, s.addr.String())
+		}
+	}
+	l.log.Info("rota: worker ready", "worker", m.ID, "pid", m.pid(), "slot", m.Slot,
+		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", addrs)
+}

@@ -1,0 +1,137 @@
+package master
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
+
+// rollout is one reload under way.
+type rollout struct {
+	began   time.Time
+	results []chan error
+	err     error // it has failed, and is being rolled back
+}
+
+// reload is Reload.
+func (l *loop) reload(result chan error) error {
+	answer := l.begin(reload.ChangeReload)
+	if err := refusal(answer); err != nil {
+		return err
+	}
+	l.pool.waiting = append(l.pool.waiting, result)
+	if answer == reload.Begins {
+		l.startReload()
+	}
+	return nil
+}
+
+// startReload prepares the next generation. A rollout that is being rolled back is over for
+// those who wait for it.
+func (l *loop) startReload() {
+	p := l.pool
+	l.answerRollout()
+	p.rollout = &rollout{began: time.Now(), results: p.waiting}
+	p.waiting = nil
+	l.lastGen++
+	l.log.Info("rota: reload", "generation", l.lastGen)
+	l.systemd.Reloading()
+	l.prepare(l.lastGen, func(g *generation, err error) {
+		if err != nil {
+			p.rollout.err = &reload.Error{Generation: l.lastGen, Err: err}
+			l.logRollout()
+			l.answerRollout()
+			l.on(reload.EventPrepareFailed)
+			return
+		}
+		p.add(g)
+		l.watchMemory(g)
+		p.policy = g.cfg.policy()
+		p.goal.Next = g.number
+		l.on(reload.EventPrepared)
+	})
+}
+
+// answerRollout answers the calls of Reload that wait for the rollout.
+func (l *loop) answerRollout() {
+	p := l.pool
+	if p.rollout == nil {
+		return
+	}
+	for _, result := range p.rollout.results {
+		result <- p.rollout.err
+	}
+	p.rollout = nil
+	l.releaseMemorySoon()
+}
+
+func (l *loop) logRollout() {
+	p := l.pool
+	took := time.Since(p.rollout.began).Round(time.Millisecond)
+	l.failed = p.rollout.err
+	if err := p.rollout.err; err != nil {
+		l.log.Error("rota: reload failed, the old workers keep serving", "after", took, "err", err)
+		return
+	}
+	l.log.Info("rota: reload done", "generation", p.goal.Generation, "workers", p.goal.Workers, "took", took)
+}
+
+// holdOff returns how long a new worker accepts no connections from shared sockets, if it
+// is one of a rollout or of a successor: the first three quarters of its trial, so that a
+// worker that dies early has served nobody. In the last quarter it accepts connections
+// beside its predecessor.
+func (l *loop) holdOff(m *member) time.Duration {
+	if l.pool == nil || !m.pooled || !l.state.Following() && m.Generation != l.pool.goal.Next {
+		return 0
+	}
+	return max(l.pool.policy.WithDefaults().MinUptime, 0) * 3 / 4
+}
+
+// completeRollout: the new generation serves every slot.
+func (l *loop) completeRollout() {
+	p := l.pool
+	p.goal.Generation, p.goal.Next = p.goal.Next, 0
+	for number := range p.generations {
+		if number < p.goal.Generation {
+			p.drop(number)
+		}
+	}
+	l.logRollout()
+	l.sweep()
+	l.answerRollout()
+	l.on(reload.EventCompleted)
+}
+
+// abortRollout begins the roll-back, because worker m of the new generation has failed.
+func (l *loop) abortRollout(m *member, why error) {
+	p := l.pool
+	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.LastLines()}
+	if errors.Is(why, reload.ErrDied) {
+		e.Err = &diedError{m.exit}
+	}
+	p.drop(p.goal.Next)
+	p.goal.Next = 0
+	p.rollout.err = e
+	l.logRollout()
+	l.on(reload.EventAborted)
+}
+
+// rolledBack: the previous generation serves every slot again.
+func (l *loop) rolledBack() {
+	if r := l.pool.rollout; r != nil && r.err != nil { // not one that has begun meanwhile
+		l.answerRollout()
+	}
+	l.on(reload.EventRolledBack)
+}
+
+// diedError is reload.ErrDied, with how the worker died.
+type diedError struct{ exit Exit }
+
+func (e *diedError) Error() string { return reload.ErrDied.Error() + ": " + e.exit.String() }
+func (e *diedError) Unwrap() []error {
+	if e.exit.Err != nil {
+		return []error{reload.ErrDied, e.exit.Err}
+	}
+	return []error{reload.ErrDied}
+}

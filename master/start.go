@@ -1,0 +1,183 @@
+package master
+
+import (
+	"os"
+	"time"
+
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
+)
+
+// generation is what the workers of one reload have in common. The loop owns it.
+type generation struct {
+	number int
+	cfg    Config
+	image  *process.Image // closed by release; nil if it could not be prepared
+	users  int            // members, and the pool
+}
+
+// prepareGeneration prepares what the workers of a generation are started from. It reads
+// files and calls Config.Env, so the loop must not call it itself.
+func prepareGeneration(number int, cfg Config) (*generation, error) {
+	image, err := process.Prepare(cfg.spec())
+	if err != nil {
+		return nil, err
+	}
+	return &generation{number: number, cfg: cfg, image: image}, nil
+}
+
+// spec returns what package process needs to know of c.
+func (c Config) spec() process.Spec {
+	s := process.Spec{
+		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User,
+		ExtraFiles: c.ExtraFiles, Silent: c.Silent,
+	}
+	if c.Env != nil {
+		s.Env = c.callEnv
+	}
+	return s
+}
+
+// callEnv calls Config.Env.
+func (c Config) callEnv() (env []string, err error) {
+	err = callUser("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
+	return env, err
+}
+
+// start starts a worker of g.
+func (g *generation) start(id link.Identity, env map[string]string) (*workerProcess, error) {
+	p, err := g.image.Start(id, env)
+	if err != nil {
+		return nil, err
+	}
+	return &workerProcess{
+		link: p.Link, os: p.OS, output: p.Output, signal: p.Signal,
+		wait: func() Exit { return Exit(p.Wait()) },
+	}, nil
+}
+
+// use counts a user. Each calls release once.
+func (g *generation) use() { g.users++ }
+
+// release takes one user off. The last one closes the image, as does a release of a
+// generation that was never used.
+func (g *generation) release() {
+	if g.users--; g.users <= 0 && g.image != nil {
+		g.image.Close()
+	}
+}
+
+// fork is (*Master).Fork. It starts one worker outside the pool, and sends it to started
+// when its process runs or could not be started.
+func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
+	if l.state.Closing() {
+		return ErrClosed
+	}
+	l.setupOnce()
+	cfg, number := l.cfg, l.lastGen
+	l.work(func() func() {
+		g, err := l.sys.prepare(number, cfg)
+		return func() { l.forkFrom(g, err, env, func(w *Worker) { started <- w }) }
+	})
+	return nil
+}
+
+// forkFrom starts a worker of g. If g could not be prepared, or the master is closing,
+// the worker is one that could not be started: its only event after Fork is Exit.
+func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer func(*Worker)) {
+	if g == nil {
+		g = &generation{number: l.lastGen, cfg: l.cfg}
+	}
+	slot := l.freeSlot()
+	if err == nil && l.state.Closing() {
+		err = ErrClosed
+	}
+	m := l.newMember(slot, g)
+	m.onStart = answer
+	if err != nil {
+		l.spawned(m, nil, err)
+		return
+	}
+	l.spawn(m, env)
+}
+
+// freeSlot returns the lowest slot that no living worker has and that the pool doesn't
+// need.
+func (l *loop) freeSlot() int {
+	taken := map[int]bool{}
+	for _, m := range l.members {
+		taken[m.Slot] = taken[m.Slot] || m.alive()
+	}
+	slot := 0
+	if l.pool != nil {
+		slot = l.pool.goal.Workers
+	}
+	for taken[slot] {
+		slot++
+	}
+	return slot
+}
+
+// newMember makes a member that has no process yet.
+func (l *loop) newMember(slot int, g *generation) *member {
+	l.lastID++
+	w := newWorker(l.m, l.lastID, slot, g)
+	m := &member{
+		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
+		worker: w, gen: g,
+		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{},
+	}
+	g.use()
+	l.members[w.id] = m
+	return m
+}
+
+// spawn starts a member's process on another goroutine.
+func (l *loop) spawn(m *member, env map[string]string) {
+	id := link.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
+	l.work(func() func() {
+		p, err := l.sys.spawn(m.gen, id, env)
+		return func() { l.spawned(m, p, err) }
+	})
+}
+
+// spawned takes up the process of a member, or err if it could not be started.
+func (l *loop) spawned(m *member, p *workerProcess, err error) {
+	if err != nil {
+		l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
+		m.exit = Exit{Err: err}
+		l.gone(m)
+		m.started()
+		return
+	}
+	m.process, m.linkOpen, m.running = p, true, true
+	m.worker.readOutput(p)
+	m.publish()
+	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
+	l.work(func() func() { x := m.worker.wait(p); return func() { l.exited(m, x) } })
+	l.work(func() func() { err := l.read(m, p.link); return func() { l.unlinked(m, err) } })
+	m.started()
+	l.catchUp(m)
+}
+
+// catchUp carries out what was decided while the process was being started.
+func (l *loop) catchUp(m *member) {
+	if !m.Draining.IsZero() {
+		m.send(wire.Disconnect, nil)
+	}
+	if !m.Killed.IsZero() {
+		m.signals = append(m.signals, os.Kill)
+	}
+	for _, sig := range m.signals {
+		_ = m.signal(sig) // fails if it has just died
+	}
+}
+
+// started answers Fork.
+func (m *member) started() {
+	if m.onStart != nil {
+		m.onStart(m.worker)
+	}
+}
