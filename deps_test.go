@@ -26,15 +26,16 @@ const module = "github.com/rota-go/rota"
 // under "tests" below.
 const graph = `
 	.                   : worker master internal/bind internal/control
-	rotahttp            : . worker internal/pace
+	rotahttp            : . worker internal/ratelimit
 	master              : reload ipc internal/bind internal/control internal/gate internal/wire
-	worker              : ipc internal/bind internal/control internal/gate internal/pace internal/wire internal/http1
+	worker              : ipc internal/bind internal/conn internal/control internal/gate internal/ratelimit internal/wire
 	ipc                 : internal/control internal/wire
 	reload              :
 	internal/bind       : internal/control
+	internal/conn       : internal/http1 internal/ratelimit
 	internal/control    : internal/wire
 	internal/gate       :
-	internal/pace       :
+	internal/ratelimit  :
 	internal/wire       :
 	internal/http1      :
 	internal/listentest :
@@ -48,7 +49,7 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/control master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},

@@ -53,11 +53,12 @@ func (w *Worker) takePacket(inner net.PacketConn, s Socket, p *packet) (net.Pack
 	return conn, nil
 }
 
-// The depth of the embedded fields decides, as with conn: the methods of packet are
+// The depth of the embedded fields decides, as in package conn: the methods of packet are
 // found before those of the net type, and everything else is the net type's.
 type (
-	lowerUDP struct{ *net.UDPConn }
-	lowerIP  struct{ *net.IPConn }
+	lowerUDP  struct{ *net.UDPConn }
+	lowerUnix struct{ *net.UnixConn }
+	lowerIP   struct{ *net.IPConn }
 
 	udpPacket struct {
 		*packet

@@ -1,4 +1,4 @@
-package worker
+package conn
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 		buf := make([]byte, len(getRequest))
 		for range 3 {
 			io.WriteString(client, getRequest)
-			eventually(t, "the request waits", ln.all()[0].waiting)
+			eventually(t, "the request waits", ln.all()[0].socket.InputWaiting)
 			if n, err := server.Read(buf); n != len(getRequest) || err != nil {
 				t.Fatalf("Read = %d, %v", n, err)
 			}
@@ -31,7 +31,7 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 		if _, err := server.Read(buf[:1]); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("a Read that only looks out: %v", err)
 		}
-		if ln.all()[0].waiting() {
+		if ln.all()[0].socket.InputWaiting() {
 			t.Error("input waits that nobody sent")
 		}
 		if _, err := server.Read(buf); err != io.EOF {
@@ -53,12 +53,12 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 func TestConnQuiet(t *testing.T) {
 	for _, opaque := range []bool{false, true} {
 		ln := listenConns(t, "tcp")
-		ln.w.opaque = opaque
+		ln.shared.Opaque = opaque
 		server, client := ln.pair(t)
 		c := ln.all()[0]
 		check := func(when string, want bool) {
 			t.Helper()
-			if c.quiet() != want {
+			if c.Quiet() != want {
 				t.Errorf("opaque=%v: quiet = %v %s", opaque, !want, when)
 			}
 		}
@@ -73,14 +73,14 @@ func TestConnQuiet(t *testing.T) {
 		}()
 		asks <- true
 		for range 2 {
-			eventually(t, "a silent conn is quiet", c.quiet)
+			eventually(t, "a silent conn is quiet", c.Quiet)
 			io.WriteString(client, "what?\n")
 			if err := <-read; err != nil {
 				t.Fatal(err)
 			}
 			check("with a question in hand", false)
 			asks <- true
-			eventually(t, "it asks", func() bool { return !c.busy.Load() })
+			eventually(t, "it asks", func() bool { return !c.http.State().Busy })
 			check("with a question in hand, asking for another", false)
 			io.WriteString(server, "that\n")
 			check("writing, as far as one can see", false)
@@ -89,7 +89,7 @@ func TestConnQuiet(t *testing.T) {
 			io.WriteString(server, "this\n")
 			asks <- true
 		}
-		eventually(t, "it is quiet", c.quiet)
+		eventually(t, "it is quiet", c.Quiet)
 		close(asks)
 		client.Close()
 		<-read
@@ -136,11 +136,11 @@ func (e *endingConn) CloseRead() error { e.ended++; return nil }
 func TestConnIdleTicks(t *testing.T) {
 	e := new(endingConn)
 	c := new(conn)
-	c.init(e, newWatch(), false)
+	c.init(e, newShared(), true)
 	ticks := func(when string, n, ended int) {
 		t.Helper()
 		for range n {
-			c.idleTick(3)
+			(*Tracked)(c).IdleTick(3)
 		}
 		if e.ended != ended {
 			t.Fatalf("%s: ended %d times, want %d", when, e.ended, ended)
@@ -149,7 +149,7 @@ func TestConnIdleTicks(t *testing.T) {
 	c.Read(make([]byte, 99))
 	ticks("before anything", 9, 0)
 	for range 3 {
-		c.received([]byte(getRequest))
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 		ticks("with a request in hand", 9, 0)
 		io.WriteString(c, plainAnswer)
 		ticks("before it asks again", 9, 0)
@@ -157,7 +157,7 @@ func TestConnIdleTicks(t *testing.T) {
 		ticks("while it looks out", 9, 0)
 		c.Read(make([]byte, 99))
 		ticks("after too few ticks", 2, 0)
-		c.received([]byte(getRequest)) // between two ticks
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load()) // between two ticks
 		io.WriteString(c, plainAnswer)
 		c.Read(make([]byte, 99))
 		ticks("after something has happened", 3, 0)
@@ -174,9 +174,9 @@ func TestConnIdleWithInput(t *testing.T) {
 	io.WriteString(client, getRequest)
 	server.Read(buf)
 	io.WriteString(server, plainAnswer)
-	c.busy.Store(false) // as if Read had begun, and not come as far as the kernel
+	c.http.OnReadStart() // as if Read had begun, and not come as far as the kernel
 	io.WriteString(client, "POST / HT")
-	eventually(t, "the input waits", c.waiting)
+	eventually(t, "the input waits", c.socket.InputWaiting)
 	for range 9 {
 		ln.tick(1)
 	}
@@ -225,10 +225,10 @@ func TestConnLongHandler(t *testing.T) {
 	})
 	c := dialConn(t, ln.Addr())
 	for _, draining := range []bool{false, true} {
-		ln.w.draining.Store(draining)
+		ln.shared.Draining.Store(draining)
 		for _, part := range []string{"GET ", "/ HTTP/1.1\r\nHo", "st: h\r\n\r\n"} {
 			c.send(part)
-			eventually(t, "the part is read", func() bool { return len(ln.all()) > 0 && !ln.all()[0].atRest() })
+			eventually(t, "the part is read", func() bool { return len(ln.all()) > 0 && !ln.all()[0].http.State().Rest })
 			for range 5 {
 				ln.tick(1)
 			}
@@ -243,12 +243,6 @@ func TestConnLongHandler(t *testing.T) {
 		}
 	}
 	c.end()
-}
-
-func (c *conn) atRest() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.track.Rest()
 }
 
 // A conn at rest ends at the limit-th tick, not before, and one that never was
@@ -266,7 +260,7 @@ func TestConnIdle(t *testing.T) {
 			ln.drain()
 			eventually(t, "both are quiet", func() bool {
 				all := ln.all()
-				return len(all) == 2 && all[0].quiet() && all[1].quiet() && all[1].atRest()
+				return len(all) == 2 && all[0].Quiet() && all[1].Quiet() && all[1].http.State().Rest
 			})
 			for range 4 {
 				ln.tick(5)

@@ -1,11 +1,13 @@
-package worker
+package conn
 
 import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every answer of a pipeline is sent, and the one that announces the end is the
@@ -78,4 +80,29 @@ func pipeline(n int) string {
 		fmt.Fprintf(&all, "GET /%d HTTP/1.1\r\nHost: h\r\n\r\n", i)
 	}
 	return all.String()
+}
+
+// A pipeline whose rest comes after the announcement, while the answer is still going
+// out, takes nothing from that answer.
+func TestConnLatePipeline(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what the kernel has not sent yet is not known here")
+	}
+	long := strings.Repeat("x", 2<<20)
+	ln := serveConns(t, "tcp", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, long) })
+	ln.drain()
+	c := dialConn(t, ln.Addr())
+	c.send(getRequest)
+	eventually(t, "the answer is written", func() bool {
+		conn := ln.all()
+		return len(conn) == 1 && conn[0].finished()
+	})
+	time.Sleep(10 * time.Millisecond) // it must not close meanwhile
+	c.send(getRequest)
+	for range 2 {
+		if head, body := c.answer("GET"); body != long || !announced(head) {
+			t.Fatalf("got %s and %d bytes", head, len(body))
+		}
+	}
+	c.end()
 }

@@ -1,4 +1,4 @@
-package worker
+package conn
 
 import (
 	"bufio"
@@ -121,9 +121,9 @@ func TestConnInterruptedWrite(t *testing.T) {
 	for room := range len(lastAnswer) {
 		d := &dripConn{room: room}
 		c := new(conn)
-		c.init(d, newWatch(), false)
-		c.w.draining.Store(true)
-		c.received([]byte(getRequest))
+		c.init(d, newShared(), true)
+		c.shared.Draining.Store(true)
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 		n, err := c.Write([]byte(plainAnswer))
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("room for %d: %v", room, err)
@@ -144,9 +144,9 @@ func TestConnInterruptedWrite(t *testing.T) {
 func TestConnInterruptedTwice(t *testing.T) {
 	d := &dripConn{room: len("HTTP/1.1 200 OK\r\nConn")}
 	c := new(conn)
-	c.init(d, newWatch(), false)
-	c.w.draining.Store(true)
-	c.received([]byte(getRequest))
+	c.init(d, newShared(), true)
+	c.shared.Draining.Store(true)
+	c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 	n, _ := c.Write([]byte(plainAnswer))
 	d.room = 0
 	if k, err := c.Write([]byte(plainAnswer[n:])); k != 0 || err == nil {
@@ -158,7 +158,7 @@ func TestConnInterruptedTwice(t *testing.T) {
 	}
 	c.Write([]byte(plainAnswer[n:]))
 	c.Write([]byte(plainAnswer))
-	if got := d.got.String(); got != lastAnswer+plainAnswer || !c.dark.Load() {
+	if got := d.got.String(); got != lastAnswer+plainAnswer || !c.http.Untracked() {
 		t.Errorf("sent %q", got)
 	}
 }
@@ -168,11 +168,11 @@ func TestConnFailedWrite(t *testing.T) {
 	for _, draining := range []bool{false, true} {
 		d := &dripConn{room: len(plainAnswer) - 1}
 		c := new(conn)
-		c.init(d, newWatch(), false)
-		c.received([]byte(getRequest))
+		c.init(d, newShared(), true)
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 		io.WriteString(c, plainAnswer[:len(plainAnswer)-2])
-		c.w.draining.Store(draining)
-		if n, err := io.WriteString(c, "hi"); n != 1 || err == nil || !c.dark.Load() {
+		c.shared.Draining.Store(draining)
+		if n, err := io.WriteString(c, "hi"); n != 1 || err == nil || !c.http.Untracked() {
 			t.Errorf("draining=%v: Write = %d, %v", draining, n, err)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build !unix || aix
 
-package worker
+package conn
 
 import "syscall"
 

@@ -1,4 +1,4 @@
-package worker
+package conn
 
 import (
 	"crypto/tls"
@@ -11,8 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rota-go/rota/internal/http1"
 	"golang.org/x/net/nettest"
+
+	"github.com/rota-go/rota/internal/http1"
 )
 
 // What Accept returns can do what the net package's conns can.
@@ -45,7 +46,7 @@ func TestConnAsNetConn(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/draining=%v", network, draining), func(t *testing.T) {
 				nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 					ln := listenConns(t, network)
-					ln.w.draining.Store(draining)
+					ln.shared.Draining.Store(draining)
 					c1, c2 = ln.pair(t)
 					return c1, c2, func() { c1.Close(); c2.Close(); ln.Close() }, nil
 				})
@@ -74,7 +75,7 @@ func TestConnCloseCountsOnce(t *testing.T) {
 func TestConnOpaque(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		ln := listenConns(t, network)
-		ln.w.opaque = true
+		ln.shared.Opaque = true
 		ln.drain()
 		go http.Serve(ln, http.HandlerFunc(hello))
 		c := dialConn(t, ln.Addr())
@@ -97,16 +98,16 @@ func TestConnOfAnotherType(t *testing.T) {
 	half := tls.Server(pipe, nil)
 	for _, inner := range []net.Conn{half, pipe} {
 		closed := 0
-		w := newWatch()
-		w.closed = func(*conn) { closed++ }
-		outer, c := newConn(inner, w)
+		w := newShared()
+		w.Closed = func(*Tracked) { closed++ }
+		outer, c := New(inner, w)
 		if outer.(interface{ NetConn() net.Conn }).NetConn() != inner {
 			t.Error("NetConn is another one")
 		}
 		if _, ok := outer.(halfCloser); ok != (inner == half) {
 			t.Errorf("%T: CloseWrite is there: %v", inner, ok)
 		}
-		c.idleTick(0)
+		c.IdleTick(0)
 		outer.Close()
 		outer.Close()
 		if closed != 1 {
@@ -121,7 +122,7 @@ func TestConnAllocations(t *testing.T) {
 	server, _ := ln.pair(t)
 	inner := server.(*tcpConn).TCPConn
 	var keep net.Conn
-	if n := testing.AllocsPerRun(100, func() { keep, _ = newConn(inner, ln.w) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { keep, _ = New(inner, ln.shared) }); n > 1 {
 		t.Errorf("%v allocations", n)
 	}
 	_ = keep
