@@ -34,7 +34,7 @@ func (o *Observer) Quiet() bool {
 	if !o.tryFollow() || o.busy.Load() {
 		return false
 	}
-	if o.tracker.Dark() || o.untracked.Load() {
+	if o.tracker.Untracked() || o.untracked.Load() {
 		return !o.unanswered.Load()
 	}
 	return o.tracker.Rest() || o.tracker.Events() == 0

@@ -33,7 +33,7 @@ type Observer struct {
 	answered   atomic.Bool   // the program has answered as HTTP/1, before the connection was followed
 	copying    atomic.Bool   // a copy to the client runs unseen, to its end
 
-	mu            sync.Mutex // guards what follows; never held while the connection blocks
+	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks
 	tracker       Tracker
 	pendingHeader string // the rest of a Line that an interrupted Write has cut
 	idle          idle
@@ -128,7 +128,7 @@ func (o *Observer) OnWrite(p []byte) {
 // checkTracker makes the Observer untracked if the tracker has given up. The caller
 // holds o.mu.
 func (o *Observer) checkTracker() {
-	if o.tracker.Dark() && o.pendingHeader == "" && !o.untracked.Swap(true) {
+	if o.tracker.Untracked() && o.pendingHeader == "" && !o.untracked.Swap(true) {
 		o.busy.Store(true) // until the next Read begins
 	}
 }
@@ -137,7 +137,7 @@ func (o *Observer) checkTracker() {
 func (o *Observer) StopTracking() {
 	o.mu.Lock()
 	o.phase.Store(uint32(followed))
-	o.tracker.GiveUp()
+	o.tracker.StopTracking()
 	o.checkTracker()
 	o.mu.Unlock()
 }
@@ -181,7 +181,7 @@ func (o *Observer) Wrote(parts [][]byte, sent int64, err error) (n int) {
 	o.mu.Lock()
 	o.pendingHeader = rest
 	if err != nil {
-		o.tracker.GiveUp()
+		o.tracker.StopTracking()
 	}
 	o.checkTracker()
 	o.mu.Unlock()
