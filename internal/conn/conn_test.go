@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/rota-go/rota/internal/http1"
 )
 
-// What Accept returns can do what the net package's conns can.
+// What Accept returns has the methods of the net package's connections.
 var (
 	_ interface {
 		net.Conn
@@ -91,7 +92,7 @@ func TestConnOpaque(t *testing.T) {
 	}
 }
 
-// A conn of another type is counted, and what it is can be reached.
+// A connection of an unknown type is counted, and NetConn returns it.
 func TestConnOfAnotherType(t *testing.T) {
 	pipe, other := net.Pipe()
 	defer other.Close()
@@ -116,7 +117,7 @@ func TestConnOfAnotherType(t *testing.T) {
 	}
 }
 
-// Accepting costs one allocation of ours.
+// New makes at most one allocation.
 func TestConnAllocations(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, _ := ln.pair(t)
@@ -126,4 +127,19 @@ func TestConnAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	_ = keep
+}
+
+func TestList(t *testing.T) {
+	var l List
+	conns := make([]*Tracked, 3)
+	for i := range conns {
+		conns[i] = new(Tracked)
+		l.Add(conns[i])
+	}
+	for i, want := range [][]*Tracked{{conns[2], conns[0]}, {conns[2]}, {}} {
+		l.Remove(conns[[]int{1, 0, 2}[i]])
+		if got := l.All(); !slices.Equal(got, want) || l.Len() != len(want) {
+			t.Errorf("after %d removals: %d connections, All returns %d, want %d", i+1, l.Len(), len(got), len(want))
+		}
+	}
 }

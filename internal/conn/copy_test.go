@@ -32,7 +32,7 @@ func TestConnPendingHeaderBeforeReadFrom(t *testing.T) {
 	}
 }
 
-// A body goes out by sendfile: no buffer is made for it, in a drain neither.
+// A body is sent by sendfile, without a buffer, before and in a drain.
 func TestConnSendfile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the net package may copy here")
@@ -75,7 +75,7 @@ func TestConnSendfile(t *testing.T) {
 	}
 }
 
-// Nothing is in the way of os.File on a conn that is not tracked.
+// os.File can use the descriptor of a connection that is not tracked.
 func TestConnSendfileUnix(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the net package may copy here")
@@ -106,11 +106,11 @@ func tracked(c net.Conn) *Tracked {
 	return nil
 }
 
-// copyBuffer is what io.Copy makes where it has to copy.
+// copyBuffer is the size of the buffer that io.Copy allocates.
 const copyBuffer = 32 << 10
 
-// swallow reads all that comes, and says how much in the end. It allocates nothing
-// meanwhile, unlike io.Discard, whose buffers the garbage collector takes away.
+// swallow reads from c until it ends, and then sends the number of bytes. Unlike a copy to
+// io.Discard it allocates nothing meanwhile.
 func swallow(c net.Conn) <-chan int64 {
 	done, buf := make(chan int64, 1), make([]byte, copyBuffer)
 	go func() {
@@ -126,7 +126,7 @@ func swallow(c net.Conn) <-chan int64 {
 	return done
 }
 
-// allocated is what this process allocates while f runs.
+// allocated returns how many bytes this process allocates while f runs.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -135,7 +135,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// What a program splices is not copied either, once it is known not to be HTTP/1.
+// What a program copies between connections is spliced once it is known not to be HTTP/1.
 func TestConnSplice(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the net package may copy here")
@@ -162,7 +162,7 @@ func TestConnSplice(t *testing.T) {
 	}
 }
 
-// A file is sent by sendfile, in a drain too.
+// http.ServeFile needs few writes, before and in a drain.
 func TestConnFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	content := strings.Repeat("0123456789abcdef", 1<<16)
@@ -194,7 +194,8 @@ func (ln *connListener) events() (sum uint32) {
 	return sum
 }
 
-// A program that reads in one goroutine and answers in another is helped like any other.
+// The answers of a program that reads in one goroutine and answers in another are
+// announced too.
 func TestConnReaderApart(t *testing.T) {
 	for _, before := range []int{0, 1, 2, 5} {
 		ln := listenConns(t, "tcp")
@@ -234,8 +235,8 @@ func TestConnReaderApart(t *testing.T) {
 	}
 }
 
-// A copy that goes out beside a goroutine that reads is no idle connection, however
-// long it takes.
+// A connection isn't idle while a copy goes out and another goroutine reads, however long
+// the copy takes.
 func TestConnCopyApart(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, client := ln.pair(t)

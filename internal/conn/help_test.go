@@ -17,7 +17,7 @@ import (
 	"github.com/rota-go/rota/internal/ratelimit"
 )
 
-// connListener returns newConn's conns and counts the open ones.
+// connListener's Accept returns connections made by New. It counts the open ones.
 type connListener struct {
 	net.Listener
 	shared *Shared
@@ -48,7 +48,7 @@ func newConnListener(inner net.Listener) *connListener {
 	return ln
 }
 
-// newShared is that of a worker that does not drain yet.
+// newShared returns the Shared of a worker that doesn't drain yet.
 func newShared() *Shared {
 	return &Shared{Draining: new(atomic.Bool), Limiter: new(ratelimit.Limiter)}
 }
@@ -70,8 +70,7 @@ func (ln *connListener) take(inner net.Conn) net.Conn {
 	return outer
 }
 
-// drain begins a drain, of which only the ticks for conns that have served their
-// purpose come by themselves.
+// drain begins a drain. Ticks come by themselves only to connections that are finished.
 func (ln *connListener) drain() {
 	if ln.shared.Draining.Swap(true) {
 		return
@@ -94,7 +93,7 @@ func (t *Tracked) finished() bool {
 	return s.Over && !s.Busy
 }
 
-// tick is what the drain does ever so often.
+// tick does to each connection what a drain does at each tick.
 func (ln *connListener) tick(limit int) {
 	for _, c := range ln.all() {
 		c.IdleTick(limit)
@@ -107,7 +106,7 @@ func (ln *connListener) all() []*Tracked {
 	return append([]*Tracked(nil), ln.conns...)
 }
 
-// pair returns both ends of a connection, the server's as the program has it.
+// pair returns both ends of a connection. The server's is what Accept returns.
 func (ln *connListener) pair(tb testing.TB) (server, client net.Conn) {
 	tb.Helper()
 	client = dialConn(tb, ln.Addr()).Conn
@@ -119,7 +118,7 @@ func (ln *connListener) pair(tb testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
-// clientConn is a client that sees every byte.
+// clientConn is a client's connection, with methods that read parts of answers.
 type clientConn struct {
 	net.Conn
 	tb testing.TB
@@ -182,7 +181,7 @@ func (c *clientConn) answer(method string) (head, body string) {
 	return head, string(p)
 }
 
-// full expects n bytes.
+// full reads n bytes.
 func (c *clientConn) full(n int) string {
 	c.tb.Helper()
 	p := make([]byte, n)
@@ -192,7 +191,7 @@ func (c *clientConn) full(n int) string {
 	return string(p)
 }
 
-// end expects the end of the connection, and nothing before it.
+// end fails the test unless the connection ends without a further byte.
 func (c *clientConn) end() {
 	c.tb.Helper()
 	if p, err := io.ReadAll(c.br); err != nil || len(p) > 0 {
@@ -200,7 +199,7 @@ func (c *clientConn) end() {
 	}
 }
 
-// mustStay expects nothing to come, and no end.
+// mustStay fails the test if bytes come or the connection ends.
 func (c *clientConn) mustStay() {
 	c.tb.Helper()
 	c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
@@ -233,7 +232,7 @@ func serveConns(tb testing.TB, network string, h http.HandlerFunc) *connListener
 	return ln
 }
 
-// eventually waits for a condition that must come true.
+// eventually waits until ok returns true, for at most ten seconds.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Every answer of a pipeline is sent, and the one that announces the end is the
-// last: a client may look no further.
+// Every answer of a pipeline is sent, and only the last announces the end: a client may
+// ignore what follows the announcement.
 func TestConnPipeline(t *testing.T) {
 	for _, n := range []int{3, 60} {
 		ln := serveConns(t, "tcp", echoPath)
@@ -28,7 +28,7 @@ func TestConnPipeline(t *testing.T) {
 	}
 }
 
-// A pipeline that is longer than any patience is told earlier, and still served.
+// In a very long pipeline an earlier answer announces the end, and all are still sent.
 func TestConnLongPipeline(t *testing.T) {
 	const n = 1000
 	ln := serveConns(t, "tcp", echoPath)
@@ -82,8 +82,8 @@ func pipeline(n int) string {
 	return all.String()
 }
 
-// A pipeline whose rest comes after the announcement, while the answer is still going
-// out, takes nothing from that answer.
+// Requests that arrive after the announcement, while the answer is still being sent, don't
+// cut that answer.
 func TestConnLatePipeline(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("what the kernel has not sent yet is not known here")

@@ -35,8 +35,7 @@ func serveByHand(tb testing.TB, ln net.Listener, answer func(c net.Conn)) {
 	}()
 }
 
-// Answers that a server writes in its own way: byte by byte, several at once, by
-// ReadFrom from its first byte on.
+// Answers that a server writes byte by byte, or by ReadFrom from the first byte on.
 func TestConnHandWrittenAnswers(t *testing.T) {
 	for name, answer := range map[string]func(net.Conn){
 		"byte by byte": func(c net.Conn) {
@@ -73,7 +72,7 @@ func TestConnHandWrittenAnswers(t *testing.T) {
 
 type onlyReader struct{ io.Reader }
 
-// Two answers in one Write, both in the drain: the second announces.
+// Of two answers in one Write in a drain, the second announces the end.
 func TestConnTwoAnswersInOneWrite(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	ln.drain()
@@ -98,7 +97,7 @@ func TestConnTwoAnswersInOneWrite(t *testing.T) {
 	}
 }
 
-// dripConn takes so many bytes and then fails, once.
+// dripConn accepts room bytes and then fails, once.
 type dripConn struct {
 	net.Conn
 	room int
@@ -115,8 +114,8 @@ func (d *dripConn) Write(p []byte) (int, error) {
 	return d.got.Write(p)
 }
 
-// A Write that is interrupted anywhere counts the program's bytes, and when the
-// program goes on after them the line is either whole or not there.
+// An interrupted Write returns the count of the program's bytes. If the program writes the
+// rest, the header line is either whole or absent.
 func TestConnInterruptedWrite(t *testing.T) {
 	for room := range len(lastAnswer) {
 		d := &dripConn{room: room}
@@ -163,7 +162,7 @@ func TestConnInterruptedTwice(t *testing.T) {
 	}
 }
 
-// After a Write that failed nothing is known any more.
+// A connection is untracked after a failed Write.
 func TestConnFailedWrite(t *testing.T) {
 	for _, draining := range []bool{false, true} {
 		d := &dripConn{room: len(plainAnswer) - 1}

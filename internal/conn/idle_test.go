@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Input that a client sends after it was told is still served, and EOF comes
-// only where none waits.
+// Input that a client sends after the announcement is still served. Read returns io.EOF
+// only if none waits.
 func TestConnInputAfterAnnouncement(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		ln := listenConns(t, network)
@@ -48,8 +48,8 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 	}
 }
 
-// Of a protocol that is not tracked it is still known whether the program has
-// asked for more after it has answered.
+// On an untracked connection Quiet reports whether the program reads again after its
+// answer.
 func TestConnQuiet(t *testing.T) {
 	for _, opaque := range []bool{false, true} {
 		ln := listenConns(t, "tcp")
@@ -78,10 +78,10 @@ func TestConnQuiet(t *testing.T) {
 			if err := <-read; err != nil {
 				t.Fatal(err)
 			}
-			check("with a question in hand", false)
+			check("with a question unanswered", false)
 			asks <- true
 			eventually(t, "it asks", func() bool { return !c.http.State().Busy })
-			check("with a question in hand, asking for another", false)
+			check("with a question unanswered, reading another", false)
 			io.WriteString(server, "that\n")
 			check("writing, as far as one can see", false)
 			io.WriteString(client, "and?\n")
@@ -96,7 +96,7 @@ func TestConnQuiet(t *testing.T) {
 	}
 }
 
-// The program's deadlines work as on any conn, in a drain and while it ticks.
+// The program's deadlines work in a drain too.
 func TestConnDeadlines(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, client := ln.pair(t)
@@ -120,7 +120,7 @@ func TestConnDeadlines(t *testing.T) {
 	}
 }
 
-// endingConn notes that its reading side is shut down.
+// endingConn counts how often its reading side is shut down.
 type endingConn struct {
 	net.Conn
 	ended int
@@ -132,7 +132,8 @@ func (e *endingConn) Write(p []byte) (int, error) { return len(p), nil }
 
 func (e *endingConn) CloseRead() error { e.ended++; return nil }
 
-// The ticks of a conn count only while it is at rest, asks, and nothing happens.
+// Ticks are counted only while the connection is at rest, the program reads, and nothing
+// happens.
 func TestConnIdleTicks(t *testing.T) {
 	e := new(endingConn)
 	c := new(conn)
@@ -150,7 +151,7 @@ func TestConnIdleTicks(t *testing.T) {
 	ticks("before anything", 9, 0)
 	for range 3 {
 		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
-		ticks("with a request in hand", 9, 0)
+		ticks("with a request unanswered", 9, 0)
 		io.WriteString(c, plainAnswer)
 		ticks("before it asks again", 9, 0)
 		c.Read(make([]byte, 1))
@@ -165,7 +166,7 @@ func TestConnIdleTicks(t *testing.T) {
 	ticks("at the limit", 1, 1)
 }
 
-// Input that the program is about to read keeps a conn from being idle.
+// A connection isn't idle while input waits that the program is about to read.
 func TestConnIdleWithInput(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, client := ln.pair(t)
@@ -189,7 +190,7 @@ func TestConnIdleWithInput(t *testing.T) {
 	}
 }
 
-// Multipath TCP ends as TCP does.
+// An idle connection of Multipath TCP is ended as one of TCP is.
 func TestConnIdleMultipath(t *testing.T) {
 	ln := serveConns(t, "tcp", hello)
 	var d net.Dialer
@@ -212,7 +213,7 @@ func TestConnIdleMultipath(t *testing.T) {
 	eventually(t, "it is ended", func() bool { ln.tick(1); return ln.live.Load() == 0 })
 }
 
-// A handler that thinks for long is not idle, nor is a request that trickles in.
+// A connection isn't idle while a handler runs, nor while a request comes in pieces.
 func TestConnLongHandler(t *testing.T) {
 	begun, end := make(chan bool), make(chan bool)
 	ln := serveConns(t, "tcp", func(w http.ResponseWriter, r *http.Request) {
@@ -245,8 +246,8 @@ func TestConnLongHandler(t *testing.T) {
 	c.end()
 }
 
-// A conn at rest ends at the limit-th tick, not before, and one that never was
-// answered does not.
+// A connection at rest ends at the limit-th tick, not before. One that never had an answer
+// doesn't end.
 func TestConnIdle(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
