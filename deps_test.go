@@ -26,13 +26,14 @@ const module = "github.com/rota-go/rota"
 // under "tests" below.
 const graph = `
 	.                   : master internal/bind internal/link internal/workerproc
-	rotahttp            : . internal/pace internal/workerproc
+	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/delivery internal/descriptor internal/link internal/message internal/neterr internal/process internal/sdnotify internal/successor internal/window internal/wire
 	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/descriptor internal/link internal/message internal/neterr internal/window internal/pace internal/wire internal/http1
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	internal/bind       : internal/descriptor
+	internal/conn       : internal/http1 internal/ratelimit
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/link
@@ -42,7 +43,7 @@ const graph = `
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/window     :
-	internal/pace       :
+	internal/ratelimit  :
 	internal/wire       :
 	internal/http1      :
 	internal/listentest :
@@ -56,7 +57,7 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link internal/process internal/workerproc master tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/link internal/process internal/workerproc master tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

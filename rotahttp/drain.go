@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/ratelimit"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 // drain sees all connections off, once the worker leaves.
 func (s *server) drain() {
 	<-s.shift.Disconnecting()
-	s.pace.Begin(int(s.conns.n.Load()), pace.Limit)
+	s.limiter.Start(int(s.conns.n.Load()), ratelimit.Period)
 	s.draining.Store(true)
 	s.closeListeners()
 	s.http2.leave()

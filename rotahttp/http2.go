@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/ratelimit"
 )
 
 // net/http's own shutdown of HTTP/2 is one GOAWAY that names the last stream it has
@@ -65,16 +65,17 @@ func (h *http2Conns) remove(c *http2Conn) {
 	poke(h.changed)
 }
 
-// leave tells every client, also those to come, to open no more streams, at a pace.
+// leave tells every client, also those to come, to open no more streams, at a limited
+// rate.
 func (h *http2Conns) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.leaving = true
-	var p pace.Pace
-	p.Begin(len(h.all), pace.Limit)
+	var limiter ratelimit.Limiter
+	limiter.Start(len(h.all), ratelimit.Period)
 	i := 0
 	for c := range h.all {
-		h.goAway(c, p.Turn(i))
+		h.goAway(c, limiter.Delay(i))
 		i++
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/ratelimit"
 )
 
 // shift is what this package needs of worker.Worker.
@@ -33,7 +33,7 @@ type server struct {
 	baseContext func(net.Listener) context.Context
 
 	draining atomic.Bool
-	pace     pace.Pace // begins with it
+	limiter  ratelimit.Limiter // of the clients that are told to reconnect; started with the drain
 	conns    conns
 	http2    http2Conns
 
@@ -158,8 +158,7 @@ func (s *server) onConn(ctx context.Context, c net.Conn) context.Context {
 
 // ServeHTTP makes server the Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() && saysCloseByHeader(r) && s.pace.Due() {
-		s.pace.Told()
+	if s.draining.Load() && saysCloseByHeader(r) && s.limiter.Allow() {
 		w.Header().Set("Connection", "close")
 	}
 	if s.handler == nil {

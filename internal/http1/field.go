@@ -9,7 +9,7 @@ import (
 var prefix = []byte("HTTP/1.")
 
 // field takes in one header line and reports whether the message can still be
-// followed. Two names matter; the others cost one look at their first byte.
+// followed. Only Content-Length and Transfer-Encoding matter.
 func (m *message) field(line []byte) bool {
 	switch line[0] {
 	case 'c', 'C':
@@ -26,7 +26,8 @@ func (m *message) field(line []byte) bool {
 	return true
 }
 
-// valueOf returns the value of a header line if it has this name, in lower case.
+// valueOf returns the value of a header line, and whether the line has this name, which
+// is in lower case.
 func valueOf(line []byte, name string) ([]byte, bool) {
 	if len(line) <= len(name) || line[len(name)] != ':' {
 		return nil, false
@@ -55,7 +56,7 @@ func trim(p []byte) []byte {
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 
-// contentLength takes a length, twice only if it is the same.
+// contentLength takes in a Content-Length. A second one must be the same.
 func (m *message) contentLength(value []byte) bool {
 	n, ok := number(value)
 	if !ok || m.sized && n != m.left {
@@ -65,7 +66,7 @@ func (m *message) contentLength(value []byte) bool {
 	return true
 }
 
-// transferEncoding takes a list of codings, of which only the last matters.
+// transferEncoding takes in a list of codings, of which only the last matters.
 func (m *message) transferEncoding(value []byte) bool {
 	if value == nil {
 		return false
@@ -86,7 +87,7 @@ func number(p []byte) (n int64, ok bool) {
 	return n, len(p) > 0
 }
 
-// hex reads a chunk's size, which ends where an extension or the line end begins.
+// hex reads a chunk's size, which ends at an extension or the line end.
 func hex(line []byte) (n int64, ok bool) {
 	for i, b := range line {
 		digit := int64(-1)
@@ -106,7 +107,7 @@ func hex(line []byte) (n int64, ok bool) {
 	return 0, false
 }
 
-// status returns the code of a status line, 0 if it is none.
+// status returns the code of a status line, or 0 if line is none.
 func status(line []byte) int {
 	const form = "HTTP/1.x nnn"
 	if len(line) <= len(form) || !bytes.HasPrefix(line, prefix) || line[8] != ' ' {

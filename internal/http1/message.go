@@ -6,19 +6,19 @@ import "bytes"
 type state uint8
 
 const (
-	atStart    state = iota // before its first byte
-	inStart                 // in the request or status line
-	inHead                  // in a header line
-	inBody                  // left bytes of a body follow
-	inSize                  // in a chunk's size line
-	inChunk                 // left bytes of a chunk follow
-	afterChunk              // in the line end that follows a chunk
-	inTrailer               // in a trailer line
-	inEndless               // a body that ends with the connection
-	held                    // a CONNECT has been read: what follows depends on its answer
+	atStart      state = iota // before its first byte
+	inStart                   // in the request or status line
+	inHead                    // in a header line
+	inBody                    // left bytes of a body follow
+	inSize                    // in a chunk's size line
+	inChunk                   // left bytes of a chunk follow
+	afterChunk                // in the line end that follows a chunk
+	inTrailer                 // in a trailer line
+	inEndless                 // a body that ends with the connection
+	afterConnect              // a CONNECT has been read: what follows depends on its answer
 )
 
-// event is what a step of the parser has come upon.
+// event is the result of one step of the parser.
 type event uint8
 
 const (
@@ -29,8 +29,8 @@ const (
 	broken                 // these bytes are no HTTP/1 message
 )
 
-// maxPart is how much of a line is looked at. Nothing that matters is longer,
-// and what a split line needs of memory stays small.
+// maxPart is the number of bytes of a line that are parsed. Nothing that matters is
+// longer, and a split line needs little memory.
 const maxPart = 128
 
 // message parses one direction of a connection, one message after the other.
@@ -41,12 +41,13 @@ type message struct {
 	chunked bool // and chunked comes last in it
 	status  int  // of an answer
 	left    int64
-	current []byte // the start line, valid right after startLine: take
+	current []byte // the start line, valid right after event startLine; see takeStartLine
 	part    []byte // the beginning of a line that was split
 }
 
-// take returns the start line and lets go of it: it may be the program's memory.
-func (m *message) take() []byte {
+// takeStartLine returns the start line and drops the reference to it, because it may be
+// the program's memory.
+func (m *message) takeStartLine() []byte {
 	line := m.current
 	m.current = nil
 	return line
@@ -62,7 +63,7 @@ func (m *message) next(p []byte) (int, event) {
 		return int(n), m.skip(n)
 	case inEndless:
 		return len(p), more
-	case held:
+	case afterConnect:
 		return len(p), broken
 	case atStart:
 		m.state, m.sized, m.coded, m.chunked, m.left = inStart, false, false, false, 0
@@ -71,11 +72,11 @@ func (m *message) next(p []byte) (int, event) {
 	if line == nil {
 		return n, more
 	}
-	return n, m.took(line)
+	return n, m.endLine(line)
 }
 
-// took moves on from a line that is none of the head's.
-func (m *message) took(line []byte) event {
+// endLine takes in a complete line that is not a header line.
+func (m *message) endLine(line []byte) event {
 	switch m.state {
 	case inStart:
 		m.state, m.current = inHead, line
@@ -96,7 +97,7 @@ func (m *message) took(line []byte) event {
 	return more
 }
 
-// head takes in header lines: all that p has, for there are many of them.
+// head takes in all header lines of p in one call, because there are many of them.
 func (m *message) head(p []byte) (n int, what event) {
 	for n < len(p) {
 		line, k := m.line(p[n:])
@@ -113,8 +114,9 @@ func (m *message) head(p []byte) (n int, what event) {
 	return n, more
 }
 
-// line cuts the first line off p, with its line end, or keeps p until the rest
-// of the line comes. What it returns is valid until the next call.
+// line returns the first line of p with its line end, and its length. If p has no whole
+// line, it keeps p until the rest comes and returns nil. The line is valid until the
+// next call.
 func (m *message) line(p []byte) (line []byte, n int) {
 	i := bytes.IndexByte(p, '\n')
 	if i < 0 {
@@ -129,8 +131,8 @@ func (m *message) line(p []byte) (line []byte, n int) {
 	return line[:min(len(line), maxPart)], n
 }
 
-// keep remembers the beginning of a line, and of a long one also how it ended
-// as far as that matters: a line of maxPart bytes is never a blank one.
+// keep appends p to the kept part of a line, up to maxPart bytes. A line of maxPart
+// bytes is never a blank one.
 func (m *message) keep(p []byte) {
 	m.part = append(m.part, p[:min(len(p), maxPart-len(m.part))]...)
 }
@@ -163,8 +165,9 @@ func (m *message) size(line []byte) event {
 	return more
 }
 
-// frame decides, at the end of a head, how the body ends (RFC 9112, 6.3). An
-// answer that says nothing ends with the connection, a request has no body.
+// frame determines, at the end of a head, how the body ends (RFC 9112, section 6.3).
+// Without a header field for it, an answer's body ends with the connection, and a
+// request has none.
 func (m *message) frame(answer bool) event {
 	switch {
 	case m.chunked:

@@ -1,13 +1,12 @@
-// Package http1 watches one server-side connection by its bytes and knows, as
-// soon as the program answers with "HTTP/1.", where each answer begins, where
-// it ends and how many requests are still unanswered. It neither reads nor
-// writes: a [Tracker] is a pure state machine, fed with what the program has
-// read and with what it is about to write.
+// Package http1 watches server-side connections of HTTP/1 by their bytes. It neither
+// reads nor writes.
 //
-// It exists for one purpose: while a worker drains, the next answer on each
-// connection gets [Line] after its status line, and the connection ends when
-// nothing is owed on it. Whatever is not plainly HTTP/1 makes the Tracker dark:
-// from then on it says "nothing to do here" to everything.
+// While a worker drains, the next answer on each connection gets [Line] after its status
+// line, and the connection ends when no request on it is unanswered. A [Tracker] finds
+// the places: it follows every byte and knows where each answer begins and ends and how
+// many requests are unanswered, as soon as the program answers with "HTTP/1.". An
+// [Observer] is what a connection uses: it only sniffs at the bytes until a drain needs
+// a Tracker. Whatever is not plainly HTTP/1 becomes untracked: nothing is done to it.
 package http1
 
 import (
@@ -18,9 +17,8 @@ import (
 // Line is the header line that announces the end of a connection.
 const Line = "Connection: close\r\n"
 
-// maxPutOff bounds how many answers go out without the announcement because
-// further requests are in hand, so that a client that never lets its pipeline
-// run dry is told in the end too.
+// maxPutOff is how many answers may go out without the announcement because further
+// requests wait. It makes sure that a client whose pipeline never ends is told too.
 const maxPutOff = 64
 
 // A Tracker follows one connection. The zero value is a connection on which
@@ -36,28 +34,28 @@ type Tracker struct {
 	heads   uint64
 	connect bool
 
-	dark      bool // not HTTP/1, or no longer: hands off for ever
-	known     bool // an answer began with "HTTP/1."
-	announced bool // an answer has carried Line
-	lost      bool // the requests make no sense to us (the program may know better)
-	inHand    bool // something was read since the latest answer ended
-	putOff    int
-	events    uint32
+	untracked  bool // not HTTP/1, or no longer; stays true
+	known      bool // an answer began with "HTTP/1."
+	announced  bool // an answer has carried Line
+	nonsense   bool // the requests can't be parsed (the program may be able to)
+	unanswered bool // something was read since the latest answer ended
+	putOff     int  // how many answers have gone out without Line though it was due
+	events     uint32
 }
 
-// StatusSize is how much of an answer [Status] wants to see.
+// StatusSize is the number of bytes of an answer that [Status] needs.
 const StatusSize = len("HTTP/1.x nnn ")
 
-// Status returns the status code of an answer that begins with p, or 0 if it is not
-// HTTP/1's, or p is too short to tell.
+// Status returns the status code of an answer that begins with p, or 0 if it is not an
+// HTTP/1 answer or p is too short.
 func Status(p []byte) int { return status(p[:min(len(p), StatusSize)]) }
 
-// Resume returns a Tracker of a connection at a moment at which nothing is half read
-// or half written. Known says that the program has answered as HTTP/1 before; asked,
-// that one whole request has been read and nothing of its answer written; head, that
-// it is a HEAD.
+// Resume returns a Tracker of a connection on which nothing is half read or half
+// written. If known is true, the program has answered as HTTP/1 before. If asked is
+// true, one whole request has been read and nothing of its answer written; head tells
+// whether it is a HEAD.
 func Resume(known, asked, head bool) Tracker {
-	t := Tracker{known: known, inHand: asked}
+	t := Tracker{known: known, unanswered: asked}
 	if asked {
 		t.open, t.events = 1, 1
 	}
@@ -69,15 +67,15 @@ func Resume(known, asked, head bool) Tracker {
 
 // Request takes in what the program has read, in order.
 func (t *Tracker) Request(p []byte) {
-	if t.dark || len(p) == 0 {
+	if t.untracked || len(p) == 0 {
 		return
 	}
 	t.events++
-	if t.lost && !t.inHand && t.out.state == atStart {
+	if t.nonsense && !t.unanswered && t.out.state == atStart {
 		t.resync()
 	}
-	t.inHand = true
-	for len(p) > 0 && !t.lost {
+	t.unanswered = true
+	for len(p) > 0 && !t.nonsense {
 		p = p[t.request(p):]
 	}
 }
@@ -89,26 +87,26 @@ func (t *Tracker) request(p []byte) int {
 			return 1
 		}
 		t.open++
-		t.lost = !isLetter(p[0])
+		t.nonsense = !isLetter(p[0])
 	}
 	n, what := t.in.next(p)
 	switch what {
 	case startLine:
-		t.lost = t.lost || !t.requestLine(t.in.take())
+		t.nonsense = t.nonsense || !t.requestLine(t.in.takeStartLine())
 	case headEnd:
 		if t.connect {
-			t.in.state = held
+			t.in.state = afterConnect
 		} else {
-			t.lost = t.in.frame(false) == broken
+			t.nonsense = t.in.frame(false) == broken
 		}
 	case broken:
-		t.lost = true
+		t.nonsense = true
 	}
 	return n
 }
 
-// requestLine notes what the answer's framing depends on. It reports whether
-// the line is a request's at all.
+// requestLine records what the answer's framing depends on. It reports whether the
+// line is a request line.
 func (t *Tracker) requestLine(line []byte) bool {
 	switch {
 	case bytes.HasPrefix(line, []byte("HEAD ")):
@@ -124,29 +122,29 @@ func (t *Tracker) requestLine(line []byte) bool {
 	return len(line) >= maxPart-2 || version > 0 && bytes.HasPrefix(line[version:], prefix)
 }
 
-// resync forgets requests that made no sense, now that they are answered.
+// resync forgets requests that couldn't be parsed, after they were answered.
 func (t *Tracker) resync() {
 	t.in.state, t.in.part = atStart, t.in.part[:0]
-	t.open, t.heads, t.connect, t.lost = 0, 0, false, false
+	t.open, t.heads, t.connect, t.nonsense = 0, 0, false, false
 }
 
-// Answer takes in what the program is about to write, in order, and returns how
-// much of p it has taken. If announce is true, Line belongs right after these n
-// bytes, and Answer wants to be called again with the rest; otherwise n is len(p).
+// Answer takes in what the program is about to write, in order, and returns how many
+// bytes of p it has taken. If announce is true, Line belongs right after these n bytes,
+// and Answer must be called again with the rest; otherwise n is len(p).
 //
-// Line is asked for only when due is true: in a drain, when it is this connection's turn.
-// waiting says that input waits that the program has not read yet: an answer that others
-// will follow is not the one to announce the end with.
+// announce is true only if due is: in a drain, when the rate limiter allows it. waiting
+// tells that input waits that the program hasn't read yet: the answer that announces the
+// end should be the last.
 func (t *Tracker) Answer(p []byte, due, waiting bool) (n int, announce bool) {
 	t.events++
-	for n < len(p) && !t.dark {
+	for n < len(p) && !t.untracked {
 		k, what := t.out.next(p[n:])
 		n += k
 		switch what {
 		case more:
-			t.dark = t.out.state == inStart && !couldBe(t.out.part)
+			t.untracked = t.out.state == inStart && !couldBe(t.out.part)
 		case startLine:
-			if t.statusLine(t.out.take()) && t.announce(due, waiting) {
+			if t.statusLine(t.out.takeStartLine()) && t.announce(due, waiting) {
 				return n, true
 			}
 		case headEnd:
@@ -154,19 +152,19 @@ func (t *Tracker) Answer(p []byte, due, waiting bool) (n int, announce bool) {
 		case whole:
 			t.answered()
 		case broken:
-			t.dark = true
+			t.untracked = true
 		}
 	}
 	return len(p), false
 }
 
-// statusLine notes what the answer is. It reports whether it is a final one,
-// after which the connection goes on to speak HTTP/1.
+// statusLine records the answer's status. It reports whether the answer is a final one
+// after which the connection still speaks HTTP/1.
 func (t *Tracker) statusLine(line []byte) bool {
 	code := status(line)
 	tunnel := code == 101 || code/100 == 2 && t.connect && t.open == 1
 	if code < 100 || tunnel {
-		t.dark = true
+		t.untracked = true
 		return false
 	}
 	t.out.status = code
@@ -174,12 +172,12 @@ func (t *Tracker) statusLine(line []byte) bool {
 	return code >= 200
 }
 
-// announce decides whether the answer that has just begun carries Line.
+// announce reports whether the answer that has just begun is to carry Line.
 func (t *Tracker) announce(due, waiting bool) bool {
 	if !due {
 		return false
 	}
-	pipelined := !t.lost && (t.open > 1 || waiting && t.in.state == atStart)
+	pipelined := !t.nonsense && (t.open > 1 || waiting && t.in.state == atStart)
 	if pipelined && t.putOff < maxPutOff {
 		t.putOff++
 		return false
@@ -188,7 +186,7 @@ func (t *Tracker) announce(due, waiting bool) bool {
 	return true
 }
 
-// headEnd finds out how the answer ends whose head has just ended.
+// headEnd determines, at the end of an answer's head, how the answer ends.
 func (t *Tracker) headEnd() {
 	code := t.out.status
 	if code < 200 {
@@ -205,30 +203,31 @@ func (t *Tracker) headEnd() {
 	case whole:
 		t.answered()
 	case broken:
-		t.dark = true
+		t.untracked = true
 	}
 }
 
-// answered strikes the oldest request off the list.
+// answered removes the oldest request.
 func (t *Tracker) answered() {
-	t.inHand = false
+	t.unanswered = false
 	t.heads >>= 1
 	if t.open > 0 {
 		t.open--
 	}
 	if t.open == 0 && t.connect { // refused: the client may go on
 		t.connect = false
-		if t.in.state == held {
+		if t.in.state == afterConnect {
 			t.in.state = atStart
 		}
 	}
 }
 
-// Body returns how many bytes may be written next unseen, because they can only
-// be an answer's body (or because the Tracker is dark). Skip takes note of them.
+// Body returns how many bytes may be written next without a call of Answer, because
+// they can only be an answer's body (or because the Tracker is untracked). Skip takes
+// note of them.
 func (t *Tracker) Body() int64 {
 	switch {
-	case t.dark || t.out.state == inEndless:
+	case t.untracked || t.out.state == inEndless:
 		return math.MaxInt64
 	case t.out.state == inBody || t.out.state == inChunk:
 		return t.out.left
@@ -238,7 +237,7 @@ func (t *Tracker) Body() int64 {
 
 // Skip takes note of n bytes of a body, at most [Tracker.Body], that were written unseen.
 func (t *Tracker) Skip(n int64) {
-	if t.dark || n == 0 {
+	if t.untracked || n == 0 {
 		return
 	}
 	t.events++
@@ -250,11 +249,11 @@ func (t *Tracker) Skip(n int64) {
 // Rest reports whether the program has answered at least once, has answered
 // all that it has read, and has read no part of a request since.
 func (t *Tracker) Rest() bool {
-	if t.dark || !t.known || t.out.state != atStart {
+	if t.untracked || !t.known || t.out.state != atStart {
 		return false
 	}
-	if t.lost {
-		return !t.inHand
+	if t.nonsense {
+		return !t.unanswered
 	}
 	return t.open == 0 && t.in.state == atStart
 }
@@ -262,19 +261,20 @@ func (t *Tracker) Rest() bool {
 // Announced reports whether an answer has carried Line.
 func (t *Tracker) Announced() bool { return t.announced }
 
-// Over reports whether the connection has served its purpose: at rest, and the
-// client has been told with the latest answer that there will be no other.
+// Over reports whether the connection is at rest, and its latest answers have told the
+// client that there will be no other.
 func (t *Tracker) Over() bool { return t.announced && t.Rest() }
 
 // Boundary reports whether the next byte written begins an answer.
-func (t *Tracker) Boundary() bool { return !t.dark && t.out.state == atStart }
+func (t *Tracker) Boundary() bool { return !t.untracked && t.out.state == atStart }
 
-// Dark reports whether the Tracker has given up on the connection for ever: a
-// tunnel, another protocol, or bytes that it could not follow.
-func (t *Tracker) Dark() bool { return t.dark }
+// Untracked reports whether the connection isn't followed any more: it is a tunnel, or
+// of another protocol, or had bytes that can't be followed. It stays true.
+func (t *Tracker) Untracked() bool { return t.untracked }
 
-// GiveUp makes the Tracker dark, for an owner that can no longer show it all bytes.
-func (t *Tracker) GiveUp() { t.dark = true }
+// StopTracking makes the Tracker untracked. Its owner calls it if it can't report all
+// bytes.
+func (t *Tracker) StopTracking() { t.untracked = true }
 
 // Events counts the calls that took in something. Two equal results, some time
 // apart, mean that nothing happened in between.

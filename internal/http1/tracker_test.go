@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// send feeds s to the tracker in pieces of size bytes and returns what goes out.
+// send passes s to Answer in pieces of size bytes and returns what is sent.
 func send(t *Tracker, s string, size int, draining bool) string {
 	var out strings.Builder
 	for len(s) > 0 {
@@ -27,7 +27,7 @@ func send(t *Tracker, s string, size int, draining bool) string {
 	return out.String()
 }
 
-// read feeds s to the tracker in pieces of size bytes.
+// read passes s to Request in pieces of size bytes.
 func read(t *Tracker, s string, size int) {
 	for len(s) > 0 {
 		n := min(size, len(s))
@@ -42,9 +42,8 @@ const (
 	hi   = "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\n\r\nhi"
 )
 
-// conversations are what goes over a connection in a drain: the requests, then
-// the answers, in which @ marks where Line is expected. after is what is known
-// of the connection then.
+// conversations are the requests and the answers on a connection in a drain. In the
+// answers @ marks where Line is expected. after is the state of the connection then.
 var conversations = []struct{ name, request, answer, after string }{
 	{"length", get, hi, "over"},
 	{"no reason phrase", get, "HTTP/1.1 200\r\n@Content-Length: 2\r\n\r\nhi", "over"},
@@ -69,9 +68,9 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"continue", "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 100 Continue\r\n\r\n" + hi, "over"},
 	{"early hints", get, "HTTP/1.1 103 Early Hints\r\nLink: x\r\nContent-Length: 9\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n" + hi, "over"},
 	{"only continue", "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "open"},
-	{"switching protocols", get, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "dark"},
-	{"continue, then switch", get, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "dark"},
-	{"connect", "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "dark"},
+	{"switching protocols", get, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "untracked"},
+	{"continue, then switch", get, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "untracked"},
+	{"connect", "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "untracked"},
 	{"connect refused", "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", "HTTP/1.1 407 Who?\r\n@Content-Length: 0\r\n\r\n", "over"},
 
 	{"upload", "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nGET / HTTP/1.1\r\nHost: fooooo\r\n\r\n", hi, "over"},
@@ -90,21 +89,21 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"pipelined, a part to come", get + "GET", strings.ReplaceAll(hi, "@", ""), "open"},
 	{"pipelined heads", get + head + get + head, strings.ReplaceAll(hi, "@", "") + "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + strings.ReplaceAll(hi, "@", "") + "HTTP/1.1 200 OK\r\n@Content-Length: 99\r\n\r\n", "over"},
 
-	{"another protocol", "EHLO\r\n", "220 HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n", "dark"},
-	{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04HTTP/1.1 200 OK\r\n", "dark"},
-	{"HTTP/2 in words", get, "HTTP/2.0 200 OK\r\n\r\n", "dark"},
-	{"almost", get, "HTTP/1.1 2000 OK\r\n\r\n", "dark"},
-	{"almost, with a tab", get, "HTTP/1.1 200\tOK\r\nContent-Length: 2\r\n\r\nhi", "dark"},
-	{"almost a code", get, "HTTP/1.1 2x0 OK\r\n\r\n", "dark"},
-	{"a code too small", get, "HTTP/1.1 099 OK\r\n\r\n", "dark"},
-	{"more than it said", get, hi + "!HTTP/1.1 200 OK\r\n\r\n", "dark"},
-	{"a bad length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2x\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n", "dark"},
-	{"a length beyond numbers", get, "HTTP/1.1 200 OK\r\n@Content-Length: 99999999999999999999\r\n\r\n", "dark"},
-	{"a length too long to be one", get, "HTTP/1.1 200 OK\r\n@Content-Length: " + strings.Repeat("0", 200) + "\r\n\r\n", "dark"},
-	{"lengths that differ in an answer", get, "HTTP/1.1 200 OK\r\n@Content-Length: 3\r\nContent-Length: 2\r\n\r\nhi", "dark"},
-	{"a bad chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\nx\r\n", "dark"},
-	{"an unended chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "dark"},
-	{"a folded line", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", "dark"},
+	{"another protocol", "EHLO\r\n", "220 HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n", "untracked"},
+	{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00\x00\x00\x04HTTP/1.1 200 OK\r\n", "untracked"},
+	{"HTTP/2 in words", get, "HTTP/2.0 200 OK\r\n\r\n", "untracked"},
+	{"almost", get, "HTTP/1.1 2000 OK\r\n\r\n", "untracked"},
+	{"almost, with a tab", get, "HTTP/1.1 200\tOK\r\nContent-Length: 2\r\n\r\nhi", "untracked"},
+	{"almost a code", get, "HTTP/1.1 2x0 OK\r\n\r\n", "untracked"},
+	{"a code too small", get, "HTTP/1.1 099 OK\r\n\r\n", "untracked"},
+	{"more than it said", get, hi + "!HTTP/1.1 200 OK\r\n\r\n", "untracked"},
+	{"a bad length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2x\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n", "untracked"},
+	{"a length beyond numbers", get, "HTTP/1.1 200 OK\r\n@Content-Length: 99999999999999999999\r\n\r\n", "untracked"},
+	{"a length too long to be one", get, "HTTP/1.1 200 OK\r\n@Content-Length: " + strings.Repeat("0", 200) + "\r\n\r\n", "untracked"},
+	{"lengths that differ in an answer", get, "HTTP/1.1 200 OK\r\n@Content-Length: 3\r\nContent-Length: 2\r\n\r\nhi", "untracked"},
+	{"a bad chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\nx\r\n", "untracked"},
+	{"an unended chunk", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "untracked"},
+	{"a folded line", get, "HTTP/1.1 200 OK\r\n@Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", "untracked"},
 }
 
 func TestConversations(t *testing.T) {
@@ -130,8 +129,8 @@ func TestConversations(t *testing.T) {
 
 func after(t *Tracker) string {
 	switch {
-	case t.Dark():
-		return "dark"
+	case t.Untracked():
+		return "untracked"
 	case t.Over():
 		return "over"
 	case t.Rest():
@@ -140,10 +139,10 @@ func after(t *Tracker) string {
 	return "open"
 }
 
-// Outside a drain no byte is added, and all is known when one begins.
+// Outside a drain no byte is added, and the tracker is ready when one begins.
 func TestDrainBeginsBetweenAnswers(t *testing.T) {
 	for _, c := range conversations {
-		if c.after == "dark" {
+		if c.after == "untracked" {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
@@ -174,7 +173,7 @@ func TestDrainBeginsBetweenAnswers(t *testing.T) {
 	}
 }
 
-// An answer whose status line is out when the drain begins stays as it is.
+// An answer whose status line was written before the drain stays as it is.
 func TestDrainBeginsInsideAnAnswer(t *testing.T) {
 	answer := strings.ReplaceAll(hi, "@", "")
 	for i := range len(answer) {
@@ -191,11 +190,11 @@ func TestDrainBeginsInsideAnAnswer(t *testing.T) {
 	}
 }
 
-// Nothing was ever answered: not known as HTTP/1.
+// Before its first answer a connection isn't known to be HTTP/1.
 func TestSilence(t *testing.T) {
 	var tr Tracker
-	if tr.Rest() || tr.Over() || tr.Dark() || !tr.Boundary() || tr.Body() != 0 {
-		t.Error("something is known of a connection that has done nothing")
+	if tr.Rest() || tr.Over() || tr.Untracked() || !tr.Boundary() || tr.Body() != 0 {
+		t.Error("a new connection is not in the zero state")
 	}
 	read(&tr, get, 99)
 	if tr.Rest() || tr.Over() {
@@ -203,8 +202,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// Pipelined requests that still wait in the socket count too, but not what is
-// left of the same request, and not for ever.
+// Pipelined requests that wait in the socket put the announcement off, up to maxPutOff
+// times. The rest of the same request doesn't.
 func TestWaitingInput(t *testing.T) {
 	announced := func(tr *Tracker, request string) bool {
 		read(tr, request, 99)
@@ -229,7 +228,7 @@ func TestWaitingInput(t *testing.T) {
 	}
 }
 
-// A request that makes no sense is forgotten with its answer.
+// A request that can't be parsed is forgotten with its answer.
 func TestResync(t *testing.T) {
 	var tr Tracker
 	read(&tr, "\xff\xff", 9)
@@ -261,13 +260,13 @@ func TestSkip(t *testing.T) {
 	send(&tr, "\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 99, false)
 	before := tr.Body()
 	tr.Skip(1 << 40)
-	if tr.Body() != before || before < 1<<62 || tr.Dark() {
+	if tr.Body() != before || before < 1<<62 || tr.Untracked() {
 		t.Error("a body without a length has ended")
 	}
-	tr.GiveUp()
+	tr.StopTracking()
 	tr.Skip(1)
-	if !tr.Dark() || tr.Body() != before {
-		t.Error("not given up")
+	if !tr.Untracked() || tr.Body() != before {
+		t.Error("still tracked")
 	}
 }
 
@@ -299,9 +298,8 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// FuzzTracker: whatever is read and written, in whatever pieces, nothing but
-// Line goes out besides the program's bytes, and only after a status line; and
-// the pieces make no difference.
+// FuzzTracker checks that, whatever is read and written, only Line is added to the
+// program's bytes, only after a status line, and independently of the pieces.
 func FuzzTracker(f *testing.F) {
 	for i, c := range conversations {
 		f.Add([]byte(c.request), []byte(strings.ReplaceAll(c.answer, "@", "")), uint8(i), uint8(3*i+1))
@@ -320,7 +318,7 @@ func FuzzTracker(f *testing.F) {
 		if send(&calm, string(answer), int(out)+1, false) != string(answer) {
 			t.Fatal("a byte was changed outside a drain")
 		}
-		if whole.Dark() != pieces.Dark() || whole.Over() != pieces.Over() || calm.Rest() != whole.Rest() || calm.Over() {
+		if whole.Untracked() != pieces.Untracked() || whole.Over() != pieces.Over() || calm.Rest() != whole.Rest() || calm.Over() {
 			t.Fatalf("at once %s, in pieces %s, outside a drain %s", after(&whole), after(&pieces), after(&calm))
 		}
 	})

@@ -6,7 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/ratelimit"
 )
 
 const (
@@ -17,17 +18,17 @@ const (
 // drain is what a worker has to see off before it may leave: the sockets that it
 // listens on, the connections that it has accepted, the hooks of the program.
 type drain struct {
-	draining atomic.Bool   // set first of all, read by every conn
-	pace     pace.Pace     // begins with it
-	begun    chan struct{} // closed when the drain begins
-	over     chan struct{} // closed when the worker has left
-	changed  chan struct{} // capacity 1: something may have come to its end
+	draining atomic.Bool       // set first of all, read by every conn
+	limiter  ratelimit.Limiter // of the clients that are told to reconnect; started with the drain
+	begun    chan struct{}     // closed when the drain begins
+	over     chan struct{}     // closed when the worker has left
+	changed  chan struct{}     // capacity 1: something may have come to its end
 
 	accepting atomic.Int64 // Accepts that may hold a connection not yet in conns
 
 	mu      sync.Mutex
 	sources map[source]bool
-	conns   conns
+	conns   conn.List
 	hooks   hooks
 }
 
@@ -65,16 +66,16 @@ func (d *drain) removeSource(s source) {
 }
 
 // addConn counts an accepted connection, between enter and leave of its Accept.
-func (d *drain) addConn(c *conn) {
+func (d *drain) addConn(c *conn.Tracked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.conns.add(c)
+	d.conns.Add(c)
 }
 
-func (d *drain) removeConn(c *conn) {
+func (d *drain) removeConn(c *conn.Tracked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.conns.remove(c)
+	d.conns.Remove(c)
 	d.notify()
 }
 
@@ -134,7 +135,7 @@ func (d *drain) close(ctx context.Context) (sources []source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	end, _ := ctx.Deadline()
-	d.pace.Begin(d.conns.n, time.Until(end)/4)
+	d.limiter.Start(d.conns.Len(), time.Until(end)/4)
 	d.draining.Store(true)
 	d.hooks.ctx = ctx
 	for s := range d.sources {
@@ -151,7 +152,7 @@ func (d *drain) empty() bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns.n > 0 {
+	if d.conns.Len() > 0 {
 		return false
 	}
 	d.hooks.run(d.ended)
@@ -188,7 +189,7 @@ func (d *drain) ended() {
 // the program hasn't begun to handle.
 func (d *drain) expectsRequest(ticks int) (expects bool) {
 	for _, c := range d.list() {
-		expects = c.expectsRequest(ticks) || expects // ask all: each compares with the last tick
+		expects = c.ExpectsRequest(ticks) || expects // ask all: each compares with the last tick
 	}
 	return expects
 }
@@ -196,7 +197,7 @@ func (d *drain) expectsRequest(ticks int) (expects bool) {
 // endIdle ends HTTP/1 connections that were silent for limit ticks.
 func (d *drain) endIdle(limit int) {
 	for _, c := range d.list() {
-		c.idleTick(limit)
+		c.IdleTick(limit)
 	}
 }
 
@@ -205,7 +206,7 @@ func (d *drain) endIdle(limit int) {
 func (d *drain) closeRest() {
 	rest := d.list()
 	for _, c := range rest {
-		if c.quiet() {
+		if c.Quiet() {
 			c.Close()
 		}
 	}
@@ -214,8 +215,8 @@ func (d *drain) closeRest() {
 	}
 }
 
-func (d *drain) list() []*conn {
+func (d *drain) list() []*conn.Tracked {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.conns.list()
+	return d.conns.All()
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/ratelimit"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -89,18 +91,18 @@ func TestGraceEndsTheDrain(t *testing.T) {
 func TestQuietConnectionsAreClosedFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		var order []string
-		w := &watch{draining: &b.drain.draining, pace: &b.drain.pace}
-		closed := func(name string) *watch {
-			own := *w
-			own.closed = func(c *conn) { order = append(order, name); b.drain.removeConn(c) }
-			return &own
+		shared := func(name string) *conn.Shared {
+			return &conn.Shared{
+				Draining: &b.drain.draining, Limiter: &b.drain.limiter,
+				Closed: func(c *conn.Tracked) { order = append(order, name); b.drain.removeConn(c) },
+			}
 		}
-		busy, quiet := new(conn), new(conn)
-		_, s1 := net.Pipe()
+		client, s1 := net.Pipe()
 		_, s2 := net.Pipe()
-		busy.init(s1, closed("busy"), false)
-		quiet.init(s2, closed("quiet"), false)
-		busy.received([]byte("GET / HTTP/1.1\r\n\r\n"))
+		program, busy := conn.NewTracked(halfPipe{s1}, shared("busy"))
+		_, quiet := conn.NewTracked(halfPipe{s2}, shared("quiet"))
+		go func() { _, _ = client.Write([]byte("GET / HTTP/1.1\r\n\r\n")) }()
+		_, _ = program.Read(make([]byte, 1024))
 		b.drain.addConn(quiet)
 		b.drain.addConn(busy) // first in the list
 		b.drain.closeRest()
@@ -307,4 +309,31 @@ func TestHoldOff(t *testing.T) {
 			t.Errorf("the first connection was taken after %v, want 3s", d)
 		}
 	})
+}
+
+// The drain starts the rate limiter, which leaves most of the grace to the clients.
+func TestDrainStartsTheLimiter(t *testing.T) {
+	for grace, want := range map[time.Duration]time.Duration{
+		time.Minute:            ratelimit.Period,
+		100 * time.Millisecond: 25 * time.Millisecond,
+	} {
+		inBubble(t, func(t *testing.T, b *bench) {
+			const n = 1000
+			ln, err := b.take(&listener{Listener: newPipeListener(), id: 1}, bind.Request{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range n {
+				client, server := net.Pipe()
+				defer client.Close()
+				_, c := conn.New(server, ln.(*listener).conns)
+				b.drain.addConn(c)
+			}
+			b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: grace})
+			b.receive(wire.Disconnect, nil)
+			if last := ln.(*listener).conns.Limiter.Delay(n - 1); last.Round(time.Millisecond) != want {
+				t.Errorf("grace %v: the last of %d connections may announce after %v, want %v", grace, n, last, want)
+			}
+		})
+	}
 }

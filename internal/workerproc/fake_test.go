@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/conn"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
@@ -183,13 +184,13 @@ func accepts(ln net.Listener) (conns <-chan net.Conn, failed <-chan error) {
 	return c, f
 }
 
-// tracked makes a connection whose bytes are watched, as a TCP connection's are.
-func (b *bench) tracked(l *listener) (client net.Conn, c *conn) {
+// tracked makes a connection in memory that is tracked as a TCP connection is: its
+// client's end, its program's and its drain's.
+func (b *bench) tracked(l *listener) (client, program net.Conn, c *conn.Tracked) {
 	client, server := net.Pipe()
-	c = new(conn)
-	c.init(halfPipe{server}, l.watch, false)
+	program, c = conn.NewTracked(halfPipe{server}, l.conns)
 	b.drain.addConn(c)
-	return client, c
+	return client, program, c
 }
 
 // halfPipe has the method that the end of an idle connection needs.

@@ -5,10 +5,6 @@ import (
 	"fmt"
 )
 
-// freshTicks is how many ticks a connection that has said nothing yet is waited
-// for before the hooks run.
-const freshTicks = 10
-
 // hooks are the functions of OnDisconnect. They run when no connection expects a
 // request any more, and not before: net/http's Shutdown, which belongs here, drops a
 // request that it reads after it has been called. The drain's mutex guards them.
@@ -62,23 +58,4 @@ func (h hook) call(ctx context.Context) (err error) {
 		}
 	}()
 	return h.run(ctx)
-}
-
-// expectsRequest reports whether the client may send, or has just sent, a request
-// that the program hasn't begun to handle: the connection is at rest between two, or
-// something has come since the last call, or it is new and nothing has come. A
-// connection that doesn't speak HTTP/1 expects none.
-func (c *conn) expectsRequest(ticks int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.sync() {
-		return c.phase.Load() != answering && ticks < freshTicks
-	}
-	if c.dark.Load() || !c.track.Boundary() {
-		return false
-	}
-	events := c.track.Events()
-	changed := events != c.hooked
-	c.hooked = events
-	return changed || c.track.Rest() || events == 0 && ticks < freshTicks
 }

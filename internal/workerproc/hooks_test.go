@@ -2,12 +2,17 @@ package workerproc
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/internal/wire"
 )
+
+// freshTicks is package http1's: how many ticks a request is expected on a connection on
+// which nothing has been read.
+const freshTicks = 10
 
 // hooked gives the worker a hook that says when it ran, and returns when it may.
 func (b *bench) hooked() (ran chan time.Time, release chan struct{}) {
@@ -88,33 +93,32 @@ func TestHooksWaitForRequests(t *testing.T) {
 	request := "GET / HTTP/1.1\r\n\r\n"
 	for _, tc := range []struct {
 		name  string
-		dark  bool
 		bytes []string // read and written, in turns
+		reads bool     // the program's Read has begun when the drain does
 		after time.Duration
 	}{
-		{"new and silent", false, nil, freshTicks * drainTick},
-		{"at rest between requests", false, []string{request, answer}, defaultIdleGrace},
-		{"in the handler", false, []string{request}, 2 * drainTick},
-		{"in the middle of an answer", false, []string{request, answer[:20]}, drainTick},
-		{"no HTTP/1", true, nil, drainTick},
+		{"new and silent", nil, false, freshTicks * drainTick},
+		{"at rest between requests", []string{request, answer}, true, defaultIdleGrace},
+		{"in the handler", []string{request}, false, 2 * drainTick},
+		{"in the middle of an answer", []string{request, answer[:20]}, false, drainTick},
+		{"another protocol", []string{request, "220 not an HTTP answer"}, false, drainTick},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bench) {
 				l := b.Track(newPipeListener()).(*listener)
-				client, c := b.tracked(l)
-				go func() { _, _ = client.Read(make([]byte, 1024)) }()
-				if tc.dark {
-					c.giveUp()
-				}
+				client, program, c := b.tracked(l)
+				go func() { _, _ = io.Copy(io.Discard, client) }()
 				for i, s := range tc.bytes {
 					if i%2 == 0 {
-						c.received([]byte(s))
+						go func() { _, _ = io.WriteString(client, s) }()
+						_, _ = program.Read(make([]byte, 1024))
 					} else {
-						_, _ = c.Write([]byte(s))
+						_, _ = io.WriteString(program, s)
 					}
 				}
-				if len(tc.bytes) == 2 && tc.bytes[1] == answer {
-					c.asks()
+				if tc.reads {
+					go func() { _, _ = program.Read(make([]byte, 1024)) }()
+					synctest.Wait()
 				}
 				ran, release := b.hooked()
 				begin := time.Now()

@@ -76,7 +76,16 @@ func TestLatentIsInNoPoller(t *testing.T) {
 		if n := polled(t, inode); n != 0 {
 			t.Errorf("%s: in a poller before the first Accept", network)
 		}
-		newConnListener(ln).pair(t)
+		client, err := net.Dial(network, ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		server, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
 		if n := polled(t, inode); n != 1 {
 			t.Errorf("%s: in %d pollers after it, want 1", network, n)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/conn"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -110,7 +111,7 @@ func (n named) String() string  { return n.address }
 type listener struct {
 	net.Listener
 	worker    *Worker
-	watch     *watch
+	conns     *conn.Shared
 	id        int    // of the master's socket; 0: the master doesn't know it
 	own       string // names such a one
 	keepAlive net.KeepAliveConfig
@@ -127,7 +128,7 @@ var _ net.Listener = (*listener)(nil)
 func (w *Worker) take(l *listener, r bind.Request) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
-	l.watch = &watch{draining: &w.drain.draining, pace: &w.drain.pace, closed: w.drain.removeConn, opaque: r.Opaque}
+	l.conns = &conn.Shared{Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque}
 	if !w.drain.addSource(l) {
 		_ = l.Listener.Close()
 		return nil, w.cannotListen(r, nil)
@@ -159,7 +160,7 @@ func (l *listener) accept() (net.Conn, error) {
 	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
 		_ = t.SetKeepAliveConfig(l.keepAlive) // as package net, which ignores it too
 	}
-	c, tracked := newConn(inner, l.watch)
+	c, tracked := conn.New(inner, l.conns)
 	d.addConn(tracked)
 	return c, nil
 }

@@ -59,8 +59,9 @@ func (w *Worker) trackPacket(inner net.PacketConn, r bind.Request, p *packet) (n
 // The methods of packet hide those of the net type, which is embedded one level deeper. All
 // other methods are those of the net type.
 type (
-	lowerUDP struct{ *net.UDPConn }
-	lowerIP  struct{ *net.IPConn }
+	lowerUDP  struct{ *net.UDPConn }
+	lowerUnix struct{ *net.UnixConn }
+	lowerIP   struct{ *net.IPConn }
 
 	udpPacket struct {
 		*packet

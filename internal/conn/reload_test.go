@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// shiftListener gives the conns it accepts to the generation of the day.
+// shiftListener adds the connections that it accepts to the present generation.
 type shiftListener struct {
 	net.Listener
 	now  atomic.Pointer[connListener]
@@ -36,8 +36,8 @@ func (s *shiftListener) reload() {
 	s.past = append(s.past, old)
 }
 
-// Under one reload after the other, no client that never tries twice misses an
-// answer, and every conn that still talks is gone soon.
+// During many reloads, clients that never repeat a request get all answers, and the old
+// connections end soon.
 func TestConnReloadsLoseNothing(t *testing.T) {
 	post := fmt.Sprintf("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n%s", strings.Repeat("x", 1000))
 	for _, tt := range []struct {
@@ -78,7 +78,8 @@ func TestConnReloadsLoseNothing(t *testing.T) {
 	}
 }
 
-// neverTwice asks until stop is closed, on connections that it leaves only when told.
+// neverTwice sends requests until stop is closed. It leaves a connection only after an
+// announcement, and never repeats a request.
 func neverTwice(addr net.Addr, request string, pause time.Duration, asked *atomic.Int64, stop chan struct{}) error {
 	for {
 		c, err := net.Dial(addr.Network(), addr.String())

@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"bytes"
@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// answers are net/http handlers of every shape of answer. Each is asked once
-// before the drain, where the answer must be as the program made it, and once
-// in it, where it must be announced and be the connection's last.
+// answers are net/http handlers with every kind of answer. Each gets one request before
+// the drain, whose answer must be unchanged, and one in the drain, whose answer must
+// announce the end and be the connection's last.
 var answers = []struct {
 	name, request, method, body string
 	handler                     http.HandlerFunc
@@ -98,7 +98,7 @@ func TestConnHTTPAnswers(t *testing.T) {
 	}
 }
 
-// The first answer of a connection is helped like any other.
+// The first answer of a connection announces the end like any other.
 func TestConnFirstAnswer(t *testing.T) {
 	ln := serveConns(t, "tcp", hello)
 	ln.drain()

@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"crypto/tls"
@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 	"github.com/rota-go/rota/internal/http1"
 )
 
-// What Accept returns can do what the net package's conns can.
+// What Accept returns has the methods of the net package's connections.
 var (
 	_ interface {
 		net.Conn
@@ -46,7 +47,7 @@ func TestConnAsNetConn(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/draining=%v", network, draining), func(t *testing.T) {
 				nettest.TestConn(t, func() (c1, c2 net.Conn, stop func(), err error) {
 					ln := listenConns(t, network)
-					ln.w.draining.Store(draining)
+					ln.shared.Draining.Store(draining)
 					c1, c2 = ln.pair(t)
 					return c1, c2, func() { c1.Close(); c2.Close(); ln.Close() }, nil
 				})
@@ -75,7 +76,7 @@ func TestConnCloseCountsOnce(t *testing.T) {
 func TestConnOpaque(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		ln := listenConns(t, network)
-		ln.w.opaque = true
+		ln.shared.Opaque = true
 		ln.drain()
 		go http.Serve(ln, http.HandlerFunc(hello))
 		c := dialConn(t, ln.Addr())
@@ -91,23 +92,23 @@ func TestConnOpaque(t *testing.T) {
 	}
 }
 
-// A conn of another type is counted, and what it is can be reached.
+// A connection of an unknown type is counted, and NetConn returns it.
 func TestConnOfAnotherType(t *testing.T) {
 	pipe, other := net.Pipe()
 	defer other.Close()
 	half := tls.Server(pipe, nil)
 	for _, inner := range []net.Conn{half, pipe} {
 		closed := 0
-		w := newWatch()
-		w.closed = func(*conn) { closed++ }
-		outer, c := newConn(inner, w)
+		w := newShared()
+		w.Closed = func(*Tracked) { closed++ }
+		outer, c := New(inner, w)
 		if outer.(interface{ NetConn() net.Conn }).NetConn() != inner {
 			t.Error("NetConn is another one")
 		}
 		if _, ok := outer.(halfCloser); ok != (inner == half) {
 			t.Errorf("%T: CloseWrite is there: %v", inner, ok)
 		}
-		c.idleTick(0)
+		c.IdleTick(0)
 		outer.Close()
 		outer.Close()
 		if closed != 1 {
@@ -116,14 +117,29 @@ func TestConnOfAnotherType(t *testing.T) {
 	}
 }
 
-// Accepting costs one allocation of ours.
+// New makes at most one allocation.
 func TestConnAllocations(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, _ := ln.pair(t)
 	inner := server.(*tcpConn).TCPConn
 	var keep net.Conn
-	if n := testing.AllocsPerRun(100, func() { keep, _ = newConn(inner, ln.w) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { keep, _ = New(inner, ln.shared) }); n > 1 {
 		t.Errorf("%v allocations", n)
 	}
 	_ = keep
+}
+
+func TestList(t *testing.T) {
+	var l List
+	conns := make([]*Tracked, 3)
+	for i := range conns {
+		conns[i] = new(Tracked)
+		l.Add(conns[i])
+	}
+	for i, want := range [][]*Tracked{{conns[2], conns[0]}, {conns[2]}, {}} {
+		l.Remove(conns[[]int{1, 0, 2}[i]])
+		if got := l.All(); !slices.Equal(got, want) || l.Len() != len(want) {
+			t.Errorf("after %d removals: %d connections, All returns %d, want %d", i+1, l.Len(), len(got), len(want))
+		}
+	}
 }

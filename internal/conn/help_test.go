@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"bufio"
@@ -14,17 +14,17 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/http1"
-	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/ratelimit"
 )
 
-// connListener returns newConn's conns and counts the open ones.
+// connListener's Accept returns connections made by New. It counts the open ones.
 type connListener struct {
 	net.Listener
-	w    *watch
-	live atomic.Int64
+	shared *Shared
+	live   atomic.Int64
 
 	mu    sync.Mutex
-	conns []*conn
+	conns []*Tracked
 }
 
 // listenConns listens on network, which may be tcp or unix.
@@ -43,13 +43,15 @@ func listenConns(tb testing.TB, network string) *connListener {
 }
 
 func newConnListener(inner net.Listener) *connListener {
-	ln := &connListener{Listener: inner, w: newWatch()}
-	ln.w.closed = func(*conn) { ln.live.Add(-1) }
+	ln := &connListener{Listener: inner, shared: newShared()}
+	ln.shared.Closed = func(*Tracked) { ln.live.Add(-1) }
 	return ln
 }
 
-// newWatch is that of a worker that does not drain yet.
-func newWatch() *watch { return &watch{draining: new(atomic.Bool), pace: new(pace.Pace)} }
+// newShared returns the Shared of a worker that doesn't drain yet.
+func newShared() *Shared {
+	return &Shared{Draining: new(atomic.Bool), Limiter: new(ratelimit.Limiter)}
+}
 
 func (ln *connListener) Accept() (net.Conn, error) {
 	inner, err := ln.Listener.Accept()
@@ -61,51 +63,50 @@ func (ln *connListener) Accept() (net.Conn, error) {
 
 func (ln *connListener) take(inner net.Conn) net.Conn {
 	ln.live.Add(1)
-	outer, c := newConn(inner, ln.w)
+	outer, c := New(inner, ln.shared)
 	ln.mu.Lock()
 	ln.conns = append(ln.conns, c)
 	ln.mu.Unlock()
 	return outer
 }
 
-// drain begins a drain, of which only the ticks for conns that have served their
-// purpose come by themselves.
+// drain begins a drain. Ticks come by themselves only to connections that are finished.
 func (ln *connListener) drain() {
-	if ln.w.draining.Swap(true) {
+	if ln.shared.Draining.Swap(true) {
 		return
 	}
 	go func() {
 		for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
 			for _, c := range ln.all() {
-				if c.rests() {
-					c.idleTick(1 << 30)
+				if c.finished() {
+					c.IdleTick(1 << 30)
 				}
 			}
 		}
 	}()
 }
 
-// rests reports whether the conn is at rest after an announced answer.
-func (c *conn) rests() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.track.Over() && !c.busy.Load()
+// finished reports whether the connection is at rest after an announced answer, and the
+// program reads.
+func (t *Tracked) finished() bool {
+	s := t.http.State()
+	return s.Over && !s.Busy
 }
 
-// tick is what the drain does ever so often.
+// tick does to each connection what a drain does at each tick.
 func (ln *connListener) tick(limit int) {
 	for _, c := range ln.all() {
-		c.idleTick(limit)
+		c.IdleTick(limit)
 	}
 }
 
-func (ln *connListener) all() []*conn {
+func (ln *connListener) all() []*Tracked {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
-	return append([]*conn(nil), ln.conns...)
+	return append([]*Tracked(nil), ln.conns...)
 }
 
-// pair returns both ends of a connection, the server's as the program has it.
+// pair returns both ends of a connection. The server's is what Accept returns.
 func (ln *connListener) pair(tb testing.TB) (server, client net.Conn) {
 	tb.Helper()
 	client = dialConn(tb, ln.Addr()).Conn
@@ -117,7 +118,7 @@ func (ln *connListener) pair(tb testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
-// clientConn is a client that sees every byte.
+// clientConn is a client's connection, with methods that read parts of answers.
 type clientConn struct {
 	net.Conn
 	tb testing.TB
@@ -180,7 +181,7 @@ func (c *clientConn) answer(method string) (head, body string) {
 	return head, string(p)
 }
 
-// full expects n bytes.
+// full reads n bytes.
 func (c *clientConn) full(n int) string {
 	c.tb.Helper()
 	p := make([]byte, n)
@@ -190,7 +191,7 @@ func (c *clientConn) full(n int) string {
 	return string(p)
 }
 
-// end expects the end of the connection, and nothing before it.
+// end fails the test unless the connection ends without a further byte.
 func (c *clientConn) end() {
 	c.tb.Helper()
 	if p, err := io.ReadAll(c.br); err != nil || len(p) > 0 {
@@ -198,7 +199,7 @@ func (c *clientConn) end() {
 	}
 }
 
-// mustStay expects nothing to come, and no end.
+// mustStay fails the test if bytes come or the connection ends.
 func (c *clientConn) mustStay() {
 	c.tb.Helper()
 	c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
@@ -231,7 +232,7 @@ func serveConns(tb testing.TB, network string, h http.HandlerFunc) *connListener
 	return ln
 }
 
-// eventually waits for a condition that must come true.
+// eventually waits until ok returns true, for at most ten seconds.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {

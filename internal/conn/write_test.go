@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"bufio"
@@ -35,8 +35,7 @@ func serveByHand(tb testing.TB, ln net.Listener, answer func(c net.Conn)) {
 	}()
 }
 
-// Answers that a server writes in its own way: byte by byte, several at once, by
-// ReadFrom from its first byte on.
+// Answers that a server writes byte by byte, or by ReadFrom from the first byte on.
 func TestConnHandWrittenAnswers(t *testing.T) {
 	for name, answer := range map[string]func(net.Conn){
 		"byte by byte": func(c net.Conn) {
@@ -73,7 +72,7 @@ func TestConnHandWrittenAnswers(t *testing.T) {
 
 type onlyReader struct{ io.Reader }
 
-// Two answers in one Write, both in the drain: the second announces.
+// Of two answers in one Write in a drain, the second announces the end.
 func TestConnTwoAnswersInOneWrite(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	ln.drain()
@@ -98,7 +97,7 @@ func TestConnTwoAnswersInOneWrite(t *testing.T) {
 	}
 }
 
-// dripConn takes so many bytes and then fails, once.
+// dripConn accepts room bytes and then fails, once.
 type dripConn struct {
 	net.Conn
 	room int
@@ -115,15 +114,15 @@ func (d *dripConn) Write(p []byte) (int, error) {
 	return d.got.Write(p)
 }
 
-// A Write that is interrupted anywhere counts the program's bytes, and when the
-// program goes on after them the line is either whole or not there.
+// An interrupted Write returns the count of the program's bytes. If the program writes the
+// rest, the header line is either whole or absent.
 func TestConnInterruptedWrite(t *testing.T) {
 	for room := range len(lastAnswer) {
 		d := &dripConn{room: room}
 		c := new(conn)
-		c.init(d, newWatch(), false)
-		c.w.draining.Store(true)
-		c.received([]byte(getRequest))
+		c.init(d, newShared(), true)
+		c.shared.Draining.Store(true)
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 		n, err := c.Write([]byte(plainAnswer))
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("room for %d: %v", room, err)
@@ -144,9 +143,9 @@ func TestConnInterruptedWrite(t *testing.T) {
 func TestConnInterruptedTwice(t *testing.T) {
 	d := &dripConn{room: len("HTTP/1.1 200 OK\r\nConn")}
 	c := new(conn)
-	c.init(d, newWatch(), false)
-	c.w.draining.Store(true)
-	c.received([]byte(getRequest))
+	c.init(d, newShared(), true)
+	c.shared.Draining.Store(true)
+	c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 	n, _ := c.Write([]byte(plainAnswer))
 	d.room = 0
 	if k, err := c.Write([]byte(plainAnswer[n:])); k != 0 || err == nil {
@@ -158,21 +157,21 @@ func TestConnInterruptedTwice(t *testing.T) {
 	}
 	c.Write([]byte(plainAnswer[n:]))
 	c.Write([]byte(plainAnswer))
-	if got := d.got.String(); got != lastAnswer+plainAnswer || !c.dark.Load() {
+	if got := d.got.String(); got != lastAnswer+plainAnswer || !c.http.Untracked() {
 		t.Errorf("sent %q", got)
 	}
 }
 
-// After a Write that failed nothing is known any more.
+// A connection is untracked after a failed Write.
 func TestConnFailedWrite(t *testing.T) {
 	for _, draining := range []bool{false, true} {
 		d := &dripConn{room: len(plainAnswer) - 1}
 		c := new(conn)
-		c.init(d, newWatch(), false)
-		c.received([]byte(getRequest))
+		c.init(d, newShared(), true)
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
 		io.WriteString(c, plainAnswer[:len(plainAnswer)-2])
-		c.w.draining.Store(draining)
-		if n, err := io.WriteString(c, "hi"); n != 1 || err == nil || !c.dark.Load() {
+		c.shared.Draining.Store(draining)
+		if n, err := io.WriteString(c, "hi"); n != 1 || err == nil || !c.http.Untracked() {
 			t.Errorf("draining=%v: Write = %d, %v", draining, n, err)
 		}
 	}

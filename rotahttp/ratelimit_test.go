@@ -8,17 +8,18 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/pace"
+	"github.com/rota-go/rota/internal/ratelimit"
 	"github.com/rota-go/rota/internal/reloadtest"
 )
 
-const many = pace.AtOnce + 4
+const many = ratelimit.Burst + 4
 
-// Where the conn can't tell the clients, the answers do, some of them at once.
-func TestAnswersSayCloseAtAPace(t *testing.T) {
+// Over TLS, where the conn can't tell the clients to reconnect, the answers do, a burst
+// of them at once.
+func TestAnswersSayCloseAtALimitedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{handler: http.NotFoundHandler()}
-		s.pace.Begin(many, pace.Limit)
+		s.limiter.Start(many, ratelimit.Period)
 		s.draining.Store(true)
 		told := func() (n int) {
 			for range many {
@@ -30,18 +31,18 @@ func TestAnswersSayCloseAtAPace(t *testing.T) {
 			}
 			return n
 		}
-		if n := told(); n != pace.AtOnce {
-			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
+		if n := told(); n != ratelimit.Burst {
+			t.Errorf("%d told at once, want %d", n, ratelimit.Burst)
 		}
-		time.Sleep(pace.Limit)
+		time.Sleep(ratelimit.Period)
 		if n := told(); n != many {
 			t.Errorf("%d told when the time is over, want all", n)
 		}
 	})
 }
 
-// The pace begins with the drain.
-func TestDrainBeginsThePace(t *testing.T) {
+// The drain starts the rate limiter.
+func TestDrainStartsTheLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shift := newShift(time.Second)
 		s := of(&http.Server{}, shift)
@@ -51,7 +52,7 @@ func TestDrainBeginsThePace(t *testing.T) {
 		}
 		shift.leave()
 		synctest.Wait()
-		if d := s.pace.Turn(many - 1); d <= 0 {
+		if d := s.limiter.Delay(many - 1); d <= 0 {
 			t.Errorf("the last is told after %v", d)
 		}
 		for i := range conns {
@@ -72,9 +73,9 @@ func (s *sinkConn) Write(p []byte) (int, error) { return s.got.Write(p) }
 // gone reports whether a GOAWAY was written, and nothing else.
 func (s *sinkConn) gone() bool { return s.got.String() == string(goAwayFrame) }
 
-// Clients of HTTP/2 get their GOAWAYs at a pace, and after the last of them the time to
-// obey it.
-func TestGoAwaysAtAPace(t *testing.T) {
+// Clients of HTTP/2 get their GOAWAYs at a limited rate, and after the last of them the
+// time to obey it.
+func TestGoAwaysAtALimitedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &http2Conns{changed: make(chan struct{}, 1)}
 		sinks := make([]sinkConn, many)
@@ -93,14 +94,14 @@ func TestGoAwaysAtAPace(t *testing.T) {
 			return n
 		}
 		h.leave()
-		if n := told(); n != pace.AtOnce {
-			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
+		if n := told(); n != ratelimit.Burst {
+			t.Errorf("%d told at once, want %d", n, ratelimit.Burst)
 		}
 		begun := time.Now()
 		for !h.told() {
 			time.Sleep(time.Millisecond)
 		}
-		if n, took := told(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+pace.Limit {
+		if n, took := told(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+ratelimit.Period {
 			t.Errorf("%d told, and all of that over after %v", n, took)
 		}
 		late := &sinkConn{}

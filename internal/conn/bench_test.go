@@ -1,6 +1,6 @@
 //go:build unix
 
-package workerproc
+package conn
 
 import (
 	"bufio"
@@ -114,7 +114,7 @@ func BenchmarkConnRequest(b *testing.B) {
 	for _, tracked := range []bool{false, true} {
 		b.Run(fmt.Sprintf("tracked=%v", tracked), func(b *testing.B) {
 			c := new(conn)
-			c.init(nothingConn{}, newWatch(), !tracked)
+			c.init(nothingConn{}, newShared(), tracked)
 			b.ReportAllocs()
 			for b.Loop() {
 				c.Read(request)

@@ -1,6 +1,6 @@
 //go:build unix && !aix
 
-package workerproc
+package conn
 
 import (
 	"syscall"
@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// unread reports whether c has input that hasn't been read.
 func unread(c syscall.Conn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {

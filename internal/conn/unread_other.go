@@ -1,6 +1,6 @@
 //go:build !unix || aix
 
-package workerproc
+package conn
 
 import "syscall"
 

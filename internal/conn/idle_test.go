@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Input that a client sends after it was told is still served, and EOF comes
-// only where none waits.
+// Input that a client sends after the announcement is still served. Read returns io.EOF
+// only if none waits.
 func TestConnInputAfterAnnouncement(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		ln := listenConns(t, network)
@@ -21,7 +21,7 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 		buf := make([]byte, len(getRequest))
 		for range 3 {
 			io.WriteString(client, getRequest)
-			eventually(t, "the request waits", ln.all()[0].waiting)
+			eventually(t, "the request waits", ln.all()[0].socket.InputWaiting)
 			if n, err := server.Read(buf); n != len(getRequest) || err != nil {
 				t.Fatalf("Read = %d, %v", n, err)
 			}
@@ -31,7 +31,7 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 		if _, err := server.Read(buf[:1]); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("a Read that only looks out: %v", err)
 		}
-		if ln.all()[0].waiting() {
+		if ln.all()[0].socket.InputWaiting() {
 			t.Error("input waits that nobody sent")
 		}
 		if _, err := server.Read(buf); err != io.EOF {
@@ -48,17 +48,17 @@ func TestConnInputAfterAnnouncement(t *testing.T) {
 	}
 }
 
-// Of a protocol that is not tracked it is still known whether the program has
-// asked for more after it has answered.
+// On an untracked connection Quiet reports whether the program reads again after its
+// answer.
 func TestConnQuiet(t *testing.T) {
 	for _, opaque := range []bool{false, true} {
 		ln := listenConns(t, "tcp")
-		ln.w.opaque = opaque
+		ln.shared.Opaque = opaque
 		server, client := ln.pair(t)
 		c := ln.all()[0]
 		check := func(when string, want bool) {
 			t.Helper()
-			if c.quiet() != want {
+			if c.Quiet() != want {
 				t.Errorf("opaque=%v: quiet = %v %s", opaque, !want, when)
 			}
 		}
@@ -73,15 +73,15 @@ func TestConnQuiet(t *testing.T) {
 		}()
 		asks <- true
 		for range 2 {
-			eventually(t, "a silent conn is quiet", c.quiet)
+			eventually(t, "a silent conn is quiet", c.Quiet)
 			io.WriteString(client, "what?\n")
 			if err := <-read; err != nil {
 				t.Fatal(err)
 			}
-			check("with a question in hand", false)
+			check("with a question unanswered", false)
 			asks <- true
-			eventually(t, "it asks", func() bool { return !c.busy.Load() })
-			check("with a question in hand, asking for another", false)
+			eventually(t, "it asks", func() bool { return !c.http.State().Busy })
+			check("with a question unanswered, reading another", false)
 			io.WriteString(server, "that\n")
 			check("writing, as far as one can see", false)
 			io.WriteString(client, "and?\n")
@@ -89,14 +89,14 @@ func TestConnQuiet(t *testing.T) {
 			io.WriteString(server, "this\n")
 			asks <- true
 		}
-		eventually(t, "it is quiet", c.quiet)
+		eventually(t, "it is quiet", c.Quiet)
 		close(asks)
 		client.Close()
 		<-read
 	}
 }
 
-// The program's deadlines work as on any conn, in a drain and while it ticks.
+// The program's deadlines work in a drain too.
 func TestConnDeadlines(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, client := ln.pair(t)
@@ -120,7 +120,7 @@ func TestConnDeadlines(t *testing.T) {
 	}
 }
 
-// endingConn notes that its reading side is shut down.
+// endingConn counts how often its reading side is shut down.
 type endingConn struct {
 	net.Conn
 	ended int
@@ -132,15 +132,16 @@ func (e *endingConn) Write(p []byte) (int, error) { return len(p), nil }
 
 func (e *endingConn) CloseRead() error { e.ended++; return nil }
 
-// The ticks of a conn count only while it is at rest, asks, and nothing happens.
+// Ticks are counted only while the connection is at rest, the program reads, and nothing
+// happens.
 func TestConnIdleTicks(t *testing.T) {
 	e := new(endingConn)
 	c := new(conn)
-	c.init(e, newWatch(), false)
+	c.init(e, newShared(), true)
 	ticks := func(when string, n, ended int) {
 		t.Helper()
 		for range n {
-			c.idleTick(3)
+			(*Tracked)(c).IdleTick(3)
 		}
 		if e.ended != ended {
 			t.Fatalf("%s: ended %d times, want %d", when, e.ended, ended)
@@ -149,15 +150,15 @@ func TestConnIdleTicks(t *testing.T) {
 	c.Read(make([]byte, 99))
 	ticks("before anything", 9, 0)
 	for range 3 {
-		c.received([]byte(getRequest))
-		ticks("with a request in hand", 9, 0)
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load())
+		ticks("with a request unanswered", 9, 0)
 		io.WriteString(c, plainAnswer)
 		ticks("before it asks again", 9, 0)
 		c.Read(make([]byte, 1))
 		ticks("while it looks out", 9, 0)
 		c.Read(make([]byte, 99))
 		ticks("after too few ticks", 2, 0)
-		c.received([]byte(getRequest)) // between two ticks
+		c.http.OnRead([]byte(getRequest), c.shared.Draining.Load()) // between two ticks
 		io.WriteString(c, plainAnswer)
 		c.Read(make([]byte, 99))
 		ticks("after something has happened", 3, 0)
@@ -165,7 +166,7 @@ func TestConnIdleTicks(t *testing.T) {
 	ticks("at the limit", 1, 1)
 }
 
-// Input that the program is about to read keeps a conn from being idle.
+// A connection isn't idle while input waits that the program is about to read.
 func TestConnIdleWithInput(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, client := ln.pair(t)
@@ -174,9 +175,9 @@ func TestConnIdleWithInput(t *testing.T) {
 	io.WriteString(client, getRequest)
 	server.Read(buf)
 	io.WriteString(server, plainAnswer)
-	c.busy.Store(false) // as if Read had begun, and not come as far as the kernel
+	c.http.OnReadStart() // as if Read had begun, and not come as far as the kernel
 	io.WriteString(client, "POST / HT")
-	eventually(t, "the input waits", c.waiting)
+	eventually(t, "the input waits", c.socket.InputWaiting)
 	for range 9 {
 		ln.tick(1)
 	}
@@ -189,7 +190,7 @@ func TestConnIdleWithInput(t *testing.T) {
 	}
 }
 
-// Multipath TCP ends as TCP does.
+// An idle connection of Multipath TCP is ended as one of TCP is.
 func TestConnIdleMultipath(t *testing.T) {
 	ln := serveConns(t, "tcp", hello)
 	var d net.Dialer
@@ -212,7 +213,7 @@ func TestConnIdleMultipath(t *testing.T) {
 	eventually(t, "it is ended", func() bool { ln.tick(1); return ln.live.Load() == 0 })
 }
 
-// A handler that thinks for long is not idle, nor is a request that trickles in.
+// A connection isn't idle while a handler runs, nor while a request comes in pieces.
 func TestConnLongHandler(t *testing.T) {
 	begun, end := make(chan bool), make(chan bool)
 	ln := serveConns(t, "tcp", func(w http.ResponseWriter, r *http.Request) {
@@ -225,10 +226,10 @@ func TestConnLongHandler(t *testing.T) {
 	})
 	c := dialConn(t, ln.Addr())
 	for _, draining := range []bool{false, true} {
-		ln.w.draining.Store(draining)
+		ln.shared.Draining.Store(draining)
 		for _, part := range []string{"GET ", "/ HTTP/1.1\r\nHo", "st: h\r\n\r\n"} {
 			c.send(part)
-			eventually(t, "the part is read", func() bool { return len(ln.all()) > 0 && !ln.all()[0].atRest() })
+			eventually(t, "the part is read", func() bool { return len(ln.all()) > 0 && !ln.all()[0].http.State().Rest })
 			for range 5 {
 				ln.tick(1)
 			}
@@ -245,14 +246,8 @@ func TestConnLongHandler(t *testing.T) {
 	c.end()
 }
 
-func (c *conn) atRest() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.track.Rest()
-}
-
-// A conn at rest ends at the limit-th tick, not before, and one that never was
-// answered does not.
+// A connection at rest ends at the limit-th tick, not before. One that never had an answer
+// doesn't end.
 func TestConnIdle(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
@@ -266,7 +261,7 @@ func TestConnIdle(t *testing.T) {
 			ln.drain()
 			eventually(t, "both are quiet", func() bool {
 				all := ln.all()
-				return len(all) == 2 && all[0].quiet() && all[1].quiet() && all[1].atRest()
+				return len(all) == 2 && all[0].Quiet() && all[1].Quiet() && all[1].http.State().Rest
 			})
 			for range 4 {
 				ln.tick(5)

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package workerproc
+package conn
 
 import "net"
 

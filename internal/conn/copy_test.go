@@ -1,6 +1,7 @@
-package workerproc
+package conn
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -10,24 +11,28 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
-// A torn line is made whole before ReadFrom sends anything.
-func TestConnOwedBeforeReadFrom(t *testing.T) {
+// The rest of a header line that an interrupted Write cut goes out before ReadFrom sends
+// anything.
+func TestConnPendingHeaderBeforeReadFrom(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	ln.drain()
 	server, client := ln.pair(t)
 	c := tracked(server)
-	c.track.GiveUp()
-	c.owed = "close\r\n"
+	c.http.OnRead([]byte(getRequest), true)
+	parts := c.http.Split([]byte(plainAnswer), c.shared.Limiter, &c.socket)
+	sent := len("HTTP/1.1 200 OK\r\nConnection: ")
+	c.http.Wrote(parts, int64(sent), os.ErrDeadlineExceeded)
 	server.(io.ReaderFrom).ReadFrom(onlyReader{strings.NewReader("and so on")})
 	server.Close()
-	if got, _ := io.ReadAll(client); string(got) != "close\r\nand so on" || !c.dark.Load() {
-		t.Errorf("got %q", got)
+	if got, _ := io.ReadAll(client); string(got) != "close\r\nand so on" || !c.http.Untracked() {
+		t.Errorf("got %q, untracked %v", got, c.http.Untracked())
 	}
 }
 
-// A body goes out by sendfile: no buffer is made for it, in a drain neither.
+// A body is sent by sendfile, without a buffer, before and in a drain.
 func TestConnSendfile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the net package may copy here")
@@ -45,7 +50,7 @@ func TestConnSendfile(t *testing.T) {
 	io.WriteString(client, "GET") // whatever is asked
 	for _, limit := range []int64{size, size / 2} {
 		for _, draining := range []bool{false, true} {
-			ln.w.draining.Store(draining)
+			ln.shared.Draining.Store(draining)
 			fmt.Fprintf(server, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
 			for range size / limit {
 				file.Seek(0, io.SeekStart)
@@ -53,7 +58,7 @@ func TestConnSendfile(t *testing.T) {
 					t.Errorf("draining=%v: %d bytes were allocated for %d of body", draining, n, limit)
 				}
 			}
-			if !ln.all()[0].boundary() {
+			if !ln.all()[0].http.State().Boundary {
 				t.Errorf("draining=%v: the answer has not ended", draining)
 			}
 		}
@@ -65,12 +70,12 @@ func TestConnSendfile(t *testing.T) {
 	if k := allocated(func() { n, err = io.Copy(server, file) }); k >= copyBuffer {
 		t.Errorf("%d bytes were allocated for a file without a limit", k)
 	}
-	if n != size || err != nil || !ln.all()[0].boundary() {
+	if n != size || err != nil || !ln.all()[0].http.State().Boundary {
 		t.Errorf("a file without a limit: %d, %v", n, err)
 	}
 }
 
-// Nothing is in the way of os.File on a conn that is not tracked.
+// os.File can use the descriptor of a connection that is not tracked.
 func TestConnSendfileUnix(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the net package may copy here")
@@ -82,7 +87,7 @@ func TestConnSendfileUnix(t *testing.T) {
 	defer file.Close()
 	file.Truncate(1 << 20)
 	ln := listenConns(t, "unix")
-	ln.w.opaque = true
+	ln.shared.Opaque = true
 	server, client := ln.pair(t)
 	swallow(client)
 	if n := allocated(func() { io.Copy(server, file) }); n >= copyBuffer {
@@ -90,27 +95,22 @@ func TestConnSendfileUnix(t *testing.T) {
 	}
 }
 
-func tracked(c net.Conn) *conn {
+// tracked returns the tracked part of c.
+func tracked(c net.Conn) *Tracked {
 	switch c := c.(type) {
 	case *tcpConn:
-		return &c.conn
+		return (*Tracked)(&c.conn)
 	case *unixConn:
-		return &c.conn
+		return (*Tracked)(&c.conn)
 	}
 	return nil
 }
 
-func (c *conn) boundary() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.track.Boundary()
-}
-
-// copyBuffer is what io.Copy makes where it has to copy.
+// copyBuffer is the size of the buffer that io.Copy allocates.
 const copyBuffer = 32 << 10
 
-// swallow reads all that comes, and says how much in the end. It allocates nothing
-// meanwhile, unlike io.Discard, whose buffers the garbage collector takes away.
+// swallow reads from c until it ends, and then sends the number of bytes. Unlike a copy to
+// io.Discard it allocates nothing meanwhile.
 func swallow(c net.Conn) <-chan int64 {
 	done, buf := make(chan int64, 1), make([]byte, copyBuffer)
 	go func() {
@@ -126,7 +126,7 @@ func swallow(c net.Conn) <-chan int64 {
 	return done
 }
 
-// allocated is what this process allocates while f runs.
+// allocated returns how many bytes this process allocates while f runs.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -135,7 +135,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// What a program splices is not copied either, once it is known not to be HTTP/1.
+// What a program copies between connections is spliced once it is known not to be HTTP/1.
 func TestConnSplice(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the net package may copy here")
@@ -152,7 +152,7 @@ func TestConnSplice(t *testing.T) {
 		if n := allocated(func() { io.Copy(to, from) }); n >= copyBuffer {
 			t.Errorf("%s: %d bytes were allocated", name, n)
 		}
-		if !tracked(from).dark.Load() || tracked(from).quiet() {
+		if !tracked(from).http.Untracked() || tracked(from).Quiet() {
 			t.Errorf("%s: what is read unseen counts as seen", name)
 		}
 		to.Close()
@@ -162,7 +162,7 @@ func TestConnSplice(t *testing.T) {
 	}
 }
 
-// A file is sent by sendfile, in a drain too.
+// http.ServeFile needs few writes, before and in a drain.
 func TestConnFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
 	content := strings.Repeat("0123456789abcdef", 1<<16)
@@ -189,9 +189,86 @@ func TestConnFile(t *testing.T) {
 
 func (ln *connListener) events() (sum uint32) {
 	for _, c := range ln.all() {
-		c.mu.Lock()
-		sum += c.track.Events()
-		c.mu.Unlock()
+		sum += c.http.State().Events
 	}
 	return sum
+}
+
+// The answers of a program that reads in one goroutine and answers in another are
+// announced too.
+func TestConnReaderApart(t *testing.T) {
+	for _, before := range []int{0, 1, 2, 5} {
+		ln := listenConns(t, "tcp")
+		server, client := ln.pair(t)
+		requests := make(chan *http.Request)
+		go func() {
+			defer close(requests)
+			for br := bufio.NewReader(server); ; {
+				r, err := http.ReadRequest(br)
+				if err != nil {
+					return
+				}
+				requests <- r
+			}
+		}()
+		go func() {
+			for range requests {
+				io.WriteString(server, plainAnswer)
+			}
+			server.Close()
+		}()
+		ask := func(want string) {
+			io.WriteString(client, getRequest)
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(client, got); err != nil || string(got) != want {
+				t.Fatalf("after %d requests: got %q, %v", before, got, err)
+			}
+		}
+		for range before {
+			ask(plainAnswer)
+		}
+		ln.drain()
+		ask(lastAnswer)
+		if rest, err := io.ReadAll(client); err != nil || len(rest) > 0 {
+			t.Errorf("after %d requests: the end is %q, %v", before, rest, err)
+		}
+	}
+}
+
+// A connection isn't idle while a copy goes out and another goroutine reads, however long
+// the copy takes.
+func TestConnCopyApart(t *testing.T) {
+	ln := listenConns(t, "tcp")
+	server, client := ln.pair(t)
+	c := tracked(server)
+	source, feed := ln.pair(t)
+	io.WriteString(client, getRequest)
+	server.Read(make([]byte, 1024))
+	io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+	go server.(io.ReaderFrom).ReadFrom(source)
+	eventually(t, "the copy", func() bool { return c.http.State().Copying })
+	ended := make(chan error, 1)
+	go func() {
+		_, err := server.Read(make([]byte, 1024))
+		ended <- err
+	}()
+	eventually(t, "the reader", func() bool { return c.http.State().Phase != "answering" })
+	ln.drain()
+	for range 10 {
+		ln.tick(1)
+	}
+	io.WriteString(feed, "the body")
+	br := bufio.NewReader(client)
+	r, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(r.Body); string(body) != "the body" {
+		t.Errorf("got %q, %v", body, err)
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("the reader was ended: %v", err)
+	case <-time.After(10 * time.Millisecond):
+	}
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package workerproc
+package conn
 
 import (
 	"net"
@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// unsent reports whether c has output that the kernel hasn't sent.
 func unsent(c *net.TCPConn) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {

@@ -1,4 +1,4 @@
-package workerproc
+package conn
 
 import (
 	"bufio"
@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// A protocol with a reading and a writing goroutine of its own is untouched,
-// even where it says what HTTP/1 says, later than at its beginning.
+// Another protocol, with one goroutine that reads and one that writes, is unchanged, even
+// if it later sends what looks like HTTP/1.
 func TestConnOtherProtocols(t *testing.T) {
 	ln := listenConns(t, "tcp")
 	server, client := ln.pair(t)
@@ -76,7 +76,7 @@ func TestConnTLS(t *testing.T) {
 	}
 }
 
-// A reverse proxy on our conns: answers that it copies, and a tunnel that it makes.
+// A reverse proxy's answers announce the end; its tunnels are unchanged.
 func TestConnReverseProxy(t *testing.T) {
 	back := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
@@ -132,7 +132,7 @@ func tunnel(answer string) http.HandlerFunc {
 	}
 }
 
-// What follows a 101 or a CONNECT is left alone, silent or not.
+// What follows a 101 or the answer to a CONNECT is unchanged, and isn't idle.
 func TestConnTunnels(t *testing.T) {
 	for _, tt := range []struct{ name, request, answer string }{
 		{"upgrade", "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"},
@@ -164,8 +164,8 @@ func TestConnTunnels(t *testing.T) {
 	}
 }
 
-// An answer that goes on for longer than any idle time is left to go on, and
-// what goes into it after the drain began is its own.
+// A long answer isn't idle, and what is written into it after the drain began is
+// unchanged.
 func TestConnStream(t *testing.T) {
 	lines := make(chan string)
 	ln := serveConns(t, "tcp", func(w http.ResponseWriter, r *http.Request) {

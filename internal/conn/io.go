@@ -1,0 +1,160 @@
+package conn
+
+import (
+	"io"
+	"math"
+	"net"
+	"syscall"
+)
+
+// Read reads from the connection. In a drain it returns io.EOF where an HTTP/1 program
+// reads the next request after the client was told that there is none.
+func (c *conn) Read(p []byte) (int, error) {
+	if len(p) > 1 {
+		c.http.OnReadStart()
+		if c.shared.Draining.Load() && c.finished() {
+			return 0, io.EOF
+		}
+	}
+	n, err := c.socket.Read(p)
+	if n > 0 {
+		c.http.OnRead(p[:n], c.shared.Draining.Load())
+	}
+	return n, err
+}
+
+// finished reports whether Read returns io.EOF, and then does so for good.
+func (c *conn) finished() bool {
+	if c.ended.Load() {
+		return true
+	}
+	if !c.http.Finished(&c.socket) {
+		return false
+	}
+	c.ended.Store(true)
+	return true
+}
+
+// Write writes to the connection. In a drain the head of an HTTP/1 answer gets
+// [http1.Line], which the result doesn't count.
+func (c *conn) Write(p []byte) (int, error) {
+	tracked := !c.http.Untracked()
+	if tracked && c.shared.Draining.Load() {
+		return c.writeAnnounced(p)
+	}
+	c.http.OnWrite(p)
+	n, err := c.socket.Write(p)
+	if err != nil && tracked {
+		c.http.StopTracking() // the Observer knows of bytes that were not written
+	}
+	return n, err
+}
+
+// writeAnnounced is Write in a drain.
+func (c *conn) writeAnnounced(p []byte) (int, error) {
+	parts := c.http.Split(p, c.shared.Limiter, &c.socket)
+	if len(parts) == 1 {
+		n, err := c.socket.Write(p)
+		if err != nil {
+			c.http.StopTracking()
+		}
+		return n, err
+	}
+	// One writev: the line costs no packet, and goes out together with its head.
+	rest := append(net.Buffers(nil), parts...)
+	sent, err := rest.WriteTo(c.socket.Conn)
+	return c.http.Wrote(parts, sent, err), err
+}
+
+// ReadFrom sends from r, by sendfile or splice where the net package can. Only what
+// the Observer must see goes through Write: a head, a chunk's size, the first bytes of
+// a protocol that isn't known yet.
+func (c *tcpConn) ReadFrom(r io.Reader) (sum int64, err error) {
+	for ended := false; !ended && err == nil; {
+		var n int64
+		switch left := c.http.Unseen(); left {
+		case 0:
+			n, ended, err = c.sendSeen(r)
+		case math.MaxInt64:
+			ended = true
+			n, err = c.sendRest(r)
+		default:
+			n, ended, err = c.sendBody(r, left)
+		}
+		sum += n
+	}
+	return sum, err
+}
+
+// sendSeen sends one buffer of r through Write.
+func (c *tcpConn) sendSeen(r io.Reader) (sent int64, ended bool, err error) {
+	buf := make([]byte, 4096)
+	n, err := r.Read(buf)
+	if err == io.EOF {
+		ended, err = true, nil
+	}
+	if n > 0 {
+		k, werr := c.Write(buf[:n])
+		if werr != nil {
+			err = werr
+		}
+		return int64(k), ended, err
+	}
+	return 0, ended, err
+}
+
+// sendRest sends all of r: nothing after it can be told from a body.
+func (c *tcpConn) sendRest(r io.Reader) (int64, error) {
+	if u, ok := r.(*unixConn); ok { // the net package splices only from its own types
+		u.http.StopTracking()
+		r = u.UnixConn
+	}
+	c.http.StartCopy()
+	defer c.http.EndCopy()
+	n, err := c.TCPConn.ReadFrom(r)
+	c.http.Skip(n, err)
+	return n, err
+}
+
+// sendBody sends up to left bytes of r. The net package recognises a file below one
+// io.LimitedReader, not below two, so there is never more than one here.
+func (c *tcpConn) sendBody(r io.Reader, left int64) (n int64, ended bool, err error) {
+	limited := &io.LimitedReader{R: r, N: left}
+	outer, ok := r.(*io.LimitedReader)
+	if ok {
+		limited.R, limited.N = outer.R, min(left, outer.N)
+	}
+	want := limited.N
+	n, err = c.TCPConn.ReadFrom(limited)
+	if ok {
+		outer.N -= n
+	}
+	c.http.Skip(n, err)
+	return n, n < want || want < left, err
+}
+
+// WriteTo writes to w what the client sends, until it ends. The program has made a
+// tunnel of the connection, which is not tracked from here on.
+func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
+	c.http.StopTracking()
+	return c.TCPConn.WriteTo(w)
+}
+
+// rawConn is a RawConn whose type os.File doesn't know: it can't use the descriptor to
+// copy past Read and Write, and copies by the conn's ReadFrom, which still uses
+// sendfile for TCP.
+type rawConn struct{ syscall.RawConn }
+
+// SyscallConn returns a raw connection. What is done with it is not tracked.
+func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.TCPConn) }
+
+// SyscallConn returns a raw connection. What is done with it is not tracked.
+func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.UnixConn) }
+
+func (c *conn) raw(inner syscall.Conn) (syscall.RawConn, error) {
+	raw, err := inner.SyscallConn()
+	if err != nil || c.http.Untracked() {
+		return raw, err
+	}
+	return rawConn{raw}, nil
+}

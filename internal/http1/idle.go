@@ -1,0 +1,108 @@
+package http1
+
+// idle is what the drain's goroutine remembers of a connection from one tick to the
+// next. It is guarded by Observer.mu.
+type idle struct {
+	events        uint32 // Tracker.Events at the last IdleTick
+	ticks         int    // how many ticks events hasn't changed for
+	requestEvents uint32 // Tracker.Events at the last ExpectsRequest
+}
+
+// freshTicks is how many ticks a drain expects a request from a connection on which
+// nothing has been read.
+const freshTicks = 10
+
+// Finished reports whether Read is to return io.EOF from now on: the latest answer
+// announced the end, nothing is unanswered, no input waits, and the answer has left.
+// Input that waits is still served, even if the client sends it after it was told. A
+// connection whose answer hasn't left stays open until IdleTick ends it: the kernel
+// discards the rest of the answer if input arrives on a closed connection.
+func (o *Observer) Finished(socket Socket) bool {
+	if o.untracked.Load() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.tryFollow() && o.tracker.Over() && !socket.InputWaiting() && !socket.OutputWaiting()
+}
+
+// Quiet reports whether closing the connection now takes nothing from its client that
+// the program has promised: the program reads, and has nothing unanswered.
+func (o *Observer) Quiet() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.tryFollow() || o.busy.Load() {
+		return false
+	}
+	if o.tracker.Untracked() || o.untracked.Load() {
+		return !o.unanswered.Load()
+	}
+	return o.tracker.Rest() || o.tracker.Events() == 0
+}
+
+// IdleTick is called at each tick of a drain, by one goroutine. It shuts down the
+// reading side at the limit-th tick in a row at which an HTTP/1 connection is at rest,
+// or at the next tick if the client has been told (its program's Read began before
+// Finished was true).
+//
+// A Read that waits then returns io.EOF, after input that has arrived in the meantime,
+// and whatever deadlines the program has set.
+func (o *Observer) IdleTick(limit int, socket Socket) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if events := o.tracker.Events(); !o.tryFollow() || o.busy.Load() || !o.tracker.Rest() || events != o.idle.events {
+		o.idle.events, o.idle.ticks = events, 0
+		return
+	}
+	if o.idle.ticks++; o.idle.ticks < limit && !o.tracker.Over() {
+		return
+	}
+	if socket.InputWaiting() || socket.OutputWaiting() { // the program is about to read it; see Finished
+		o.idle.ticks = 0
+		return
+	}
+	_ = socket.CloseRead() // fails where the client has gone
+}
+
+// ExpectsRequest reports whether the client may send, or has just sent, a request that
+// the program hasn't begun to handle: the connection is at rest between two requests,
+// or something was read or written since the last call, or nothing has been read and
+// fewer than freshTicks ticks have passed. It is false for a connection that doesn't
+// speak HTTP/1. One goroutine calls it, with the number of ticks since the drain began.
+func (o *Observer) ExpectsRequest(ticks int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.tryFollow() {
+		return o.loadPhase() != answering && ticks < freshTicks
+	}
+	if o.untracked.Load() || !o.tracker.Boundary() {
+		return false
+	}
+	events := o.tracker.Events()
+	changed := events != o.idle.requestEvents
+	o.idle.requestEvents = events
+	return changed || o.tracker.Rest() || events == 0 && ticks < freshTicks
+}
+
+// A State is what an Observer knows at one moment, for tests and diagnosis.
+type State struct {
+	Phase     string // as in the table of package http1's sniff.go
+	Untracked bool
+	Busy      bool // the program doesn't read; kept from when the phase is followed
+	Copying   bool // an unseen copy runs
+
+	// Of the tracker, from when the phase is followed.
+	Boundary, Rest, Over bool
+	Events               uint32
+}
+
+// State returns the present State.
+func (o *Observer) State() State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t := &o.tracker
+	return State{
+		Phase: o.loadPhase().String(), Untracked: o.untracked.Load(), Busy: o.busy.Load(), Copying: o.copying.Load(),
+		Boundary: t.Boundary(), Rest: t.Rest(), Over: t.Over(), Events: t.Events(),
+	}
+}

@@ -1,0 +1,256 @@
+package http1
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+)
+
+// An Observer watches one server-side connection by the program's calls of Read and
+// Write. Its owner reports each call to it, and asks what to do with the connection in
+// a drain. Before a drain the Observer looks only at the first bytes of each call
+// (see phase); in a drain, and where those bytes don't suffice, its Tracker sees every
+// byte.
+//
+// The zero value is a connection on which nothing has happened. The methods may be
+// called from several goroutines. None of them blocks, except that those with a Socket
+// make its system calls.
+type Observer struct {
+	// untracked is set for good when there is nothing (more) to track.
+	untracked atomic.Bool
+	// busy is kept up to date from when the connection is followed or untracked; until
+	// then the phase says as much. It is false at first, and while a Read with room for
+	// more than one byte runs: the program asks for a request. A Read of one byte asks
+	// for nothing: net/http uses it to notice that the client hangs up while a handler
+	// runs.
+	busy atomic.Bool
+	// unanswered says, of an untracked connection, that something was read since the
+	// last Write.
+	unanswered atomic.Bool
+
+	phase      atomic.Uint32 // a phase
+	peekedByte atomic.Uint32 // see begun
+	answered   atomic.Bool   // the program has answered as HTTP/1, before the connection was followed
+	copying    atomic.Bool   // a copy to the client runs unseen, to its end
+
+	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks
+	tracker       Tracker
+	pendingHeader string // the rest of a Line that an interrupted Write has cut
+	idle          idle
+}
+
+// A Socket is the connection below an Observer.
+type Socket interface {
+	// InputWaiting reports whether input waits that the program hasn't read. It is
+	// false where the platform can't tell.
+	InputWaiting() bool
+	// OutputWaiting reports whether some of the program's bytes haven't left for the
+	// client yet. It is false where the platform can't tell.
+	OutputWaiting() bool
+	// CloseRead shuts down the reading side. Input that has arrived is still read.
+	CloseRead() error
+}
+
+// A Limiter bounds how many clients are told in a short time to reconnect.
+type Limiter interface {
+	Allowed() bool // reports whether one more client may be told now
+	Count()        // counts a client that is told
+}
+
+// Ignore makes the Observer one of a connection that is never tracked. It is called
+// before all other methods.
+func (o *Observer) Ignore() {
+	o.untracked.Store(true)
+	o.phase.Store(uint32(followed))
+}
+
+// Untracked reports whether there is nothing (more) to track: the connection is a
+// tunnel, or of another protocol, or bytes have passed unseen. It stays true.
+func (o *Observer) Untracked() bool { return o.untracked.Load() }
+
+// OnReadStart takes note of a Read with room for more than one byte that begins. If
+// it begins before the answer, or while a copy goes out, another goroutine reads than
+// the one that answers, and the Read says nothing of the answers.
+func (o *Observer) OnReadStart() {
+	switch ph := o.loadPhase(); ph {
+	case requested, requestedHead:
+		o.follow()
+	case answering:
+		o.swapPhase(ph, asking)
+	case peeked:
+		o.swapPhase(ph, begun)
+	case behind:
+		o.swapPhase(ph, unclear)
+	case followed:
+		o.busy.Store(false)
+	}
+	if o.copying.Load() && !o.untracked.Load() { // after the phase: StartCopy looks at them in the other order
+		o.StopTracking()
+	}
+}
+
+// OnRead takes note of p, at least one byte, which the program has read.
+func (o *Observer) OnRead(p []byte, draining bool) {
+	if draining {
+		o.follow()
+	}
+	if o.sniffRead(p) {
+		return
+	}
+	o.busy.Store(true)
+	if o.untracked.Load() {
+		o.unanswered.Store(true)
+		return
+	}
+	o.mu.Lock()
+	o.tracker.Request(p)
+	o.mu.Unlock()
+}
+
+// OnWrite takes note of p, which is about to be written unchanged. If the Write fails
+// and the connection was tracked before, StopTracking must follow. In a drain a tracked
+// connection's owner calls Split instead.
+func (o *Observer) OnWrite(p []byte) {
+	if o.untracked.Load() {
+		o.busy.Store(true)
+		o.unanswered.Store(false)
+		return
+	}
+	if o.sniffWrite(p) {
+		return
+	}
+	o.mu.Lock()
+	o.tracker.Answer(p, false, false)
+	o.checkTracker()
+	o.mu.Unlock()
+}
+
+// checkTracker makes the Observer untracked if the tracker has given up. The caller
+// holds o.mu.
+func (o *Observer) checkTracker() {
+	if o.tracker.Untracked() && o.pendingHeader == "" && !o.untracked.Swap(true) {
+		o.busy.Store(true) // until the next Read begins
+	}
+}
+
+// StopTracking ends the tracking: bytes have passed, or will pass, unseen.
+func (o *Observer) StopTracking() {
+	o.mu.Lock()
+	o.phase.Store(uint32(followed))
+	o.tracker.StopTracking()
+	o.checkTracker()
+	o.mu.Unlock()
+}
+
+// Split takes note of p, which is about to be written in a drain, and divides it where
+// header lines belong. The parts at even indices are p's bytes, those at odd indices
+// header lines. The first part is nil if the rest of a cut line must be written first.
+// After the parts are written, Wrote must be called if there are several;
+// StopTracking if there is one and its Write fails.
+func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
+	o.follow()
+	if o.sniffWrite(p) {
+		return [][]byte{p} // can't be followed yet: the drain began in the middle of something
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var parts [][]byte
+	if o.pendingHeader != "" {
+		parts = append(parts, nil, []byte(o.pendingHeader))
+	}
+	waiting := o.tracker.Boundary() && socket.InputWaiting()
+	for {
+		told := o.tracker.Announced()
+		n, announce := o.tracker.Answer(p, told || limiter.Allowed(), waiting)
+		parts = append(parts, p[:n])
+		if !announce {
+			o.checkTracker()
+			return parts
+		}
+		if !told {
+			limiter.Count()
+		}
+		parts, p = append(parts, []byte(Line)), p[n:]
+	}
+}
+
+// Wrote takes note of the result of writing several parts, and returns how many of the
+// program's bytes were written.
+func (o *Observer) Wrote(parts [][]byte, sent int64, err error) (n int) {
+	n, rest := count(parts, sent)
+	o.mu.Lock()
+	o.pendingHeader = rest
+	if err != nil {
+		o.tracker.StopTracking()
+	}
+	o.checkTracker()
+	o.mu.Unlock()
+	return n
+}
+
+// count returns how many of the program's bytes are among the first sent bytes of
+// parts, and the rest of a header line that was written in part: the next Write must
+// begin with it. A line of which nothing was written is left out.
+func count(parts [][]byte, sent int64) (n int, rest string) {
+	for i, part := range parts {
+		k := min(int64(len(part)), sent)
+		sent -= k
+		if i%2 == 0 {
+			n += int(k)
+			continue
+		}
+		begun := k > 0 || i == 1 && parts[0] == nil
+		if begun && k < int64(len(part)) {
+			return n, string(part[k:])
+		}
+	}
+	return n, ""
+}
+
+// Unseen returns how many bytes may be written next without a call of OnWrite or Split.
+// Skip takes note of them. If it is math.MaxInt64, so may all that a copy writes; see
+// StartCopy.
+func (o *Observer) Unseen() int64 {
+	if o.untracked.Load() {
+		return math.MaxInt64
+	}
+	switch o.loadPhase() {
+	case answering, peeked, behind:
+		return math.MaxInt64
+	case asking, begun, requested, requestedHead, early, unclear:
+		return 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.pendingHeader != "" {
+		return 0
+	}
+	return o.tracker.Body()
+}
+
+// StartCopy takes note of an unseen copy to the client, of unknown length. EndCopy
+// must follow it.
+func (o *Observer) StartCopy() {
+	o.busy.Store(true)
+	o.unanswered.Store(false)
+	o.copying.Store(true)
+	if o.Unseen() != math.MaxInt64 { // a Read has begun since
+		o.StopTracking()
+	}
+}
+
+// EndCopy takes note of the end of an unseen copy. Skip comes before it.
+func (o *Observer) EndCopy() { o.copying.Store(false) }
+
+// Skip takes note of n bytes of a body that were written unseen, and of the error.
+func (o *Observer) Skip(n int64, err error) {
+	if err != nil {
+		o.StopTracking()
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.loadPhase() == followed {
+		o.tracker.Skip(n)
+	}
+}
