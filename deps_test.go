@@ -27,13 +27,14 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : worker master internal/bind internal/link
 	rotahttp            : . worker internal/pace
-	master              : reload ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/wire
+	master              : reload ipc internal/bind internal/descriptor internal/link internal/neterr internal/sockets internal/window internal/wire
 	worker              : ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/pace internal/wire internal/http1
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	internal/bind       : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
+	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
 	internal/window     :
 	internal/pace       :
@@ -50,9 +51,9 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link internal/sockets master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
-	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
+	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "differences that can be read"},
 	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -35,7 +36,7 @@ type loop struct {
 
 	members map[int]*member
 	lastID  int
-	sockets sockets
+	sockets *sockets.Table
 	pool    *pool
 	lastGen int // the number of the latest generation
 
@@ -50,13 +51,14 @@ type loop struct {
 	timer   *time.Timer
 	closing bool // Close was called
 	working int  // goroutines that will post a result
+	expires bool // a timer will close sockets that linger
 	untidy  bool // a reload has left what tidySoon will see to
 	dirty   bool // something has changed that the policy should see
 	isSetUp bool // the Setup event was sent
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: newSockets()}
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: sockets.New()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = newNotifier(l.log)
@@ -92,7 +94,7 @@ func (l *loop) end() {
 	if l.pool != nil {
 		l.finishPool(ErrClosed)
 	}
-	l.closeSockets()
+	l.sockets.Close()
 	l.systemd.end()
 	l.m.events.end()
 	close(l.m.done)
@@ -140,7 +142,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+		accepted: map[string]time.Time{},
 	}
 	g.users++
 	l.members[w.id] = m
@@ -294,8 +296,8 @@ func (l *loop) accepting(m *member, p link.Packet) error {
 		return err
 	}
 	name := body.Own
-	if s := l.sockets.byID[body.ID]; s != nil {
-		name = s.key.String()
+	if shared, ok := l.sockets.Name(body.ID); ok {
+		name = shared
 	}
 	if _, again := m.accepted[name]; !again {
 		m.accepted[name] = time.Now()
@@ -389,7 +391,7 @@ func (l *loop) gone(m *member) {
 	m.Exited = time.Now()
 	l.dirty = true
 	l.diedOnTrial(m)
-	l.release(m)
+	l.sockets.Release(m.ID)
 	m.health.end()
 	if m.process != nil {
 		_ = m.process.link.Close()
@@ -464,7 +466,7 @@ func (l *loop) disconnectAll(result chan<- error) {
 // answerLeaving answers every Disconnect for which the worker that has gone was the last.
 func (l *loop) answerLeaving(gone int) {
 	if l.living() == 0 && len(l.leaving) > 0 {
-		l.closeSockets()
+		l.sockets.CloseAll()
 	}
 	l.leaving = slices.DeleteFunc(l.leaving, func(w *leaving) bool {
 		delete(w.ids, gone)

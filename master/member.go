@@ -21,9 +21,6 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	held     map[int]*socket    // by id: it has them open
-	keys     map[socketKey]bool // of held
-	asked    map[int]*socket    // by id: it has ever asked for them
 	accepted map[string]time.Time
 	isReady  bool            // the program has said so
 	onStart  func(*Worker)   // Fork's answer
@@ -41,19 +38,6 @@ func (m *member) alive() bool { return m.Exited.IsZero() }
 func (m *member) serving() bool {
 	return m.alive() && m.Draining.IsZero() && m.Unlinked.IsZero()
 }
-
-// hold and unhold keep held and its keys.
-func (m *member) hold(s *socket) {
-	m.held[s.id] = s
-	m.keys[s.key] = true
-}
-
-func (m *member) unhold(s *socket) {
-	delete(m.held, s.id)
-	delete(m.keys, s.key)
-}
-
-func (m *member) holds(key socketKey) bool { return m.keys[key] }
 
 // send sends a frame without descriptors. Where the link has ended, nobody is left
 // to read it.

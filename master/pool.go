@@ -232,7 +232,7 @@ func (l *loop) finishPool(err error) {
 		result <- ErrStopping
 	}
 	if l.living() == 0 {
-		l.closeSockets()
+		l.sockets.CloseAll()
 	}
 	l.giveUp(p.err)
 	l.removePIDFile()
@@ -352,14 +352,8 @@ func (p *pool) servedIn(slot int) (names []string) {
 }
 
 func (l *loop) logReady(m *member) {
-	addrs := make([]string, 0, len(m.held))
-	for _, s := range m.held {
-		if s.addr != nil {
-			addrs = append(addrs, s.addr.String())
-		}
-	}
 	l.log.Info("rota: worker ready", "worker", m.ID, "pid", m.pid(), "slot", m.Slot,
-		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", addrs)
+		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", l.sockets.Addresses(m.ID))
 }
 
 // carryOut does what a step of the policy says.
@@ -439,7 +433,7 @@ func (l *loop) completeRoll() {
 		}
 	}
 	l.logRoll()
-	l.sweep()
+	l.closeUnused()
 	l.endRoll()
 	l.nextReload()
 }

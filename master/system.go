@@ -6,6 +6,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -14,7 +15,7 @@ import (
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, link.Identity, map[string]string) (*process, error)
-	bind    func(context.Context, request) (bound, error)
+	open    sockets.Opener
 
 	memory      func(pid int) int64 // resident bytes; 0: not known
 	reap        func(mine map[int]bool) []int
@@ -28,7 +29,7 @@ type sys struct {
 
 func system() sys {
 	return sys{
-		prepare: prepare, spawn: spawn, bind: bindSocket,
+		prepare: prepare, spawn: spawn, open: sockets.Open,
 		memory: residentBytes, reap: reap, tidy: tidy, pid: os.Getpid, predecessor: predecessor.take,
 		alone: flipAlone, flip: flipTo, flipReady: flipReady,
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sockets"
 )
 
 // What Upgrade can fail with, besides what Reload can. errors.Is finds them.
@@ -163,7 +164,9 @@ func (l *loop) introduce(u *upgrade, n note) {
 		return
 	}
 	l.log.Info("rota: upgrade: new master is there", "pid", u.pid)
-	l.sendGiven(u)
+	l.sockets.SendInherited(func(s *sockets.InheritedSnapshot, fd *descriptor.FD) {
+		u.link.send(note{Kind: noteGiven, Given: s}, fd)
+	})
 	l.sendSockets(u)
 	u.lastID = l.lastID
 	l.lastID += idBlock
@@ -184,13 +187,13 @@ func (l *loop) sendSockets(u *upgrade) {
 	if u.sent == nil {
 		u.sent = map[int]bool{}
 	}
-	for id, s := range l.sockets.byID {
-		if s.fd == nil || u.sent[id] {
+	for s := range l.sockets.Sockets() {
+		if u.sent[s.ID] {
 			continue
 		}
-		u.sent[id] = true
-		if fd, err := s.fd.Dup(); err == nil {
-			u.link.send(note{Kind: noteSocket, Socket: s.note()}, fd)
+		u.sent[s.ID] = true
+		if fd, err := s.FD.Dup(); err == nil {
+			u.link.send(note{Kind: noteSocket, Socket: l.sockets.Snapshot(s.ID)}, fd)
 		} else {
 			l.failUpgrade(u, err)
 		}
@@ -200,7 +203,7 @@ func (l *loop) sendSockets(u *upgrade) {
 func (l *loop) state(lastID int) *stateNote {
 	s := &stateNote{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: lastID,
-		Served: map[int][]string{}, Ports: l.sockets.portNotes(),
+		Served: map[int][]string{}, Ports: l.sockets.Ports(),
 		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.watchdog,
 	}
 	for slot, served := range l.pool.served {
@@ -328,7 +331,7 @@ func (l *loop) upgraded(err error) {
 // letGo is the end of this master's service, and not of the service.
 func (l *loop) letGo(u *upgrade) {
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.pid, "took", time.Since(u.began).Round(time.Millisecond))
-	l.sockets.disown()
+	l.sockets.DisownFiles()
 	l.systemd.silence()
 	u.answer(nil)
 	l.stopPool()

@@ -30,7 +30,7 @@ func (l *loop) inherit(then func(error)) {
 		then(err)
 		return
 	}
-	adopted.follow()
+	l.sockets.Succeed()
 	t := &takeover{link: masterLink{link}, begun: time.Now(), start: then}
 	l.takeover = t
 	l.work(func() func() {
@@ -44,13 +44,13 @@ func (l *loop) inherit(then func(error)) {
 // heardFromOld does what the old master says. It takes files.
 func (l *loop) heardFromOld(t *takeover, n note, files []*descriptor.FD) {
 	if n.Kind == noteSocket && n.Socket != nil && l.takeover == t {
-		if err := l.sockets.adopt(n.Socket, files); err != nil {
+		if err := l.sockets.Restore(n.Socket, files); err != nil {
 			l.failTakeover(err)
 		}
 		return
 	}
 	if n.Kind == noteGiven {
-		adopted.adopt(n.Given, files)
+		l.sockets.Inherit(n.Given, files)
 		return
 	}
 	closeDescriptors(files)
@@ -74,7 +74,7 @@ func (l *loop) heardFromOld(t *takeover, n note, files []*descriptor.FD) {
 func (l *loop) adopt(s *stateNote) {
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
 	l.systemd.watchdog = s.Watchdog
-	l.sockets.adoptPorts(s.Ports)
+	l.sockets.RestorePorts(s.Ports)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
@@ -182,7 +182,7 @@ func (l *loop) takeOver() {
 
 func (l *loop) tookOver(t *takeover, err error) {
 	l.takeover = nil
-	l.sockets.own()
+	l.sockets.OwnFiles()
 	if err != nil {
 		l.log.Warn("rota: the old master died during the upgrade", "err", err)
 	}
@@ -191,7 +191,7 @@ func (l *loop) tookOver(t *takeover, err error) {
 		return
 	}
 	l.dirty = true
-	l.sweep()
+	l.closeUnused()
 	l.official()
 	if t.final != nil {
 		l.lastID = max(l.lastID, t.final.LastID)
