@@ -184,7 +184,7 @@ func TestLingerIsCancelled(t *testing.T) {
 	}
 }
 
-// A close cancels only the time that an earlier close has set.
+// A socket that is closed a second time lingers for the whole of Linger again.
 func TestLingerBeginsAnew(t *testing.T) {
 	s := newScript(t)
 	id := s.open(1, ":80", 80)
