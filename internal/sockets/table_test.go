@@ -243,6 +243,18 @@ func TestWithdraw(t *testing.T) {
 	s.wantOpen(answers[0].Socket.ID, false)
 }
 
+// A holder can't close a socket for which it still waits: it doesn't know the id. One that
+// guesses the id changes nothing.
+func TestClosedBeforeBound(t *testing.T) {
+	s := newScript(t)
+	_, b := s.ask(1, ":80")
+	s.table.Closed(1, 1, s.now)
+	s.elapse(2 * Linger)
+	answers, _ := s.bound(b, 80, nil)
+	s.want(answers, "1: socket 1")
+	s.wantOpen(1, true)
+}
+
 // For port 0, a holder gets the socket with the lowest index that it doesn't hold.
 func TestPortZeroIndex(t *testing.T) {
 	s := newScript(t)
