@@ -25,17 +25,23 @@ const module = "github.com/rota-go/rota"
 // not here must not exist. Tests may import the same, the package itself, and what is
 // under "tests" below.
 const graph = `
-	.                   : worker master internal/bind internal/link
-	rotahttp            : . worker internal/pace
-	master              : reload ipc internal/bind internal/descriptor internal/link internal/neterr internal/sockets internal/window internal/wire
-	worker              : ipc internal/bind internal/descriptor internal/link internal/neterr internal/window internal/pace internal/wire internal/http1
+	.                   : master internal/bind internal/link internal/workerproc
+	rotahttp            : . internal/pace internal/workerproc
+	master              : reload ipc internal/bind internal/delivery internal/descriptor internal/link internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
+	worker              : ipc internal/workerproc
+	internal/workerproc : ipc internal/bind internal/descriptor internal/link internal/message internal/neterr internal/window internal/pace internal/wire internal/http1
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	internal/bind       : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
+	internal/process    : internal/link
 	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
+	internal/sdnotify   :
+	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
+	internal/message    : ipc internal/descriptor internal/link internal/wire
+	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/window     :
 	internal/pace       :
 	internal/wire       :
@@ -51,10 +57,10 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link internal/sockets master worker tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
-	{"github.com/cloudflare/tableflip", "master", "the upgrade of the master itself"},
+	{"golang.org/x/sys/unix", "internal/bind internal/descriptor internal/link internal/process internal/sockets internal/workerproc master tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
-	{"github.com/coreos/go-systemd/v22/daemon", ". master", "sd_notify"},
+	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "differences that can be read"},
 	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},
 	{"golang.org/x/net/ipv4", "tests", "batch reads on a packet conn of ours, as programs do them"},
@@ -67,12 +73,12 @@ var modules = []struct{ path, by, reason string }{
 var forbidden = []struct{ path, but, reason string }{
 	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
-	{"os/exec", "master internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
+	{"os/exec", "internal/process internal/successor internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
 	{"testing", "internal/listentest internal/reloadtest tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what we need"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
-	{"log/slog", ". master e2e examples/* tests", "only a master logs"},
+	{"log/slog", ". master internal/sdnotify e2e examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link is package link's"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }

@@ -15,8 +15,8 @@ import (
 // ends are the calls that end a process or a goroutine of somebody else's, and where
 // they may stand: as "file: call".
 var ends = []string{
-	"role.go: os.Exit",          // the process that Listen has made the master
-	"worker/worker.go: os.Exit", // an orphan, whatever its main does
+	"role.go: os.Exit",                       // the process that Listen has made the master
+	"internal/workerproc/worker.go: os.Exit", // an orphan, whatever its main does
 }
 
 // obvious methods are documented by the interface that they are for.

@@ -40,7 +40,7 @@ func TestMessagesBehindHello(t *testing.T) {
 		w.behave = nil
 		_, a := w.fork()
 		hello := link.Packet{Frame: wire.Frame{Type: wire.Hello, Body: wire.Body(wire.HelloBody{Min: 1, Max: 1})}}
-		a.link.deliver(hello, message("one"), message("two"))
+		a.link.deliver(hello, messagePacket("one"), messagePacket("two"))
 		a.message("three")
 		a.leave()
 		w.expect("setup", "fork 1", "online 1", `message 1 "one"`, `message 1 "two"`, `message 1 "three"`, "disconnect 1", "exit 1 exit status 0")

@@ -19,22 +19,23 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/sockets"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
 // fakeOS is the operating system of a test: workers are goroutines, sockets are
 // names. Its fields may be set before the workers that they are about are started.
 type fakeOS struct {
-	mu      sync.Mutex
-	procs   []*fakeProc                 // every worker that was started, in order
-	bound   []string                    // every address that was bound, in order
-	bindErr error                       // of the next bind
-	refuse  func(sockets.Request) error // may fail a bind
-	prepare func(number int) error      // may fail a generation
-	script  func(p *fakeProc)           // what a worker does; serve, if nil
-	spawn   func(id int) error          // may fail a start
-	memory  func(pid int) int64         // that a worker uses
-	tidied  atomic.Int32                // how many times
+	mu       sync.Mutex
+	procs    []*fakeProc                 // every worker that was started, in order
+	bound    []string                    // every address that was bound, in order
+	bindErr  error                       // of the next bind
+	refuse   func(sockets.Request) error // may fail a bind
+	prepare  func(number int) error      // may fail a generation
+	script   func(p *fakeProc)           // what a worker does; serve, if nil
+	spawn    func(id int) error          // may fail a start
+	memory   func(pid int) int64         // that a worker uses
+	released atomic.Int32                // how many times memory was released
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -78,12 +79,12 @@ func (o *fakeOS) sys() sys {
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))
 		},
-		memory:      func(pid int) int64 { return o.memory(pid) },
-		reap:        func(map[int]bool) []int { return nil },
-		tidy:        func() { o.tidied.Add(1) },
-		pid:         func() int { return 100 },
-		predecessor: func() (*link.Link, bool, error) { return nil, false, nil },
-		alone:       func(context.Context) {},
+		residentBytes: func(pid int) int64 { return o.memory(pid) },
+		reap:          func(map[int]bool) []int { return nil },
+		releaseMemory: func() { o.released.Add(1) },
+		pid:           func() int { return 100 },
+		predecessor:   func() (*successor.Link, bool, error) { return nil, false, nil },
+		parentGone:    func(context.Context) {},
 	}
 }
 
@@ -99,7 +100,7 @@ func newBound(port int) (sockets.Opened, error) {
 	return sockets.Opened{FD: fd, Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
 }
 
-func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*process, error) {
+func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*workerProcess, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.spawn != nil {
@@ -116,7 +117,7 @@ func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (
 		script = (*fakeProc).serve
 	}
 	go script(p)
-	return &process{link: p, os: &os.Process{Pid: 100 + id.ID}, signal: p.signal,
+	return &workerProcess{link: p, os: &os.Process{Pid: 100 + id.ID}, signal: p.signal,
 		wait: func() Exit { <-p.died; return p.exit }}, nil
 }
 

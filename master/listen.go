@@ -32,7 +32,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := guarded("Config.Allow", l.log, func() error { return allow(m.worker, r.Network, r.Address) })
+			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, r.Network, r.Address) })
 			return func() { l.allowed(m, p.Call, r, err) }
 		})
 		return nil
@@ -110,11 +110,10 @@ func (l *loop) send(m *member, a sockets.Answer) {
 	}
 	body := wire.Body(wire.SocketBody{ID: a.Socket.ID})
 	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: a.Call, Body: body}, fd)
-	if State(m.worker.state.Load()) < Listening {
-		l.setState(m, Listening)
-	}
+	m.listening = true
+	m.publish()
 	addr := addressOf(a.Socket.Key.Network, a.Socket.Addr)
-	l.m.events.emit(m.worker, func(e *Events) {
+	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Listening != nil {
 			e.Listening(m.worker, addr)
 		}

@@ -65,7 +65,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) spawn(*generation, link.Identity, map[string]string) (*process, error) {
+func (s *stage) spawn(*generation, link.Identity, map[string]string) (*workerProcess, error) {
 	link, end, err := link.Pair()
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (s *stage) spawn(*generation, link.Identity, map[string]string) (*process, 
 	end1 := func() { p.exit <- Exit{} }
 	var once sync.Once
 	signal := func(os.Signal) error { once.Do(end1); return nil }
-	return &process{link: link, signal: signal, wait: func() Exit { x := <-p.exit; p.Close(); return x }}, nil
+	return &workerProcess{link: link, signal: signal, wait: func() Exit { x := <-p.exit; p.Close(); return x }}, nil
 }
 
 // fork starts a peer.

@@ -76,7 +76,7 @@ func (w *world) prepare(number int, cfg Config) (*generation, error) {
 	return &generation{number: number, cfg: cfg}, nil
 }
 
-func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*process, error) {
+func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*workerProcess, error) {
 	if w.hold != nil {
 		<-w.hold
 	}
@@ -90,7 +90,7 @@ func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*pr
 	if w.behave != nil {
 		go w.behave(a)
 	}
-	return &process{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
+	return &workerProcess{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
 }
 
 // fork forks, and returns both sides when all is quiet.
@@ -190,12 +190,12 @@ func (a *actor) say(t wire.Type, body any) {
 func (a *actor) message(values ...string) {
 	var all []link.Packet
 	for _, v := range values {
-		all = append(all, message(v))
+		all = append(all, messagePacket(v))
 	}
 	a.link.deliver(all...)
 }
 
-func message(v any, files ...*descriptor.FD) link.Packet {
+func messagePacket(v any, files ...*descriptor.FD) link.Packet {
 	f := wire.Frame{Type: wire.Message, Body: wire.Body(v), FDs: len(files)}
 	return link.Packet{Frame: f, Files: files}
 }

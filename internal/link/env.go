@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// EnvName is the one environment variable that makes a process a worker. The
-// worker reads and removes it before any code of the program can start a
-// process, so that a child of a worker is no worker.
+// EnvName is the environment variable that makes a process a worker. The worker reads and
+// removes it before main can start a process, so that a child of a worker is not a worker.
 const EnvName = "ROTA_WORKER"
 
-// Identity is what EnvName tells a worker.
+// Identity is the content of EnvName.
 type Identity struct {
-	FD         int // of the link
+	FD         int // descriptor of the link
 	ID         int // worker id
 	Slot       int
 	Generation int
@@ -43,10 +42,9 @@ func ParseIdentity(s string) (i Identity, err error) {
 	return i, nil
 }
 
-// Inherit takes up the link that this process was started with. ok is false in a
-// process that is no worker. It removes EnvName. With an error the process was
-// meant to be a worker and can't be one: a wrapper script has closed the
-// descriptor, say.
+// Inherit opens the link that this process was started with, and removes EnvName. ok is
+// false in a process that is not a worker. An error says that the process was started as a
+// worker but can't be one, for example because a wrapper script has closed the descriptor.
 func Inherit() (id Identity, link *Link, ok bool, err error) {
 	value, ok := os.LookupEnv(EnvName)
 	if !ok {
@@ -65,28 +63,27 @@ func Inherit() (id Identity, link *Link, ok bool, err error) {
 	return id, link, true, nil
 }
 
-// EnvUpgrade and EnvTableflip mark a process that is to follow a master. The new
-// master reads and removes them before any code of the program can start a process.
+// EnvUpgrade and EnvTableflip mark a process that is the successor of a master. It reads
+// and removes them before main can start a process.
 const (
 	EnvUpgrade   = "ROTA_UPGRADE"
 	EnvTableflip = "TABLEFLIP_HAS_PARENT_7DIU3"
 )
 
-// foreign are the variables that speak to the master alone: what systemd, another
-// supervisor, or the master before it (tableflip, in an upgrade) says to the process
-// that it has started.
-var foreign = []string{
+// masterOnly are the variables that are meant for the master: from systemd, from another
+// supervisor, or, in an upgrade, from its predecessor (through tableflip).
+var masterOnly = []string{
 	EnvName,
 	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
 	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
 	EnvUpgrade, EnvTableflip,
 }
 
-// Environ returns env without what is not meant for workers.
+// Environ returns env without the variables that are not meant for workers.
 func Environ(env []string) []string {
 	kept := make([]string, 0, len(env)+1)
 	for _, e := range env {
-		if name, _, _ := strings.Cut(e, "="); !slices.Contains(foreign, name) {
+		if name, _, _ := strings.Cut(e, "="); !slices.Contains(masterOnly, name) {
 			kept = append(kept, e)
 		}
 	}

@@ -12,16 +12,16 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// inherit makes a link of descriptor n, after a look at what it is: the number
-// came from outside, and may by now be anything. It takes n only if that is a link.
+// inherit makes a link of descriptor n. The number came from the environment, so n is
+// checked first; n is owned by the link only if it is a unix stream socket.
 func inherit(n int) (*Link, error) {
-	if err := looksLikeLink(n); err != nil {
+	if err := checkLink(n); err != nil {
 		return nil, err
 	}
-	return New(descriptor.New(n)) // which is a duplicate: close-on-exec, and O_NONBLOCK set
+	return New(descriptor.New(n)) // the link's own duplicate is close-on-exec and non-blocking
 }
 
-func looksLikeLink(n int) error {
+func checkLink(n int) error {
 	var is [3]int
 	for i, option := range []int{unix.SO_DOMAIN, unix.SO_TYPE, unix.SO_ACCEPTCONN} {
 		v, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, option)

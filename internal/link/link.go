@@ -9,22 +9,22 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// Link is one end of a link. Send may be called from any goroutine and never
-// blocks; one goroutine calls Receive. A link that has nothing to do has no
-// goroutine of its own and a buffer of a few kilobytes.
+// Link is one end of a link. Send may be called from any goroutine and never blocks. Only
+// one goroutine calls Receive. An idle link has no goroutine of its own, and a buffer of a
+// few kilobytes.
 type Link struct {
 	conn *net.UnixConn
 	raw  syscall.RawConn
 	in   receiver // of the goroutine that calls Receive
 	out  sender
 
-	mu   sync.Mutex    // guards err, and what out says
-	err  error         // why the link has ended
-	done chan struct{} // closed with err set
+	mu   sync.Mutex    // guards err and the fields of out that say so
+	err  error         // why the link is closed; nil: it is open
+	done chan struct{} // closed when err is set
 }
 
-// New makes a link of one end of a unix stream socket pair. It takes fd,
-// also when it fails. The caller ends the link with Close.
+// New makes a link of one end of a unix stream socketpair. It owns fd, also when it fails.
+// The caller closes the link.
 func New(fd *descriptor.FD) (*Link, error) {
 	conn, err := fd.UnixConn()
 	if err != nil {
@@ -41,39 +41,38 @@ func New(fd *descriptor.FD) (*Link, error) {
 	return l, nil
 }
 
-// Done is closed when this side has closed the link, or had to give it up. The
-// death of the other side is for Receive to say.
+// Done returns a channel that is closed when this side has closed the link, or an error
+// has closed it. The death of the other side is reported by Receive.
 func (l *Link) Done() <-chan struct{} { return l.done }
 
-// Close ends the link and closes every descriptor that waits to be sent. What was
-// sent and isn't flushed may be lost; what is flushed is the other side's, which
-// reads it, and then io.EOF. The goroutine in Receive returns. Closing twice does
-// nothing.
+// Close closes the link and every descriptor that waits to be sent. Frames that were not
+// flushed may be lost. The other side reads what was flushed, and then io.EOF. Receive
+// returns. Calling Close again does nothing.
 func (l *Link) Close() error {
-	l.end(ErrClosed)
+	l.closeFor(ErrClosed)
 	l.out.writers.Wait()
 	return nil
 }
 
-// end is the one way out: it says why, and gives up the socket.
-func (l *Link) end(why error) {
+// closeFor closes the link and records why. Only the first reason counts.
+func (l *Link) closeFor(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.endLocked(why)
+	l.closeLocked(why)
 }
 
-func (l *Link) endLocked(why error) {
+func (l *Link) closeLocked(why error) {
 	if l.err != nil {
 		return
 	}
 	l.err = why
 	l.out.drop(why)
 	close(l.done)
-	_ = l.conn.Close() // nothing is left to lose
+	_ = l.conn.Close() // nothing waits to be written any more
 }
 
-// ended is why the link has ended, or otherwise.
-func (l *Link) ended(otherwise error) error {
+// closeReason returns why the link is closed, or otherwise if it is open.
+func (l *Link) closeReason(otherwise error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {

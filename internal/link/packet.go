@@ -1,9 +1,9 @@
-// Package link is the link of a master and a worker: one unix socketpair a
-// worker, frames of package wire on it, and descriptors beside them. Both ends
-// use it; it knows nothing of what the frames mean.
+// Package link is the connection between a master and a worker: one unix socketpair per
+// worker, which carries frames of package wire and descriptors with them. Both ends use
+// this package. It doesn't know what the frames mean.
 //
-// The death of the other side is EOF on the link, and EOF is the only sign of
-// death: nobody polls, asks for its parent's pid, or sends heartbeats.
+// When the process at the other end dies, Receive returns io.EOF. Nothing else is taken for
+// a sign of death: there is no polling, no heartbeat, and no look at parent pids.
 package link
 
 import (
@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// MaxQueue bounds what waits to be written to a link, in bytes, before
-	// [Link.Send] refuses a Message. A descriptor counts as fdCost bytes.
+	// MaxQueue is how many bytes may wait to be written to a link before [Link.Send]
+	// refuses a Message. A descriptor counts as fdCost bytes.
 	MaxQueue = 4 << 20
-	// hardQueue ends a link whose other side never reads, whatever is waiting.
+	// hardQueue is how many bytes of any frames may wait. A link whose other side
+	// doesn't read is closed when more wait.
 	hardQueue = 64 << 20
 	fdCost    = 4 << 10
 )
 
 var (
-	// ErrClosed is in every error of a link that has ended.
+	// ErrClosed is in every error of a closed link.
 	ErrClosed = errors.New("link is closed")
 	// ErrQueueFull says that the other side doesn't read fast enough.
 	ErrQueueFull = errors.New("queue is full")
 )
 
-// Packet is a frame and the descriptors that came with it, which are the
-// receiver's to close.
+// Packet is a frame and the descriptors that came with it. The receiver closes them.
 type Packet struct {
 	wire.Frame
 	Files []*descriptor.FD

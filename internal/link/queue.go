@@ -10,39 +10,40 @@ import (
 )
 
 const (
-	segmentSize  = 64 << 10 // what one sendmsg is given, unless a frame is larger
-	keepSegment  = 2 * segmentSize
-	sendSegments = 4 // what a Send writes of what others have queued, at most
+	segmentSize  = 64 << 10        // bytes for one sendmsg, unless a frame is larger
+	keepSegment  = 2 * segmentSize // a larger buffer is not reused
+	sendSegments = 4               // how many segments one Send writes at most
 )
 
-// sender is a link's way out. Frames wait in queue until somebody whose turn it is
-// hands them to the kernel: the caller of Send, as far as that doesn't make it
-// wait, or else a goroutine that lives until the queue is empty. There is one turn,
-// so the order is kept, and the head of the queue belongs to who has it. The link's
-// mu guards all but call and writers.
+// sender is the sending half of a link. Frames wait in a queue until the writer hands
+// them to the kernel. There is at most one writer, so the order is kept: the caller of
+// Send, as long as it doesn't block, or else a goroutine that lives until the queue is
+// empty. The head of the queue belongs to the writer. The link's mu guards all fields but
+// call and writers.
 type sender struct {
 	queue   []*segment
-	queued  int           // cost of queue
-	turn    bool          // somebody has it; nobody where queue is empty
+	queued  int           // cost of queue, in bytes
+	writing bool          // there is a writer; false when the queue is empty
 	closed  bool          // by CloseWrite
 	err     error         // why nothing more can be written
 	flushed chan struct{} // closed when queue is empty, or err set; nil when nobody waits
 
-	call    sendCall       // of who has the turn
-	writers sync.WaitGroup // the goroutine
+	call    sendCall       // the writer's
+	writers sync.WaitGroup // the writer goroutine
 }
 
-// segment is what one sendmsg writes: frames, the first of which owns fds.
+// segment is the input of one sendmsg: frames, the first of which carries fds. The segment
+// owns fds.
 type segment struct {
 	bytes []byte
-	sent  int // of bytes
+	sent  int // how many of bytes are written
 	fds   []*descriptor.FD
-	cost  int // on the queue's account
+	cost  int // its part of sender.queued
 }
 
 var segments = sync.Pool{New: func() any { return new(segment) }}
 
-// free closes what s owns, and gives s back.
+// free closes the descriptors that s owns and puts s back into the pool.
 func (s *segment) free() {
 	descriptor.CloseAll(s.fds)
 	if cap(s.bytes) <= keepSegment {
@@ -51,8 +52,9 @@ func (s *segment) free() {
 	}
 }
 
-// add appends a frame to the last segment, or to a new one: descriptors travel with
-// a segment's first byte, and to the first segment its writer has a right.
+// add appends a frame to the last segment, or to a new one if the frame carries
+// descriptors, which travel with a segment's first byte, or if the last segment is full or
+// belongs to the writer.
 func (o *sender) add(f wire.Frame, files []*descriptor.FD) error {
 	n := len(o.queue)
 	fresh := n < 2 || len(files) > 0 || len(o.queue[n-1].bytes) >= segmentSize
@@ -79,8 +81,8 @@ func (o *sender) add(f wire.Frame, files []*descriptor.FD) error {
 	return nil
 }
 
-// written takes the head off the queue.
-func (o *sender) written() {
+// removeHead removes the head of the queue, which has been written.
+func (o *sender) removeHead() {
 	if s := o.queue[0]; o.err == nil {
 		o.queue = slices.Delete(o.queue, 0, 1)
 		o.queued -= s.cost
@@ -91,8 +93,9 @@ func (o *sender) written() {
 	}
 }
 
-// next goes on with the turn, or ends it where nothing is left.
-func (o *sender) next() (more bool) {
+// keepWriting reports whether the writer has more to write. If not, there is no writer any
+// more.
+func (o *sender) keepWriting() bool {
 	if o.err != nil {
 		freeAll(o.queue)
 		o.queue = nil
@@ -100,11 +103,11 @@ func (o *sender) next() (more bool) {
 	if len(o.queue) > 0 {
 		return true
 	}
-	o.turn = false
+	o.writing = false
 	return false
 }
 
-// drop gives up what waits, but for the head: who has the turn frees it.
+// drop discards the queue except for the head, which the writer frees.
 func (o *sender) drop(why error) {
 	if o.err == nil {
 		o.err = why
@@ -130,8 +133,8 @@ func (o *sender) wakeFlush() {
 	}
 }
 
-// sendCall is what RawConn calls to write a segment. It is no closure, so that Send
-// has nothing to allocate.
+// sendCall holds the function that RawConn calls to write a segment, with its arguments
+// and result. It is not a closure, so that Send doesn't allocate.
 type sendCall struct {
 	f    func(fd uintptr) bool // try
 	s    *segment
@@ -139,8 +142,8 @@ type sendCall struct {
 	err  error
 }
 
-// run writes s. Unless wait is set it fails with EAGAIN where it would have to wait;
-// s knows how far it came.
+// run writes s. Unless wait is set, it fails with EAGAIN where it would block; s.sent says
+// how far it got.
 func (c *sendCall) run(raw syscall.RawConn, s *segment, wait bool) error {
 	c.s, c.wait = s, wait
 	if err := raw.Write(c.f); err != nil {
@@ -149,7 +152,7 @@ func (c *sendCall) run(raw syscall.RawConn, s *segment, wait bool) error {
 	return c.err
 }
 
-// try reports whether it has come to an end, good or bad.
+// try reports whether the call is over, with or without an error.
 func (c *sendCall) try(fd uintptr) bool {
 	c.err = c.s.send(int(fd))
 	return !(c.wait && isAgain(c.err))

@@ -8,24 +8,23 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// receiver is a link's way in. All of it belongs to the goroutine that calls
-// Receive.
+// receiver is the receiving half of a link. Only the goroutine that calls Receive uses it.
 type receiver struct {
 	dec wire.Decoder
-	fds []*descriptor.FD // came, and wait for their frame
+	fds []*descriptor.FD // have come, and wait for their frame; owned
 	err error            // why nothing more comes
 	oob []byte
 
-	call   recvCall
-	lively bool // the last frames came soon after they were waited for
-	alone  bool // one goroutine runs at a time in this process
+	call      recvCall
+	busy      bool // the last frames came soon after the call for them
+	singleCPU bool // one goroutine runs at a time in this process
 }
 
-// Receive waits for the next frames and returns all that came at once. The
-// descriptors in them are the caller's. io.EOF is the death of the other side or
-// its Close; any other error means that it doesn't speak our language, that it died
-// in the middle of a frame (wire.ErrTruncated), or that this side has closed. After
-// an error the caller calls Close.
+// Receive waits for the next frames and returns all that have come. The descriptors in
+// them are the caller's. The error is io.EOF when the other side has closed the link or is
+// dead, wire.ErrTruncated when it died in the middle of a frame, another error of package
+// wire when it doesn't follow the protocol, and ErrClosed when this side has closed the
+// link. After an error the caller calls Close.
 func (l *Link) Receive() (packets []Packet, err error) {
 	in := &l.in
 	for in.err == nil && len(packets) == 0 {
@@ -44,7 +43,7 @@ func (l *Link) Receive() (packets []Packet, err error) {
 func (l *Link) fill() error {
 	in := &l.in
 	if err := in.await(l.raw); err != nil {
-		return l.ended(fmt.Errorf("%w: %w", ErrClosed, err))
+		return l.closeReason(fmt.Errorf("%w: %w", ErrClosed, err))
 	}
 	n, fds, err := in.call.n, in.call.fds, in.call.err
 	in.fds = append(in.fds, fds...)
@@ -65,8 +64,8 @@ func (in *receiver) eof() error {
 	return io.EOF
 }
 
-// cut takes the whole frames out of what was read. With an error come those that
-// were before it.
+// cut returns the whole frames of what was read. With an error it returns the frames before
+// the error.
 func (in *receiver) cut() (packets []Packet, err error) {
 	for {
 		f, ok, err := in.dec.Next()
@@ -75,14 +74,14 @@ func (in *receiver) cut() (packets []Packet, err error) {
 		}
 		p := Packet{Frame: f, Files: in.claim(f.FDs)}
 		if !f.Type.Known() {
-			p.Close() // a newer peer's: skipped
+			p.Close() // of a later version: skipped
 			continue
 		}
 		packets = append(packets, p)
 	}
 }
 
-// claim returns the first n descriptors that came.
+// claim returns the first n of the descriptors that have come.
 func (in *receiver) claim(n int) []*descriptor.FD {
 	if n == 0 {
 		return nil
@@ -94,7 +93,7 @@ func (in *receiver) claim(n int) []*descriptor.FD {
 	return files
 }
 
-// CloseReceived closes descriptors that came and wait for their frame. Only the
-// goroutine that called Receive may call it, after its last call; a Receive that
-// failed has done it.
+// CloseReceived closes descriptors that have come and wait for their frame. Only the
+// goroutine that called Receive may call it, after its last call. A Receive that fails
+// calls it.
 func (l *Link) CloseReceived() { descriptor.CloseAll(l.in.fds); l.in.fds = nil }

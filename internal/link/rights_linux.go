@@ -15,8 +15,8 @@ import (
 
 var rightsSpace = unix.CmsgSpace(4 * wire.MaxFDs)
 
-// sendmsg writes what the kernel takes of b at once, and fds with its first byte.
-// They stay the caller's.
+// sendmsg writes as much of b as the kernel takes without blocking, and fds with its first
+// byte. fds stay the caller's.
 func sendmsg(fd int, b []byte, fds []*descriptor.FD) (n int, err error) {
 	var oob []byte
 	if len(fds) > 0 {
@@ -32,8 +32,8 @@ func sendmsg(fd int, b []byte, fds []*descriptor.FD) (n int, err error) {
 	}
 }
 
-// recvmsg reads what is there. n is 0 at the end. The descriptors are
-// close-on-exec, and the caller's.
+// recvmsg reads what has come, without blocking. n is 0 at the end of the stream. The
+// descriptors are close-on-exec, and the caller's.
 func recvmsg(fd int, b, oob []byte) (n int, fds []*descriptor.FD, err error) {
 	var oobn, flags int
 	for {
@@ -49,16 +49,16 @@ func recvmsg(fd int, b, oob []byte) (n int, fds []*descriptor.FD, err error) {
 	return n, fds, err
 }
 
-// arrived tells that there is something to read.
+// arrived reports whether there is something to read.
 func arrived(fd int) bool {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
 	return err != nil || n > 0
 }
 
-// yield lets others have the processor.
+// yield lets other processes run.
 func yield() { _, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
 
-// sysErr names the call. EAGAIN stays as it is: it is no news.
+// sysErr adds the name of the call to err. EAGAIN stays as it is.
 func sysErr(call string, err error) error {
 	if err == nil || err == unix.EAGAIN {
 		return err
@@ -66,13 +66,13 @@ func sysErr(call string, err error) error {
 	return os.NewSyscallError(call, err)
 }
 
-// isAgain tells that a call would have had to wait.
+// isAgain reports whether a call would have blocked.
 func isAgain(err error) bool { return err == unix.EAGAIN }
 
-// isReset tells the death of a peer that left something unread.
+// isReset reports whether the other side is gone and has left something unread.
 func isReset(err error) bool { return errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) }
 
-// rights is the control message that passes fds, which stay the caller's.
+// rights returns the control message that passes fds on. fds stay the caller's.
 func rights(fds []*descriptor.FD) ([]byte, error) {
 	ints := make([]int, len(fds))
 	for i, f := range fds {
@@ -83,8 +83,8 @@ func rights(fds []*descriptor.FD) ([]byte, error) {
 	return unix.UnixRights(ints...), nil
 }
 
-// parseRights returns the descriptors in a control message. Where some were cut
-// off, it closes those that came: the count is lost, and with it the link.
+// parseRights returns the descriptors in a control message. If some were cut off, it closes
+// the others and fails: descriptors can't be assigned to frames any more.
 func parseRights(oob []byte, flags int) ([]*descriptor.FD, error) {
 	if len(oob) == 0 && flags&unix.MSG_CTRUNC == 0 {
 		return nil, nil
@@ -100,7 +100,7 @@ func parseRights(oob []byte, flags int) ([]*descriptor.FD, error) {
 	return fds, nil
 }
 
-// splitRights returns what it can, also with an error.
+// splitRights returns the descriptors that it can parse, also with an error.
 func splitRights(oob []byte) (fds []*descriptor.FD, err error) {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	for _, m := range messages {

@@ -10,24 +10,24 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// Send queues a frame; f.Body is copied. Send owns files from here on, also when it
-// fails: they are closed when they are sent or the link ends. A Message is refused
-// with ErrQueueFull when too much waits; where far too much waits, the link ends.
+// Send queues a frame; f.Body is copied. Send owns files, also when it fails: they are
+// closed when they have been sent or the link is closed. When more than MaxQueue bytes
+// wait, a Message is refused with ErrQueueFull; when far more wait, the link is closed.
 func (l *Link) Send(f wire.Frame, files ...*descriptor.FD) error {
 	f.FDs = len(files)
-	mine, err := l.enqueue(f, files)
+	writer, err := l.enqueue(f, files)
 	if err != nil {
 		descriptor.CloseAll(files)
 		return fmt.Errorf("send %v: %w", f.Type, err)
 	}
-	if mine {
+	if writer {
 		l.writeSome()
 	}
 	return nil
 }
 
-// enqueue reports whether the turn is now the caller's.
-func (l *Link) enqueue(f wire.Frame, files []*descriptor.FD) (mine bool, err error) {
+// enqueue adds a frame to the queue. It reports whether the caller is now the writer.
+func (l *Link) enqueue(f wire.Frame, files []*descriptor.FD) (writer bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.refuse(f, files); err != nil {
@@ -36,16 +36,16 @@ func (l *Link) enqueue(f wire.Frame, files []*descriptor.FD) (mine bool, err err
 	if err := l.out.add(f, files); err != nil {
 		return false, err
 	}
-	mine = !l.out.turn
-	l.out.turn = true
-	return mine, nil
+	writer = !l.out.writing
+	l.out.writing = true
+	return writer, nil
 }
 
-// refuse says why f can't be sent, if it can't.
+// refuse returns the reason why f can't be sent, or nil.
 func (l *Link) refuse(f wire.Frame, files []*descriptor.FD) error {
 	for i, fd := range files {
 		if fd.Int() < 0 {
-			return fmt.Errorf("%w: number %d of %d is closed", wire.ErrDescriptors, i+1, len(files))
+			return fmt.Errorf("%w: descriptor %d of %d is closed", wire.ErrDescriptors, i+1, len(files))
 		}
 	}
 	switch o := &l.out; {
@@ -54,7 +54,7 @@ func (l *Link) refuse(f wire.Frame, files []*descriptor.FD) error {
 	case o.closed:
 		return ErrClosed
 	case o.queued > hardQueue:
-		l.endLocked(fmt.Errorf("%w: %w", ErrClosed, ErrQueueFull))
+		l.closeLocked(fmt.Errorf("%w: %w", ErrClosed, ErrQueueFull))
 		return l.err
 	case o.queued > MaxQueue && f.Type == wire.Message:
 		return ErrQueueFull
@@ -62,8 +62,8 @@ func (l *Link) refuse(f wire.Frame, files []*descriptor.FD) error {
 	return nil
 }
 
-// writeSome is the turn of Send's caller: it hands over what the kernel takes
-// without waiting, but doesn't work long for others.
+// writeSome makes the caller of Send the writer: it writes what the kernel takes without
+// blocking, at most sendSegments segments, and leaves the rest to a goroutine.
 func (l *Link) writeSome() {
 	for range sendSegments {
 		if !l.writeSegment(false) {
@@ -72,39 +72,39 @@ func (l *Link) writeSome() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leave()
+	l.startWriter()
 }
 
-// leave leaves the turn to a goroutine. The caller holds mu.
-func (l *Link) leave() {
+// startWriter makes a new goroutine the writer. l.mu is held.
+func (l *Link) startWriter() {
 	l.out.writers.Add(1)
 	go l.writeAll()
 }
 
-// writeAll is the turn of the goroutine, which waits for the kernel.
+// writeAll writes until the queue is empty. It blocks while the kernel takes no more.
 func (l *Link) writeAll() {
 	defer l.out.writers.Done()
 	for l.writeSegment(true) {
 	}
 }
 
-// writeSegment writes the head of the queue. It reports whether the turn goes on:
-// it ends when nothing is left, or in the hands of a goroutine if the kernel takes
-// no more and the caller can't wait.
+// writeSegment writes the head of the queue. It reports whether the caller is still the
+// writer: not when the queue is empty, and not when the kernel takes no more and the
+// caller can't wait, so that a goroutine continues.
 func (l *Link) writeSegment(wait bool) (more bool) {
 	err := l.out.call.run(l.raw, l.head(), wait)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case err == nil:
-		l.out.written()
+		l.out.removeHead()
 	case isAgain(err):
-		l.leave()
+		l.startWriter()
 		return false
 	default:
-		l.cannotWrite(err)
+		l.failWrite(err)
 	}
-	return l.out.next()
+	return l.out.keepWriting()
 }
 
 func (l *Link) head() *segment {
@@ -113,19 +113,19 @@ func (l *Link) head() *segment {
 	return l.out.queue[0]
 }
 
-// cannotWrite ends the way out. Where the other side is gone it may have left
-// frames that are still to be read, so the link doesn't end before Receive has
-// read them. What else can go wrong leaves nothing to go on with.
-func (l *Link) cannotWrite(err error) {
+// failWrite stops sending after a failed write. If the other side is gone, frames that it
+// has sent may still be unread, so the link stays open for Receive. Any other error closes
+// the link. l.mu is held.
+func (l *Link) failWrite(err error) {
 	err = fmt.Errorf("%w: %w", ErrClosed, err)
 	if !isReset(err) && l.out.err == nil {
-		l.endLocked(err)
+		l.closeLocked(err)
 	}
 	l.out.drop(err)
 }
 
-// Flush waits until all that was sent is in the kernel, from where the other
-// side reads it even after Close and after the end of this process.
+// Flush waits until all frames that were sent are in the kernel. From there the other
+// side reads them even after Close, and after the death of this process.
 func (l *Link) Flush(ctx context.Context) error {
 	flushed, err := l.flushing()
 	if flushed == nil {
@@ -140,7 +140,7 @@ func (l *Link) Flush(ctx context.Context) error {
 	}
 }
 
-// flushing returns what is closed when nothing waits any more; nil if nothing does.
+// flushing returns a channel that is closed when the queue is empty; nil if it is.
 func (l *Link) flushing() (<-chan struct{}, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,26 +154,26 @@ func (l *Link) flushing() (<-chan struct{}, error) {
 	return o.flushed, nil
 }
 
-// CloseWrite delivers what was sent, as Flush, and then says that no more will
-// come: the other side reads io.EOF. This side can still read, and so learns of the
-// other's death. Send fails from the call on. If ctx ends first, what the other
-// side has not made room for is lost, and the error is ctx's.
+// CloseWrite flushes the queue and then half-closes the link: the other side reads io.EOF.
+// This side can still read, and so learns of the other side's death. Send fails as soon as
+// CloseWrite is called. If ctx ends first, the frames that are still queued are lost and
+// the error is ctx's.
 func (l *Link) CloseWrite(ctx context.Context) error {
 	l.mu.Lock()
 	l.out.closed = true
 	l.mu.Unlock()
 	err := l.Flush(ctx)
 	if err != nil {
-		l.giveUp()
+		l.discardQueue()
 	}
 	return errors.Join(err, l.conn.CloseWrite())
 }
 
-// giveUp drops what waits to be written, also what a goroutine waits with.
-func (l *Link) giveUp() {
+// discardQueue drops what waits to be written, and waits for the writer goroutine.
+func (l *Link) discardQueue() {
 	l.mu.Lock()
 	l.out.drop(ErrClosed)
 	l.mu.Unlock()
-	_ = l.conn.SetWriteDeadline(time.Unix(1, 0)) // fails where the link has ended, which does as well
+	_ = l.conn.SetWriteDeadline(time.Unix(1, 0)) // fails if the link is closed, and the writer with it
 	l.out.writers.Wait()
 }

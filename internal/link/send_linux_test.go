@@ -197,7 +197,7 @@ func TestSendWorksLittleForOthers(t *testing.T) {
 	a, b := pairOfLinks(t)
 	const n = 3 * sendSegments
 	a.mu.Lock()
-	a.out.turn = true // as if Send had found it free
+	a.out.writing = true // as Send does when nobody writes
 	for range n {
 		if err := a.out.add(wire.Frame{Type: wire.Message, FDs: 1}, []*descriptor.FD{someFD(t, "")}); err != nil { // each a segment
 			t.Fatal(err)

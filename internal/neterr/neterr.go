@@ -16,7 +16,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// The kinds of error that net.Listen gives, as FailedBody.Kind.
+// The kinds of errors that net.Listen returns, as FailedBody.Kind.
 const (
 	kindSyscall = "syscall"
 	kindErrno   = "errno"
@@ -28,9 +28,9 @@ const (
 	kindText    = "text"
 )
 
-// known are the errors that a program may ask for with errors.Is, by their names in
-// FailedBody. A name that the other side doesn't know leaves a text. The first that
-// fits is taken.
+// known are errors that programs look for with errors.Is, with their names in FailedBody.
+// The first that matches is encoded. If the other side doesn't know the name, the error
+// there has the text alone.
 var known = []struct {
 	name string
 	err  error
@@ -47,10 +47,10 @@ var known = []struct {
 	{"os.ErrDeadlineExceeded", os.ErrDeadlineExceeded},
 }
 
-// Encode takes an error of package net apart, so that Decode can put
-// the same error together in another process: same types, same text, same
-// answers of errors.Is. Of an error of another making the text stays, and what
-// errors.Is says of the system's errors and those of the standard library.
+// Encode takes an error of package net apart, so that Decode can make the same error in
+// another process: same types, same text, same answers of errors.Is. Of any other error it
+// keeps the text, and the answers of errors.Is for the errors of the system and of the
+// standard library.
 func Encode(err error) wire.FailedBody {
 	var f wire.FailedBody
 	if op, ok := err.(*net.OpError); ok {
@@ -113,7 +113,7 @@ func bit(set bool, b int) int {
 	return 0
 }
 
-// Decode puts an error together again.
+// Decode returns the error that Encode has taken apart.
 func Decode(f wire.FailedBody) error {
 	cause := decodeCause(f)
 	if f.Op == "" {
@@ -151,7 +151,7 @@ func decodeCause(f wire.FailedBody) error {
 	return errors.New(f.Text)
 }
 
-// worded is err with a text of its own, where it has one.
+// worded returns err with another text, or err itself if text is empty or the same.
 func worded(text string, err error) error {
 	if text == "" || text == err.Error() {
 		return err
@@ -173,8 +173,8 @@ type address struct{ network, text string }
 func (a address) Network() string { return a.network }
 func (a address) String() string  { return a.text }
 
-// typed gives the type that package net would have used. A name stays a text: to
-// ask the resolver is not for an error.
+// typed returns the address with the type that package net uses. A host name stays a text,
+// because an error must not cause a lookup.
 func (a address) typed() net.Addr {
 	switch a.network {
 	case "unix", "unixgram", "unixpacket":
