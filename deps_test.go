@@ -27,7 +27,7 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : master internal/bind internal/link internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/delivery internal/descriptor internal/link internal/message internal/neterr internal/process internal/sdnotify internal/successor internal/window internal/wire
+	master              : reload ipc internal/bind internal/delivery internal/link internal/descriptor internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -37,6 +37,7 @@ const graph = `
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/link
+	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
 	internal/sdnotify   :
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
@@ -57,9 +58,9 @@ const graph = `
 // modules are the packages of others that may be imported, by whom, and what for.
 // "tests" are the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/link internal/process internal/workerproc master tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/link internal/process internal/sockets internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
-	{"github.com/coreos/go-systemd/v22/activation", "master", "LISTEN_FDS"},
+	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "differences that can be read"},
 	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},

@@ -18,6 +18,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -26,15 +27,15 @@ import (
 // names. Its fields may be set before the workers that they are about are started.
 type fakeOS struct {
 	mu       sync.Mutex
-	procs    []*fakeProc            // every worker that was started, in order
-	bound    []string               // every address that was bound, in order
-	bindErr  error                  // of the next bind
-	refuse   func(request) error    // may fail a bind
-	prepare  func(number int) error // may fail a generation
-	script   func(p *fakeProc)      // what a worker does; serve, if nil
-	spawn    func(id int) error     // may fail a start
-	memory   func(pid int) int64    // that a worker uses
-	released atomic.Int32           // how many times memory was released
+	procs    []*fakeProc                 // every worker that was started, in order
+	bound    []string                    // every address that was bound, in order
+	bindErr  error                       // of the next bind
+	refuse   func(sockets.Request) error // may fail a bind
+	prepare  func(number int) error      // may fail a generation
+	script   func(p *fakeProc)           // what a worker does; serve, if nil
+	spawn    func(id int) error          // may fail a start
+	memory   func(pid int) int64         // that a worker uses
+	released atomic.Int32                // how many times memory was released
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -63,16 +64,16 @@ func (o *fakeOS) sys() sys {
 			return &generation{number: number, cfg: cfg}, nil
 		},
 		spawn: o.start,
-		bind: func(_ context.Context, ask request) (bound, error) {
+		open: func(_ context.Context, ask sockets.Request) (sockets.Opened, error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			if err := o.bindErr; err != nil {
 				o.bindErr = nil
-				return bound{}, err
+				return sockets.Opened{}, err
 			}
 			if o.refuse != nil {
 				if err := o.refuse(ask); err != nil {
-					return bound{}, err
+					return sockets.Opened{}, err
 				}
 			}
 			o.bound = append(o.bound, ask.Address)
@@ -88,15 +89,15 @@ func (o *fakeOS) sys() sys {
 }
 
 // newBound is a descriptor with an address.
-func newBound(port int) (bound, error) {
+func newBound(port int) (sockets.Opened, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return bound{}, err
+		return sockets.Opened{}, err
 	}
 	defer r.Close()
 	defer w.Close()
 	fd, err := descriptor.DupOf(r)
-	return bound{fd: fd, addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
+	return sockets.Opened{FD: fd, Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
 }
 
 func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*workerProcess, error) {

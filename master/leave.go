@@ -90,7 +90,7 @@ func (l *loop) gone(m *member) {
 	}
 	m.Exited = time.Now()
 	l.failOnDeath(m)
-	l.release(m)
+	l.sockets.Release(m.ID)
 	m.health.stopChecks()
 	if m.process != nil {
 		_ = m.process.link.Close()
@@ -163,7 +163,7 @@ func (l *loop) disconnectAll(result chan<- error) {
 // answerDisconnects answers each Disconnect that has waited only for the worker gone.
 func (l *loop) answerDisconnects(gone int) {
 	if l.living() == 0 && len(l.disconnects) > 0 {
-		l.closeSockets()
+		l.sockets.CloseAll()
 	}
 	l.disconnects = slices.DeleteFunc(l.disconnects, func(c *disconnectCall) bool {
 		delete(c.ids, gone)

@@ -2,6 +2,7 @@ package master
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"syscall"
@@ -10,285 +11,182 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// maxSockets bounds what one worker may have asked for.
-const maxSockets = 4096
-
-// listen answers a worker's Listen: from the table, or after a bind that runs
-// elsewhere.
+// listen handles a worker's request for a socket: Config.Allow is asked, then the table
+// of sockets.
 func (l *loop) listen(m *member, p link.Packet) error {
-	var ask bind.Request
-	if err := p.Decode(&ask); err != nil {
+	var r bind.Request
+	if err := p.Decode(&r); err != nil {
 		return err
 	}
 	if !m.serving() {
-		l.refuse(m, p.Call, ask, os.ErrClosed)
+		l.refuse(m, p.Call, r, os.ErrClosed)
 		return nil
 	}
-	if len(m.held) >= maxSockets {
-		l.refuse(m, p.Call, ask, os.NewSyscallError("socket", syscall.EMFILE))
+	if l.sockets.Full(m.ID) {
+		l.refuse(m, p.Call, r, os.NewSyscallError("socket", syscall.EMFILE))
 		return nil
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
-			return func() { l.allowed(m, p.Call, ask, err) }
+			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, r.Network, r.Address) })
+			return func() { l.allowed(m, p.Call, r, err) }
 		})
 		return nil
 	}
-	l.handOut(m, p.Call, ask)
+	l.allowed(m, p.Call, r, nil)
 	return nil
 }
 
-// allowed goes on after Config.Allow has spoken.
-func (l *loop) allowed(m *member, call uint32, ask bind.Request, err error) {
-	if err != nil {
-		l.refuse(m, call, ask, forbidden(err))
-		return
-	}
-	if m.linkOpen {
-		l.handOut(m, call, ask)
+// allowed continues listen with the result of Config.Allow.
+func (l *loop) allowed(m *member, call uint32, r bind.Request, err error) {
+	switch {
+	case err != nil:
+		l.refuse(m, call, r, forbidden(err))
+	case m.linkOpen:
+		l.answer(l.sockets.Ask(sockets.Caller{Holder: m.ID, Call: call}, r))
 	}
 }
 
-// forbidden gives an error of Config.Allow that says os.ErrPermission the errno that
-// says it to the worker too: a link carries no other.
+// forbidden returns an error of Config.Allow with the errno EACCES if it is
+// os.ErrPermission: a link carries an errno, and no other error value.
 func forbidden(err error) error {
 	var errno syscall.Errno
 	if errors.Is(err, os.ErrPermission) && !errors.As(err, &errno) {
-		return &bindError{err.Error(), syscall.EACCES}
+		return &permissionError{err.Error()}
 	}
 	return err
 }
 
-// bindError is an errno in somebody's own words.
-type bindError struct {
-	text  string
-	errno syscall.Errno
-}
+// permissionError is EACCES with the text of Config.Allow's error.
+type permissionError struct{ text string }
 
-func (e *bindError) Error() string { return e.text }
-func (e *bindError) Unwrap() error { return e.errno }
+func (e *permissionError) Error() string { return e.text }
+func (e *permissionError) Unwrap() error { return syscall.EACCES }
 
-// handOut gives a worker the socket, now or when it is bound.
-func (l *loop) handOut(m *member, call uint32, ask bind.Request) {
-	key := l.sockets.keyOf(m, ask)
-	w := waiter{member: m, call: call, again: m.holds(key)}
-	s := l.sockets.byKey[key]
-	if s == nil {
-		s = l.sockets.open(key)
-		l.bind(s, ask)
-	}
-	m.hold(s)
-	m.asked[s.id] = s
-	s.closeAt = time.Time{}
-	switch {
-	case s.fd == nil:
-		s.waiting = append(s.waiting, w)
-	case w.again:
-		l.clash(s, w, ask)
-	default:
-		l.give(s, w)
-	}
-}
-
-func (l *loop) bind(s *socket, ask bind.Request) {
-	again := request{Request: ask, index: s.key.index}
-	again.Address = l.sockets.address(s, ask)
-	l.work(func() func() {
-		b, err := l.sys.bind(l.ctx, again)
-		if err != nil && again.Address != ask.Address {
-			again.Address = ask.Address // somebody else has the port now
-			b, err = l.sys.bind(l.ctx, again)
+// answer answers calls, and runs b if it is not nil.
+func (l *loop) answer(answers []sockets.Answer, b *sockets.Bind) {
+	for _, a := range answers {
+		switch m := l.members[a.Holder]; {
+		case m == nil || !m.linkOpen: // nobody is left to read it
+		case a.Socket != nil:
+			l.send(m, a)
+		case a.Request.Duplicate:
+			l.rejectDuplicate(m, a)
+		default:
+			l.refuse(m, a.Call, a.Request.Request, a.Err)
 		}
-		return func() { l.bound(s, ask, b, err) }
+	}
+	if b != nil {
+		l.bind(b)
+	}
+}
+
+// bind opens a socket on another goroutine, and answers the calls that wait for it.
+func (l *loop) bind(b *sockets.Bind) {
+	l.work(func() func() {
+		opened, err := b.Run(l.ctx, l.sys.open)
+		return func() {
+			l.answer(l.sockets.Bound(b, opened, err, time.Now()))
+			l.closeLater()
+		}
 	})
 }
 
-// bound answers all who waited for a bind. One that failed is forgotten at once.
-func (l *loop) bound(s *socket, ask bind.Request, b bound, err error) {
-	if errors.Is(err, syscall.EADDRINUSE) && l.makeWay(ask, err) {
-		l.bind(s, ask)
-		return
-	}
-	waiting := s.waiting
-	s.waiting = nil
-	if err != nil {
-		l.drop(s)
-		for _, w := range waiting {
-			w.member.unhold(s)
-			l.refuse(w.member, w.call, ask, err)
-		}
-		return
-	}
-	l.sockets.bound(s, b, ask)
-	for _, w := range waiting {
-		if w.again {
-			l.clash(s, w, ask)
-		} else {
-			l.give(s, w)
-		}
-	}
-	l.closeUnheld(s)
-}
-
-// clash refuses a worker a socket that it has: in the words of the system, which is
-// asked for them. Where the system would allow it (a multicast address, a socket that
-// was given to this process), the rota does not.
-func (l *loop) clash(s *socket, w waiter, ask bind.Request) {
-	l.work(func() func() {
-		b, err := l.sys.bind(l.ctx, request{Request: ask, index: s.key.index, again: true})
-		if err == nil {
-			b.close()
-			err = os.NewSyscallError("bind", syscall.EADDRINUSE)
-		}
-		return func() { l.refuse(w.member, w.call, ask, err) }
-	})
-}
-
-// give sends a worker its own descriptor of the socket, non-blocking whatever
-// another worker has done to it.
-func (l *loop) give(s *socket, w waiter) {
-	m := w.member
-	if !m.linkOpen {
-		return
-	}
-	fd, err := s.fd.Dup()
+// send sends a worker a descriptor of its own of a socket. It is made non-blocking,
+// because O_NONBLOCK is shared with the other workers, who may have cleared it.
+func (l *loop) send(m *member, a sockets.Answer) {
+	fd, err := a.Socket.FD.Dup()
 	if err == nil {
 		err = fd.SetNonblock()
 	}
 	if err != nil {
-		m.unhold(s)
-		l.refuse(m, w.call, bind.Request{Network: s.key.network, Address: s.key.address}, err)
+		l.sockets.Withdraw(a, time.Now())
+		l.refuse(m, a.Call, a.Request.Request, err)
 		return
 	}
-	body := wire.Body(wire.SocketBody{ID: s.id})
-	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: w.call, Body: body}, fd)
+	body := wire.Body(wire.SocketBody{ID: a.Socket.ID})
+	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: a.Call, Body: body}, fd)
 	m.listening = true
 	m.publish()
-	a := addressOf(s.key.network, s.addr)
+	addr := addressOf(a.Socket.Key.Network, a.Socket.Addr)
 	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Listening != nil {
-			e.Listening(m.worker, a)
+			e.Listening(m.worker, addr)
 		}
 	})
 }
 
-// refuse answers with an error that looks as if it came from net.Listen.
-func (l *loop) refuse(m *member, call uint32, ask bind.Request, err error) {
+// addressOf returns the address of a socket as events report it.
+func addressOf(network string, addr net.Addr) Address {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return Address{Network: network, Address: addr.String()}
+	}
+	a := Address{Network: network, Address: host}
+	fmt.Sscan(port, &a.Port)
+	return a
+}
+
+// rejectDuplicate refuses a worker a socket that it holds, with the system's error.
+func (l *loop) rejectDuplicate(m *member, a sockets.Answer) {
+	l.work(func() func() {
+		err := sockets.DuplicateError(l.ctx, l.sys.open, a.Request)
+		return func() { l.refuse(m, a.Call, a.Request.Request, err) }
+	})
+}
+
+// refuse answers a call with the error that net.Listen would return.
+func (l *loop) refuse(m *member, call uint32, r bind.Request, err error) {
 	if m.process == nil || !m.linkOpen {
 		return
 	}
-	if _, ok := err.(*net.OpError); !ok {
-		err = &net.OpError{Op: "listen", Net: ask.Network, Addr: asked{ask}, Err: err}
-	}
-	_ = m.process.link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: wire.Body(neterr.Encode(err))})
+	body := wire.Body(neterr.Encode(sockets.OpError(r, err)))
+	_ = m.process.link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: body})
 }
 
-// asked is an address as a worker wrote it.
-type asked struct{ bind.Request }
-
-func (a asked) Network() string { return a.Request.Network }
-func (a asked) String() string  { return a.Address }
-
-// closed: the program of a worker has closed a socket. What a draining worker
-// closes is the drain's business.
+// closed handles the frame that a worker sends when its program has closed a socket.
+// What a draining worker closes stays open: another worker still serves it, or will.
 func (l *loop) closed(m *member, p link.Packet) error {
 	var body wire.ClosedBody
 	if err := p.Decode(&body); err != nil {
 		return err
 	}
-	s := m.held[body.ID]
-	if s == nil || !m.serving() {
-		return nil
+	if m.serving() {
+		l.sockets.Closed(m.ID, body.ID, time.Now())
+		l.closeLater()
 	}
-	m.unhold(s)
-	l.closeUnheld(s)
 	return nil
 }
 
-// closeUnheld closes a socket that every worker has closed, after a moment in which
-// it may be asked for again, by the same worker or by the successor of one that
-// closed it on its way out.
-func (l *loop) closeUnheld(s *socket) {
-	if l.holders(s) > 0 || !s.closeAt.IsZero() {
+// closeLater makes sure that a timer runs while sockets linger that nobody holds.
+func (l *loop) closeLater() {
+	next := l.sockets.NextExpiry()
+	if l.expires || next.IsZero() {
 		return
 	}
-	s.closeAt = time.Now().Add(closeLinger)
-	due := s.closeAt
-	l.after(closeLinger, func() {
-		if l.sockets.byID[s.id] == s && s.closeAt.Equal(due) {
-			l.drop(s)
-		}
+	l.expires = true
+	l.after(time.Until(next), func() {
+		l.expires = false
+		l.sockets.CloseExpired(time.Now())
+		l.closeLater()
 	})
 }
 
-// makeWay closes the sockets that every worker has closed, and that are only open for
-// a moment more, where one may be in the way of a bind: to the program it is closed.
-func (l *loop) makeWay(ask bind.Request, inUse error) (made bool) {
-	place := placeOf(ask, inUse)
-	for _, s := range l.sockets.byID {
-		if !s.closeAt.IsZero() && s.fd != nil && s.place() == place {
-			l.drop(s)
-			made = true
-		}
-	}
-	return made
-}
-
-func (l *loop) holders(s *socket) (n int) {
-	for _, m := range l.members {
-		if m.held[s.id] != nil {
-			n++
-		}
-	}
-	return n
-}
-
-// release takes a dead worker off its sockets, which stay open for its successor:
-// also those that it closed on its way out.
-func (l *loop) release(m *member) {
-	for id, s := range m.asked {
-		if l.sockets.byID[id] == s {
-			s.closeAt = time.Time{}
-		}
-	}
-	clear(m.held)
-	clear(m.keys)
-}
-
-// sweep closes the sockets that no serving worker has asked for. It is time for it
-// when a reload has completed, and when nobody is left.
-func (l *loop) sweep() {
-	for _, s := range l.sockets.byID {
-		if s.fd != nil && !l.wanted(s) {
-			l.log.Info("rota: socket closed, the new generation doesn't want it", "network", s.key.network, "address", s.addr.String())
-			l.drop(s)
-		}
+// closeUnused closes the sockets that no serving worker has asked for, after a reload or
+// an upgrade.
+func (l *loop) closeUnused() {
+	closed := l.sockets.CloseUnused(func(id int) bool { m := l.members[id]; return m != nil && m.serving() })
+	for _, s := range closed {
+		l.log.Info("rota: socket closed, the new generation doesn't use it", "network", s.Key.Network, "address", s.Addr.String())
 	}
 }
 
-func (l *loop) wanted(s *socket) bool {
-	for _, m := range l.members {
-		if m.serving() && m.asked[s.id] != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// drop closes a socket, and nobody remembers it.
-func (l *loop) drop(s *socket) {
-	l.sockets.remove(s)
-	for _, m := range l.members {
-		delete(m.asked, s.id)
-	}
-}
-
-// closeAtStop closes the sockets of a rota that stops as soon as its last worker leaves:
-// who connects now is refused, and not kept in a queue that nobody will read.
+// closeAtStop closes all sockets when the last worker of a master that stops begins to
+// drain: a new connection is refused, and not queued where nobody will accept it.
 func (l *loop) closeAtStop() {
 	stops := len(l.disconnects) > 0 || l.state.Phase().Stopping()
 	for _, m := range l.members {
@@ -296,15 +194,7 @@ func (l *loop) closeAtStop() {
 			return
 		}
 	}
-	l.closeSockets()
-}
-
-func (l *loop) closeSockets() {
-	for _, s := range l.sockets.byID {
-		if s.fd != nil {
-			l.drop(s)
-		}
-	}
+	l.sockets.CloseAll()
 }
 
 // accepting records that a worker takes connections from a socket.
@@ -314,8 +204,8 @@ func (l *loop) accepting(m *member, p link.Packet) error {
 		return err
 	}
 	name := body.Own
-	if s := l.sockets.byID[body.ID]; s != nil {
-		name = s.key.String()
+	if shared, ok := l.sockets.Name(body.ID); ok {
+		name = shared
 	}
 	if m.pooled && l.pool != nil {
 		l.pool.readiness.Accept(m.ID, name, time.Now())

@@ -14,12 +14,13 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// The sharing rules of contract 1.
+// How workers share sockets.
 
-// idle is a worker that says hello and leaves the rest to the test.
+// idle is the script of a worker that says hello and leaves the rest to the test.
 func idle(p *fakeProc) {
 	p.hello()
 	<-p.got // welcome
@@ -40,7 +41,7 @@ func (b *bench) forked(t *testing.T, n int) (procs []*fakeProc) {
 	return procs
 }
 
-// socketOf is the id of the socket in an answer, or 0.
+// socketOf returns the id of the socket in an answer; 0 for a refusal.
 func socketOf(f wire.Frame) int {
 	var s wire.SocketBody
 	if f.Type != wire.Socket || f.Decode(&s) != nil {
@@ -49,6 +50,7 @@ func socketOf(f wire.Frame) int {
 	return s.ID
 }
 
+// errorOf returns the error of a refusal; nil for a socket.
 func errorOf(f wire.Frame) error {
 	var body wire.FailedBody
 	if f.Type != wire.Failed || f.Decode(&body) != nil {
@@ -57,7 +59,8 @@ func errorOf(f wire.Frame) error {
 	return neterr.Decode(body)
 }
 
-// Rule 1: the same network and address are one socket, and it stays when workers die.
+// Requests for the same network and address share one socket, which stays open when
+// workers die.
 func TestSameAddressIsOneSocket(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 3)
@@ -77,7 +80,8 @@ func TestSameAddressIsOneSocket(t *testing.T) {
 	})
 }
 
-// Rule 2: the n-th port 0 of every worker is the n-th socket; after Close the same again.
+// The n-th request of every worker for port 0 gets the n-th socket. After Close a request
+// gets the same socket again.
 func TestPortZero(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 2)
@@ -93,7 +97,7 @@ func TestPortZero(t *testing.T) {
 	})
 }
 
-// A unix socket without a name is as a port 0: the system chooses, each time anew.
+// A unix socket without a name is handled like port 0: the system chooses the name.
 func TestNameless(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 2)
@@ -104,7 +108,7 @@ func TestNameless(t *testing.T) {
 		}
 		p[0].say(wire.Closed, wire.ClosedBody{ID: a1})
 		p[1].say(wire.Closed, wire.ClosedBody{ID: b1})
-		elapse(2 * closeLinger)
+		elapse(2 * sockets.Linger)
 		p[0].listen("unix", "")
 		if want := []string{"", "", "127.0.0.1:1001"}; !slices.Equal(b.os.bound, want) { // the name that the fake gives
 			t.Errorf("bound %q, want %q", b.os.bound, want)
@@ -112,13 +116,14 @@ func TestNameless(t *testing.T) {
 	})
 }
 
-// A port 0 that everybody has closed keeps its number.
+// A socket of port 0 that every worker has closed gets the same port when it is opened
+// again.
 func TestPortZeroKeepsItsNumber(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 1)[0]
 		id := socketOf(p.listen("tcp", "127.0.0.1:0"))
 		p.say(wire.Closed, wire.ClosedBody{ID: id})
-		elapse(2 * closeLinger)
+		elapse(2 * sockets.Linger)
 		p.listen("tcp", "127.0.0.1:0")
 		if want := []string{"127.0.0.1:0", "127.0.0.1:1001"}; !slices.Equal(b.os.bound, want) {
 			t.Errorf("bound %v, want %v", b.os.bound, want)
@@ -126,7 +131,8 @@ func TestPortZeroKeepsItsNumber(t *testing.T) {
 	})
 }
 
-// Rule 3: twice in one worker is EADDRINUSE, and after Close it may be asked for again.
+// A worker that asks for a socket that it holds gets EADDRINUSE. After Close it may ask
+// again.
 func TestSameAddressTwice(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 1)[0]
@@ -143,7 +149,7 @@ func TestSameAddressTwice(t *testing.T) {
 	})
 }
 
-// Rule 4: addresses are what was asked for, not what they mean.
+// Addresses are compared as they were written: different spellings are different sockets.
 func TestAddressesAsAsked(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 1)[0]
@@ -157,9 +163,9 @@ func TestAddressesAsAsked(t *testing.T) {
 	})
 }
 
-// Rule 8: a packet request for a network of streams, or the other way round, gets the
-// error of the system. It is never given what is open under the same name, whoever has
-// it: another worker, the same, or nobody any more.
+// A packet request for a stream network gets the system's error, and so does a stream
+// request for a packet network. Neither gets the open socket of the same name, whether
+// another worker holds it, the same worker, or none any more.
 func TestKindsAreApart(t *testing.T) {
 	for _, ask := range []bind.Request{
 		{Network: "tcp", Address: "127.0.0.1:0"},
@@ -190,7 +196,7 @@ func TestKindsAreApart(t *testing.T) {
 	}
 }
 
-// Rule 8: a failed bind is forgotten at once.
+// A failed bind is not recorded: the next request binds again.
 func TestFailedBindIsForgotten(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 1)[0]
@@ -204,8 +210,8 @@ func TestFailedBindIsForgotten(t *testing.T) {
 	})
 }
 
-// A socket that every worker has closed is closed, a moment later; not when the worker
-// that closed it dies meanwhile.
+// A socket that every worker has closed is closed after a while, unless the worker that
+// closed it dies meanwhile.
 func TestClosedByEverybody(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		inBubble(t, Config{}, func(t *testing.T, b *bench) {
@@ -216,7 +222,7 @@ func TestClosedByEverybody(t *testing.T) {
 			if dies {
 				p[0].die(Exit{})
 			}
-			elapse(2 * closeLinger)
+			elapse(2 * sockets.Linger)
 			again := socketOf(p[1].listen("tcp", ":80"))
 			if kept := again == id; kept != dies {
 				t.Errorf("its last holder died: %v; kept: %v", dies, kept)
@@ -225,9 +231,9 @@ func TestClosedByEverybody(t *testing.T) {
 	}
 }
 
-// A socket that only lingers is in nobody's way: what clashes with it gets its place.
-// One that a worker has stays.
-func TestLingererMakesWay(t *testing.T) {
+// A socket that lingers is closed at once if it is in the way of a bind. One that a
+// worker holds stays open.
+func TestLingeringSocketIsReplaced(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		inBubble(t, Config{}, func(t *testing.T, b *bench) {
 			p := b.forked(t, 1)[0]
@@ -238,7 +244,7 @@ func TestLingererMakesWay(t *testing.T) {
 				p.say(wire.Closed, wire.ClosedBody{ID: other})
 				synctest.Wait()
 			}
-			b.os.refuse = func(r request) error { return b.clash(r, 1001) }
+			b.os.refuse = func(r sockets.Request) error { return b.inUse(r, 1001) }
 			f := p.listen("tcp", "localhost:1001")
 			if got := socketOf(f) != 0; got != closed {
 				t.Errorf(":1001 was closed: %v; localhost:1001: %v", closed, errorOf(f))
@@ -251,13 +257,13 @@ func TestLingererMakesWay(t *testing.T) {
 	}
 }
 
-// clash refuses a request while the table has a socket with that port.
-func (b *bench) clash(r request, port int) error {
+// inUse refuses a request while the table has a socket with that port.
+func (b *bench) inUse(r sockets.Request, port int) error {
 	refused := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
 	open := make(chan bool)
 	go b.post(func(l *loop) {
-		for _, s := range l.sockets.byID {
-			if s.fd != nil && s.addr.String() == refused.String() {
+		for s := range l.sockets.Sockets() {
+			if s.Addr.String() == refused.String() {
 				open <- true
 				return
 			}
@@ -270,8 +276,8 @@ func (b *bench) clash(r request, port int) error {
 	return nil
 }
 
-// Rule 1, its end: a completed reload closes what the new generation didn't ask for.
-func TestReloadClosesWhatNobodyWants(t *testing.T) {
+// A completed reload closes the sockets that the new generation didn't ask for.
+func TestReloadClosesUnusedSockets(t *testing.T) {
 	inBubble(t, Config{Workers: 2, MinUptime: -1}, func(t *testing.T, b *bench) {
 		b.run()
 		b.os.script = func(p *fakeProc) {
@@ -284,8 +290,8 @@ func TestReloadClosesWhatNobodyWants(t *testing.T) {
 		}
 		var open []string
 		_ = b.ask(func(l *loop) error {
-			for key := range l.sockets.byKey {
-				open = append(open, key.address)
+			for s := range l.sockets.Sockets() {
+				open = append(open, s.Key.Address)
 			}
 			return nil
 		})
@@ -295,8 +301,7 @@ func TestReloadClosesWhatNobodyWants(t *testing.T) {
 	})
 }
 
-// At a stop sockets are closed when the last worker is told to leave, not when it has
-// left.
+// A stop closes the sockets when the last worker begins to drain, not when it has exited.
 func TestStopClosesSockets(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.os.script = func(p *fakeProc) {
@@ -315,8 +320,8 @@ func TestStopClosesSockets(t *testing.T) {
 	})
 }
 
-// Disconnect is a stop too. A last worker that leaves by itself is none: the program may
-// fork another.
+// Disconnect closes the sockets like a stop. A last worker that leaves by itself doesn't:
+// the program may fork another.
 func TestDisconnectClosesSockets(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 2)
@@ -337,9 +342,14 @@ func TestDisconnectClosesSockets(t *testing.T) {
 	})
 }
 
-// open is how many sockets the table has.
+// open returns how many sockets are open.
 func (b *bench) open() (n int) {
-	_ = b.ask(func(l *loop) error { n = len(l.sockets.byID); return nil })
+	_ = b.ask(func(l *loop) error {
+		for range l.sockets.Sockets() {
+			n++
+		}
+		return nil
+	})
 	return n
 }
 
@@ -361,7 +371,8 @@ func TestAllowMayRefuse(t *testing.T) {
 	})
 }
 
-// What makes no sense ends that worker's link; the others don't notice.
+// A frame that violates the protocol ends the link of the worker that sent it, and of no
+// other.
 func TestNonsenseFromAWorker(t *testing.T) {
 	for name, f := range map[string]wire.Frame{
 		"a master's frame":  {Type: wire.Welcome},

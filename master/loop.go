@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/sdnotify"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -22,7 +23,7 @@ type loop struct {
 	state   reload.State // the phase, and the changes that wait; begin and on set it
 	members map[int]*member
 	lastID  int // of a worker
-	sockets sockets
+	sockets *sockets.Table
 	pool    *pool // nil unless the phase is one of a Run
 	lastGen int   // the number of the latest generation
 
@@ -36,12 +37,13 @@ type loop struct {
 	disconnects []*disconnectCall
 	timer       *time.Timer // when to reconcile again
 	working     int         // goroutines of work
+	expires     bool        // a timer will close sockets that linger
 	releaseDue  bool        // releaseMemorySoon has set its timer
 	isSetUp     bool        // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: newSockets()}
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: sockets.New()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
@@ -79,7 +81,7 @@ func (l *loop) finish() {
 	if l.pool != nil {
 		l.finishPool(ErrClosed)
 	}
-	l.closeSockets()
+	l.sockets.Close()
 	l.systemd.Close()
 	l.m.events.Close()
 	close(l.m.done)

@@ -25,6 +25,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -75,7 +76,7 @@ func New(cfg Config) (*Master, error) {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	link.SetMaster()
-	given() // before the program can change the environment
+	sockets.ReadEnvironment() // before the program can change it
 	descriptor.CloseListenersOnExec()
 	return newMaster(cfg, system()), nil
 }

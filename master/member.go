@@ -21,13 +21,10 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	held      map[int]*socket    // by id: it has them open
-	keys      map[socketKey]bool // of held
-	asked     map[int]*socket    // by id: it has ever asked for them
-	isReady   bool               // the program has said so
-	onStart   func(*Worker)      // Fork's answer
-	hello     *wire.HelloBody    // nil until it came
-	listening bool               // it has been given a socket
+	isReady   bool            // the program has said so
+	onStart   func(*Worker)   // Fork's answer
+	hello     *wire.HelloBody // nil until it came
+	listening bool            // it has been given a socket
 	health    health
 	signals   []os.Signal // of Kill, for when the process runs
 
@@ -68,19 +65,6 @@ func (m *member) publish() {
 	}
 	m.worker.publish(s)
 }
-
-// hold and unhold keep held and its keys.
-func (m *member) hold(s *socket) {
-	m.held[s.id] = s
-	m.keys[s.key] = true
-}
-
-func (m *member) unhold(s *socket) {
-	delete(m.held, s.id)
-	delete(m.keys, s.key)
-}
-
-func (m *member) holds(key socketKey) bool { return m.keys[key] }
 
 // send sends a frame without descriptors. Where the link has ended, nobody is left
 // to read it.

@@ -151,7 +151,7 @@ func (l *loop) finishPool(err error) {
 		result <- ErrStopping
 	}
 	if l.living() == 0 {
-		l.closeSockets()
+		l.sockets.CloseAll()
 	}
 	l.abandonUpgrade(false) // one that was asked for before the first generation was prepared
 	l.reportGivenUp(p.err)

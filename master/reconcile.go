@@ -169,12 +169,6 @@ func (l *loop) force(m *member, sig os.Signal) {
 }
 
 func (l *loop) logReady(m *member) {
-	addrs := make([]string, 0, len(m.held))
-	for _, s := range m.held {
-		if s.addr != nil {
-			addrs = append(addrs, s.addr.String())
-		}
-	}
 	l.log.Info("rota: worker ready", "worker", m.ID, "pid", m.pid(), "slot", m.Slot,
-		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", addrs)
+		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", l.sockets.Addresses(m.ID))
 }

@@ -98,7 +98,7 @@ func (l *loop) completeRollout() {
 		}
 	}
 	l.logRollout()
-	l.sweep()
+	l.closeUnused()
 	l.answerRollout()
 	l.on(reload.EventCompleted)
 }

@@ -9,7 +9,7 @@ import (
 func (l *loop) snapshot(lastID int) *successor.Snapshot {
 	return &successor.Snapshot{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: lastID,
-		Served: l.pool.readiness.Served(), Ports: l.sockets.portNotes(),
+		Served: l.pool.readiness.Served(), Ports: l.portsSnapshot(),
 		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(),
 	}
 }
@@ -18,7 +18,7 @@ func (l *loop) snapshot(lastID int) *successor.Snapshot {
 func (l *loop) adopt(s *successor.Snapshot) {
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
 	l.systemd.SetWatchdog(s.Watchdog)
-	l.sockets.adoptPorts(s.Ports)
+	l.restorePorts(s.Ports)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}

@@ -127,7 +127,6 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{},
 	}
 	g.use()
 	l.members[w.id] = m

@@ -7,6 +7,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -16,7 +17,7 @@ import (
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
 	spawn   func(*generation, link.Identity, map[string]string) (*workerProcess, error)
-	bind    func(context.Context, request) (bound, error)
+	open    sockets.Opener
 
 	residentBytes func(pid int) int64 // 0 if not known
 	releaseMemory func()
@@ -32,7 +33,7 @@ type sys struct {
 
 func system() sys {
 	return sys{
-		prepare: prepareGeneration, spawn: (*generation).start, bind: bindSocket,
+		prepare: prepareGeneration, spawn: (*generation).start, open: sockets.Open,
 		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
 		pid: os.Getpid, predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
 		startSuccessor: successor.Start, signalReady: successor.SignalReady,

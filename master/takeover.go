@@ -27,7 +27,7 @@ func (l *loop) dialPredecessor(start func(error)) {
 		start(err)
 		return
 	}
-	adopted.follow()
+	l.sockets.Succeed()
 	t := &takeover{link: link, began: time.Now(), start: start}
 	l.takeover = t
 	l.on(reload.EventFollowing)
@@ -45,10 +45,10 @@ func (l *loop) fromPredecessor(t *takeover, m *successor.Message, files []*descr
 	do := t.Receive(m)
 	switch {
 	case do == successor.AdoptGiven:
-		adopted.adopt(m.Given, files)
+		l.restoreInherited(m.Given, files)
 		return
 	case do == successor.AdoptSocket && l.takeover == t:
-		if err := l.sockets.adopt(m.Socket, files); err != nil {
+		if err := l.restoreSocket(m.Socket, files); err != nil {
 			l.failTakeover(err)
 		}
 		return
@@ -169,7 +169,7 @@ func (l *loop) takeOver(t *takeover) {
 func (l *loop) tookOver(t *takeover, err error) {
 	t.TookOver()
 	l.takeover = nil
-	l.sockets.own()
+	l.sockets.OwnFiles()
 	if err != nil {
 		l.log.Warn("rota: the old master died during the upgrade", "err", err)
 	}
@@ -178,7 +178,7 @@ func (l *loop) tookOver(t *takeover, err error) {
 	if l.pool == nil {
 		return
 	}
-	l.sweep()
+	l.closeUnused()
 	l.publishPID()
 	if s := t.Final(); s != nil {
 		l.lastID = max(l.lastID, s.LastID)

@@ -109,7 +109,7 @@ func (l *loop) fromSuccessor(u *upgrade, m *successor.Message) {
 // introduce sends the new master all that it has to know.
 func (l *loop) introduce(u *upgrade) {
 	l.log.Info("rota: upgrade: new master is there", "pid", u.PID())
-	l.sendGiven(u)
+	l.sendInherited(u)
 	l.sendSockets(u)
 	var last int
 	last, l.lastID = u.Reserve(l.lastID)
@@ -226,7 +226,7 @@ func (l *loop) sendLate(u *upgrade) {
 // master's from now on.
 func (l *loop) retire(u *upgrade) {
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
-	l.sockets.disown()
+	l.sockets.DisownFiles()
 	l.systemd.Silence()
 	u.answer(nil)
 	if l.state.Phase() == reload.PhaseUpgrading {

@@ -1,9 +1,9 @@
-// Package bind says what may be asked of a socket, and opens sockets as package net
-// does, with what net.ListenConfig leaves out: the length of the queue, the mode of a
+// Package bind has the options and requests for sockets, and opens sockets as package net
+// does. It adds what net.ListenConfig lacks: the length of the accept queue, the mode of a
 // unix socket's file, and sockets that this process has open, by descriptor number.
 //
-// The root package, the worker and the master share it: a worker's own socket, or one
-// of a process without a master, is opened as the master opens the shared ones.
+// The root package, the worker and the master use it, so that sockets of a single worker
+// and those of a process without a master are opened as the shared ones are.
 package bind
 
 import (
@@ -15,10 +15,9 @@ import (
 	"syscall"
 )
 
-// Options are what a program may ask of a socket besides its address. rota.ListenConfig
-// has the same fields in the same order, documents them, and converts to Options.
-// The zero value is net.ListenConfig's. The fields without a JSON name stay in the
-// process of the program.
+// Options are the options of a socket. rota.ListenConfig has the same fields in the same
+// order, documents them, and converts to Options. The zero value has the behavior of
+// net.ListenConfig. The fields without a JSON name are not sent to the master.
 type Options struct {
 	Exclusive       bool                `json:"-"`
 	Opaque          bool                `json:"-"`
@@ -29,12 +28,12 @@ type Options struct {
 	Control func(network, address string, c syscall.RawConn) error `json:"-"`
 }
 
-// Request is what a program asks for. Its JSON is the body of the link's listen frame.
+// Request is a program's request for a socket. Its JSON is the body of the link's listen frame.
 type Request struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
 	Packet  bool   `json:"packet,omitempty"` // ListenPacket
-	Dir     string `json:"dir,omitempty"`    // the directory that a relative path of a unix socket starts from; "": the master's
+	Dir     string `json:"dir,omitempty"`    // the directory of a relative path of a unix socket; if empty, the master's
 	Options
 }
 
@@ -43,12 +42,12 @@ func NewRequest(network, address string, packet bool, o Options) Request {
 	o.Mode = o.Mode.Perm()
 	r := Request{Network: network, Address: address, Packet: packet, Options: o}
 	if IsPath(network, address) && !filepath.IsAbs(address) {
-		r.Dir, _ = os.Getwd() // "" where the directory is gone
+		r.Dir, _ = os.Getwd() // an error: the directory was removed, and Dir is empty
 	}
 	return r
 }
 
-// Listen is net.ListenConfig.Listen, and takes the network "fd" too.
+// Listen is net.ListenConfig.Listen with these options. It also accepts the network "fd".
 func (o Options) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	if network == "fd" {
 		return o.listenDescriptor(address)
@@ -65,7 +64,8 @@ func (o Options) Listen(ctx context.Context, network, address string) (net.Liste
 	return ln, nil
 }
 
-// ListenPacket is net.ListenConfig.ListenPacket, and takes the network "fdgram" too.
+// ListenPacket is net.ListenConfig.ListenPacket with these options. It also accepts the
+// network "fdgram".
 func (o Options) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	if network == "fdgram" {
 		return o.packetDescriptor(address)
@@ -101,7 +101,7 @@ func (o Options) beforeBind(network, address string, raw syscall.RawConn) error 
 }
 
 // AfterBind calls Control for a socket that another process has bound, or that this
-// process was started with. s is the socket as package net has it.
+// process was started with. s is the net.Listener or net.PacketConn of the socket.
 func (o Options) AfterBind(network, address string, s any) error {
 	sc, ok := s.(syscall.Conn)
 	if o.Control == nil || !ok {
@@ -114,7 +114,7 @@ func (o Options) AfterBind(network, address string, s any) error {
 	return o.Control(network, address, raw)
 }
 
-// finish sets what needs a socket that listens.
+// finish sets the options that need a listening socket.
 func (o Options) finish(ln net.Listener, addr net.Addr) error {
 	if o.Backlog > 0 {
 		if err := queue(ln, o.Backlog); err != nil {
@@ -128,8 +128,8 @@ func isUnix(network string) bool {
 	return network == "unix" || network == "unixpacket" || network == "unixgram"
 }
 
-// IsPath reports whether an address of a unix network is a file's, and not
-// abstract or left to the kernel.
+// IsPath reports whether an address of a unix network is the path of a file, and not an
+// abstract name or empty, which leaves the choice to the kernel.
 func IsPath(network, address string) bool {
 	return isUnix(network) && address != "" && address[0] != '@' && address[0] != 0
 }

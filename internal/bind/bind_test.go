@@ -15,7 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 )
 
-// Without options it is net.Listen.
+// Without options, Listen returns what net.Listen returns.
 func TestPlain(t *testing.T) {
 	for _, tc := range [][2]string{{"tcp", "127.0.0.1:0"}, {"nosuch", ""}, {"tcp", "nonsense"}} {
 		_, want := net.Listen(tc[0], tc[1])
@@ -29,7 +29,7 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// The options hold for a process without a master too.
+// Mode and Backlog apply in a process without a master too.
 func TestMode(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no modes here")
@@ -62,8 +62,8 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// The JSON of a Request is the body of the link's listen frame: what stays in the
-// process of the program is not in it. A change here is a change of the protocol.
+// The JSON of a Request is the body of the link's listen frame. It doesn't have the
+// options that only the program's process uses. A change here changes the protocol.
 func TestRequestOnTheLink(t *testing.T) {
 	r := bind.NewRequest("unix", "a.sock", true, bind.Options{
 		Exclusive: true, Opaque: true, Backlog: 128, Mode: fs.ModeSocket | 0o660,

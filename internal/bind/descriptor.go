@@ -9,10 +9,10 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// Descriptor returns a second descriptor of the socket that this process has open
-// as number n; n itself stays whose it is. The socket is one for datagrams, or one
-// that listens: if it doesn't yet, it does now. The error is EBADF, ENOTSOCK or
-// EINVAL, with what is wrong.
+// Descriptor returns a duplicate of descriptor n of this process, which the caller closes.
+// n stays open. With packet, n must be a datagram socket that is not connected; otherwise
+// a stream socket, which is made to listen if it doesn't. The error is EBADF, ENOTSOCK or
+// EINVAL.
 func (o Options) Descriptor(n int, packet bool) (*descriptor.FD, error) {
 	if err := check(n, packet); err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (o Options) Descriptor(n int, packet bool) (*descriptor.FD, error) {
 	return descriptor.New(n).Dup()
 }
 
-// check says what makes descriptor n useless.
+// check returns an error if descriptor n is not a socket of the kind that packet says.
 func check(n int, packet bool) error {
 	kind, err := kindOf(n)
 	switch {
@@ -41,20 +41,20 @@ func check(n int, packet bool) error {
 	return nil
 }
 
-// DescriptorError says what is wrong with a descriptor. errors.Is finds Errno.
+// DescriptorError is the error for a descriptor that can't be used. It wraps Errno.
 type DescriptorError struct {
-	What  string
+	What  string // what is wrong
 	Errno syscall.Errno
 }
 
 func (e *DescriptorError) Error() string { return fmt.Sprintf("%s: %v", e.What, e.Errno) }
 func (e *DescriptorError) Unwrap() error { return e.Errno }
 
-// Number reads the address of the networks fd and fdgram.
+// Number parses an address of the networks fd and fdgram as a descriptor number.
 func Number(address string) (int, error) {
 	n, err := strconv.ParseUint(address, 10, 31)
 	if err != nil {
-		return 0, &DescriptorError{"it is no number of a descriptor, nor the name of one", syscall.EINVAL}
+		return 0, &DescriptorError{"it is neither a descriptor number nor the name of an inherited socket", syscall.EINVAL}
 	}
 	return int(n), nil
 }
@@ -97,7 +97,7 @@ func (o Options) byNumber(address string, packet bool) (*descriptor.FD, error) {
 	return o.Descriptor(n, packet)
 }
 
-// number is the address of a socket that was named by its descriptor.
+// number is the address of a socket that was requested by its descriptor number.
 type number string
 
 func (n number) Network() string { return "fd" }

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// KeepAlive returns cfg with what the system does by itself in the place of negative
-// numbers, which say to leave that alone. A listener that package net has made of a
-// descriptor doesn't: it sets its own defaults on every connection.
+// KeepAlive returns cfg with ln's own settings, the system's, in place of negative values.
+// A negative value in cfg means that the setting is left alone. A listener that package
+// net has made of a descriptor doesn't know that, and would set net's defaults on every
+// connection.
 func KeepAlive(ln net.Listener, cfg net.KeepAliveConfig) net.KeepAliveConfig {
 	sc, ok := ln.(syscall.Conn)
 	if !ok || !cfg.Enable || cfg.Idle >= 0 && cfg.Interval >= 0 && cfg.Count >= 0 {
@@ -18,7 +19,7 @@ func KeepAlive(ln net.Listener, cfg net.KeepAliveConfig) net.KeepAliveConfig {
 	if err != nil {
 		return cfg
 	}
-	_ = raw.Control(func(fd uintptr) { cfg = fillKeepAlive(int(fd), cfg) }) // closed: nobody will use it
+	_ = raw.Control(func(fd uintptr) { cfg = fillKeepAlive(int(fd), cfg) }) // an error: ln is closed, and cfg won't be used
 	return cfg
 }
 

@@ -6,12 +6,11 @@ import (
 	"os"
 )
 
-// narrow gives the file of a unix socket that is about to be bound its mode,
-// where the system can: from there on umask may take bits away, and widen gives
-// them back.
+// narrow sets the mode with which bind(2) creates the file of a unix socket, where the
+// system supports that. umask may clear bits of it, which widen sets again.
 func narrow(fd int, mode fs.FileMode) error { return fchmod(fd, uint32(mode.Perm())) }
 
-// widen gives the file of a unix socket the bits that umask has taken.
+// widen sets the bits of a unix socket's file that umask has cleared.
 func (o Options) widen(addr net.Addr) error {
 	if o.Mode == 0 || !IsPath(addr.Network(), addr.String()) {
 		return nil

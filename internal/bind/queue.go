@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// queue sets the length of the queue of a socket that listens already, by a second
+// queue sets the length of the accept queue of a socket that listens already, by a second
 // listen(2).
 func queue(s any, length int) error {
 	sc, ok := s.(syscall.Conn)

@@ -11,17 +11,17 @@ import (
 
 const datagrams = unix.SOCK_DGRAM
 
-// longest is a queue that the kernel cuts to net.core.somaxconn.
+// longest is the longest accept queue. The kernel reduces it to net.core.somaxconn.
 const longest = 1<<16 - 1
 
 func fchmod(fd int, mode uint32) error { return unix.Fchmod(fd, mode) }
 
 func listen(fd, length int) error { return unix.Listen(fd, length) }
 
-// kindOf is the type of a socket. The errno is what is wrong with n.
+// kindOf returns the type of socket n; EBADF or ENOTSOCK if it is none.
 func kindOf(n int) (int, error) { return unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE) }
 
-// listenOn makes sure that n listens, with the queue that was asked for.
+// listenOn makes n listen, if it doesn't, or if o has a queue length to set.
 func (o Options) listenOn(n int) error {
 	listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil {
@@ -41,11 +41,11 @@ func (o Options) listenOn(n int) error {
 	return err
 }
 
-// connected reports whether a datagram socket speaks to one peer only.
+// connected reports whether a datagram socket has a peer.
 func connected(n int) bool { _, err := unix.Getpeername(n); return err == nil }
 
-// keepAliveOf reads what a socket has of the system, in seconds and probes; -1 where it
-// can't be had.
+// keepAliveOf returns the keep-alive settings of socket n: seconds, seconds and the number
+// of probes; -1 for a setting that can't be read.
 func keepAliveOf(n int) (idle, interval, count int) {
 	var v [3]int
 	for i, option := range []int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT} {

@@ -6,7 +6,7 @@ import "errors"
 
 const datagrams = 2
 
-func fchmod(int, uint32) error { return nil } // no such thing before bind: widen does it
+func fchmod(int, uint32) error { return nil } // not supported before bind(2): widen sets the mode
 
 func listen(int, int) error { return errors.ErrUnsupported }
 

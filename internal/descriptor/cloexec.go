@@ -1,10 +1,10 @@
 package descriptor
 
-// CloseOnExec keeps descriptor n from processes that this one starts. It does nothing
-// where there is no master.
+// CloseOnExec sets close-on-exec for descriptor n. It does nothing on platforms on which
+// there is no master.
 func CloseOnExec(n int) { closeOnExec(n) }
 
-// CloseListenersOnExec does it for all sockets that listen. One that this process was
-// started with would be open in every worker, and in what workers start, and go on taking
-// connections that nobody accepts. Standard input, output and error are left alone.
+// CloseListenersOnExec sets close-on-exec for all listening sockets except standard input,
+// output and error. A listening socket that this process was started with would otherwise
+// be open in every worker and its children, and queue connections that nobody accepts.
 func CloseListenersOnExec() { closeListenersOnExec() }

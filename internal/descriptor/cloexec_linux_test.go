@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A socket that listens is kept from children; what else is inherited is the program's
-// business.
+// Listening sockets become close-on-exec; other descriptors are left alone.
 func TestCloseListenersOnExec(t *testing.T) {
 	for _, listens := range []bool{true, false} {
 		n, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)

@@ -1,6 +1,6 @@
-// Package descriptor owns open descriptors: sockets and files that travel over a link or
-// wait in a table. An FD has one owner, who closes it. Nothing here enters the poller
-// before a conn, a listener or a file is made of it.
+// Package descriptor has FD, an open descriptor with one owner, who closes it: of a socket
+// or file that is sent over a link or kept in the master's table. A descriptor doesn't
+// enter the runtime's poller until a conn, a listener or a file is made of it.
 package descriptor
 
 import (
@@ -11,25 +11,25 @@ import (
 	"syscall"
 )
 
-// FD owns one descriptor. It is deliberately no *os.File: that would enter the
-// poller, and a master in whose poller a listening socket stands is woken by
-// every connection that its workers accept.
+// FD owns one descriptor. It is not an *os.File, because that would enter the poller, and
+// a listening socket in the master's poller wakes the master for every connection that its
+// workers accept.
 type FD struct{ n atomic.Int64 }
 
-// New takes descriptor n. The owner of the FD closes it.
+// New returns an FD that owns descriptor n. The owner of the FD closes it.
 func New(n int) *FD {
 	f := &FD{}
 	f.n.Store(int64(n))
 	return f
 }
 
-// Int returns the descriptor, which stays f's; -1 after Close or Take.
+// Int returns the descriptor, which f still owns; -1 after Close or Take.
 func (f *FD) Int() int { return int(f.n.Load()) }
 
-// Take returns the descriptor, which is the caller's from here on.
+// Take returns the descriptor, which the caller owns from now on; -1 after Close or Take.
 func (f *FD) Take() int { return int(f.n.Swap(-1)) }
 
-// Close closes the descriptor. Closing twice does nothing.
+// Close closes the descriptor. After Close or Take it does nothing.
 func (f *FD) Close() error {
 	n := f.Take()
 	if n < 0 {
@@ -38,7 +38,7 @@ func (f *FD) Close() error {
 	return closeFD(n)
 }
 
-// Dup returns a second descriptor, close-on-exec, of the same open file.
+// Dup returns a duplicate of the descriptor, close-on-exec, which the caller closes.
 func (f *FD) Dup() (*FD, error) {
 	n, err := dupFD(f.Int())
 	if err != nil {
@@ -54,9 +54,9 @@ func CloseAll(fds []*FD) {
 	}
 }
 
-// DupOf returns a second descriptor of what s has open: a net.Listener, a
-// net.Conn, an *os.File. s and its O_NONBLOCK stay as they are, which its File
-// method would not promise.
+// DupOf returns a duplicate of the descriptor of s, a net.Listener, net.Conn or *os.File.
+// The caller closes it, and s. Unlike the File method of s, DupOf doesn't change
+// O_NONBLOCK, which both descriptors share.
 func DupOf(s any) (fd *FD, err error) {
 	sc, ok := s.(syscall.Conn)
 	if !ok {
@@ -77,7 +77,8 @@ func DupOf(s any) (fd *FD, err error) {
 	return New(n), nil
 }
 
-// rawConn is s.SyscallConn, which in package net panics where s is a nil pointer.
+// rawConn returns s.SyscallConn(). Where that panics, as package net does if s is a nil
+// pointer, it returns an error.
 func rawConn(s syscall.Conn) (raw syscall.RawConn, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -14,7 +14,7 @@ func closeFD(n int) error { return unix.Close(n) }
 
 func dupFD(n int) (int, error) { return unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0) }
 
-// UnixConn turns f into a conn in the poller. It takes f.
+// UnixConn returns a conn for f, which it closes. The caller closes the conn.
 func (f *FD) UnixConn() (*net.UnixConn, error) {
 	n := f.Take()
 	if n < 0 {
@@ -29,19 +29,19 @@ func (f *FD) UnixConn() (*net.UnixConn, error) {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		c.Close()
-		return nil, fmt.Errorf("%T is no unix socket", c)
+		return nil, fmt.Errorf("%T is not a unix socket", c)
 	}
 	return u, nil
 }
 
-// SetNonblock makes sure that f doesn't block: the flag belongs to the open
-// file, which every process that has the socket shares.
+// SetNonblock sets O_NONBLOCK, which all duplicates of f share, also those in other
+// processes.
 func (f *FD) SetNonblock() error { return SetNonblock(f.Int()) }
 
 // SetNonblock is FD.SetNonblock for descriptor n.
 func SetNonblock(n int) error { return unix.SetNonblock(n, true) }
 
-// Listener makes a net.Listener of f, which stays the caller's.
+// Listener returns a net.Listener for a duplicate of f. The caller closes both.
 func (f *FD) Listener() (net.Listener, error) {
 	file, err := f.file()
 	if err != nil {
@@ -51,7 +51,7 @@ func (f *FD) Listener() (net.Listener, error) {
 	return net.FileListener(file)
 }
 
-// PacketConn makes a net.PacketConn of f, which stays the caller's.
+// PacketConn returns a net.PacketConn for a duplicate of f. The caller closes both.
 func (f *FD) PacketConn() (net.PacketConn, error) {
 	file, err := f.file()
 	if err != nil {

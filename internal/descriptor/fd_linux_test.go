@@ -25,7 +25,7 @@ func flagsOf(t *testing.T, n int) (nonblock, cloexec bool) {
 	return status&unix.O_NONBLOCK != 0, flags&unix.FD_CLOEXEC != 0
 }
 
-// TestCloseTwice: the second must not close what has got the number since.
+// The second Close must not close another file that has got the same number since.
 func TestCloseTwice(t *testing.T) {
 	noneLeft(t)
 	fd := someFD(t, "")
@@ -49,7 +49,7 @@ func TestCloseSaysWhatTheKernelSays(t *testing.T) {
 	wantErr(t, "close", New(1<<20).Close(), unix.EBADF)
 }
 
-// TestCloseAtOnce: of many one closes.
+// Of many concurrent calls of Close, one closes the descriptor.
 func TestCloseAtOnce(t *testing.T) {
 	noneLeft(t)
 	fd := someFD(t, "")
@@ -99,7 +99,7 @@ func TestDup(t *testing.T) {
 	wantErr(t, "dup of a closed one", err, unix.EBADF)
 }
 
-// TestDupOf leaves what it duplicates as it was: O_NONBLOCK belongs to both.
+// DupOf leaves O_NONBLOCK of the original, which both descriptors share, as it is.
 func TestDupOf(t *testing.T) {
 	noneLeft(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
@@ -141,8 +141,8 @@ func TestDupOfNothing(t *testing.T) {
 	wantErr(t, "nil listener", err, unix.EINVAL)
 }
 
-// TestListenerOf a descriptor: a connection comes, the descriptor stays the caller's,
-// and neither the making nor the closing changes what the others have.
+// A listener of a descriptor accepts connections. Neither making nor closing it changes
+// the descriptor or the original listener.
 func TestListenerOf(t *testing.T) {
 	noneLeft(t)
 	original, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))

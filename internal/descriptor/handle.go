@@ -6,21 +6,22 @@ import (
 	"os"
 )
 
-// A descriptor that the program of another process has sent may be anything, and
-// package net would make a listener or a conn of any socket.
+// The functions of this file are for descriptors that another process has sent, and that
+// may be anything: package net would make a listener or a conn of any socket.
 
-// Conn makes a net.Conn of f, which stays the caller's.
+// Conn returns a net.Conn for a duplicate of f, which must be a connected socket. The
+// caller closes both.
 func (f *FD) Conn() (net.Conn, error) {
 	if on, err := f.listens(); err != nil || on {
 		return nil, orElse(err, "it listens")
 	}
 	if to, err := f.connected(); err != nil || !to {
-		return nil, orElse(err, "it sends packets, and to nobody in particular")
+		return nil, orElse(err, "it is a packet socket without a peer")
 	}
 	return f.conn()
 }
 
-// ListenerOnly is Listener for a descriptor of unknown kind.
+// ListenerOnly is Listener, and fails if f doesn't listen.
 func (f *FD) ListenerOnly() (net.Listener, error) {
 	if on, err := f.listens(); err != nil || !on {
 		return nil, orElse(err, "it doesn't listen")
@@ -28,7 +29,7 @@ func (f *FD) ListenerOnly() (net.Listener, error) {
 	return f.Listener()
 }
 
-// File makes an *os.File of f, which stays the caller's.
+// File returns an *os.File for a duplicate of f. The caller closes both.
 func (f *FD) File(name string) (*os.File, error) {
 	d, err := f.Dup()
 	if err != nil {
@@ -37,6 +38,7 @@ func (f *FD) File(name string) (*os.File, error) {
 	return os.NewFile(uintptr(d.Take()), name), nil
 }
 
+// orElse returns err; if that is nil, an error with text.
 func orElse(err error, text string) error {
 	if err != nil {
 		return err

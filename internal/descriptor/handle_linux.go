@@ -18,8 +18,8 @@ func (f *FD) conn() (net.Conn, error) {
 	return net.FileConn(file)
 }
 
-// connected is true of every stream: what has become of its other end is for its
-// reader to find out.
+// connected reports whether f is a stream socket or a datagram socket with a peer. A stream
+// socket counts as connected also if the peer has closed it: reading reports that.
 func (f *FD) connected() (bool, error) {
 	kind, err := unix.GetsockoptInt(f.Int(), unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil || kind != unix.SOCK_DGRAM {
@@ -32,7 +32,7 @@ func (f *FD) connected() (bool, error) {
 	return true, os.NewSyscallError("getpeername", err)
 }
 
-// listens fails where f is no socket.
+// listens reports whether f listens. It fails if f is not a socket.
 func (f *FD) listens() (bool, error) {
 	on, err := unix.GetsockoptInt(f.Int(), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	return on != 0, os.NewSyscallError("getsockopt", err)

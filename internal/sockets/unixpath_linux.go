@@ -1,6 +1,6 @@
 //go:build linux
 
-package master
+package sockets
 
 import (
 	"context"
@@ -12,21 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// directoryLock is an flock on a directory. It owns fd.
+// directoryLock is an flock on a directory. close closes fd.
 type directoryLock struct {
-	fd     int // -1: the directory can't be opened
+	fd     int // -1 if the directory can't be opened
 	locked bool
 }
 
-// lockDirectory waits for the lock, at most for patience. Without it the caller goes
-// on, more carefully.
-func lockDirectory(ctx context.Context, dir string, patience time.Duration) *directoryLock {
+// lockDirectory locks dir. It waits for the lock until ctx ends, and no longer than
+// timeout; held reports whether it got it. The caller calls close in any case.
+func lockDirectory(ctx context.Context, dir string, timeout time.Duration) *directoryLock {
 	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &directoryLock{fd: -1}
 	}
 	l := &directoryLock{fd: fd}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
@@ -44,17 +44,20 @@ func lockDirectory(ctx context.Context, dir string, patience time.Duration) *dir
 
 func (l *directoryLock) held() bool { return l.locked }
 
-// close gives the lock back.
+// close releases the lock.
 func (l *directoryLock) close() {
 	if l.fd >= 0 {
 		_ = unix.Close(l.fd)
 	}
 }
 
-const maxPath = 107 // of sun_path's 108 bytes the last is a NUL
+// maxPath is the length of the longest path in a sockaddr, in bytes: sun_path has 108,
+// and the last is a NUL.
+const maxPath = 107
 
-// isBound reports whether a socket is bound to the file at path. Where it can't
-// tell, one is.
+// isBound reports whether a socket is bound to the file at path, or may be: an error
+// other than ECONNREFUSED doesn't tell. A path that is too long for a sockaddr is taken
+// relative to the locked directory.
 func isBound(path string, l *directoryLock) bool {
 	if len(path) > maxPath {
 		path = fmt.Sprintf("/proc/self/fd/%d/%s", l.fd, filepath.Base(path))

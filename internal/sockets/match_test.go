@@ -1,4 +1,4 @@
-package master
+package sockets
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 )
 
-// Which given socket a request means.
+// serves decides which inherited socket a request means.
 func TestServes(t *testing.T) {
 	tcp := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 80} }
 	udp := func(ip string) net.Addr { return &net.UDPAddr{IP: net.ParseIP(ip), Port: 80} }
@@ -46,7 +46,7 @@ func TestServes(t *testing.T) {
 		{"unix", "@b", path("unix", "@a"), false},
 		{"tcp", "/s", path("unix", "/s"), false},
 	} {
-		r := request{Request: bind.Request{Network: tc.network, Address: tc.address, Dir: "/dir"}}
+		r := Request{Request: bind.Request{Network: tc.network, Address: tc.address, Dir: "/dir"}}
 		want := resolve(context.Background(), r)
 		if got := want != nil && serves(tc.network, tc.has, want); got != tc.want {
 			t.Errorf("%s %s served by %T %v: %v, want %v", tc.network, tc.address, tc.has, tc.has, got, tc.want)
@@ -54,7 +54,7 @@ func TestServes(t *testing.T) {
 	}
 }
 
-// Which addresses stand for several sockets.
+// isSeveral decides which addresses stand for several sockets.
 func TestIsSeveral(t *testing.T) {
 	for _, tc := range []struct {
 		network, address string

@@ -1,6 +1,6 @@
 //go:build linux
 
-package master
+package sockets
 
 import (
 	"errors"
@@ -13,14 +13,14 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 )
 
-// bind(2) ends a path at its first zero: that would be another file than the one that
-// was asked for, and none that anybody unlinks.
+// A path with a zero byte is refused: bind(2) would end it there, and bind another file
+// than the one that was asked for, which nobody would unlink.
 func TestPathWithZero(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a\x00b")
-	b, err := bindPath(t.Context(), request{Request: bind.Request{Network: "unix", Address: path}})
+	o, err := openPath(t.Context(), Request{Request: bind.Request{Network: "unix", Address: path}})
 	if err == nil {
-		b.close()
+		o.Close()
 	}
 	var op *net.OpError
 	if !errors.Is(err, syscall.EINVAL) || !errors.As(err, &op) || op.Addr.String() != path {

@@ -1,0 +1,138 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/bind"
+)
+
+// Caller identifies a call of a holder.
+type Caller struct {
+	Holder int
+	Call   uint32
+}
+
+// Answer is the answer to a call: a socket; a refusal with Err; or, if
+// Request.Duplicate, a refusal whose error is yet to be found by DuplicateError.
+type Answer struct {
+	Caller
+	Request Request // the call's; of several calls that waited for one bind, the first's
+	Socket  *Socket // nil if the call is refused; the caller holds it
+	Err     error
+
+	bound bool // the bind for which the call waited has just succeeded
+}
+
+// Request is a socket to open.
+type Request struct {
+	bind.Request
+	Index     int  // of the sockets that one address stands for
+	Duplicate bool // the holder holds the socket: only the error of a second bind is wanted
+
+	inherited inherited
+}
+
+// Opener opens a socket, as Open does.
+type Opener func(context.Context, Request) (Opened, error)
+
+// Bind is a bind to be carried out. The table waits for its result.
+type Bind struct {
+	entry     *entry
+	request   Request
+	preferred string // the address to try first
+}
+
+// Run calls open, which may block. The caller passes the result to Bound.
+func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
+	r := b.request
+	r.Address = b.preferred
+	o, err := open(ctx, r)
+	if err != nil && r.Address != b.request.Address {
+		return open(ctx, b.request) // somebody else has the port now
+	}
+	return o, err
+}
+
+// DuplicateError returns the error for a holder that asks for a socket that it holds.
+// It is the system's, for which open binds the address once more. Where the system
+// would allow that (a multicast address, an inherited socket), it is EADDRINUSE.
+func DuplicateError(ctx context.Context, open Opener, r Request) error {
+	o, err := open(ctx, r)
+	if err == nil {
+		o.Close()
+		return os.NewSyscallError("bind", syscall.EADDRINUSE)
+	}
+	return err
+}
+
+// Ask asks for a socket. The answer is returned, or there is none and the call waits
+// for a bind. If Bind is not nil, it is the caller's to run.
+func (t *Table) Ask(c Caller, r bind.Request) ([]Answer, *Bind) {
+	h := t.holder(c.Holder)
+	key := h.keyOf(r)
+	w := waiter{Caller: c, duplicate: h.keys[key]}
+	request := Request{Request: r, Index: key.Index, inherited: t.inherited}
+	e := t.byKey[key]
+	var b *Bind
+	if e == nil {
+		e = t.add(key)
+		b = t.bind(e, request)
+	}
+	h.hold(e)
+	h.asked[e.id], e.askers[c.Holder] = e, h
+	e.closeAt = time.Time{}
+	if e.fd == nil {
+		e.waiting = append(e.waiting, w)
+		return nil, b
+	}
+	return []Answer{e.answer(w, request)}, nil
+}
+
+func (t *Table) bind(e *entry, r Request) *Bind {
+	return &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
+}
+
+// answer returns the answer of an open socket.
+func (e *entry) answer(w waiter, r Request) Answer {
+	a := Answer{Caller: w.Caller, Request: r}
+	if w.duplicate {
+		a.Request.Duplicate = true
+		return a
+	}
+	s := e.socket()
+	a.Socket = &s
+	return a
+}
+
+// Bound takes the result of b, and o with it. It answers all calls that waited for b.
+// If a socket that lingers was in the way of b, it closes that one and returns another
+// Bind to run instead. A bind that failed leaves nothing behind.
+func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *Bind) {
+	e, r := b.entry, b.request
+	if errors.Is(err, syscall.EADDRINUSE) && t.closeLingering(placeOf(r.Request, err)) {
+		return nil, t.bind(e, r)
+	}
+	waiting := e.waiting
+	e.waiting = nil
+	answers := make([]Answer, 0, len(waiting))
+	if err != nil {
+		t.remove(e)
+		for _, w := range waiting {
+			answers = append(answers, Answer{Caller: w.Caller, Request: r, Err: err})
+		}
+		return answers, nil
+	}
+	e.fd, e.addr, e.file = o.FD, o.Addr, o.file
+	t.recordPort(e, r.Request)
+	for _, w := range waiting {
+		a := e.answer(w, r)
+		a.bound = true
+		answers = append(answers, a)
+	}
+	t.closeUnheld(e, now)
+	return answers, nil
+}

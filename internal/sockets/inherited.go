@@ -1,0 +1,187 @@
+package sockets
+
+import (
+	"context"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/activation"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+// inherited are the sockets that this process was started with: systemd, or another
+// supervisor that speaks LISTEN_FDS, has bound them. In a successor, they are those of
+// the first master too, sent by the predecessor. The files of inherited unix sockets are
+// never unlinked, and the table only holds duplicates of their descriptors.
+//
+// A value is not changed but replaced: goroutines that run Open have copies.
+type inherited struct {
+	all       []inheritedSocket
+	successor bool // descriptor numbers in requests are those of the first master
+}
+
+type inheritedSocket struct {
+	n      int            // the descriptor
+	file   *os.File       // of the environment: keeps n from being closed by a finalizer; never closed
+	fd     *descriptor.FD // of the predecessor: owns n; closed by Table.Close
+	first  int            // the descriptor's number in the first master; n where that is this one
+	name   string         // of LISTEN_FDNAMES, or LISTEN_FD_<n>
+	packet bool
+	addr   net.Addr
+}
+
+// environment are the sockets of LISTEN_FDS. It is read once per process: the numbers
+// mean the descriptors that were open when the process was started, and the program may
+// change the variables or close the descriptors later. The variables stay as they are,
+// because the program may want to read them too. Workers don't see them.
+var environment = sync.OnceValue(readEnvironment)
+
+// ReadEnvironment reads LISTEN_FDS, the first time that it is called. It must be called
+// before the program can change the environment.
+func ReadEnvironment() { environment() }
+
+func readEnvironment() (all []inheritedSocket) {
+	for _, f := range activation.Files(false) {
+		if s, err := inspect(f); err == nil { // a FIFO or a file is not an error, and no socket
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func inspect(f *os.File) (s inheritedSocket, err error) {
+	s = inheritedSocket{file: f, name: f.Name()}
+	if s.n, err = numberOf(f); err != nil {
+		return s, err
+	}
+	s.first = s.n
+	fd, err := bind.Options{}.Descriptor(s.n, false)
+	if err != nil {
+		s.packet = true
+		if fd, err = (bind.Options{}).Descriptor(s.n, true); err != nil {
+			return s, err
+		}
+	}
+	defer fd.Close()
+	s.addr, err = addrOf(fd, s.packet)
+	return s, err
+}
+
+// numberOf returns f's descriptor, without f.Fd, which may make it blocking.
+func numberOf(f *os.File) (n int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	err = raw.Control(func(fd uintptr) { n = int(fd) })
+	return n, err
+}
+
+// number returns the descriptor that the address of network fd or fdgram means: a
+// number, or a name. A supervisor may give several sockets one name, as systemd does with
+// all of a unit. The index of the request chooses among them.
+func (in inherited) number(r Request) (int, error) {
+	if n, err := strconv.Atoi(r.Address); err == nil && n >= 0 {
+		return in.local(r.Address)
+	}
+	index, known := r.Index, false
+	for _, s := range in.all {
+		if s.name != r.Address {
+			continue
+		}
+		known = true
+		if s.packet != r.Packet {
+			continue
+		}
+		if index == 0 {
+			return s.n, nil
+		}
+		index--
+	}
+	switch {
+	case !known:
+		return bind.Number(r.Address) // an error that says so
+	case r.Index > 0:
+		return 0, os.NewSyscallError("bind", syscall.EADDRINUSE)
+	}
+	return 0, &bind.DescriptorError{What: "no socket of this name is of this kind", Errno: syscall.EINVAL}
+}
+
+// local returns this process's number of the descriptor that address, a number, means.
+func (in inherited) local(address string) (int, error) {
+	n, err := bind.Number(address)
+	if err != nil || !in.successor {
+		return n, err
+	}
+	for _, s := range in.all {
+		if s.first == n {
+			return s.n, nil
+		}
+	}
+	return 0, &bind.DescriptorError{What: "the first master was not given this descriptor", Errno: syscall.EBADF}
+}
+
+// find returns a duplicate of the inherited socket that has the address which net.Listen
+// would bind for r. ok is false if there is none.
+func (in inherited) find(ctx context.Context, r Request) (o Opened, ok bool, err error) {
+	if len(in.all) == 0 {
+		return o, false, nil
+	}
+	want := resolve(ctx, r)
+	for _, s := range in.all {
+		if want == nil || s.packet != r.Packet || !serves(r.Network, s.addr, want) {
+			continue
+		}
+		fd, err := r.Options.Descriptor(s.n, s.packet)
+		return Opened{FD: fd, Addr: s.addr}, true, err
+	}
+	return o, false, nil
+}
+
+// close closes the sockets of the predecessor.
+func (in inherited) close() {
+	for _, s := range in.all {
+		if s.fd != nil {
+			_ = s.fd.Close() // nothing was written to it
+		}
+	}
+}
+
+// Succeed makes this the table of a successor: the descriptor numbers in requests are
+// those of the first master, and not this process's.
+func (t *Table) Succeed() { t.inherited.successor = true }
+
+// Inherit takes a socket that the predecessor has inherited, and with it the files: one
+// descriptor, which the table closes at Close. What is no socket is closed.
+func (t *Table) Inherit(s *InheritedSnapshot, files []*descriptor.FD) {
+	if s == nil || len(files) != 1 {
+		descriptor.CloseAll(files)
+		return
+	}
+	addr, err := addrOf(files[0], s.Packet)
+	if err != nil {
+		descriptor.CloseAll(files)
+		return
+	}
+	t.inherited.all = append(slices.Clip(t.inherited.all), inheritedSocket{
+		n: files[0].Int(), fd: files[0], first: s.First, name: s.Name, packet: s.Packet, addr: addr,
+	})
+}
+
+// SendInherited calls send with each inherited socket, and a duplicate of its descriptor
+// that send must close. The next release may ask for a socket that this one doesn't.
+func (t *Table) SendInherited(send func(*InheritedSnapshot, *descriptor.FD)) {
+	for _, s := range t.inherited.all {
+		fd, err := descriptor.New(s.n).Dup() // New's FD is not closed: the descriptor stays open
+		if err != nil {
+			continue // the program has closed it
+		}
+		send(&InheritedSnapshot{First: s.first, Name: s.name, Packet: s.packet}, fd)
+	}
+}

@@ -1,0 +1,116 @@
+package sockets
+
+import (
+	"fmt"
+	"net"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+// What a master tells its successor about its sockets. The JSON of the types below is
+// part of the upgrade protocol.
+
+// Snapshot describes an open socket, whose descriptor is sent with it.
+type Snapshot struct {
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Packet  bool   `json:"packet,omitempty"`
+	Index   int    `json:"index,omitempty"`
+	Name    string `json:"name"`           // the address of the open socket
+	NameNet string `json:"nameNet"`        // the network of that address
+	Path    string `json:"path,omitempty"` // the file to unlink when the socket is closed
+}
+
+// PortSnapshot is the port that the system has chosen for port 0, also of a socket that
+// is closed.
+type PortSnapshot struct {
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Packet  bool   `json:"packet,omitempty"`
+	Index   int    `json:"index,omitempty"`
+	Port    string `json:"port"` // an address, with host
+}
+
+// InheritedSnapshot describes a socket that the first master was started with, and whose
+// descriptor is sent with it.
+type InheritedSnapshot struct {
+	First  int    `json:"first"` // its number in the first master
+	Name   string `json:"name,omitempty"`
+	Packet bool   `json:"packet,omitempty"`
+}
+
+// Snapshot describes socket id, which must be open.
+func (t *Table) Snapshot(id int) *Snapshot { return t.byID[id].snapshot() }
+
+func (e *entry) snapshot() *Snapshot {
+	s := &Snapshot{
+		Network: e.key.Network, Address: e.key.Address, Packet: e.key.Packet, Index: e.key.Index,
+		Name: e.addr.String(), NameNet: e.addr.Network(),
+	}
+	if e.file != nil {
+		s.Path = e.file.path
+	}
+	return s
+}
+
+func (s *Snapshot) key() Key { return Key{s.Network, s.Address, s.Packet, s.Index} }
+
+// recordedAddr is the address of a socket as the predecessor knew it.
+type recordedAddr struct{ network, text string }
+
+var _ net.Addr = recordedAddr{}
+
+func (a recordedAddr) Network() string { return a.network }
+func (a recordedAddr) String() string  { return a.text }
+
+// Restore takes a socket of the predecessor, and with it the files: one descriptor. A
+// file in the file system stays the predecessor's until OwnFiles. If the table has the
+// socket already, Restore does nothing.
+func (t *Table) Restore(s *Snapshot, files []*descriptor.FD) error {
+	if len(files) != 1 {
+		descriptor.CloseAll(files)
+		return fmt.Errorf("socket %s came with %d descriptors, want 1", s.key(), len(files))
+	}
+	if t.byKey[s.key()] != nil {
+		descriptor.CloseAll(files)
+		return nil
+	}
+	e := t.add(s.key())
+	e.fd, e.addr = files[0], recordedAddr{s.NameNet, s.Name}
+	if s.Path != "" {
+		e.borrowed, _ = identify(s.Path) // an error: the file is gone, and there is nothing to unlink
+	}
+	return nil
+}
+
+// OwnFiles makes the files of restored sockets the table's to unlink: the predecessor
+// has left.
+func (t *Table) OwnFiles() {
+	for _, e := range t.byID {
+		if e.borrowed != nil {
+			e.file, e.borrowed = e.borrowed, nil
+		}
+	}
+}
+
+// DisownFiles leaves all files to the successor.
+func (t *Table) DisownFiles() {
+	for _, e := range t.byID {
+		e.file, e.borrowed = nil, nil
+	}
+}
+
+// Ports returns the ports that the system has chosen.
+func (t *Table) Ports() (all []PortSnapshot) {
+	for k, port := range t.ports {
+		all = append(all, PortSnapshot{k.Network, k.Address, k.Packet, k.Index, port})
+	}
+	return all
+}
+
+// RestorePorts records the ports of the predecessor.
+func (t *Table) RestorePorts(all []PortSnapshot) {
+	for _, p := range all {
+		t.ports[Key{p.Network, p.Address, p.Packet, p.Index}] = p.Port
+	}
+}

@@ -1,0 +1,187 @@
+// Package sockets is the master's table of sockets: which are open, which worker holds
+// which, which calls wait for a bind, and when a socket is closed.
+//
+// A Table is a plain value of one goroutine, the master's loop. Its methods decide and
+// return what is to be done; they don't wait, and the only system calls they make are
+// those that close a socket and unlink its file. Open makes the system calls that open
+// a socket. It may take long (a name to resolve, a directory that is locked), and runs
+// on another goroutine:
+//
+//	answers, bind := table.Ask(caller, request)
+//	// answer the calls; if bind is not nil, on another goroutine:
+//	opened, err := bind.Run(ctx, sockets.Open)
+//	// and then, on the first goroutine again:
+//	answers, bind = table.Bound(bind, opened, err, time.Now())
+//
+// A holder, in practice a worker, is known to the table by its id. Each call of Ask is
+// answered exactly once, by Ask itself or by a later Bound.
+package sockets
+
+import (
+	"iter"
+	"net"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+// MaxHeld bounds how many sockets a holder may hold.
+const MaxHeld = 4096
+
+// Table is the table of sockets. New makes one.
+type Table struct {
+	byKey     map[Key]*entry
+	byID      map[int]*entry
+	last      int // the latest id of a socket
+	holders   map[int]*holder
+	ports     map[Key]string // the address that the system chose for a key that leaves it the choice
+	lingering []deadline     // in the order of their time; some may have been cancelled
+	inherited inherited
+}
+
+// Socket is an open socket of a Table.
+type Socket struct {
+	ID   int
+	Key  Key
+	Addr net.Addr
+	FD   *descriptor.FD // the table's, which closes it; duplicate it before the next call of a method
+}
+
+// entry is a socket in the table. The table closes fd and unlinks file.
+type entry struct {
+	id       int
+	key      Key
+	fd       *descriptor.FD // nil while a bind is under way
+	addr     net.Addr
+	file     *socketFile     // the file to unlink; nil if there is none
+	borrowed *socketFile     // becomes file when the predecessor has left
+	waiting  []waiter        // the calls that wait for the bind
+	holders  int             // how many hold it
+	askers   map[int]*holder // who has ever asked for it, by id, until released
+	closeAt  time.Time       // when it is closed, if nobody asks for it until then; zero if it is not to be closed
+}
+
+// waiter is a call that waits for a bind.
+type waiter struct {
+	Caller
+	duplicate bool // the holder holds the socket already, or waits for it
+}
+
+// holder is what the table knows of a holder.
+type holder struct {
+	held  map[int]*entry // by id
+	keys  map[Key]bool   // of held
+	next  map[Key]int    // by key with index 0, which is held: no index below this one is free
+	asked map[int]*entry // the sockets that it has ever asked for, by id
+}
+
+// New returns an empty table, in which requests find the sockets that this process has
+// inherited from its supervisor (see ReadEnvironment).
+func New() *Table {
+	return &Table{
+		byKey: map[Key]*entry{}, byID: map[int]*entry{}, holders: map[int]*holder{}, ports: map[Key]string{},
+		inherited: inherited{all: environment()},
+	}
+}
+
+// add makes an entry that waits for its bind.
+func (t *Table) add(key Key) *entry {
+	t.last++
+	e := &entry{id: t.last, key: key, askers: map[int]*holder{}}
+	t.byKey[key], t.byID[e.id] = e, e
+	return e
+}
+
+// remove closes the socket of an entry, and removes the entry.
+func (t *Table) remove(e *entry) {
+	delete(t.byKey, e.key)
+	delete(t.byID, e.id)
+	for _, h := range e.askers {
+		h.unhold(e)
+		delete(h.asked, e.id)
+	}
+	clear(e.askers)
+	if e.file != nil {
+		e.file.unlink() // before the close: a file without an open socket looks stale to other masters
+	}
+	if e.fd != nil {
+		_ = e.fd.Close() // nothing was written to it
+	}
+}
+
+func (e *entry) socket() Socket { return Socket{ID: e.id, Key: e.key, Addr: e.addr, FD: e.fd} }
+
+// Sockets returns the open sockets.
+func (t *Table) Sockets() iter.Seq[Socket] {
+	return func(yield func(Socket) bool) {
+		for _, e := range t.byID {
+			if e.fd != nil && !yield(e.socket()) {
+				return
+			}
+		}
+	}
+}
+
+// Name returns the name of socket id, which is the same in every master: what was asked
+// for. ok is false if there is no such socket.
+func (t *Table) Name(id int) (name string, ok bool) {
+	e := t.byID[id]
+	if e == nil {
+		return "", false
+	}
+	return e.key.String(), true
+}
+
+// Addresses returns the addresses of the open sockets that a holder holds.
+func (t *Table) Addresses(id int) []string {
+	h := t.holders[id]
+	if h == nil {
+		return []string{}
+	}
+	addrs := make([]string, 0, len(h.held))
+	for _, e := range h.held {
+		if e.addr != nil {
+			addrs = append(addrs, e.addr.String())
+		}
+	}
+	return addrs
+}
+
+// Full reports whether a holder holds as many sockets as it may.
+func (t *Table) Full(id int) bool {
+	h := t.holders[id]
+	return h != nil && len(h.held) >= MaxHeld
+}
+
+// holder returns what is known of holder id, which is nothing at first.
+func (t *Table) holder(id int) *holder {
+	h := t.holders[id]
+	if h == nil {
+		h = &holder{held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}}
+		t.holders[id] = h
+	}
+	return h
+}
+
+func (h *holder) hold(e *entry) {
+	if h.held[e.id] == nil {
+		h.held[e.id], h.keys[e.key] = e, true
+		e.holders++
+	}
+}
+
+func (h *holder) unhold(e *entry) {
+	if h.held[e.id] == nil {
+		return
+	}
+	delete(h.held, e.id)
+	delete(h.keys, e.key)
+	e.holders--
+	first := e.key.at(0)
+	switch next, ok := h.next[first]; {
+	case e.key.Index == 0:
+		delete(h.next, first)
+	case ok && e.key.Index < next:
+		h.next[first] = e.key.Index
+	}
+}
