@@ -31,18 +31,18 @@ const graph = `
 	worker              : ipc internal/bind internal/control internal/gate internal/pace internal/wire internal/http1
 	ipc                 : internal/control internal/wire
 	reload              :
+	listentest          :
 	internal/bind       : internal/control
 	internal/control    : internal/wire
 	internal/gate       :
 	internal/pace       :
 	internal/wire       :
 	internal/http1      :
-	internal/listentest :
 	internal/reloadtest :
 	e2e                 : . master worker reload ipc rotahttp
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
-	tests               : internal/listentest internal/reloadtest
+	tests               : listentest internal/reloadtest
 `
 
 // modules are the packages of others that may be imported, by whom, and what for.
@@ -56,16 +56,16 @@ var modules = []struct{ path, by, reason string }{
 	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},
 	{"golang.org/x/net/ipv4", "tests", "batch reads on a packet conn of ours, as programs do them"},
 	{"golang.org/x/net/ipv6", "tests", "likewise"},
-	{"golang.org/x/net/nettest", "internal/listentest tests", "the conformance of a net.Conn"},
+	{"golang.org/x/net/nettest", "listentest tests", "the conformance of a net.Conn"},
 	{"golang.org/x/net/http2", "rotahttp tests", "GOAWAY and h2c, where net/http doesn't do"},
 }
 
 // forbidden are packages of the standard library that only some may import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
+	{"net/http", "rotahttp listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
-	{"os/exec", "master internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
-	{"testing", "internal/listentest internal/reloadtest tests", "it registers flags in every program that links it"},
+	{"os/exec", "master listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
+	{"testing", "listentest internal/reloadtest tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what we need"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
@@ -102,7 +102,7 @@ func (s source) line(n ast.Node) string {
 
 // library reports whether programs link s.
 func (s source) library() bool {
-	return !s.test() && !s.main() && !among("internal/*test e2e", s.dir())
+	return !s.test() && !s.main() && !among("internal/*test listentest e2e", s.dir())
 }
 
 // sources are all Go files under root, but for what the go command passes over.
