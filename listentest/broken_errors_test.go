@@ -90,7 +90,7 @@ func twice() suite {
 	}}
 }
 
-// remembering gives the same error for the same address for ever.
+// remembering gives the same error for the same address on every call.
 func remembering() suite {
 	var mu sync.Mutex
 	failed := map[string]error{}

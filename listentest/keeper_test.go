@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// A keeper is a master in miniature, in the same process: it keeps every socket
-// and gives out descriptors of it, so that a socket outlives its listeners.
+// A keeper keeps every socket open and makes listeners from duplicates of its
+// descriptor, as a master process does, so that a socket outlives its listeners.
 type keeper struct {
 	mu    sync.Mutex
 	files map[string]*os.File // by network and requested address
 	inUse map[string]bool
-	chose int // how many times the port was left to it
+	chose int // how many requests for port 0 there were
 }
 
 func newKeeper(t *testing.T) *keeper {
@@ -29,8 +29,8 @@ func newKeeper(t *testing.T) *keeper {
 	return k
 }
 
-// file returns the socket for an address, and who must be called when it is no
-// longer used. What is in use already, the kernel refuses to bind again.
+// file returns the socket for an address, and the function to call when its listener is
+// closed. An address that is in use is bound again, which the kernel refuses.
 func (k *keeper) file(network, address string, bind func() (*os.File, error)) (*os.File, func(), error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -123,10 +123,10 @@ func closeAndRelease(closeIt func() error, release func()) error {
 	return err
 }
 
-// Sockets that are kept pass as well: that is what the suite is for.
+// TestKept tests sockets that stay open after Close, with Options.Shared.
 func TestKept(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("sockets cannot be given out here")
+		t.Skip("Windows cannot make a listener from a duplicate")
 	}
 	k := newKeeper(t)
 	suite{listen: k.Listen, listenPacket: k.ListenPacket, Options: Options{Shared: true}}.run(testingTB{t})
