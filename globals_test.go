@@ -214,6 +214,5 @@ func root(x ast.Expr) *ast.Ident {
 // global reports whether id is a variable of the package. The parser resolves names
 // within a file, so a name without an object comes from another file.
 func (s source) global(id *ast.Ident) bool {
-	//lint:ignore SA1019 go/types would need the packages of other modules
 	return id.Obj == nil || s.ast.Scope.Lookup(id.Name) == id.Obj
 }

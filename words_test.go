@@ -70,7 +70,7 @@ func phrasesIn(s source) (bad []string) {
 	return bad
 }
 
-// comment returns the text of a group with its line breaks but without its markers.
+// comment returns the text of a group with its line breaks but without the slashes.
 func comment(group *ast.CommentGroup) string {
 	var lines []string
 	for _, c := range group.List {
@@ -81,6 +81,17 @@ func comment(group *ast.CommentGroup) string {
 
 // anyPhrase matches each phrase. It also matches across line breaks.
 var anyPhrase = regexp.MustCompile(`\b(?:` + strings.ReplaceAll(strings.Join(slices.Sorted(maps.Keys(phrases)), "|"), " ", `\s+`) + `)\b`)
+
+// eachPhrase matches one phrase each, by its pattern.
+var eachPhrase = compiled(phrases)
+
+func compiled(patterns map[string]string) map[string]*regexp.Regexp {
+	m := map[string]*regexp.Regexp{}
+	for p := range patterns {
+		m[p] = regexp.MustCompile("^(?:" + p + ")$")
+	}
+	return m
+}
 
 // phraseFindings finds phrases in a text that begins at a line of a file.
 func phraseFindings(file string, first int, body string) (bad []string) {
@@ -93,9 +104,10 @@ func phraseFindings(file string, first int, body string) (bad []string) {
 	return bad
 }
 
+// insteadOf returns what to write for a phrase that anyPhrase has found.
 func insteadOf(found string) string {
 	for pattern, instead := range phrases {
-		if regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(found) {
+		if eachPhrase[pattern].MatchString(found) {
 			return instead
 		}
 	}

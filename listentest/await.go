@@ -16,7 +16,7 @@ func (t *trial) timeout() time.Duration {
 	return cmp.Or(t.suite.Timeout, 10*time.Second)
 }
 
-// A call is a function that runs on a goroutine of its own, because it may block.
+// A call is a function that runs on its own goroutine, because it may block.
 type call[R any] struct {
 	t        *trial
 	what     string
@@ -65,7 +65,7 @@ func (c *call[R]) ended(within time.Duration) bool {
 	}
 }
 
-// mustBlock fails the case if the call returns within blockedAfter.
+// mustBlock fails the case if the call has returned or returns within blockedAfter.
 func (c *call[R]) mustBlock() {
 	c.t.Helper()
 	if c.ended(c.t.blockedAfter()) {

@@ -83,7 +83,7 @@ func pathTooLong(t *trial) {
 	dir := t.dir()
 	t.wantListenError(filepath.Join(dir, strings.Repeat("long", 50)))
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-		t.Errorf("it left %v, %v", entries, err)
+		t.Errorf("the failed call left files: %v, %v", entries, err)
 	}
 }
 

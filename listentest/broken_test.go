@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// The suite notices: each row breaks one thing about a listener, names the cases
-// that must all fail for it, and what they must have to say. A case that no row
-// mentions has never been seen to fail.
+// These tests show that each case can fail. Each row breaks one thing about a listener
+// or packet conn, and names the cases that must all fail and a part of their messages.
 
 type broken struct {
-	what  string // is wrong with it
-	only  string // the cases that notice
-	want  string // is part of what they say
+	what  string // what is wrong with it
+	only  string // the pattern of the cases that must fail
+	want  string // a part of their output
 	suite suite
 }
 
-// A workshop breaks things and clears up after them: what is broken may not do it.
+// A workshop makes broken implementations. It closes what they open, because they may
+// not do it themselves.
 type workshop struct {
 	t    *testing.T
-	done chan struct{} // closed when the test is over
+	done chan struct{} // closed when the test ends
 }
 
 func newWorkshop(t *testing.T) *workshop {
@@ -33,7 +33,7 @@ func newWorkshop(t *testing.T) *workshop {
 	return w
 }
 
-// listener is net.Listen whose listeners harm is done to.
+// listener returns net.Listen with a change to its listeners.
 func (w *workshop) listener(harm func(*fake)) suite {
 	return suite{listen: func(network, address string) (net.Listener, error) {
 		ln, err := net.Listen(network, address)
@@ -47,7 +47,7 @@ func (w *workshop) listener(harm func(*fake)) suite {
 	}}
 }
 
-// conn is net.Listen whose connections are replaced.
+// conn returns net.Listen with connections that are replaced.
 func (w *workshop) conn(replace func(*fakeConn) net.Conn) suite {
 	return w.listener(func(f *fake) {
 		f.accept = func() (net.Conn, error) {
@@ -61,12 +61,12 @@ func (w *workshop) conn(replace func(*fakeConn) net.Conn) suite {
 	})
 }
 
-// harmed is conn for harm that is done in place.
+// harmed is conn with a change in place.
 func (w *workshop) harmed(harm func(*fakeConn)) suite {
 	return w.conn(func(c *fakeConn) net.Conn { harm(c); return c })
 }
 
-// packet is net.ListenPacket whose packet conns harm is done to.
+// packet returns net.ListenPacket with a change to its packet conns.
 func (w *workshop) packet(harm func(*fakePacket)) suite {
 	return suite{listenPacket: func(network, address string) (net.PacketConn, error) {
 		pc, err := net.ListenPacket(network, address)
@@ -80,7 +80,7 @@ func (w *workshop) packet(harm func(*fakePacket)) suite {
 	}}
 }
 
-// failing is a suite whose errors of Listen and ListenPacket are changed.
+// failing returns a suite with changed errors of net.Listen and net.ListenPacket.
 func failing(change func(error) error) suite {
 	return suite{
 		listen: func(network, address string) (net.Listener, error) {
@@ -101,7 +101,7 @@ func changed(err error, change func(error) error) error {
 	return change(err)
 }
 
-// asking is a suite that asks net for another address.
+// asking returns a suite that listens on another address than the one given.
 func asking(change func(network, address string) string) suite {
 	return suite{
 		listen: func(network, address string) (net.Listener, error) {
@@ -121,7 +121,7 @@ func allBroken(w *workshop) []broken {
 func TestSuiteNotices(t *testing.T) {
 	rows := allBroken(newWorkshop(t))
 	outputs := make([]string, len(rows))
-	var all sync.WaitGroup // together, as most of them wait for something
+	var all sync.WaitGroup // run at the same time, because most of them wait
 	for i, row := range rows {
 		all.Go(func() {
 			row.suite.Only, row.suite.Timeout, row.suite.blockedAfter = row.only, 3*time.Second, time.Second
@@ -134,7 +134,7 @@ func TestSuiteNotices(t *testing.T) {
 	}
 }
 
-// mustBeNoticed wants every case to have failed, and for the reason given.
+// mustBeNoticed checks that every case failed, with the message wanted.
 func (b broken) mustBeNoticed(t *testing.T, output string) {
 	t.Helper()
 	if strings.Contains(output, "--- PASS") || strings.Contains(output, "--- SKIP") || !strings.Contains(output, b.want) {
@@ -144,7 +144,7 @@ func (b broken) mustBeNoticed(t *testing.T, output string) {
 
 func TestEveryCaseHasBeenSeenToFail(t *testing.T) {
 	seen := map[string]bool{
-		"stream ConnNettest":  true, // another module tests it
+		"stream ConnNettest":  true, // TestConn is tested in its own module
 		"stream NotPermitted": mayAll(),
 	}
 	for _, row := range allBroken(newWorkshop(t)) {
@@ -164,7 +164,7 @@ func TestEveryCaseHasBeenSeenToFail(t *testing.T) {
 	}
 }
 
-// kind is what the networks of a group have in common: their cases.
+// kind names the cases that the networks of a group share.
 func kind(g group) string {
 	switch {
 	case strings.Contains(g.name, errorsGroup):

@@ -22,7 +22,7 @@ func TestSuiteNoticesFlags(t *testing.T) {
 	}
 }
 
-// descriptor does harm to the descriptor of accepted connections.
+// descriptor returns net.Listen with a change to the descriptors of its connections.
 func (w *workshop) descriptor(harm func(fd int)) suite {
 	return w.conn(func(c *fakeConn) net.Conn {
 		raw, err := c.SyscallConn()

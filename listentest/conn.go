@@ -146,7 +146,7 @@ func writeTimes(w io.Writer, record []byte, times int) error {
 	return nil
 }
 
-// wantWhole reads a record, which is one byte many times.
+// wantWhole reads one record, which repeats one byte.
 func (t *trial) wantWhole(r io.Reader, size int) {
 	t.Helper()
 	record := make([]byte, size)

@@ -50,7 +50,7 @@ func (t *trial) file(data []byte) *os.File {
 	return f
 }
 
-// connWriteTo is a proxy: client, server, next, end.
+// connWriteTo copies as a proxy does: from client through server and next to end.
 func connWriteTo(t *trial) {
 	server, client := t.pair()
 	src, ok := server.(io.WriterTo)

@@ -40,8 +40,7 @@ func ExampleOptions() {
 	t := &testing.T{} // the argument of func TestListen(t *testing.T)
 	listentest.Options{
 		Skip: map[string]string{
-			"unix*/*":          "for TCP only",
-			"*/ConnHalfClose*": "the wrapped connections have no CloseWrite",
+			"unix*/*": "for TCP only",
 		},
 	}.TestListener(t, listenCounting)
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A fake is a listener that has nothing wrong with it but what its functions do.
+// A fake is a listener whose methods a test can replace.
 type fake struct {
 	*net.TCPListener
 	accept   func() (net.Conn, error)
@@ -27,7 +27,7 @@ func (f *fake) Addr() net.Addr                { return f.addr() }
 func (f *fake) SetDeadline(t time.Time) error { return f.deadline(t) }
 func (f *fake) File() (*os.File, error)       { return f.file() }
 
-// A fakeConn is the same for a connection.
+// A fakeConn is a connection whose methods a test can replace.
 type fakeConn struct {
 	*net.TCPConn
 	read       func([]byte) (int, error)
@@ -54,7 +54,7 @@ func (c *fakeConn) SetReadDeadline(t time.Time) error  { return c.deadline(t) }
 func (c *fakeConn) SetWriteDeadline(t time.Time) error { return c.wdeadline(t) }
 func (c *fakeConn) SetNoDelay(on bool) error           { return c.noDelay(on) }
 
-// A bareConn is a connection of which not much is left, apart from what it writes.
+// A bareConn is a connection with the methods of net.Conn and CloseWrite only.
 type bareConn struct {
 	net.Conn
 	write func([]byte) (int, error)
@@ -63,7 +63,7 @@ type bareConn struct {
 func (c bareConn) Write(b []byte) (int, error) { return c.write(b) }
 func (c bareConn) CloseWrite() error           { return c.Conn.(*net.TCPConn).CloseWrite() }
 
-// A fakePacket is the same for a packet socket.
+// A fakePacket is a packet conn whose methods a test can replace.
 type fakePacket struct {
 	*net.UDPConn
 	read      func([]byte) (int, net.Addr, error)

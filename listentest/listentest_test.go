@@ -18,6 +18,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestListen(t *testing.T) { TestListener(t, net.Listen) }
 
+// TestMinimalListener tests a wrapper that has the methods of net.Listener alone.
+func TestMinimalListener(t *testing.T) {
+	Options{Only: "tcp/*"}.TestListener(t, func(network, address string) (net.Listener, error) {
+		ln, err := net.Listen(network, address)
+		if err != nil {
+			return nil, err
+		}
+		return struct{ net.Listener }{ln}, nil
+	})
+}
+
 func TestListenPacket(t *testing.T) { TestPacketConn(t, net.ListenPacket) }
 
 // source matches the start of a sentence that says where a promise is made.
@@ -52,7 +63,7 @@ func TestSkip(t *testing.T) {
 	}
 }
 
-// A second run leaves no more descriptors behind than a first one.
+// TestNoDescriptorLeaks checks that a second run leaves no descriptors open.
 func TestNoDescriptorLeaks(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the suite twice more: run without -short")

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// run is Main with its output, without what differs from run to run.
+// run calls runMain and returns its output without durations and line numbers.
 func run(f func(tb)) (status int, output string) {
 	var out strings.Builder
 	status = runMain(&out, f)
@@ -92,7 +92,8 @@ func TestMainFunctionCleansUpInReverse(t *testing.T) {
 	}
 }
 
-// The line shown is that of the case, not of the helper it calls.
+// TestMainFunctionSkipsHelpers checks that the line shown is that of the case and not
+// of the helper that it calls.
 func TestMainFunctionSkipsHelpers(t *testing.T) {
 	var out strings.Builder
 	runMain(&out, func(t tb) { indirectly(t) })
