@@ -8,12 +8,11 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/master"
 )
 
-// Under go test, Listen is net.Listen; on a platform without support it is so
-// everywhere.
+// Under go test Listen is net.Listen; on a platform without support it always is.
 func TestListenIsNetListen(t *testing.T) {
 	ln, err := Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -23,15 +22,15 @@ func TestListenIsNetListen(t *testing.T) {
 	if _, ok := ln.(*net.TCPListener); !ok {
 		t.Errorf("Listen gives a %T, want *net.TCPListener", ln)
 	}
-	if Handle(ln) != ln {
-		t.Error("Handle wraps in a process that is no worker")
+	if Track(ln) != ln {
+		t.Error("Track wraps a listener in a process that is not a worker")
 	}
 	if !IsMaster() || IsWorker() {
-		t.Error("this process is no worker")
+		t.Error("this process is not a worker")
 	}
 }
 
-// A test of a main function may bring flags of its own.
+// A test of a main function may replace flag.CommandLine.
 func TestOtherFlags(t *testing.T) {
 	defer func(old *flag.FlagSet) { flag.CommandLine = old }(flag.CommandLine)
 	flag.CommandLine = flag.NewFlagSet("main", flag.ContinueOnError)
@@ -50,7 +49,7 @@ func TestListenErrorsAreNets(t *testing.T) {
 }
 
 func TestPlatformWithoutSupport(t *testing.T) {
-	if control.Supported {
+	if link.Supported {
 		t.Skip("this platform is supported")
 	}
 	if _, err := master.New(master.Config{}); !errors.Is(err, errors.ErrUnsupported) {
@@ -58,8 +57,8 @@ func TestPlatformWithoutSupport(t *testing.T) {
 	}
 }
 
-// What makes no sense is said at once. Where there is no master, Setup may be called as
-// often as tests like.
+// An invalid value is an error of Setup and of Listen. In a process without a master Setup
+// may be called again.
 func TestSetup(t *testing.T) {
 	defer func() { theMaster.cfg = master.Config{} }()
 	ln, err := Listen("tcp", "127.0.0.1:0")
@@ -79,10 +78,10 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// In a master and in its workers it is too late after Listen.
+// In a master and its workers Setup fails after Listen.
 func TestSetupAfterListen(t *testing.T) {
-	defer func() { theMaster.begun = false }()
-	begun()
+	defer func() { theMaster.listening = false }()
+	markListening()
 	if err := Setup(master.Config{}); !errors.Is(err, master.ErrRunning) {
 		t.Errorf("%v, want ErrRunning", err)
 	}
@@ -118,7 +117,7 @@ func TestStatusOf(t *testing.T) {
 		{&master.StartError{Exit: master.Exit{Err: errors.New("no such file")}}, 1},
 		{fmt.Errorf("run: %w", &master.StartError{Exit: master.Exit{Code: 3}}), 3},
 	} {
-		if got := statusOf(tc.err); got != tc.want {
+		if got := exitStatus(tc.err); got != tc.want {
 			t.Errorf("%v: status %d, want %d", tc.err, got, tc.want)
 		}
 	}

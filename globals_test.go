@@ -12,18 +12,19 @@ import (
 // globals are the variables of packages that may hold state, and why one process must
 // have exactly one of each. The list may only shrink.
 var globals = map[string]string{
-	"worker.self":               "a process is one worker: its link is inherited before main can start a process",
-	"..theMaster":               "Setup and Listen have no receiver, and a process becomes one master at most",
-	"..obeyOnce":                "the handlers of a worker's signals belong to its process",
-	"master.started":            "the working directory and os.Args, read before main can change them",
-	"master.flip":               "tableflip allows one Upgrader in a process",
-	"master.predecessor":        "the link to the previous master, inherited before main can start a process",
-	"master.adopted":            "the sockets of the supervisor, which the environment gave to the first master of the process",
-	"rotahttp.preparing":        "guards the fields of the http.Server values of the program, which have no lock of their own",
-	"internal/control.master":   "a process has one role, and packages that can't import each other ask for it",
-	"internal/control.worker":   "a process has one role, and packages that can't import each other ask for it",
-	"internal/control.segments": "a pool of buffers, which all links of the process share",
-	"internal/control.watching": "one link at a time may use the processor to poll, in the whole process",
+	"worker.self":                    "the exported value of internal/workerproc.self: Self returns the same one at each call",
+	"internal/workerproc.self":       "a process is one worker: its link is inherited before main can start a process",
+	"..theMaster":                    "Setup and Listen have no receiver, and a process becomes one master at most",
+	"..workerSignalsOnce":            "the handlers of a worker's signals belong to its process",
+	"internal/process.started":       "the working directory and os.Args, read before main can change them",
+	"internal/successor.shared":      "tableflip allows one Upgrader in a process",
+	"internal/successor.predecessor": "the link to the previous master, inherited before main can start a process",
+	"master.adopted":                 "the sockets of the supervisor, which the environment gave to the first master of the process",
+	"rotahttp.preparing":             "guards the fields of the http.Server values of the program, which have no lock of their own",
+	"internal/link.master":           "a process has one role, and packages that can't import each other ask for it",
+	"internal/link.worker":           "a process has one role, and packages that can't import each other ask for it",
+	"internal/link.segments":         "a pool of buffers, which all links of the process share",
+	"internal/link.watching":         "one link at a time may use the processor to poll, in the whole process",
 }
 
 // constantCalls are functions whose result nobody can change, or which guard it.

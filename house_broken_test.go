@@ -31,7 +31,7 @@ func TestHouseNotices(t *testing.T) {
 		{"net/http in a test", "worker/x_test.go", "package worker\n\nimport _ \"net/http\"\n", ""},
 		{"signals", "master/x.go", "package master\n\nimport _ \"os/signal\"\n", "one place"},
 		{"signals in the root", "x.go", "package rota\n\nimport _ \"os/signal\"\n", ""},
-		{"unsafe", "internal/control/x.go", "package control\n\nimport _ \"unsafe\"\n", "x/sys"},
+		{"unsafe", "internal/link/x.go", "package link\n\nimport _ \"unsafe\"\n", "x/sys"},
 		{"not gofmt", "master/x.go", "package master\nvar  x int\n", "gofmt"},
 		{"a function", "master/x.go", "package master\n\nfunc New() {}\n", "New has no comment"},
 		{"a method", "master/x.go", "package master\n\nfunc (t *T[int]) Do() {}\n", "Do has no comment"},

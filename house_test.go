@@ -15,8 +15,8 @@ import (
 // ends are the allowed calls that end the process or a goroutine of the program, as
 // "file: call".
 var ends = []string{
-	"role.go: os.Exit",          // Listen has made this process the master, and its rota has ended
-	"worker/worker.go: os.Exit", // the master has died, and main does not return
+	"role.go: os.Exit",                       // Listen has made this process the master, and its rota has ended
+	"internal/workerproc/worker.go: os.Exit", // the master has died, and main does not return
 }
 
 // obvious are the methods that need no comment, because their interface documents them.

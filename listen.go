@@ -7,20 +7,25 @@
 //	}
 //	log.Fatal(http.Serve(ln, handler))
 //
-// The process that a person starts becomes the master: it owns the listening
-// sockets, starts workers of the same executable, arguments and environment, and
-// doesn't return from Listen. In a worker, Listen returns a listener on the
-// master's socket, and main goes on. kill -HUP of the master replaces the workers:
-// the new are ready before the old stop accepting, and the old leave when their last
-// request is answered.
+// The process that a person or a supervisor starts becomes the master: it owns the
+// listening sockets, starts workers with the same executable, arguments and environment,
+// and doesn't return from Listen. In a worker, Listen returns a listener on the master's
+// socket, and main continues. SIGHUP to the master replaces the workers one by one: the
+// new worker is ready before the old one stops accepting, and the old one exits when its
+// last request is answered.
 //
-// Everything that main does before Listen is done by the master too, once. Do there
-// what must be done before a worker starts (flags, settings), and after Listen what
-// a worker is for. [IsWorker] tells them apart.
+// The master runs main too, up to Listen. Put there what must happen before a worker
+// starts, such as parsing flags, and put the work itself after Listen. [IsWorker] tells
+// the two apart.
 //
-// ROTA_WORKERS is the number of workers, or "auto" for one a CPU; the default is 1.
-// With ROTA=off, under go test, and on platforms other than Linux, Listen is
-// net.Listen; ROTA=on makes a master under go test too.
+// ROTA_WORKERS sets the number of workers: a number, or "auto" for one per CPU. The
+// default is 1. With ROTA=off, under go test, and on platforms other than Linux, Listen is
+// net.Listen. ROTA=on makes a master under go test too.
+//
+// Package [github.com/rota-go/rota/master] configures the master and runs one by hand,
+// [github.com/rota-go/rota/worker] is the worker's view of itself, and
+// [github.com/rota-go/rota/rotahttp] drains what a listener can't see: TLS, HTTP/2 and
+// hijacked connections.
 package rota
 
 import (
@@ -28,18 +33,18 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/master"
-	"github.com/rota-go/rota/worker"
 )
 
-// Listen is net.Listen for a server that is never away. What it does depends on the
-// process:
+// Listen is net.Listen for a server whose processes can be replaced. What it does depends
+// on the process:
 //
 //   - In a worker it asks the master for the socket. The same network and address in
-//     every worker are one socket of the kernel, and it stays open while workers crash,
+//     every worker are one socket of the kernel, which stays open while workers crash,
 //     leave and are replaced: connections wait in its queue. The n-th ":0" of every
 //     worker shares the n-th random port.
 //   - In a process that has called master.New it is net.Listen.
@@ -50,121 +55,124 @@ import (
 //     that could not start.
 //
 // The connections that the listener returns embed *net.TCPConn or *net.UnixConn. The
-// caller closes the listener; that closes this worker's copy of the socket.
+// caller closes the listener, which closes this worker's copy of the socket.
 //
-// Errors are those of net.Listen, as *net.OpError. After the worker has disconnected,
-// or without a master, the error is worker.ErrDisconnected. A value of ROTA_WORKERS
-// that makes no sense is a *master.ConfigError.
+// Errors are those of net.Listen, as *net.OpError. After the worker has disconnected, or
+// when the master is gone, errors.Is finds worker.ErrDisconnected. An invalid value of
+// ROTA_WORKERS is a *master.ConfigError.
 func Listen(network, address string) (net.Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
 
-// ListenPacket is net.ListenPacket for a server that is never away, in the same way
-// as Listen: the same network and address in every worker are one socket, and what
-// has come waits in its queue while workers are replaced.
+// ListenPacket is net.ListenPacket for a server whose processes can be replaced. As with
+// Listen, the same network and address in every worker are one socket, and datagrams wait
+// in its queue while workers are replaced.
 //
-// The conn that it returns embeds *net.UDPConn, *net.UnixConn or *net.IPConn. When
-// the worker begins to leave, its reads block and leave what comes to the others; it
-// can still write the answers to what it has read. It has left when every reader has
-// come back for more, and a moment later the reads fail with net.ErrClosed. Work that
-// outlives the next read is the business of worker.OnDisconnect.
+// The conn that it returns embeds *net.UDPConn, *net.UnixConn or *net.IPConn. When the
+// worker begins to drain, reads block and leave new datagrams to the other workers; writes
+// still work, so that the answers to earlier datagrams go out. The drain ends when every
+// reader has called Read again, and 250 ms have passed; then reads fail with net.ErrClosed.
+// Use worker.OnDisconnect for work that continues after the next read.
 //
-// The kernel gives a datagram to any worker that reads, not to the one that had the
-// last of the same client: see docs/sockets.md for what that means for protocols
-// with connections of their own, such as QUIC.
+// The kernel gives a datagram to any worker that reads, not to the worker that had the
+// client's last one: docs/sockets.md says what that means for protocols with connections
+// of their own, such as QUIC.
 func ListenPacket(network, address string) (net.PacketConn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
 
 // ListenConfig holds options for listening. The zero value is Listen.
 type ListenConfig struct {
-	// Exclusive makes a socket of this worker's own, which the master never sees and
-	// no other worker shares. It is closed with the worker.
+	// Exclusive makes a socket that belongs to this worker alone: the master doesn't
+	// know it, no other worker shares it, and it is closed with the worker.
 	Exclusive bool
 
-	// Opaque leaves the bytes of connections alone. Without it, a worker that leaves
-	// helps HTTP/1 clients to go: the head of the next answer gets the line
-	// "Connection: close", and when that answer is complete the connection ends; one
-	// that stays idle ends after master.Config.IdleGrace. Of more than 16 connections
-	// the others get it in turn, all within a quarter of a second. Connections that don't
-	// answer with "HTTP/1.", TLS, tunnels and streams are always left alone.
+	// Opaque leaves the bytes of connections unchanged. Without it, a draining worker
+	// closes HTTP/1 connections gracefully: the head of the next response gets the line
+	// "Connection: close", and the connection is closed after that response; an idle
+	// connection is closed after master.Config.IdleGrace. If there are more than 16
+	// connections, the others follow at a limited rate, all within 250 ms. Connections
+	// on which the program doesn't answer with "HTTP/1.", TLS, tunnels and streams are
+	// always left unchanged.
 	Opaque bool
 
-	// Backlog is the length of the socket's queue. Zero means the system's
-	// (net.core.somaxconn). The first to ask for a socket decides.
+	// Backlog is the length of the socket's accept queue. Zero means the system's
+	// default (net.core.somaxconn). The first worker that asks for a socket decides.
 	Backlog int
 
-	// Mode is the mode of a unix socket's file, right before the socket can be
-	// reached. Zero means as the umask says. The first to ask decides.
+	// Mode is the mode of a unix socket's file. It is set before the socket can be
+	// reached. Zero means the default that the umask leaves. The first worker that asks
+	// for a socket decides.
 	Mode fs.FileMode
 
 	// KeepAliveConfig is that of net.ListenConfig, for accepted connections.
 	KeepAliveConfig net.KeepAliveConfig
+
+	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
+	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is
+	// called before bind(2). A shared socket is bound by the master, which can't call a
+	// function of the worker: there Control is called in every worker that asks for the
+	// socket, after bind(2) and listen(2), and what it sets is set for all workers.
+	// Options that must be set before bind(2), such as SO_REUSEPORT, come too late.
+	// If Control fails, so does Listen, with its error.
+	Control func(network, address string, c syscall.RawConn) error
 }
 
-// Listen is the function Listen with options. If ctx ends first, so does Listen,
-// with ctx's error; it has no bearing on the listener afterwards.
+// Listen is the function Listen with options. If ctx ends before Listen returns, Listen
+// fails with ctx's error. The end of ctx doesn't affect the listener afterwards.
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	switch role() {
 	case roleWorker:
-		begun()
-		return self().Listen(ctx, lc.socket(network, address))
+		markListening()
+		return self().Listen(ctx, bind.NewRequest(network, address, false, lc.options()))
 	case rolePlain:
-		return lc.plain().Listen(ctx, network, address)
+		return lc.options().Listen(ctx, network, address)
 	}
 	return nil, becomeMaster()
 }
 
-// ListenPacket is the function ListenPacket with options. If ctx ends first, so does
-// ListenPacket, with ctx's error; it has no bearing on the conn afterwards.
+// ListenPacket is the function ListenPacket with options. If ctx ends before ListenPacket
+// returns, it fails with ctx's error. The end of ctx doesn't affect the conn afterwards.
 func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	switch role() {
 	case roleWorker:
-		begun()
-		return self().ListenPacket(ctx, lc.socket(network, address))
+		markListening()
+		return self().ListenPacket(ctx, bind.NewRequest(network, address, true, lc.options()))
 	case rolePlain:
-		return lc.plain().ListenPacket(ctx, network, address)
+		return lc.options().ListenPacket(ctx, network, address)
 	}
 	return nil, becomeMaster()
 }
 
-func (lc *ListenConfig) socket(network, address string) worker.Socket {
-	return worker.Socket{
-		Network: network, Address: address, Exclusive: lc.Exclusive, Opaque: lc.Opaque,
-		Backlog: lc.Backlog, Mode: lc.Mode, KeepAliveConfig: lc.KeepAliveConfig,
-	}
-}
+func (lc *ListenConfig) options() bind.Options { return bind.Options(*lc) }
 
-func (lc *ListenConfig) plain() bind.Config {
-	return bind.Config{Backlog: lc.Backlog, Mode: lc.Mode, KeepAliveConfig: lc.KeepAliveConfig}
-}
-
-// Handle makes a listener that this process has already, from wherever it has it,
-// part of the worker's graceful disconnect. The master is not asked and sends no
-// Listening event. Where this process is no worker it returns ln.
-func Handle(ln net.Listener) net.Listener {
+// Track makes ln, a listener that this process has already, part of the worker's drain:
+// its connections are counted and closed gracefully, as those of Listen. The master is not
+// asked and sends no Listening event. The caller uses and closes the result in place of
+// ln. In a process that is not a worker, Track returns ln.
+func Track(ln net.Listener) net.Listener {
 	if role() != roleWorker {
 		return ln
 	}
-	return self().Handle(ln)
+	return self().Track(ln)
 }
 
-// IsMaster reports whether this process is no worker, as in Node.
+// IsMaster reports whether this process is not a worker, as Node's cluster.isMaster.
 func IsMaster() bool { return !IsWorker() }
 
-// IsWorker reports whether a master has started this process.
-func IsWorker() bool { return control.IsWorker() }
+// IsWorker reports whether this process was started by a master.
+func IsWorker() bool { return link.IsWorker() }
 
-// Setup sets the configuration of the master that Listen starts. Config.Workers comes
-// before ROTA_WORKERS. In a worker, and where Listen is net.Listen, it does nothing.
+// Setup sets the configuration of the master that Listen starts. Config.Workers, if it is
+// not zero, overrides ROTA_WORKERS. In a worker, and where Listen is net.Listen, the
+// configuration has no effect.
 //
-// The error is a *master.ConfigError that names a value which makes no sense; Listen
-// fails with it too. Call Setup before the first Listen: after it, in a master or a
-// worker, it comes too late and fails with master.ErrRunning.
+// The error is a *master.ConfigError that names the invalid value; Listen fails with it
+// too. After the first Listen, Setup fails with master.ErrRunning.
 func Setup(cfg master.Config) error {
 	theMaster.mu.Lock()
 	defer theMaster.mu.Unlock()
-	if theMaster.begun {
+	if theMaster.listening {
 		return fmt.Errorf("setup after Listen: %w", master.ErrRunning)
 	}
 	theMaster.cfg = cfg

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
-	"github.com/rota-go/rota/worker"
 )
 
 const (
@@ -23,12 +23,12 @@ const (
 	roleMaster
 )
 
-// role is what this process is to Listen: the table of its comment.
+// role returns what Listen does in this process; see its comment.
 func role() int {
 	switch {
-	case control.IsWorker():
+	case link.IsWorker():
 		return roleWorker
-	case control.IsMaster(), !control.Supported, os.Getenv("ROTA") == "off":
+	case link.IsMaster(), !link.Supported, os.Getenv("ROTA") == "off":
 		return rolePlain
 	case underTest() && os.Getenv("ROTA") != "on":
 		return rolePlain
@@ -36,56 +36,57 @@ func role() int {
 	return roleMaster
 }
 
-// underTest reports whether go test runs this process: package testing has then
-// registered its flags, unless a test has put another flag.CommandLine in their place.
-// Asking testing.Testing would link it into every server.
+// underTest reports whether this process runs under go test: package testing has then
+// registered its flags, unless a test has replaced flag.CommandLine. testing.Testing would
+// say so too, but would link package testing into every server.
 func underTest() bool { return flag.Lookup("test.v") != nil || isTestBinary() }
 
-// isTestBinary reports whether go test has built this program. A module may be called
-// "example.test" too.
+// isTestBinary reports whether this program was built by go test. A module may also be
+// called "example.test".
 var isTestBinary = sync.OnceValue(func() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && strings.HasSuffix(info.Path, ".test") && info.Path != info.Main.Path
 })
 
-// self is this worker, which from its first call on obeys SIGTERM.
-func self() *worker.Worker {
-	obeyOnce.Do(func() { obey(worker.Self()) })
-	return worker.Self()
+// self returns this worker. The first call installs the handlers of the worker's signals.
+func self() *workerproc.Worker {
+	workerSignalsOnce.Do(func() { handleWorkerSignals(workerproc.Self()) })
+	return workerproc.Self()
 }
 
-var obeyOnce sync.Once
+var workerSignalsOnce sync.Once
 
-// theMaster is the one that Listen starts, or has started this worker.
+// theMaster is what a process has one of: the configuration of the master that Listen
+// starts, and whether Listen was called.
 var theMaster struct {
-	mu    sync.Mutex
-	cfg   master.Config
-	begun bool // Listen was called: too late for Setup
+	mu        sync.Mutex
+	cfg       master.Config
+	listening bool // Listen was called: too late for Setup
 }
 
-// begun notes that a worker has called Listen. The master, which runs the same program,
-// is told nothing by what comes after that.
-func begun() {
+// markListening records that a worker has called Listen. Setup fails from here on, as it
+// never returns in the master, which runs the same program up to Listen.
+func markListening() {
 	theMaster.mu.Lock()
 	defer theMaster.mu.Unlock()
-	theMaster.begun = true
+	theMaster.listening = true
 }
 
-// becomeMaster returns only if there can be no master. A second Listen, on another
-// goroutine, waits for the end of the process too.
+// becomeMaster makes this process the master, and returns only if that fails. A second
+// call, on another goroutine, blocks until the process ends.
 func becomeMaster() error {
 	theMaster.mu.Lock()
-	if theMaster.begun {
+	if theMaster.listening {
 		theMaster.mu.Unlock()
 		select {}
 	}
 	m, cfg, err := newMaster()
-	theMaster.begun = err == nil
+	theMaster.listening = err == nil
 	theMaster.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	os.Exit(conduct(m, cfg))
+	os.Exit(runMaster(m, cfg))
 	return nil
 }
 
@@ -118,13 +119,13 @@ func workersFrom(s string) (int, error) {
 	return n, nil
 }
 
-// maxWorkers is what ROTA_WORKERS may ask for: more is a typing error.
+// maxWorkers is the largest value of ROTA_WORKERS. A larger one is taken for a mistake.
 const maxWorkers = 1024
 
-// statusOf is the exit status of a master whose Run returned err: that of the worker
-// that could not start, if that is why. One that a signal has killed has the status
-// that a shell gives it.
-func statusOf(err error) int {
+// exitStatus returns the exit status of a master whose Run returned err. If a worker could
+// not start, it is the worker's status: 128 plus the signal, as in a shell, if a signal
+// has killed the worker.
+func exitStatus(err error) int {
 	var start *master.StartError
 	switch {
 	case err == nil:

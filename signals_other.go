@@ -4,8 +4,8 @@ package rota
 
 import "os"
 
-// table is empty: there is no master on this platform.
-var table map[os.Signal]func(*conductor)
+// actions is empty: there is no master on this platform.
+var actions map[os.Signal]func(*signalHandler)
 
 func masterSignals() []os.Signal { return nil }
 

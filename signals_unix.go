@@ -7,24 +7,25 @@ import (
 	"syscall"
 )
 
-// table is what each signal means to the master.
-var table = map[os.Signal]func(*conductor){
-	syscall.SIGHUP:  (*conductor).reload,
-	syscall.SIGTERM: func(c *conductor) { c.stop() },
-	syscall.SIGQUIT: func(c *conductor) { c.stop() },
-	syscall.SIGINT:  (*conductor).interrupt,
-	syscall.SIGUSR1: func(c *conductor) { c.passOn(syscall.SIGUSR1) },
-	syscall.SIGUSR2: (*conductor).upgrade,
-	syscall.SIGTTIN: func(c *conductor) { c.scale(+1) },
-	syscall.SIGTTOU: func(c *conductor) { c.scale(-1) },
+// actions says what each signal to the master does.
+var actions = map[os.Signal]func(*signalHandler){
+	syscall.SIGHUP:  (*signalHandler).reload,
+	syscall.SIGTERM: func(h *signalHandler) { h.stop() },
+	syscall.SIGQUIT: func(h *signalHandler) { h.stop() },
+	syscall.SIGINT:  (*signalHandler).interrupt,
+	syscall.SIGUSR1: func(h *signalHandler) { h.forward(syscall.SIGUSR1) },
+	syscall.SIGUSR2: (*signalHandler).upgrade,
+	syscall.SIGTTIN: func(h *signalHandler) { h.scale(+1) },
+	syscall.SIGTTOU: func(h *signalHandler) { h.scale(-1) },
 }
 
-// masterSignals are those of the table, and SIGPIPE, which means nothing: without a
-// handler the master would die of its next log line when whoever reads them has gone.
-// (Ignored, it would be ignored in every worker too.)
+// masterSignals returns the signals that the master handles: those of actions, and
+// SIGPIPE, which does nothing. Without a handler, SIGPIPE would end the master at its next
+// log line after the reader of its log has gone. If the master ignored it instead, the
+// workers would inherit that.
 func masterSignals() []os.Signal {
 	all := []os.Signal{syscall.SIGPIPE}
-	for s := range table {
+	for s := range actions {
 		all = append(all, s)
 	}
 	return all

@@ -295,7 +295,7 @@ func init() {
 			log.Fatal(err)
 		}
 		fmt.Fprintln(os.Stderr, "handles", ln.Addr())
-		log.Fatal(http.Serve(rota.Handle(ln), http.HandlerFunc(answer)))
+		log.Fatal(http.Serve(rota.Track(ln), http.HandlerFunc(answer)))
 	}
 }
 

@@ -2,119 +2,85 @@ package ipc
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// Handle is an open socket or file on its way between two processes. One to send is
-// made by a From function; one that came with a [Message] becomes a net.Conn, a
-// net.Listener, a net.PacketConn or an *os.File again, once.
+// Handle is an open socket or file on its way between two processes. A handle to send
+// is made by one of the From functions. A handle that came with a [Message] becomes a
+// net.Conn, a net.Listener, a net.PacketConn or an *os.File again, once.
 //
-// A copy of a Handle is the same handle.
-type Handle struct {
-	source any         // of one to send
-	moves  bool        // source is closed when it is sent
-	fd     *control.FD // of one that came
+// Conn, Listener, PacketConn and File return what the handle is. The result is the
+// caller's to close, and the handle is used up. They fail with [ErrHandle], and leave
+// the handle as it was, if it is something else, if it is used up, or if it did not come
+// with a message.
+//
+// A Handle of another implementation can't be sent.
+type Handle interface {
+	// Conn returns the handle as a connection. The drain of a worker doesn't wait for
+	// it: use rota.Track with a listener that returns it, or worker.OnDisconnect.
+	Conn() (net.Conn, error)
+
+	// Listener returns the handle as a listener. Closing it doesn't remove the file of
+	// a unix socket.
+	Listener() (net.Listener, error)
+
+	// PacketConn returns the handle as a packet conn.
+	PacketConn() (net.PacketConn, error)
+
+	// File returns the handle as a file, whatever it is.
+	File() (*os.File, error)
+
+	// Close closes a handle that came with a message. It is for handles that are kept
+	// longer than the function that they were given to. On a handle to send, and on
+	// one that is used up, it does nothing.
+	Close() error
 }
 
-// FromConn hands c over. Sending it closes c in this process, as soon as the link
-// has it; a worker's connection is thereby counted out of the worker's drain. If
-// Send fails, c is untouched. What the program has read from c already, into a
-// bufio.Reader for example, does not go with it.
+// FromConn moves c to the other process. Send closes c in this process as soon as the
+// link has it; a connection that a worker has accepted is then no longer part of its
+// drain. If Send fails, c is as it was. What the program has read from c already, into
+// a bufio.Reader for example, does not go with it.
 //
-// A conn that is not a socket of the kernel's (tls.Conn, net.Pipe) can't be sent.
-func FromConn(c net.Conn) Handle { return Handle{source: c, moves: true} }
+// A conn that is not a socket of the kernel (tls.Conn, net.Pipe) can't be sent.
+func FromConn(c net.Conn) Handle { return source{of: c, moved: c} }
 
 // FromListener shares ln: both processes accept from its queue, each with a copy of
 // its own to close. ln stays the caller's.
-func FromListener(ln net.Listener) Handle { return Handle{source: ln} }
+func FromListener(ln net.Listener) Handle { return source{of: ln} }
 
 // FromPacketConn shares c, as FromListener does. c stays the caller's.
-func FromPacketConn(c net.PacketConn) Handle { return Handle{source: c} }
+func FromPacketConn(c net.PacketConn) Handle { return source{of: c} }
 
-// FromFile shares f: its offset too, as every duplicate does. f stays the caller's.
-func FromFile(f *os.File) Handle { return Handle{source: f} }
+// FromFile shares f, with its offset, as every duplicate of a descriptor does. f stays
+// the caller's.
+func FromFile(f *os.File) Handle { return source{of: f} }
 
-// Conn takes the handle as a connection, which is the caller's to close. A worker's
-// drain doesn't wait for it: use rota.Handle with a listener that returns it, or
-// worker.OnDisconnect. It fails with ErrHandle where the handle is something else,
-// and where it is taken already, and leaves it as it was.
-func (h Handle) Conn() (c net.Conn, err error) {
-	err = h.take("conn", func() error { c, err = h.fd.Conn(); return err })
-	return c, err
+// source is a handle to send. Package message calls Dup and Sent.
+type source struct {
+	of    any
+	moved net.Conn // closed when it has been sent; nil: nothing is
 }
 
-// Listener takes the handle as a listener, which is the caller's to close. The file
-// of a unix socket is not removed by that. Errors are as Conn's.
-func (h Handle) Listener() (ln net.Listener, err error) {
-	err = h.take("listener", func() error { ln, err = h.fd.ListenerOnly(); return err })
-	return ln, err
+// Dup returns a descriptor of what the handle sends. It is the caller's.
+func (s source) Dup() (*descriptor.FD, error) {
+	if s.of == nil {
+		return nil, errors.New("the handle is of nil")
+	}
+	return descriptor.DupOf(s.of)
 }
 
-// PacketConn takes the handle as a packet conn, which is the caller's to close.
-// Errors are as Conn's.
-func (h Handle) PacketConn() (c net.PacketConn, err error) {
-	err = h.take("packet conn", func() error { c, err = h.fd.PacketConn(); return err })
-	return c, err
+// Sent closes a conn that has moved: the link has a duplicate for the other process.
+func (s source) Sent() {
+	if s.moved != nil {
+		_ = s.moved.Close()
+	}
 }
 
-// File takes the handle as a file, whatever it is. The file is the caller's to
-// close. Errors are as Conn's.
-func (h Handle) File() (f *os.File, err error) {
-	err = h.take("file", func() error { f, err = h.fd.File("handle"); return err })
-	return f, err
-}
-
-// Close gives up a handle that came. It is for those that are kept longer than the
-// function they came to. On one to send, and on one that is taken, it does nothing.
-func (h Handle) Close() error {
-	if h.fd == nil {
-		return nil
-	}
-	return h.fd.Close()
-}
-
-// take has open make something of a duplicate, and gives up the handle's own.
-func (h Handle) take(what string, open func() error) error {
-	if h.fd == nil {
-		return fmt.Errorf("%w: it has not come with a message", ErrHandle)
-	}
-	if h.fd.Int() < 0 {
-		return fmt.Errorf("%w: it is taken, or was closed when the function that it came to returned: %w", ErrHandle, net.ErrClosed)
-	}
-	if err := open(); err != nil {
-		return fmt.Errorf("%w: it is no %s: %w", ErrHandle, what, err)
-	}
-	return h.fd.Close()
-}
-
-// dup returns a descriptor of what h sends.
-func (h Handle) dup() (fd *control.FD, err error) {
-	switch {
-	case h.fd != nil && h.fd.Int() < 0:
-		err = net.ErrClosed
-	case h.fd != nil:
-		fd, err = h.fd.Dup()
-	case h.source == nil:
-		err = errors.New("it is empty")
-	default:
-		fd, err = control.DupOf(h.source)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrHandle, err)
-	}
-	return fd, nil
-}
-
-// sent gives up what was handed over.
-func (h Handle) sent() {
-	if h.fd != nil {
-		_ = h.fd.Close()
-	}
-	if c, ok := h.source.(net.Conn); ok && h.moves {
-		_ = c.Close() // the link has a duplicate, which the other side gets
-	}
-}
+func (s source) Conn() (net.Conn, error)             { return nil, errToSend }
+func (s source) Listener() (net.Listener, error)     { return nil, errToSend }
+func (s source) PacketConn() (net.PacketConn, error) { return nil, errToSend }
+func (s source) File() (*os.File, error)             { return nil, errToSend }
+func (s source) Close() error                        { return nil }

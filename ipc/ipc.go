@@ -1,6 +1,6 @@
-// Package ipc is what a master and its workers say to each other on the program's
-// behalf: messages, which are JSON, and with them handles: connections, listeners
-// and files that the other process gets its own copy of.
+// Package ipc is about messages between a master and its workers: values, as JSON, and
+// with them handles, which are connections, listeners and files that the other process
+// gets a copy of.
 //
 // A worker hands a connection to its master:
 //
@@ -13,40 +13,43 @@
 //		…
 //	}})
 //
-// Both directions work alike. Messages and their handles come in the order in which
-// they were sent. Nothing blocks: where the other side doesn't read, Send fails with
+// Both directions work alike. Messages and their handles arrive in the order in which
+// they were sent. Send never blocks: if the other side doesn't read, it fails with
 // [ErrQueueFull].
 package ipc
 
 import (
 	"errors"
+	"fmt"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// What sending can fail with, in both directions. errors.Is finds them; packages
-// master and worker have the first two under the same names.
+// Errors of sending, in both directions. errors.Is finds them. Packages master and
+// worker export the first two under the same names.
 var (
 	// ErrQueueFull says that the other side doesn't read fast enough: about four
-	// megabytes wait already. The message was not sent; send it again later, or drop it.
-	ErrQueueFull = control.ErrQueueFull
+	// megabytes are waiting. The message was not sent; send it again later, or drop it.
+	ErrQueueFull = link.ErrQueueFull
 
-	// ErrDisconnected says that the link between worker and master has ended, or
-	// not begun.
+	// ErrDisconnected says that the link between worker and master is closed, or not
+	// open yet.
 	ErrDisconnected = errors.New("worker is disconnected")
 
 	// ErrTooLarge says that a message is larger than MaxMessage.
 	ErrTooLarge = wire.ErrTooLarge
 
-	// ErrHandle says that a handle can't be sent, or is not what it is taken for.
+	// ErrHandle says that a handle can't be sent, or is not of the kind asked for.
 	ErrHandle = errors.New("bad handle")
+
+	errToSend = fmt.Errorf("%w: it did not come with a message", ErrHandle)
 )
 
 const (
-	// MaxMessage is the most that a message may be as JSON, in bytes.
+	// MaxMessage is the largest size of a message as JSON, in bytes.
 	MaxMessage = wire.MaxBody
 
-	// MaxHandles is the most handles that a message may carry.
+	// MaxHandles is the largest number of handles with a message.
 	MaxHandles = wire.MaxFDs
 )

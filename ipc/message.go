@@ -5,23 +5,24 @@ import (
 	"fmt"
 )
 
-// Message is what the other side has sent: a value, and handles with it.
+// Message is what the other process has sent: a value, and handles with it.
 type Message struct {
-	// Handles came with the message, in the order in which they were sent. What the
-	// functions that the message is given to have not taken (by Conn, Listener,
-	// PacketConn or File) is closed when the last of them has returned.
+	// Handles came with the message, in the order in which they were sent. Those that
+	// are still unused when the last function that gets the message has returned are
+	// closed.
 	Handles []Handle
 
-	body []byte
+	// Data is the value as JSON.
+	Data json.RawMessage
 }
 
 // Decode stores the value in v, by the rules of json.Unmarshal.
 func (m Message) Decode(v any) error {
-	if err := json.Unmarshal(m.body, v); err != nil {
+	if err := json.Unmarshal(m.Data, v); err != nil {
 		return fmt.Errorf("decode message: %w", err)
 	}
 	return nil
 }
 
 // String returns the value as the JSON that it came as.
-func (m Message) String() string { return string(m.body) }
+func (m Message) String() string { return string(m.Data) }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
+
 	"github.com/rota-go/rota/internal/bind"
 )
 
@@ -51,10 +52,10 @@ func inspect(f *os.File) (g givenSocket, err error) {
 		return g, err
 	}
 	g.first = g.n
-	fd, err := bind.Config{}.Descriptor(g.n, false)
+	fd, err := bind.Options{}.Descriptor(g.n, false)
 	if err != nil {
 		g.packet = true
-		if fd, err = (bind.Config{}).Descriptor(g.n, true); err != nil {
+		if fd, err = (bind.Options{}).Descriptor(g.n, true); err != nil {
 			return g, err
 		}
 	}
@@ -114,7 +115,7 @@ func (all givenSockets) find(ctx context.Context, r request) (b bound, ok bool, 
 		if want == nil || g.packet != r.Packet || !serves(r.Network, g.addr, want) {
 			continue
 		}
-		fd, err := bind.Config{Backlog: r.Backlog}.Descriptor(g.n, g.packet)
+		fd, err := r.Options.Descriptor(g.n, g.packet)
 		return bound{fd: fd, addr: g.addr}, true, err
 	}
 	return b, false, nil
@@ -124,7 +125,7 @@ func (all givenSockets) find(ctx context.Context, r request) (b bound, ok bool, 
 // and for port 0, which nobody can have bound.
 func resolve(ctx context.Context, r request) net.Addr {
 	if bind.IsPath(r.Network, r.Address) {
-		return &net.UnixAddr{Name: pathOf(r.ListenBody), Net: r.Network}
+		return &net.UnixAddr{Name: pathOf(r.Request), Net: r.Network}
 	}
 	if strings.HasPrefix(r.Network, "unix") {
 		return &net.UnixAddr{Name: r.Address, Net: r.Network} // an abstract one

@@ -5,7 +5,7 @@ import (
 	"net"
 	"testing"
 
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/bind"
 )
 
 // Which given socket a request means.
@@ -46,7 +46,7 @@ func TestServes(t *testing.T) {
 		{"unix", "@b", path("unix", "@a"), false},
 		{"tcp", "/s", path("unix", "/s"), false},
 	} {
-		r := request{ListenBody: wire.ListenBody{Network: tc.network, Address: tc.address, Dir: "/dir"}}
+		r := request{Request: bind.Request{Network: tc.network, Address: tc.address, Dir: "/dir"}}
 		want := resolve(context.Background(), r)
 		if got := want != nil && serves(tc.network, tc.has, want); got != tc.want {
 			t.Errorf("%s %s served by %T %v: %v, want %v", tc.network, tc.address, tc.has, tc.has, got, tc.want)
@@ -64,7 +64,7 @@ func TestIsSeveral(t *testing.T) {
 		{"tcp", ":80", false}, {"tcp", ":http", false}, {"tcp", "0", false}, {"unix", "", true}, {"unix", ":0", false},
 		{"fd", "3", false}, {"fd", "web", true}, {"fdgram", "dns", true}, {"fd", "-1", true},
 	} {
-		if got := isSeveral(wire.ListenBody{Network: tc.network, Address: tc.address}); got != tc.want {
+		if got := isSeveral(bind.Request{Network: tc.network, Address: tc.address}); got != tc.want {
 			t.Errorf("%s %q: %v, want %v", tc.network, tc.address, got, tc.want)
 		}
 	}

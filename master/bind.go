@@ -3,17 +3,15 @@ package master
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // request is what to bind.
 type request struct {
-	wire.ListenBody
+	bind.Request
 	index int  // of several that one address stands for: which
 	again bool // the worker has it: say so in the words of the system
 }
@@ -21,7 +19,7 @@ type request struct {
 // bound is a socket as bind made it. fd is the owner's to close, and file, where
 // there is one, to unlink before that.
 type bound struct {
-	fd   *control.FD
+	fd   *descriptor.FD
 	addr net.Addr
 	file *socketFile // nil: not ours, or not in the file system
 }
@@ -54,7 +52,7 @@ func bindSocket(ctx context.Context, r request) (bound, error) {
 // bindNew opens a socket and then takes it out of the poller: a master in whose
 // poller it stayed would wake up for every connection that its workers accept.
 func bindNew(ctx context.Context, r request, address string) (bound, error) {
-	cfg := bind.Config{Backlog: r.Backlog, Mode: fs.FileMode(r.Mode)}
+	cfg := r.Options
 	if r.Packet {
 		c, err := cfg.ListenPacket(ctx, r.Network, address)
 		if err != nil {
@@ -76,7 +74,7 @@ func bindNew(ctx context.Context, r request, address string) (bound, error) {
 
 // detach duplicates the descriptor of s, which the caller closes.
 func detach(s any, addr net.Addr) (bound, error) {
-	fd, err := control.DupOf(s)
+	fd, err := descriptor.DupOf(s)
 	if err != nil {
 		return bound{}, &net.OpError{Op: "listen", Net: addr.Network(), Addr: addr, Err: err}
 	}
@@ -93,7 +91,7 @@ func bindDescriptor(r request) (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
-	fd, err := bind.Config{Backlog: r.Backlog}.Descriptor(n, r.Packet)
+	fd, err := r.Options.Descriptor(n, r.Packet)
 	if err != nil {
 		return bound{}, err
 	}
@@ -106,7 +104,7 @@ func bindDescriptor(r request) (bound, error) {
 }
 
 // addrOf asks the kernel for the address of fd, which stays the caller's.
-func addrOf(fd *control.FD, packet bool) (net.Addr, error) {
+func addrOf(fd *descriptor.FD, packet bool) (net.Addr, error) {
 	if packet {
 		c, err := fd.PacketConn()
 		if err != nil {

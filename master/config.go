@@ -2,6 +2,7 @@ package master
 
 import (
 	"log/slog"
+	"os"
 	"slices"
 	"time"
 
@@ -13,8 +14,94 @@ const (
 	defaultIdleGrace = 5 * time.Second
 )
 
-// Check returns a *ConfigError that names the first value which makes no sense, or nil.
-// New and Setup check by themselves.
+// Config says how workers are started and kept. The zero value of every field
+// means its default; a negative duration means none.
+type Config struct {
+	// Workers is how many workers Run keeps. Zero means 1.
+	Workers int
+
+	// Exec is the workers' executable. Empty means that of this process, looked up
+	// at each reload by the name it was started with (argv[0], symbolic links not
+	// resolved), so that a link moved to the next release is followed.
+	Exec string
+	// Args are the workers' arguments, without the name of the program. Nil means
+	// those that this process was started with.
+	Args []string
+	// Dir is the workers' working directory. Empty means the one this process was
+	// started in.
+	Dir string
+	// Env returns the workers' environment. It is called at each reload. Nil means
+	// the environment of this process. The variables that systemd and other
+	// supervisors set for the master (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) are removed
+	// either way. If Env panics, no worker is started, and the panic is logged.
+	Env func() []string
+	// User is the user that workers run as: "user" or "user:group", by name or number.
+	// Empty means the master's own. Without a group, workers get the user's group and
+	// supplementary groups. The master keeps its own user, and can bind sockets that
+	// the workers' user may not.
+	User string
+	// ExtraFiles are open files that every worker inherits: entry i becomes
+	// descriptor 3+i. They remain the caller's. Never pass a listening socket here:
+	// that makes it blocking in every process that has it.
+	ExtraFiles []*os.File
+	// Silent sends the workers' standard output and error to (*Worker).Stdout and
+	// (*Worker).Stderr instead of to this process's own.
+	Silent bool
+
+	// Grace is how long a worker may drain. Zero means 30 s.
+	Grace time.Duration
+	// IdleGrace is how long an idle HTTP/1 connection of a draining worker is left
+	// open for its next request. Zero means 5 s.
+	IdleGrace time.Duration
+	// KillAfter is how long a worker may take to end after it has drained, or after
+	// Grace, before it gets SIGTERM, and then again before SIGKILL. Zero means 5 s.
+	KillAfter time.Duration
+
+	// Surge is how many workers more than Workers may serve during a reload. Zero
+	// means 1.
+	Surge int
+	// MinUptime is how long a new worker must have been ready before its
+	// predecessor is disconnected. Zero means 1 s.
+	MinUptime time.Duration
+	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
+	// 60 s.
+	ReadyTimeout time.Duration
+	// WaitReady makes a worker ready when it calls worker.Self().Ready(), instead of
+	// at its first Accept on every address that its predecessor served.
+	WaitReady bool
+
+	// MaxAge is how long a worker may serve before it is replaced, its successor ready
+	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
+	// all are due together. Zero means no limit.
+	MaxAge time.Duration
+	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
+	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
+	// but not for a minute after a worker of the slot was replaced for it. Zero means no
+	// limit.
+	MaxMemory int64
+	// HealthInterval is how often workers that have called worker.Self().OnHealth are
+	// asked for their health, and how long they may take to answer. Zero means 10 s.
+	HealthInterval time.Duration
+	// HealthFailures is how many times in a row a worker may answer with an error, or
+	// not at all, before it is replaced. Zero means 3.
+	HealthFailures int
+
+	// PIDFile is the path of a file for this process's pid, written when the first
+	// workers are ready. After an upgrade it holds the new master's. It is replaced
+	// atomically, and removed at the end. Empty means none.
+	PIDFile string
+
+	// Allow may refuse a worker a socket: its error becomes the worker's. It is
+	// called on a goroutine of its own and may block. If it panics, the socket is
+	// refused and the panic logged. Nil allows everything.
+	Allow func(w *Worker, network, address string) error
+
+	// Logger gets the master's log lines. Nil means slog.Default().
+	Logger *slog.Logger
+}
+
+// Check returns a *ConfigError that names the first field with an invalid value, or nil.
+// New and Setup call it.
 func (c Config) Check() error {
 	switch {
 	case c.Workers < 0:
@@ -29,7 +116,7 @@ func (c Config) Check() error {
 	return nil
 }
 
-// clone is c with slices of its own, for the program to keep or change.
+// clone returns a copy of c that shares no slices with it.
 func (c Config) clone() Config {
 	c.Args, c.ExtraFiles = slices.Clone(c.Args), slices.Clone(c.ExtraFiles)
 	return c
@@ -47,7 +134,8 @@ func (c Config) workers() int { return max(c.Workers, 1) }
 func (c Config) grace() time.Duration     { return duration(c.Grace, defaultGrace) }
 func (c Config) idleGrace() time.Duration { return duration(c.IdleGrace, defaultIdleGrace) }
 
-// duration reads a field of Config: zero means the default, negative none.
+// duration returns the value that a field of Config stands for: if d is 0 the default,
+// zero; if d is negative 0, which means none.
 func duration(d, zero time.Duration) time.Duration {
 	if d == 0 {
 		return zero

@@ -4,30 +4,31 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/reload"
 )
 
-// What the methods of a Master can fail with. errors.Is finds them.
+// Errors of the methods of a Master; they may be wrapped.
 var (
 	ErrClosed     = errors.New("master is closed")
-	ErrWorker     = errors.New("a worker is no master")
+	ErrWorker     = errors.New("a worker can't be a master")
 	ErrRunning    = errors.New("pool is running already")
 	ErrNotRunning = errors.New("pool is not running")
 	ErrStopping   = errors.New("pool is stopping")
 )
 
-// What Send can fail with besides; package ipc says when. errors.Is finds them.
+// Errors of Send, documented in package ipc; they may be wrapped.
 var (
 	ErrDisconnected = ipc.ErrDisconnected
 	ErrQueueFull    = ipc.ErrQueueFull
 )
 
-// ConfigError names a value that a Config can't have.
+// ConfigError is an invalid value of a field of Config.
 type ConfigError struct {
-	Field string // of Config, or the environment variable it comes from
-	Value any
-	Want  string
+	Field string // of Config, or the environment variable that sets it
+	Value any    // the invalid value
+	Want  string // what is valid
 }
 
 func (e *ConfigError) Error() string {
@@ -37,11 +38,11 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%s is %v: want %s", e.Field, e.Value, e.Want)
 }
 
-// StartError says why a rota did not come up: a worker of the first start has
-// died before it was ready.
+// StartError is the error of Run if a worker of the first start died before it was
+// ready.
 type StartError struct {
-	Worker int
-	PID    int // 0 where there was no process
+	Worker int // its id
+	PID    int // 0 if the process could not be started
 	Exit   Exit
 }
 
@@ -49,15 +50,40 @@ func (e *StartError) Error() string {
 	return fmt.Sprintf("worker %d (pid %d) died before it was ready: %v", e.Worker, e.PID, e.Exit)
 }
 
-// Unwrap returns why the process could not be started, if that was it.
+// Unwrap returns why the process could not be started, or nil if it was.
 func (e *StartError) Unwrap() error { return e.Exit.Err }
 
-// allowed says whether this process may be a master.
-func allowed() error {
-	if !control.Supported {
+// Errors of Upgrade, besides those of Reload. errors.Is finds them.
+var (
+	// ErrInit means that this process is PID 1, which can't be replaced.
+	ErrInit = errors.New("this process is PID 1, and its end would be the end of the container")
+	// ErrNotReady means that the new master, or one of its workers, was not ready in time.
+	ErrNotReady = reload.ErrNotReady
+)
+
+// UpgradeError says why an upgrade has failed. The master that returns it goes on serving
+// with the workers that it has.
+type UpgradeError struct {
+	PID int   // of the new master; 0 if it has not reported
+	Err error // why
+}
+
+func (e *UpgradeError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("upgrade: %v", e.Err)
+	}
+	return fmt.Sprintf("upgrade: new master (pid %d): %v", e.PID, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *UpgradeError) Unwrap() error { return e.Err }
+
+// checkRole returns an error if this process can't be a master.
+func checkRole() error {
+	if !link.Supported {
 		return errors.ErrUnsupported
 	}
-	if control.IsWorker() {
+	if link.IsWorker() {
 		return ErrWorker
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -39,8 +39,8 @@ func TestMessagesBehindHello(t *testing.T) {
 		w.record()
 		w.behave = nil
 		_, a := w.fork()
-		hello := control.Packet{Frame: wire.Frame{Type: wire.Hello, Body: wire.Body(wire.HelloBody{Min: 1, Max: 1})}}
-		a.link.deliver(hello, message("one"), message("two"))
+		hello := link.Packet{Frame: wire.Frame{Type: wire.Hello, Body: wire.Body(wire.HelloBody{Min: 1, Max: 1})}}
+		a.link.deliver(hello, messagePacket("one"), messagePacket("two"))
 		a.message("three")
 		a.leave()
 		w.expect("setup", "fork 1", "online 1", `message 1 "one"`, `message 1 "two"`, `message 1 "three"`, "disconnect 1", "exit 1 exit status 0")

@@ -15,35 +15,38 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
 // fakeOS is the operating system of a test: workers are goroutines, sockets are
 // names. Its fields may be set before the workers that they are about are started.
 type fakeOS struct {
-	mu      sync.Mutex
-	procs   []*fakeProc            // every worker that was started, in order
-	bound   []string               // every address that was bound, in order
-	bindErr error                  // of the next bind
-	refuse  func(request) error    // may fail a bind
-	prepare func(number int) error // may fail a generation
-	script  func(p *fakeProc)      // what a worker does; serve, if nil
-	spawn   func(id int) error     // may fail a start
-	memory  func(pid int) int64    // that a worker uses
-	tidied  atomic.Int32           // how many times
+	mu       sync.Mutex
+	procs    []*fakeProc            // every worker that was started, in order
+	bound    []string               // every address that was bound, in order
+	bindErr  error                  // of the next bind
+	refuse   func(request) error    // may fail a bind
+	prepare  func(number int) error // may fail a generation
+	script   func(p *fakeProc)      // what a worker does; serve, if nil
+	spawn    func(id int) error     // may fail a start
+	memory   func(pid int) int64    // that a worker uses
+	released atomic.Int32           // how many times memory was released
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
 type fakeProc struct {
 	os     *fakeOS
-	id     control.Identity
+	id     link.Identity
 	env    map[string]string
-	frames chan control.Packet // to the master
-	got    chan wire.Frame     // from the master
-	eof    chan struct{}       // closed when the worker's end of the link closes
-	closed chan struct{}       // closed when the master's does
-	died   chan struct{}       // closed when the process has ended
+	frames chan link.Packet // to the master
+	got    chan wire.Frame  // from the master
+	eof    chan struct{}    // closed when the worker's end of the link closes
+	closed chan struct{}    // closed when the master's does
+	died   chan struct{}    // closed when the process has ended
 	once   [3]sync.Once
 	exit   Exit
 	sigs   []os.Signal
@@ -75,12 +78,12 @@ func (o *fakeOS) sys() sys {
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))
 		},
-		memory:      func(pid int) int64 { return o.memory(pid) },
-		reap:        func(map[int]bool) []int { return nil },
-		tidy:        func() { o.tidied.Add(1) },
-		pid:         func() int { return 100 },
-		predecessor: func() (*control.Link, bool, error) { return nil, false, nil },
-		alone:       func(context.Context) {},
+		residentBytes: func(pid int) int64 { return o.memory(pid) },
+		reap:          func(map[int]bool) []int { return nil },
+		releaseMemory: func() { o.released.Add(1) },
+		pid:           func() int { return 100 },
+		predecessor:   func() (*successor.Link, bool, error) { return nil, false, nil },
+		parentGone:    func(context.Context) {},
 	}
 }
 
@@ -92,11 +95,11 @@ func newBound(port int) (bound, error) {
 	}
 	defer r.Close()
 	defer w.Close()
-	fd, err := control.DupOf(r)
+	fd, err := descriptor.DupOf(r)
 	return bound{fd: fd, addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
 }
 
-func (o *fakeOS) start(_ *generation, id control.Identity, env map[string]string) (*process, error) {
+func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*workerProcess, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.spawn != nil {
@@ -105,7 +108,7 @@ func (o *fakeOS) start(_ *generation, id control.Identity, env map[string]string
 		}
 	}
 	p := &fakeProc{os: o, id: id, env: env,
-		frames: make(chan control.Packet, 64), got: make(chan wire.Frame, 64),
+		frames: make(chan link.Packet, 64), got: make(chan wire.Frame, 64),
 		eof: make(chan struct{}), closed: make(chan struct{}), died: make(chan struct{})}
 	o.procs = append(o.procs, p)
 	script := o.script
@@ -113,13 +116,13 @@ func (o *fakeOS) start(_ *generation, id control.Identity, env map[string]string
 		script = (*fakeProc).serve
 	}
 	go script(p)
-	return &process{link: p, os: &os.Process{Pid: 100 + id.ID}, signal: p.signal,
+	return &workerProcess{link: p, os: &os.Process{Pid: 100 + id.ID}, signal: p.signal,
 		wait: func() Exit { <-p.died; return p.exit }}, nil
 }
 
 // The master's end of the link.
 
-func (p *fakeProc) Send(f wire.Frame, files ...*control.FD) error {
+func (p *fakeProc) Send(f wire.Frame, files ...*descriptor.FD) error {
 	for _, fd := range files {
 		_ = fd.Close()
 	}
@@ -127,23 +130,23 @@ func (p *fakeProc) Send(f wire.Frame, files ...*control.FD) error {
 	case p.got <- f:
 		return nil
 	case <-p.eof:
-		return control.ErrClosed
+		return link.ErrClosed
 	}
 }
 
-func (p *fakeProc) Receive() ([]control.Packet, error) {
+func (p *fakeProc) Receive() ([]link.Packet, error) {
 	select {
 	case f := <-p.frames:
-		return []control.Packet{f}, nil
+		return []link.Packet{f}, nil
 	default:
 	}
 	select {
 	case f := <-p.frames:
-		return []control.Packet{f}, nil
+		return []link.Packet{f}, nil
 	case <-p.eof:
 		return nil, io.EOF
 	case <-p.closed:
-		return nil, control.ErrClosed
+		return nil, link.ErrClosed
 	}
 }
 
@@ -173,18 +176,18 @@ func (p *fakeProc) say(t wire.Type, body any) {
 	if body != nil {
 		f.Body = wire.Body(body)
 	}
-	p.frames <- control.Packet{Frame: f}
+	p.frames <- link.Packet{Frame: f}
 }
 
 func (p *fakeProc) hello() { p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1}) }
 
 // listen asks for a socket and returns the answer.
 func (p *fakeProc) listen(network, address string) wire.Frame {
-	return p.ask(wire.ListenBody{Network: network, Address: address})
+	return p.ask(bind.Request{Network: network, Address: address})
 }
 
-func (p *fakeProc) ask(body wire.ListenBody) wire.Frame {
-	p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1, Body: wire.Body(body)}}
+func (p *fakeProc) ask(body bind.Request) wire.Frame {
+	p.frames <- link.Packet{Frame: wire.Frame{Type: wire.Listen, Call: 1, Body: wire.Body(body)}}
 	for f := range p.got {
 		if f.Call == 1 {
 			return f

@@ -1,6 +1,7 @@
 package master
 
-// fork is (*Master).Fork: a worker that nobody but the program manages.
+// fork is (*Master).Fork. It starts one worker outside the pool, and sends it to started
+// when its process runs or could not be started.
 func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
 	if l.closing {
 		return ErrClosed
@@ -14,8 +15,8 @@ func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
 	return nil
 }
 
-// forkFrom goes on once the executable has been looked up, or was not found: then
-// the worker ends before it begins.
+// forkFrom starts a worker of g. If g could not be prepared, or the master is closing,
+// the worker is one that could not be started: its only event after Fork is Exit.
 func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer func(*Worker)) {
 	if g == nil {
 		g = &generation{number: l.lastGen, cfg: l.cfg}
@@ -33,7 +34,8 @@ func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer 
 	l.spawn(m, env)
 }
 
-// freeSlot is the lowest that no living worker has, and that Run doesn't want.
+// freeSlot returns the lowest slot that no living worker has and that the pool doesn't
+// need.
 func (l *loop) freeSlot() int {
 	taken := map[int]bool{}
 	for _, m := range l.members {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -13,17 +13,18 @@ const (
 	defaultHealthFailures = 3
 )
 
-// health is what is known of a worker that can say how it is.
+// health is the state of the health checks of a worker.
 type health struct {
-	watched  bool
-	last     uint32 // number of the last question
-	waiting  bool   // for its answer
+	started  bool
+	last     uint32 // number of the last check
+	waiting  bool   // for the answer to it
 	failures int    // in a row
-	stop     func() // the next question; nil: none will come
+	stop     func() // stops the timer of the next check; nil before the first
 }
 
 var errNoAnswer = errors.New("no answer")
 
+// healthInterval returns how often workers are checked; 0 means never.
 func (c Config) healthInterval() time.Duration {
 	return duration(c.HealthInterval, defaultHealthInterval)
 }
@@ -35,17 +36,18 @@ func (c Config) healthFailures() int {
 	return c.HealthFailures
 }
 
-// watch: the worker can be asked from now on.
-func (l *loop) watch(m *member) {
-	if m.health.watched || m.gen.cfg.healthInterval() == 0 {
+// startHealthChecks starts the checks of a worker that has said that it answers them.
+func (l *loop) startHealthChecks(m *member) {
+	if m.health.started || m.gen.cfg.healthInterval() == 0 {
 		return
 	}
-	m.health.watched = true
-	l.check(m)
+	m.health.started = true
+	l.checkHealth(m)
 }
 
-// check asks the worker how it is, and again after the interval, until it leaves.
-func (l *loop) check(m *member) {
+// checkHealth sends the worker a check, and another after each interval as long as it
+// serves. A check that the worker has not answered by the next one has failed.
+func (l *loop) checkHealth(m *member) {
 	if !m.serving() || m.Recycle {
 		return
 	}
@@ -56,19 +58,19 @@ func (l *loop) check(m *member) {
 	m.health.last++
 	m.health.waiting = true
 	body := wire.Body(wire.CheckBody{Within: interval})
-	_ = m.process.link.Send(wire.Frame{Type: wire.Check, Call: m.health.last, Body: body}) // no answer is one
-	m.health.stop = l.after(interval, func() { l.check(m) })
+	_ = m.process.link.Send(wire.Frame{Type: wire.Check, Call: m.health.last, Body: body}) // if it fails, so does the check
+	m.health.stop = l.after(interval, func() { l.checkHealth(m) })
 }
 
-// end asks no more: a timer would keep a worker that has gone in memory.
-func (h *health) end() {
+// stopChecks stops the timer of the next check, which would keep a dead worker in memory.
+func (h *health) stopChecks() {
 	if h.stop != nil {
 		h.stop()
 	}
 }
 
-// checked is the answer. One that comes late is none.
-func (l *loop) checked(m *member, p control.Packet) error {
+// healthChecked handles the answer to a check. A late answer is ignored.
+func (l *loop) healthChecked(m *member, p link.Packet) error {
 	var body wire.CheckedBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -85,7 +87,8 @@ func (l *loop) checked(m *member, p control.Packet) error {
 	return nil
 }
 
-// unhealthy counts, and has the worker replaced when it is enough.
+// unhealthy counts a failed check, and recycles the worker after Config.HealthFailures in
+// a row.
 func (l *loop) unhealthy(m *member, err error) {
 	m.health.failures++
 	l.log.Warn("rota: worker is not well", "worker", m.ID, "pid", m.pid(), "times", m.health.failures, "err", err)

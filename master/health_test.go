@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// watched is a worker that can say how it is: what well returns, or nothing.
+// watched is the script of a worker that answers health checks with what well returns,
+// or not at all.
 func watched(well func() (answer string, answers bool)) func(*fakeProc) {
 	return func(p *fakeProc) {
 		p.hello()
@@ -30,7 +31,7 @@ func (p *fakeProc) answer(f wire.Frame, well func() (string, bool)) {
 	switch f.Type {
 	case wire.Check:
 		if answer, answers := well(); answers {
-			p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Checked, Call: f.Call, Body: wire.Body(wire.CheckedBody{Error: answer})}}
+			p.frames <- link.Packet{Frame: wire.Frame{Type: wire.Checked, Call: f.Call, Body: wire.Body(wire.CheckedBody{Error: answer})}}
 		}
 	case wire.Disconnect:
 		p.say(wire.Draining, nil)
@@ -47,7 +48,7 @@ func TestHealth(t *testing.T) {
 		{"well", []string{""}, 0},
 		{"ill", []string{"", "ill"}, 3*time.Second + time.Millisecond},
 		{"ill and well again", []string{"ill", "ill", ""}, 0},
-		{"silent", []string{"", "-"}, 4*time.Second + time.Millisecond}, // a question later
+		{"silent", []string{"", "-"}, 4*time.Second + time.Millisecond}, // noticed at the next check
 		{"silent, ill, silent", []string{"-", "ill", "-"}, 3*time.Second + time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -79,28 +80,28 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A worker that never says Watch is never asked, and a negative interval asks nobody.
-func TestNobodyIsAsked(t *testing.T) {
+// With a negative HealthInterval no worker is checked.
+func TestHealthIntervalNegative(t *testing.T) {
 	inBubble(t, Config{Workers: 1, HealthInterval: -1}, func(t *testing.T, b *bench) {
 		asked := false
 		b.os.script = watched(func() (string, bool) { asked = true; return "", true })
 		b.run()
 		elapse(time.Hour)
 		if asked {
-			t.Error("it was asked")
+			t.Error("the worker was checked")
 		}
 	})
 }
 
-// Late answers, answers to nothing, and Watch twice.
-func TestAnswersThatCount(t *testing.T) {
+// Answers to no check are ignored, and so is a second Watch.
+func TestHealthIgnoresStrayAnswers(t *testing.T) {
 	inBubble(t, Config{Workers: 1, HealthInterval: time.Second}, func(t *testing.T, b *bench) {
 		b.os.script = func(p *fakeProc) {
 			p.hello()
 			p.accept("tcp", ":80")
 			p.say(wire.Watch, nil)
 			p.say(wire.Watch, nil)
-			p.frames <- control.Packet{Frame: wire.Frame{Type: wire.Checked, Call: 99, Body: wire.Body(wire.CheckedBody{Error: "?"})}}
+			p.frames <- link.Packet{Frame: wire.Frame{Type: wire.Checked, Call: 99, Body: wire.Body(wire.CheckedBody{Error: "?"})}}
 			p.obey()
 		}
 		b.run()
@@ -109,13 +110,14 @@ func TestAnswersThatCount(t *testing.T) {
 		b.os.mu.Lock()
 		b.os.script = nil
 		b.os.mu.Unlock()
-		elapse(2 * time.Millisecond) // three questions, no answer
+		elapse(2 * time.Millisecond) // three checks, no answer
 		b.wantLiving(t, 2)
 	})
 }
 
-// Of who has gone nothing more is asked: its timer would keep it in memory for an interval.
-func TestHealthEndsWithTheWorker(t *testing.T) {
+// The timer of the next check is stopped when a worker has gone: it would keep the worker
+// in memory.
+func TestHealthTimerIsStopped(t *testing.T) {
 	inBubble(t, Config{Workers: 1, HealthInterval: time.Hour}, func(t *testing.T, b *bench) {
 		b.os.script = watched(func() (string, bool) { return "", true })
 		b.run()
@@ -128,7 +130,7 @@ func TestHealthEndsWithTheWorker(t *testing.T) {
 		select {
 		case <-stopped:
 		default:
-			t.Error("the next question is still to come")
+			t.Error("the timer of the next check was not stopped")
 		}
 	})
 }

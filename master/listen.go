@@ -7,7 +7,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/neterr"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -16,8 +18,8 @@ const maxSockets = 4096
 
 // listen answers a worker's Listen: from the table, or after a bind that runs
 // elsewhere.
-func (l *loop) listen(m *member, p control.Packet) error {
-	var ask wire.ListenBody
+func (l *loop) listen(m *member, p link.Packet) error {
+	var ask bind.Request
 	if err := p.Decode(&ask); err != nil {
 		return err
 	}
@@ -31,7 +33,7 @@ func (l *loop) listen(m *member, p control.Packet) error {
 	}
 	if allow := m.gen.cfg.Allow; allow != nil {
 		l.work(func() func() {
-			err := guarded("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
+			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, ask.Network, ask.Address) })
 			return func() { l.allowed(m, p.Call, ask, err) }
 		})
 		return nil
@@ -41,7 +43,7 @@ func (l *loop) listen(m *member, p control.Packet) error {
 }
 
 // allowed goes on after Config.Allow has spoken.
-func (l *loop) allowed(m *member, call uint32, ask wire.ListenBody, err error) {
+func (l *loop) allowed(m *member, call uint32, ask bind.Request, err error) {
 	if err != nil {
 		l.refuse(m, call, ask, forbidden(err))
 		return
@@ -71,7 +73,7 @@ func (e *bindError) Error() string { return e.text }
 func (e *bindError) Unwrap() error { return e.errno }
 
 // handOut gives a worker the socket, now or when it is bound.
-func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
+func (l *loop) handOut(m *member, call uint32, ask bind.Request) {
 	key := l.sockets.keyOf(m, ask)
 	w := waiter{member: m, call: call, again: m.holds(key)}
 	s := l.sockets.byKey[key]
@@ -92,8 +94,8 @@ func (l *loop) handOut(m *member, call uint32, ask wire.ListenBody) {
 	}
 }
 
-func (l *loop) bind(s *socket, ask wire.ListenBody) {
-	again := request{ListenBody: ask, index: s.key.index}
+func (l *loop) bind(s *socket, ask bind.Request) {
+	again := request{Request: ask, index: s.key.index}
 	again.Address = l.sockets.address(s, ask)
 	l.work(func() func() {
 		b, err := l.sys.bind(l.ctx, again)
@@ -106,7 +108,7 @@ func (l *loop) bind(s *socket, ask wire.ListenBody) {
 }
 
 // bound answers all who waited for a bind. One that failed is forgotten at once.
-func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
+func (l *loop) bound(s *socket, ask bind.Request, b bound, err error) {
 	if errors.Is(err, syscall.EADDRINUSE) && l.makeWay(ask, err) {
 		l.bind(s, ask)
 		return
@@ -135,9 +137,9 @@ func (l *loop) bound(s *socket, ask wire.ListenBody, b bound, err error) {
 // clash refuses a worker a socket that it has: in the words of the system, which is
 // asked for them. Where the system would allow it (a multicast address, a socket that
 // was given to this process), the rota does not.
-func (l *loop) clash(s *socket, w waiter, ask wire.ListenBody) {
+func (l *loop) clash(s *socket, w waiter, ask bind.Request) {
 	l.work(func() func() {
-		b, err := l.sys.bind(l.ctx, request{ListenBody: ask, index: s.key.index, again: true})
+		b, err := l.sys.bind(l.ctx, request{Request: ask, index: s.key.index, again: true})
 		if err == nil {
 			b.close()
 			err = os.NewSyscallError("bind", syscall.EADDRINUSE)
@@ -159,16 +161,15 @@ func (l *loop) give(s *socket, w waiter) {
 	}
 	if err != nil {
 		m.unhold(s)
-		l.refuse(m, w.call, wire.ListenBody{Network: s.key.network, Address: s.key.address}, err)
+		l.refuse(m, w.call, bind.Request{Network: s.key.network, Address: s.key.address}, err)
 		return
 	}
 	body := wire.Body(wire.SocketBody{ID: s.id})
 	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: w.call, Body: body}, fd)
-	if State(m.worker.state.Load()) < Listening {
-		l.setState(m, Listening)
-	}
+	m.listening = true
+	m.publish()
 	a := addressOf(s.key.network, s.addr)
-	l.m.events.emit(m.worker, func(e *Events) {
+	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Listening != nil {
 			e.Listening(m.worker, a)
 		}
@@ -176,25 +177,25 @@ func (l *loop) give(s *socket, w waiter) {
 }
 
 // refuse answers with an error that looks as if it came from net.Listen.
-func (l *loop) refuse(m *member, call uint32, ask wire.ListenBody, err error) {
+func (l *loop) refuse(m *member, call uint32, ask bind.Request, err error) {
 	if m.process == nil || !m.linkOpen {
 		return
 	}
 	if _, ok := err.(*net.OpError); !ok {
 		err = &net.OpError{Op: "listen", Net: ask.Network, Addr: asked{ask}, Err: err}
 	}
-	_ = m.process.link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: wire.Body(control.EncodeError(err))})
+	_ = m.process.link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: wire.Body(neterr.Encode(err))})
 }
 
 // asked is an address as a worker wrote it.
-type asked struct{ wire.ListenBody }
+type asked struct{ bind.Request }
 
-func (a asked) Network() string { return a.ListenBody.Network }
+func (a asked) Network() string { return a.Request.Network }
 func (a asked) String() string  { return a.Address }
 
 // closed: the program of a worker has closed a socket. What a draining worker
 // closes is the drain's business.
-func (l *loop) closed(m *member, p control.Packet) error {
+func (l *loop) closed(m *member, p link.Packet) error {
 	var body wire.ClosedBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -226,7 +227,7 @@ func (l *loop) closeUnheld(s *socket) {
 
 // makeWay closes the sockets that every worker has closed, and that are only open for
 // a moment more, where one may be in the way of a bind: to the program it is closed.
-func (l *loop) makeWay(ask wire.ListenBody, inUse error) (made bool) {
+func (l *loop) makeWay(ask bind.Request, inUse error) (made bool) {
 	place := placeOf(ask, inUse)
 	for _, s := range l.sockets.byID {
 		if !s.closeAt.IsZero() && s.fd != nil && s.place() == place {

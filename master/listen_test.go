@@ -11,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/neterr"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -52,7 +54,7 @@ func errorOf(f wire.Frame) error {
 	if f.Type != wire.Failed || f.Decode(&body) != nil {
 		return nil
 	}
-	return control.DecodeError(body)
+	return neterr.Decode(body)
 }
 
 // Rule 1: the same network and address are one socket, and it stays when workers die.
@@ -159,7 +161,7 @@ func TestAddressesAsAsked(t *testing.T) {
 // error of the system. It is never given what is open under the same name, whoever has
 // it: another worker, the same, or nobody any more.
 func TestKindsAreApart(t *testing.T) {
-	for _, ask := range []wire.ListenBody{
+	for _, ask := range []bind.Request{
 		{Network: "tcp", Address: "127.0.0.1:0"},
 		{Network: "unix", Address: "/s"},
 		{Network: "udp", Address: ":53", Packet: true},
@@ -369,7 +371,7 @@ func TestNonsenseFromAWorker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Config{}, func(t *testing.T, b *bench) {
 				p := b.forked(t, 2)
-				p[0].frames <- control.Packet{Frame: f}
+				p[0].frames <- link.Packet{Frame: f}
 				synctest.Wait()
 				if b.Worker(1).IsConnected() {
 					t.Error("its link is still open")

@@ -11,7 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -43,23 +44,23 @@ type loop struct {
 	takeover *takeover // this master is to follow another, and doesn't yet
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // the last reload or upgrade
-	systemd  *notifier
+	systemd  *sdnotify.Notifier
 	pidFile  string // written
 
-	leaving []*leaving
-	timer   *time.Timer
-	closing bool // Close was called
-	working int  // goroutines that will post a result
-	untidy  bool // a reload has left what tidySoon will see to
-	dirty   bool // something has changed that the policy should see
-	isSetUp bool // the Setup event was sent
+	leaving    []*leaving
+	timer      *time.Timer
+	closing    bool // Close was called
+	working    int  // goroutines that will post a result
+	releaseDue bool // releaseMemorySoon has set its timer
+	dirty      bool // something has changed that the policy should see
+	isSetUp    bool // the Setup event was sent
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: newSockets()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
-	l.systemd = newNotifier(l.log)
+	l.systemd = sdnotify.New(l.log)
 	return l
 }
 
@@ -93,8 +94,8 @@ func (l *loop) end() {
 		l.finishPool(ErrClosed)
 	}
 	l.closeSockets()
-	l.systemd.end()
-	l.m.events.end()
+	l.systemd.Close()
+	l.m.events.Close()
 	close(l.m.done)
 }
 
@@ -140,9 +141,9 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
-		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{}, accepted: map[string]time.Time{},
+		held: map[int]*socket{}, keys: map[socketKey]bool{}, asked: map[int]*socket{},
 	}
-	g.users++
+	g.use()
 	l.members[w.id] = m
 	l.dirty = true
 	return m
@@ -150,7 +151,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 
 // spawn starts a member's process elsewhere.
 func (l *loop) spawn(m *member, env map[string]string) {
-	id := control.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
+	id := link.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
 	l.work(func() func() {
 		p, err := l.sys.spawn(m.gen, id, env)
 		return func() { l.spawned(m, p, err) }
@@ -158,17 +159,18 @@ func (l *loop) spawn(m *member, env map[string]string) {
 }
 
 // spawned takes over a started process, or says that there is none.
-func (l *loop) spawned(m *member, p *process, err error) {
+func (l *loop) spawned(m *member, p *workerProcess, err error) {
 	if err != nil {
-		l.m.events.emitOnce(m.worker, func(e *Events) { call(e.Fork, m.worker) })
+		l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
 		m.exit = Exit{Err: err}
 		l.gone(m)
 		m.started()
 		return
 	}
 	m.process, m.linkOpen, m.running = p, true, true
-	m.worker.runs(p)
-	l.m.events.emitOnce(m.worker, func(e *Events) { call(e.Fork, m.worker) })
+	m.worker.readOutput(p)
+	m.publish()
+	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
 	l.work(func() func() { x := m.worker.wait(p); return func() { l.exited(m, x) } })
 	l.work(func() func() { err := l.read(m, p.link); return func() { l.unlinked(m, err) } })
 	m.started()
@@ -197,11 +199,11 @@ func (m *member) started() {
 
 // received does what a worker says. A worker that says nonsense loses its link;
 // nobody else notices.
-func (l *loop) received(m *member, packets []control.Packet) {
+func (l *loop) received(m *member, packets []link.Packet) {
 	for len(packets) > 0 {
 		if n, size := messages(packets); n > 0 && m.hello != nil {
-			l.m.events.emitMessages(m.worker, packets[:n:n], size)
-			l.m.events.startNow()
+			l.m.events.EmitMessages(m.worker.source, packets[:n:n], size)
+			l.m.events.Start()
 			packets = packets[n:]
 			continue
 		}
@@ -215,7 +217,7 @@ func (l *loop) received(m *member, packets []control.Packet) {
 
 // hangUp ends the link of a worker that talks nonsense. What it was told, a refusal
 // maybe, reaches it first. It takes the packets that came with the nonsense.
-func (l *loop) hangUp(m *member, packets []control.Packet, why error) {
+func (l *loop) hangUp(m *member, packets []link.Packet, why error) {
 	for _, p := range packets {
 		p.Close()
 	}
@@ -232,7 +234,7 @@ func (l *loop) hangUp(m *member, packets []control.Packet, why error) {
 }
 
 // handle takes p's descriptors unless it fails.
-func (l *loop) handle(m *member, p control.Packet) error {
+func (l *loop) handle(m *member, p link.Packet) error {
 	if m.hello == nil && p.Type != wire.Hello {
 		return fmt.Errorf("%w: %v before hello", wire.ErrType, p.Type)
 	}
@@ -253,9 +255,9 @@ func (l *loop) handle(m *member, p control.Packet) error {
 	case wire.Ready:
 		m.isReady, l.dirty = true, true
 	case wire.Watch:
-		l.watch(m)
+		l.startHealthChecks(m)
 	case wire.Checked:
-		return l.checked(m, p)
+		return l.healthChecked(m, p)
 	case wire.Retire:
 		m.Retired, l.dirty = true, true
 	default:
@@ -264,7 +266,7 @@ func (l *loop) handle(m *member, p control.Packet) error {
 	return nil
 }
 
-func (l *loop) hello(m *member, p control.Packet) error {
+func (l *loop) hello(m *member, p link.Packet) error {
 	var body wire.HelloBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -281,14 +283,12 @@ func (l *loop) hello(m *member, p control.Packet) error {
 		Version: min(body.Max, wire.Version),
 		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
-	if m.worker.State() == Starting { // and not Draining already
-		l.setState(m, Online)
-	}
-	l.m.events.emit(m.worker, func(e *Events) { call(e.Online, m.worker) })
+	m.publish()
+	l.m.events.Emit(m.worker.source, func(e *Events) { call(e.Online, m.worker) })
 	return nil
 }
 
-func (l *loop) accepting(m *member, p control.Packet) error {
+func (l *loop) accepting(m *member, p link.Packet) error {
 	var body wire.AcceptingBody
 	if err := p.Decode(&body); err != nil {
 		return err
@@ -297,8 +297,7 @@ func (l *loop) accepting(m *member, p control.Packet) error {
 	if s := l.sockets.byID[body.ID]; s != nil {
 		name = s.key.String()
 	}
-	if _, again := m.accepted[name]; !again {
-		m.accepted[name] = time.Now()
+	if m.pooled && l.pool != nil && l.pool.readiness.Accept(m.ID, name, time.Now()) {
 		l.dirty = true
 	}
 	return nil
@@ -306,7 +305,7 @@ func (l *loop) accepting(m *member, p control.Packet) error {
 
 // draining is said by a worker that leaves: by itself, or because it was asked.
 func (l *loop) draining(m *member) {
-	m.worker.setVoluntary()
+	m.worker.decideVoluntary(voluntary)
 	m.Voluntary = true
 	l.drains(m)
 }
@@ -315,8 +314,8 @@ func (l *loop) draining(m *member) {
 func (l *loop) drains(m *member) {
 	if m.Draining.IsZero() {
 		m.Draining = time.Now()
-		m.worker.gate.Widen(maxLeaving)
-		l.setState(m, Draining)
+		m.worker.source.Window.Widen(maxDraining)
+		m.publish()
 		l.dirty = true
 		l.closeAtStop()
 	}
@@ -328,7 +327,7 @@ func (l *loop) disconnect(id int) {
 	if m == nil || !m.serving() {
 		return
 	}
-	m.worker.setVoluntary()
+	m.worker.decideVoluntary(voluntary)
 	m.Voluntary = true
 	l.drains(m)
 	m.send(wire.Disconnect, nil)
@@ -358,21 +357,20 @@ func (l *loop) kill(id int, sig os.Signal) error {
 func (l *loop) unlinked(m *member, err error) {
 	m.linkOpen = false
 	m.Unlinked = time.Now()
-	m.worker.connected.Store(false)
 	if !errors.Is(err, io.EOF) {
 		_ = m.process.link.Close() // it is told by EOF, and leaves
 		l.log.Warn("rota: link to worker lost", "worker", m.ID, "pid", m.pid(), "err", err)
 	}
-	l.setState(m, Disconnected)
+	m.publish()
 	l.dirty = true
-	l.m.events.emit(m.worker, func(e *Events) { call(e.Disconnect, m.worker) })
+	l.m.events.Emit(m.worker.source, func(e *Events) { call(e.Disconnect, m.worker) })
 	l.gone(m)
 }
 
 // exited: the worker's process has ended.
 func (l *loop) exited(m *member, x Exit) {
 	m.running, m.exit = false, x
-	m.worker.gate.Widen(-1) // the rest of its link fits into the kernel's buffer
+	m.worker.source.Window.Widen(-1) // the rest of its link fits into the kernel's buffer
 	if m.linkOpen {
 		link := m.process.link
 		l.after(exitLinger, func() { _ = link.Close() })
@@ -390,22 +388,22 @@ func (l *loop) gone(m *member) {
 	l.dirty = true
 	l.diedOnTrial(m)
 	l.release(m)
-	m.health.end()
+	m.health.stopChecks()
 	if m.process != nil {
 		_ = m.process.link.Close()
 	}
-	m.worker.voluntary.CompareAndSwap(unknown, involuntary)
-	l.setState(m, Dead)
-	m.worker.endOutput()
+	m.worker.decideVoluntary(involuntary)
+	m.publish()
+	m.worker.closeOutput()
 	l.logExit(m)
-	l.m.events.emit(m.worker, func(e *Events) {
+	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Exit != nil {
 			e.Exit(m.worker, m.exit)
 		}
 	})
-	l.m.events.goneWorker(m.worker)
-	l.told(func() { close(m.worker.exited) })
-	m.gen.leave()
+	l.m.events.Gone(m.worker.source)
+	l.afterDelivery(func() { close(m.worker.exited) })
+	m.gen.release()
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}
@@ -422,15 +420,13 @@ func (l *loop) logExit(m *member) {
 	l.log.Error("rota: worker died", args...)
 }
 
-func (l *loop) setState(m *member, s State) { m.worker.state.Store(int32(s)) }
-
 // killAll is the end at once.
 func (l *loop) killAll() {
 	if l.pool != nil {
 		l.pool.goal.Stop, l.pool.goal.Kill = true, true
 	}
 	for _, m := range l.members {
-		m.worker.setVoluntary()
+		m.worker.decideVoluntary(voluntary)
 		m.Voluntary = true
 		if m.Killed.IsZero() {
 			m.Killed = time.Now()
@@ -469,7 +465,7 @@ func (l *loop) answerLeaving(gone int) {
 	l.leaving = slices.DeleteFunc(l.leaving, func(w *leaving) bool {
 		delete(w.ids, gone)
 		if len(w.ids) == 0 {
-			l.told(func() { w.result <- nil })
+			l.afterDelivery(func() { w.result <- nil })
 		}
 		return len(w.ids) == 0
 	})
@@ -494,11 +490,5 @@ func (l *loop) setupOnce() {
 func (l *loop) emitSetup() {
 	l.isSetUp = true
 	cfg := l.cfg
-	l.m.events.emitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
-}
-
-func call[T any](f func(T), v T) {
-	if f != nil {
-		f(v)
-	}
+	l.m.events.EmitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
 }

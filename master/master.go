@@ -1,9 +1,10 @@
-// Package master owns a rota: the listening sockets, and the worker processes
-// that serve from them. It is Node's cluster object in the master.
+// Package master owns the listening sockets of a rota and the worker processes that serve
+// from them. It is Node's cluster object in the master; [New] and [Master.Setup] are
+// cluster.setupMaster, [Master.Fork] is cluster.fork, and [Master.Subscribe] is cluster.on.
 //
-// A program that calls rota.Listen needs none of this. One that wants to run its
-// own rota makes a [Master]; [Master.Fork] and its like are mechanism and manage
-// nothing by themselves, [Master.Run] is the pool on top of them:
+// A program that calls rota.Listen doesn't need this package. A program that runs its own
+// rota makes a [Master]. Fork starts single workers and manages nothing; [Master.Run] keeps
+// a number of workers alive:
 //
 //	m, err := master.New(master.Config{Workers: 4})
 //	if err != nil {
@@ -11,116 +12,31 @@
 //	}
 //	log.Fatal(m.Run(ctx)) // and m.Reload(ctx) from anywhere
 //
-// One goroutine owns everything that a Master knows. All methods may be called
-// from any goroutine, and from event functions.
+// One goroutine owns the state of a Master. All methods may be called from any goroutine,
+// and from the functions of [Events].
 package master
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
-	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/reload"
 )
 
-// Config says how workers are started and kept. The zero value of every field
-// means its default; a negative duration means none.
-type Config struct {
-	// Workers is how many workers Run keeps. Zero means 1.
-	Workers int
-
-	// Exec is the workers' executable. Empty means that of this process, looked up
-	// at each reload by the name it was started with (argv[0], symbolic links not
-	// resolved), so that a link moved to the next release is followed.
-	Exec string
-	// Args are the workers' arguments, without the name of the program. Nil means
-	// those that this process was started with.
-	Args []string
-	// Dir is the workers' working directory. Empty means the one this process was
-	// started in.
-	Dir string
-	// Env returns the workers' environment. It is called at each reload. Nil means
-	// that of this process. What systemd and other supervisors told the master
-	// (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) is left out either way. If it panics, no
-	// worker is started, and the panic is logged.
-	Env func() []string
-	// User is who the workers are: "user", "user:group", or both as numbers. Empty
-	// means the master's own. Without a group it is the user's, with the user's
-	// supplementary groups. The master stays what it is, and binds what only it may.
-	User string
-	// ExtraFiles are open files that every worker inherits: entry i becomes
-	// descriptor 3+i. They stay the caller's. Never pass a listening socket here:
-	// that turns it blocking in every process that has it.
-	ExtraFiles []*os.File
-	// Silent keeps the workers' standard output and error from this process's own:
-	// they are read from (*Worker).Stdout and (*Worker).Stderr.
-	Silent bool
-
-	// Grace is how long a worker may drain. Zero means 30 s.
-	Grace time.Duration
-	// IdleGrace is how long an idle HTTP/1 connection of a draining worker is left
-	// open for its next request. Zero means 5 s.
-	IdleGrace time.Duration
-	// KillAfter is how long a worker that has drained, or should have, may take to
-	// end before SIGTERM, and again before SIGKILL. Zero means 5 s.
-	KillAfter time.Duration
-
-	// Surge is how many workers more than Workers may serve during a reload. Zero
-	// means 1.
-	Surge int
-	// MinUptime is how long a new worker must have been ready before its
-	// predecessor is disconnected. Zero means 1 s.
-	MinUptime time.Duration
-	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
-	// 60 s.
-	ReadyTimeout time.Duration
-	// WaitReady makes a worker ready when it calls worker.Self().Ready(), instead of
-	// at its first Accept on every address that its predecessor served.
-	WaitReady bool
-
-	// MaxAge is how long a worker may serve before it is replaced, its successor ready
-	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
-	// all go together. Zero means for ever.
-	MaxAge time.Duration
-	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
-	// replaced in the same way, some up to a tenth earlier. It is looked at once a
-	// second, and a slot's successor is left alone for a minute. Zero means no limit.
-	MaxMemory int64
-	// HealthInterval is how often workers that have called worker.Self().OnHealth are
-	// asked how they are, and how long they may take to answer. Zero means 10 s.
-	HealthInterval time.Duration
-	// HealthFailures is how many times in a row a worker may answer with an error, or
-	// not at all, before it is replaced. Zero means 3.
-	HealthFailures int
-
-	// PIDFile gets this process's pid when the first workers are ready, and the new
-	// master's after an upgrade. It is replaced as a whole, and removed at the end.
-	// Empty means none.
-	PIDFile string
-
-	// Allow may refuse a worker a socket: its error becomes the worker's. It is
-	// called on a goroutine of its own and may block. One that panics has refused, and is
-	// logged. Nil allows everything.
-	Allow func(w *Worker, network, address string) error
-
-	// Logger gets the master's few lines. Nil means slog.Default().
-	Logger *slog.Logger
-}
-
-// Address is a socket that a worker listens on, as the kernel knows it: the port
-// is filled in.
+// Address is the address of a socket that a worker listens on, as the kernel reports it:
+// with the real port.
 type Address struct {
 	Network string // as the worker asked: "tcp", "unix", …
 	Address string // the IP address, or the path of a unix socket
 	Port    int    // 0 for unix sockets
 }
 
-// Exit is how a worker ended: a signal or a code, not both.
+// Exit says how a worker ended: by a signal or with a code, not both.
 type Exit struct {
 	Code   int       // 0 where Signal or Err is set
 	Signal os.Signal // nil unless a signal killed it
@@ -137,30 +53,30 @@ func (x Exit) String() string {
 	return fmt.Sprintf("exit status %d", x.Code)
 }
 
-// Master is a rota. New makes one, Close ends it.
+// Master is the master of a rota. New makes one, Close ends it.
 type Master struct {
 	calls chan func(*loop)
 	quit  chan struct{} // closed by Close
-	done  chan struct{} // closed when the loop has ended
+	done  chan struct{} // closed when the loop has returned
 
 	events   *events
 	quitOnce sync.Once
 }
 
-// New makes a master: it starts no process and opens no socket yet. It fails with
-// errors.ErrUnsupported on a platform without support, with ErrWorker in a
-// worker, and with a *ConfigError. From here on rota.Listen in this process is
-// net.Listen: a server of the master's own.
+// New makes a master. It starts no process and opens no socket. It fails with
+// errors.ErrUnsupported on a platform without support, with ErrWorker in a worker, and with
+// a *ConfigError. From then on rota.Listen is net.Listen in this process, for servers of the
+// master's own.
 func New(cfg Config) (*Master, error) {
-	if err := allowed(); err != nil {
+	if err := checkRole(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
-	control.SetMaster()
+	link.SetMaster()
 	given() // before the program can change the environment
-	control.CloseListenersOnExec()
+	descriptor.CloseListenersOnExec()
 	return newMaster(cfg, system()), nil
 }
 
@@ -175,10 +91,10 @@ func newMaster(cfg Config, s sys) *Master {
 	return m
 }
 
-// Run keeps Config.Workers workers alive until ctx ends, then disconnects them and
-// returns nil when all are gone. A worker that crashes is started again, with a
-// back-off. If one dies before it was ever ready, all are stopped and Run returns a
-// *StartError. A second Run at the same time fails with ErrRunning; after Close it
+// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, and
+// returns nil when all have ended. A worker that crashes is started again, with a back-off.
+// If a worker of the first start dies before it is ready, all workers are stopped and Run
+// returns a *StartError. While Run runs, another Run fails with ErrRunning; after Close it
 // fails with ErrClosed.
 func (m *Master) Run(ctx context.Context) error {
 	result := make(chan error, 1)
@@ -197,13 +113,15 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 }
 
-// Reload replaces the workers of Run one by one with workers of the executable and
-// environment as they are now, and returns when that is done. Nothing
-// is lost: see docs/architecture.md. One that is asked for during another waits for
-// it, and all that wait are one. It is all or nothing: if a new worker fails, those
-// already replaced come back and the error is a *reload.Error. If ctx ends first
-// the reload goes on and the error is ctx's. Without Run it fails with
-// ErrNotRunning.
+// Reload replaces the workers of Run one by one by workers with the executable and
+// environment of now, and returns when all are replaced. No connection is refused or cut;
+// docs/architecture.md says why. A Reload during a reload waits for it; all that wait are
+// one reload.
+//
+// Reload is all or nothing: if a new worker fails, slots that were replaced get workers of
+// the previous generation again, and the error is a *reload.Error. If ctx ends first, the
+// reload continues and the error is ctx's. Without Run it fails with ErrNotRunning, and
+// with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
 	result := make(chan error, 1)
 	if err := m.ask(func(l *loop) error { return l.reload(result) }); err != nil {
@@ -211,12 +129,33 @@ func (m *Master) Reload(ctx context.Context) error {
 	}
 	err := m.wait(ctx, result)
 	if failed := (*reload.Error)(nil); err == nil || errors.As(err, &failed) {
-		return err // which says that it is one of a reload
+		return err // its text begins with "reload" already
 	}
 	return fmt.Errorf("reload: %w", err)
 }
 
-// Scale makes n workers of Run's, at least 1, and returns at once.
+// Upgrade replaces this process by a new one of the program's executable as it is now
+// (argv[0], symbolic links not resolved), with the arguments of this process's start and
+// its environment. The new master gets every socket, the number of workers, the generation
+// and the slots, and starts workers of its own. When they are ready, this master
+// disconnects its workers, and Run returns nil when they have left. Upgrade returns nil as
+// soon as the new master has taken over.
+//
+// An upgrade is all or nothing: if the new master or one of its workers fails, this master
+// goes on unchanged, and the error is an *UpgradeError. An upgrade waits for a reload under
+// way, and for a predecessor of this master that still drains its workers. Upgrade during
+// an upgrade waits for that one. If ctx ends first the upgrade goes on and the error is
+// ctx's. As PID 1 it fails with ErrInit, without Run with ErrNotRunning.
+func (m *Master) Upgrade(ctx context.Context) error {
+	result := make(chan error, 1)
+	if err := m.ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	return m.wait(ctx, result)
+}
+
+// Scale sets the number of workers that Run keeps, at least 1, and returns at once. It
+// fails with a *ConfigError, and with ErrClosed after Close.
 func (m *Master) Scale(n int) error {
 	if n < 1 {
 		return &ConfigError{Field: "Workers", Value: n, Want: "at least 1"}
@@ -224,9 +163,10 @@ func (m *Master) Scale(n int) error {
 	return m.ask(func(l *loop) error { l.scale(n); return nil })
 }
 
-// Setup replaces the configuration for future forks and reloads, and sends the
-// Setup event. Config.Workers is for the next Run; zero keeps the number, and so does
-// a Setup while Run runs, where it is the business of Scale.
+// Setup replaces the configuration for future forks and reloads, and emits the Setup
+// event. Config.Workers is for the next Run: zero keeps the number. While Run runs, Setup
+// doesn't change the number of workers; Scale does. It fails with a *ConfigError, and with
+// ErrClosed after Close.
 func (m *Master) Setup(cfg Config) error {
 	if err := cfg.Check(); err != nil {
 		return fmt.Errorf("setup: %w", err)
@@ -234,16 +174,16 @@ func (m *Master) Setup(cfg Config) error {
 	return m.ask(func(l *loop) error { l.setup(cfg); return nil })
 }
 
-// Settings returns a copy of the configuration that the next fork uses, without the
-// defaults filled in.
+// Settings returns a copy of the configuration that the next fork uses. Defaults are not
+// filled in. It is Node's cluster.settings.
 func (m *Master) Settings() (cfg Config) {
 	_ = m.ask(func(l *loop) error { cfg = l.cfg.clone(); return nil })
 	return cfg
 }
 
-// Fork starts one worker, with env on top of Config.Env, and returns when the
-// process runs. A worker that could not be started is returned too: its one event
-// after Fork is Exit, with Exit.Err. The error is ErrClosed after Close.
+// Fork starts one worker, with env added to Config.Env, and returns when its process has
+// been started. A worker that could not be started is returned too: its only event after
+// Fork is Exit, with Exit.Err. Fork fails only with ErrClosed, after Close.
 func (m *Master) Fork(env map[string]string) (*Worker, error) {
 	started := make(chan *Worker, 1)
 	if err := m.ask(func(l *loop) error { return l.fork(env, started) }); err != nil {
@@ -257,13 +197,13 @@ func (m *Master) Fork(env map[string]string) (*Worker, error) {
 	}
 }
 
-// Workers returns the workers that are alive, by id.
+// Workers returns the workers that are alive, in the order of their ids.
 func (m *Master) Workers() (all []*Worker) {
 	_ = m.ask(func(l *loop) error { all = l.workers(); return nil })
 	return all
 }
 
-// Worker returns the worker with this id if it is alive, or nil.
+// Worker returns the worker with this id, or nil if it isn't alive.
 func (m *Master) Worker(id int) (w *Worker) {
 	_ = m.ask(func(l *loop) error {
 		if mb := l.members[id]; mb != nil && mb.alive() {
@@ -274,34 +214,33 @@ func (m *Master) Worker(id int) (w *Worker) {
 	return w
 }
 
-// Disconnect disconnects all workers, Run's too, and returns when all are gone, the
-// functions of Events have been told so (see Worker.Exited), and the sockets are closed.
-// Workers that are forked meanwhile are not waited for, and keep their sockets. If ctx
-// ends first the workers go on leaving and the error is ctx's.
+// Disconnect disconnects all workers, those of Run too, and returns when all have ended,
+// the functions of Events have been called (see Worker.Exited), and the sockets are closed.
+// It doesn't wait for workers that are forked meanwhile; they keep their sockets. If ctx
+// ends first, the workers continue to drain and the error is ctx's. It is Node's
+// cluster.disconnect.
 func (m *Master) Disconnect(ctx context.Context) error {
 	result := make(chan error, 1)
 	if err := m.ask(func(l *loop) error { l.disconnectAll(result); return nil }); err != nil {
-		return nil // closed: nobody is left
+		return nil // closed: no worker is left
 	}
 	return m.wait(ctx, result)
 }
 
-// Subscribe has the functions of e called for every worker, from here on: subscribe
-// before the first Fork to miss nothing. Messages that nobody has subscribed to yet
-// are kept for the first who does. See Events. After cancel no function of e begins
-// any more.
-func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.subscribe(nil, e) }
+// Subscribe has the functions of e called for every worker, from now on: subscribe before
+// the first Fork or Run to get all events. Messages that nobody has subscribed to are kept
+// for the first subscriber. After cancel no function of e begins any more. See [Events].
+func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe(nil, e) }
 
-// Close ends the master at once: workers are killed, sockets closed. It returns
-// when all is gone. To leave gracefully, end Run's context or call Disconnect
-// first.
+// Close ends the master at once: it kills the workers and closes the sockets, and returns
+// when all have ended. To stop gracefully, end Run's context or call Disconnect first.
 func (m *Master) Close() error {
 	m.quitOnce.Do(func() { close(m.quit) })
 	<-m.done
 	return nil
 }
 
-// post has f called by the loop, and reports whether it will be.
+// post has f called by the loop. It reports whether that will happen.
 func (m *Master) post(f func(*loop)) bool {
 	select {
 	case <-m.done:
@@ -316,7 +255,7 @@ func (m *Master) post(f func(*loop)) bool {
 	}
 }
 
-// ask has f called by the loop, and waits for its error.
+// ask has f called by the loop, and returns its error.
 func (m *Master) ask(f func(*loop) error) error {
 	answer := make(chan error, 1)
 	if !m.post(func(l *loop) { answer <- f(l) }) {
@@ -330,7 +269,7 @@ func (m *Master) ask(f func(*loop) error) error {
 	}
 }
 
-// wait waits for a result that the loop sends, or for the end of ctx or m.
+// wait returns a result that the loop sends, or fails at the end of ctx or m.
 func (m *Master) wait(ctx context.Context, result <-chan error) error {
 	select {
 	case err := <-result:
@@ -342,7 +281,7 @@ func (m *Master) wait(ctx context.Context, result <-chan error) error {
 	}
 }
 
-// first returns what is in c already, or otherwise.
+// first returns the error that is in c already, or otherwise.
 func first(c <-chan error, otherwise error) error {
 	select {
 	case err := <-c:

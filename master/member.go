@@ -3,7 +3,6 @@ package master
 import (
 	"os"
 	"sync/atomic"
-	"time"
 
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
@@ -14,22 +13,22 @@ type member struct {
 	reload.Member // as the policy sees it
 	worker        *Worker
 	gen           *generation
-	pooled        bool     // Run's: the policy decides on it
-	process       *process // nil until it is started
+	pooled        bool           // Run's: the policy decides on it
+	process       *workerProcess // nil until it is started
 
 	linkOpen bool // frames may still come
 	running  bool // the process has not ended
 	exit     Exit
 
-	held     map[int]*socket    // by id: it has them open
-	keys     map[socketKey]bool // of held
-	asked    map[int]*socket    // by id: it has ever asked for them
-	accepted map[string]time.Time
-	isReady  bool            // the program has said so
-	onStart  func(*Worker)   // Fork's answer
-	hello    *wire.HelloBody // nil until it came
-	health   health
-	signals  []os.Signal // of Kill, for when the process runs
+	held      map[int]*socket    // by id: it has them open
+	keys      map[socketKey]bool // of held
+	asked     map[int]*socket    // by id: it has ever asked for them
+	isReady   bool               // the program has said so
+	onStart   func(*Worker)      // Fork's answer
+	hello     *wire.HelloBody    // nil until it came
+	listening bool               // it has been given a socket
+	health    health
+	signals   []os.Signal // of Kill, for when the process runs
 
 	direct atomic.Bool  // it is online: its reader may pass messages past the loop
 	behind atomic.Int32 // batches that its reader has brought to the loop, not yet handled
@@ -40,6 +39,33 @@ func (m *member) alive() bool { return m.Exited.IsZero() }
 // serving members are those that the rota counts on.
 func (m *member) serving() bool {
 	return m.alive() && m.Draining.IsZero() && m.Unlinked.IsZero()
+}
+
+// state returns where the worker is in its life.
+func (m *member) state() State {
+	switch {
+	case !m.alive():
+		return Dead
+	case !m.Unlinked.IsZero():
+		return Disconnected
+	case !m.Draining.IsZero():
+		return Draining
+	case m.listening:
+		return Listening
+	case m.hello != nil:
+		return Online
+	}
+	return Starting
+}
+
+// publish makes what the loop knows of the worker what its Worker answers. It is called
+// after each change, before the event of the change.
+func (m *member) publish() {
+	s := snapshot{state: m.state(), connected: m.linkOpen}
+	if m.process != nil {
+		s.process, s.link = m.process.os, m.process.link
+	}
+	m.worker.publish(s)
 }
 
 // hold and unhold keep held and its keys.

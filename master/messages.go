@@ -3,57 +3,53 @@ package master
 import (
 	"fmt"
 
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/gate"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/message"
+	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
 
-const (
-	// maxWaiting bounds what of a worker's messages waits for the event functions,
-	// in bytes, and separately what is kept for the first to subscribe to them.
-	maxWaiting = 1 << 20
+// maxDraining is delivery.MaxWaiting for a worker that drains, in bytes: what it has
+// sent is delivered, and its link can't end before it is read.
+const maxDraining = 16 << 20
 
-	// maxLeaving is maxWaiting for a worker that leaves: what it has sent before is
-	// delivered, and its link can't end before it is read.
-	maxLeaving = 16 << 20
-)
-
-// Send sends v to the worker as JSON, and handles with it, and returns at once: the
-// worker gets it at worker.Self().OnMessage, after all that was sent before. That it
-// was sent doesn't mean that it arrives: a worker may die. It fails, and nothing was
-// sent, with ErrDisconnected where there is no link, with ErrQueueFull where the worker
-// doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and where v
-// can't be JSON.
+// Send sends v as JSON, and handles with it, to the worker, and returns at once. The worker
+// gets the message at worker.Self().OnMessage, after all that was sent before. A message
+// that was sent may not arrive, if the worker dies first.
+//
+// Send fails with ErrDisconnected if there is no link, with ErrQueueFull if the worker
+// doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
+// encoded as JSON. If it fails, nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error {
-	to := w.link.Load()
-	if to == nil || !w.IsConnected() {
+	now := w.now()
+	if !now.connected {
 		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
 	}
-	if err := ipc.Send(*to, v, handles); err != nil {
+	if err := message.Send(now.link, v, handles); err != nil {
 		return fmt.Errorf("send to worker %d: %w", w.id, err)
 	}
 	return nil
 }
 
-// reader reads a worker's link, on one goroutine at a time.
+// reader reads a worker's link. One goroutine at a time runs it.
 type reader struct {
 	l     *loop
 	m     *member
-	link  link
-	ended chan error // capacity 1: why there is nothing to read any more
+	link  workerLink
+	ended chan error // capacity 1: the error of the last Receive
 }
 
-// read reads a worker's link until it ends.
-func (l *loop) read(m *member, link link) error {
+// read reads a worker's link until it is closed, and returns why.
+func (l *loop) read(m *member, link workerLink) error {
 	r := &reader{l: l, m: m, link: link, ended: make(chan error, 1)}
 	go r.run()
 	return <-r.ended
 }
 
-// run reads until the link ends, or another goroutine reads on.
+// run reads until the link is closed, or another goroutine reads on.
 func (r *reader) run() {
-	h := gate.NewHandoff(r.run)
+	h := window.NewHandoff(r.run)
 	for {
 		packets, err := r.link.Receive()
 		if err != nil {
@@ -67,77 +63,37 @@ func (r *reader) run() {
 	}
 }
 
-// deliver brings what was read to the loop, or, if it is nothing but messages and
-// the loop has done all that came before, past it: a worker that talks a lot costs
-// the loop nothing. It blocks while too much waits for the event functions, and
-// reports whether the caller is to read on.
-func (r *reader) deliver(packets []control.Packet, h *gate.Handoff) bool {
+// deliver hands packets to the loop. If they are all messages, and the loop has handled all
+// packets before them, it emits them directly, so that many messages don't keep the loop
+// busy. It blocks while the worker's window is full, and reports whether the caller reads
+// on.
+func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
 	size, only := 0, true
 	for i := range packets {
 		if packets[i].Type == wire.Message {
-			size += ipc.Cost(packets[i])
+			size += message.Cost(packets[i])
 		} else {
 			only = false
 		}
 	}
 	m, e := r.m, r.l.m.events
 	if size > 0 {
-		m.worker.gate.Enter(size)
+		m.worker.source.Window.Acquire(size)
 	}
 	if only && m.direct.Load() && m.behind.Load() == 0 {
-		e.emitMessages(m.worker, packets, size)
-		return !e.begin() || h.Do(e.work)
+		e.EmitMessages(m.worker.source, packets, size)
+		return !e.Claim() || h.Do(e.Deliver)
 	}
 	m.behind.Add(1)
-	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop lives as long as the link
+	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop runs as long as the link is read
 	return true
 }
 
-// messages returns how many of packets, from the first, are messages.
-func messages(packets []control.Packet) (n, size int) {
+// messages returns how many packets at the beginning are messages, and their cost in bytes.
+func messages(packets []link.Packet) (n, size int) {
 	for n < len(packets) && packets[n].Type == wire.Message {
-		size += ipc.Cost(packets[n])
+		size += message.Cost(packets[n])
 		n++
 	}
 	return n, size
-}
-
-// emitMessages queues messages of w, and leaves it to the caller to have somebody work. It takes packets; size is what they hold of the
-// worker's gate. What nobody has subscribed to is kept for the first who does.
-func (e *events) emitMessages(w *Worker, packets []control.Packet, size int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, s := range e.subs {
-		if s.Message != nil && (s.worker == 0 || s.worker == w.id) {
-			e.push(event{worker: w, packets: packets, size: size})
-			return
-		}
-	}
-	w.gate.Leave(size)
-	e.keep(w, packets)
-}
-
-func (e *events) deliverMessages(ev *event, subs []*subscription) {
-	for len(ev.packets) > 0 {
-		p := ev.packets[0]
-		ev.packets = ev.packets[1:]
-		e.deliverMessage(ev, subs, p)
-	}
-	ev.worker.gate.Leave(ev.size)
-}
-
-func (e *events) deliverMessage(ev *event, subs []*subscription, p control.Packet) {
-	defer p.Close() // what nobody has taken
-	e.calls.Add(1)
-	msg := ipc.Received(p)
-	for _, s := range subs {
-		if s.Message != nil && s.wants(ev) {
-			e.message(s, ev.worker, msg)
-		}
-	}
-}
-
-func (e *events) message(s *subscription, w *Worker, msg ipc.Message) {
-	defer e.recovered()
-	s.Message(w, msg)
 }

@@ -13,7 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/delivery"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -36,9 +39,9 @@ func (w *world) slow() (let chan struct{}, handled *int) {
 func (a *actor) flood(batches int) {
 	n := 0
 	for range batches {
-		batch := make([]control.Packet, 100)
+		batch := make([]link.Packet, 100)
 		for i := range batch {
-			batch[i] = message(n)
+			batch[i] = messagePacket(n)
 			n++
 		}
 		a.link.deliver(batch...)
@@ -123,8 +126,8 @@ func TestFloodForNobody(t *testing.T) {
 			n++
 		}})
 		synctest.Wait()
-		if cost := n * ipc.Cost(message(n)); n == 0 || cost > 2*maxWaiting {
-			t.Errorf("%d messages were kept, which is %d bytes: want about %d", n, cost, maxWaiting)
+		if cost := n * message.Cost(messagePacket(n)); n == 0 || cost > 2*delivery.MaxWaiting {
+			t.Errorf("%d messages were kept, which is %d bytes: want about %d", n, cost, delivery.MaxWaiting)
 		}
 		check(t, "warnings", strings.Count(w.log.String(), "nobody has subscribed"), 1)
 	})
@@ -160,7 +163,7 @@ func TestSendFails(t *testing.T) {
 		if err := worker.Send("x", ipc.FromFile(file)); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("closed file: %v", err)
 		}
-		if err := worker.Send("x", ipc.Handle{}); !errors.Is(err, ipc.ErrHandle) {
+		if err := worker.Send("x", nil); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("empty handle: %v", err)
 		}
 		a.link.full = true
@@ -201,10 +204,10 @@ func TestHandlesAreClosed(t *testing.T) {
 				inWorld(t, func(w *world) {
 					w.Subscribe(Events{Message: f})
 					worker, a := w.fork()
-					a.link.deliver(message(1, null(t), null(t)), message(2, null(t)))
+					a.link.deliver(messagePacket(1, null(t), null(t)), messagePacket(2, null(t)))
 					synctest.Wait()
 					if end == "dies" {
-						a.link.deliver(message(3, null(t)))
+						a.link.deliver(messagePacket(3, null(t)))
 						a.die(Exit{})
 						<-worker.Exited()
 					}
@@ -226,13 +229,13 @@ func take(_ *Worker, m ipc.Message) {
 }
 
 // null is a descriptor of its own.
-func null(t *testing.T) *control.FD {
+func null(t *testing.T) *descriptor.FD {
 	f, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	fd, err := control.DupOf(f)
+	fd, err := descriptor.DupOf(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,9 +244,9 @@ func null(t *testing.T) *control.FD {
 
 // A worker that is nonsense, or of another protocol, gets no further.
 func TestNonsense(t *testing.T) {
-	for name, p := range map[string]control.Packet{
+	for name, p := range map[string]link.Packet{
 		"no hello":             {Frame: wire.Frame{Type: wire.Ready}},
-		"message before hello": message("x"),
+		"message before hello": messagePacket("x"),
 		"a master's frame":     {Frame: wire.Frame{Type: wire.Welcome}},
 		"bad body":             {Frame: wire.Frame{Type: wire.Hello, Body: []byte("}")}},
 	} {
@@ -253,7 +256,7 @@ func TestNonsense(t *testing.T) {
 				w.behave = nil
 				_, a := w.fork()
 				p.Files = append(p.Files, null(t))
-				a.link.deliver(p, message("after"))
+				a.link.deliver(p, messagePacket("after"))
 				w.expect("setup", "fork 1", "disconnect 1")
 				other, _ := w.Fork(nil)
 				a2 := w.actor(other.ID())

@@ -17,10 +17,10 @@ type pool struct {
 	result chan<- error // Run's
 	err    error        // what Run will return
 
-	generations map[int]*generation
-	served      map[int]map[string]time.Time // by slot: what its last ready member accepted on
-	heavy       map[int]time.Time            // by slot: until when its memory is not looked at
-	weighing    bool
+	generations    map[int]*generation
+	readiness      reload.Readiness
+	memoryCooldown map[int]time.Time // by slot: until when memory is not checked
+	memoryWatched  bool              // watchMemory has set its timer
 
 	preparing bool         // a reload looks its executable up
 	roll      *roll        // under way, or rolling back
@@ -43,8 +43,7 @@ func (l *loop) runPool(result chan<- error) error {
 	}
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result, preparing: true,
-		generations: map[int]*generation{}, served: map[int]map[string]time.Time{},
-		heavy: map[int]time.Time{},
+		generations: map[int]*generation{}, memoryCooldown: map[int]time.Time{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
@@ -83,7 +82,7 @@ func (l *loop) established() {
 		l.trial(l.takeover)
 		return
 	}
-	l.official()
+	l.publishPID()
 	l.nextReload()
 }
 
@@ -98,14 +97,14 @@ func (l *loop) prepare(number int, then func(*generation, error)) {
 				l.dirty = true
 				then(g, err)
 			} else if g != nil {
-				g.leave()
+				g.release()
 			}
 		}
 	})
 }
 
 func (p *pool) add(g *generation) {
-	g.users++
+	g.use()
 	p.generations[g.number] = g
 }
 
@@ -113,7 +112,7 @@ func (p *pool) add(g *generation) {
 func (p *pool) drop(number int) {
 	if g := p.generations[number]; g != nil {
 		delete(p.generations, number)
-		g.leave()
+		g.release()
 	}
 }
 
@@ -143,7 +142,7 @@ func (l *loop) nextReload() {
 	p.waiting, p.preparing = nil, true
 	l.lastGen++
 	l.log.Info("rota: reload", "generation", l.lastGen)
-	l.systemd.reloading()
+	l.systemd.Reloading()
 	l.prepare(l.lastGen, func(g *generation, err error) {
 		p.preparing = false
 		if err != nil {
@@ -170,7 +169,7 @@ func (l *loop) endRoll() {
 		result <- p.roll.err
 	}
 	p.roll = nil
-	l.tidySoon()
+	l.releaseMemorySoon()
 }
 
 func (l *loop) logRoll() {
@@ -234,13 +233,13 @@ func (l *loop) finishPool(err error) {
 	if l.living() == 0 {
 		l.closeSockets()
 	}
-	l.giveUp(p.err)
+	l.reportGivenUp(p.err)
 	l.removePIDFile()
 	if l.closing {
 		p.result <- p.err // the loop may be at its end
 		return
 	}
-	l.told(func() { p.result <- p.err })
+	l.afterDelivery(func() { p.result <- p.err })
 }
 
 // settle asks the policy until it has nothing more to say, then sets the timer.
@@ -316,16 +315,19 @@ func (l *loop) poolMembers() []reload.Member {
 func (l *loop) judgeReady(now time.Time) (wake time.Time) {
 	p := l.pool
 	for _, m := range l.members {
-		if !m.pooled || !m.serving() {
+		switch {
+		case !m.pooled:
 			continue
-		}
-		if !m.Ready.IsZero() {
-			p.served[m.Slot] = m.accepted
+		case !m.serving():
+			p.readiness.Gone(m.ID, m.Slot)
+			continue
+		case !m.Ready.IsZero():
+			p.readiness.Ready(m.ID, m.Slot)
 			continue
 		}
 		ready, again := m.isReady, time.Time{}
 		if !m.gen.cfg.WaitReady {
-			ready, again = p.policy.IsReady(p.servedIn(m.Slot), m.accepted, now)
+			ready, again = p.readiness.IsReady(m.ID, m.Slot, p.goal.Established, now)
 		}
 		wake = earlier(wake, again)
 		if ready {
@@ -334,21 +336,6 @@ func (l *loop) judgeReady(now time.Time) (wake time.Time) {
 		}
 	}
 	return wake
-}
-
-// servedIn is what a new member of a slot should accept on: what its predecessor
-// did, or where there was none, what any other slot does.
-func (p *pool) servedIn(slot int) (names []string) {
-	served := p.served[slot]
-	for _, other := range p.served {
-		if len(served) == 0 && p.goal.Established {
-			served = other
-		}
-	}
-	for name := range served {
-		names = append(names, name)
-	}
-	return names
 }
 
 func (l *loop) logReady(m *member) {
@@ -447,7 +434,7 @@ func (l *loop) completeRoll() {
 // abortRoll begins the roll-back. It yields to a reload that waits already.
 func (l *loop) abortRoll(m *member, why error) {
 	p := l.pool
-	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.lastLines()}
+	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.LastLines()}
 	if errors.Is(why, reload.ErrDied) {
 		e.Err = &diedError{m.exit}
 	}

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/reloadtest"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -65,8 +65,8 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) spawn(*generation, control.Identity, map[string]string) (*process, error) {
-	link, end, err := control.Pair()
+func (s *stage) spawn(*generation, link.Identity, map[string]string) (*workerProcess, error) {
+	link, end, err := link.Pair()
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (s *stage) spawn(*generation, control.Identity, map[string]string) (*proces
 	end1 := func() { p.exit <- Exit{} }
 	var once sync.Once
 	signal := func(os.Signal) error { once.Do(end1); return nil }
-	return &process{link: link, signal: signal, wait: func() Exit { x := <-p.exit; p.Close(); return x }}, nil
+	return &workerProcess{link: link, signal: signal, wait: func() Exit { x := <-p.exit; p.Close(); return x }}, nil
 }
 
 // fork starts a peer.

@@ -2,13 +2,13 @@ package master
 
 import "time"
 
-// reapEvery is how often a master that is PID 1 looks for orphans that have died. They
-// wait as zombies, and hurt nobody meanwhile.
+// reapEvery is how often a master that is PID 1 looks for dead orphans. Until then they
+// remain zombies, which only take up a pid.
 const reapEvery = time.Second
 
-// reapOrphans does what PID 1 has to do for processes that nobody waits for: in a
-// container, what a worker has started and left behind falls to the master. It looks
-// as long as the pool runs, and never touches a process that somebody can wait for.
+// reapOrphans starts reaping orphans if this process is PID 1, as in a container: it is
+// then the parent of what workers have started and left behind. It goes on as long as
+// the pool runs. See process.Reap for how it leaves the program's own children alone.
 func (l *loop) reapOrphans() {
 	p := l.pool
 	if l.sys.pid() != 1 {
@@ -18,14 +18,15 @@ func (l *loop) reapOrphans() {
 		if l.pool != p {
 			return
 		}
-		mine := l.pids()
+		workers := l.pids()
 		l.work(func() func() {
-			reaped := l.sys.reap(mine)
-			return func() { l.reaped(reaped) }
+			pids := l.sys.reap(workers)
+			return func() { l.reaped(pids) }
 		})
 	})
 }
 
+// reaped logs what was reaped, and schedules the next time.
 func (l *loop) reaped(pids []int) {
 	if len(pids) > 0 {
 		l.log.Debug("rota: orphans reaped", "pids", pids)
@@ -35,7 +36,7 @@ func (l *loop) reaped(pids []int) {
 	}
 }
 
-// pids are those of the workers, which the loop waits for.
+// pids returns the pids of the workers, which the loop waits for itself.
 func (l *loop) pids() map[int]bool {
 	all := map[int]bool{}
 	for _, m := range l.members {

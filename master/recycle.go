@@ -3,14 +3,14 @@ package master
 import "time"
 
 const (
-	// memoryPoll is how often workers' memory is looked at.
+	// memoryPoll is how often workers' memory is checked.
 	memoryPoll = time.Second
-	// memoryRest is how long the successor of a worker that was replaced for its memory
-	// is left alone: a limit that is too low costs one start a minute, not all time.
-	memoryRest = time.Minute
+	// memoryCooldown is how long a slot's memory is not checked after its worker was
+	// replaced for it: a limit that is too low then costs one start a minute per slot.
+	memoryCooldown = time.Minute
 )
 
-// recycle has a worker replaced when its turn comes.
+// recycle marks a worker to be replaced; the policy decides when.
 func (l *loop) recycle(m *member, why string) {
 	if m.Recycle {
 		return
@@ -19,67 +19,67 @@ func (l *loop) recycle(m *member, why string) {
 	l.log.Info("rota: worker is to be replaced", "worker", m.ID, "pid", m.pid(), "why", why)
 }
 
-// watchMemory begins to look at the workers' memory, with the first generation that has
-// a limit.
+// watchMemory starts the memory checks, if g is the first generation with a limit.
 func (l *loop) watchMemory(g *generation) {
-	if g.cfg.MaxMemory > 0 && !l.pool.weighing {
-		l.pool.weighing = true
-		l.weighAgain(l.pool)
+	if g.cfg.MaxMemory > 0 && !l.pool.memoryWatched {
+		l.pool.memoryWatched = true
+		l.scheduleMemoryCheck(l.pool)
 	}
 }
 
-// weighAgain goes on as long as the pool runs.
-func (l *loop) weighAgain(p *pool) {
+// scheduleMemoryCheck checks memory every memoryPoll as long as the pool runs.
+func (l *loop) scheduleMemoryCheck(p *pool) {
 	l.after(memoryPoll, func() {
 		if l.pool == p {
-			l.lookAtMemory()
-			l.weighAgain(p)
+			l.readMemory()
+			l.scheduleMemoryCheck(p)
 		}
 	})
 }
 
-// lookAtMemory reads what the kernel says, elsewhere.
-func (l *loop) lookAtMemory() {
+// readMemory reads on another goroutine what the workers use, then checks it.
+func (l *loop) readMemory() {
 	limited := l.limited(time.Now())
 	if len(limited) == 0 {
 		return
 	}
 	l.work(func() func() {
-		uses := make([]int64, len(limited))
+		used := make([]int64, len(limited))
 		for i, m := range limited {
-			uses[i] = l.sys.memory(m.pid())
+			used[i] = l.sys.residentBytes(m.pid())
 		}
 		return func() {
 			for i, m := range limited {
-				l.weigh(m, uses[i])
+				l.checkMemory(m, used[i])
 			}
 		}
 	})
 }
 
-// limited are the workers that have a limit, and time to come near it.
+// limited returns the workers whose memory has to be checked now.
 func (l *loop) limited(now time.Time) (all []*member) {
 	for _, m := range l.members {
-		resting := now.Before(l.pool.heavy[m.Slot])
-		if m.pooled && m.serving() && !m.Ready.IsZero() && !m.Recycle && !resting && m.gen.cfg.MaxMemory > 0 && m.pid() > 0 {
+		coolingDown := now.Before(l.pool.memoryCooldown[m.Slot])
+		if m.pooled && m.serving() && !m.Ready.IsZero() && !m.Recycle && !coolingDown && m.gen.cfg.MaxMemory > 0 && m.pid() > 0 {
 			all = append(all, m)
 		}
 	}
 	return all
 }
 
-// weigh has a worker replaced that uses more than it may.
-func (l *loop) weigh(m *member, uses int64) {
-	if !m.serving() || l.pool == nil || uses <= memoryLimit(m.gen.cfg.MaxMemory, m.ID) {
+// checkMemory recycles a worker that uses more bytes than its limit.
+func (l *loop) checkMemory(m *member, used int64) {
+	if !m.serving() || l.pool == nil || used <= memoryLimit(m.gen.cfg.MaxMemory, m.ID) {
 		return
 	}
-	l.pool.heavy[m.Slot] = time.Now().Add(memoryRest)
-	l.log.Info("rota: worker uses too much memory", "worker", m.ID, "pid", m.pid(), "bytes", uses, "limit", m.gen.cfg.MaxMemory)
+	l.pool.memoryCooldown[m.Slot] = time.Now().Add(memoryCooldown)
+	l.log.Info("rota: worker uses too much memory", "worker", m.ID, "pid", m.pid(), "bytes", used, "limit", m.gen.cfg.MaxMemory)
 	l.recycle(m, "memory")
 }
 
-// memoryLimit spreads the limit over its last tenth by the worker's id, so that workers
-// that grow alike don't leave together.
+// memoryLimit returns the limit of a worker in bytes. It is up to a tenth below the
+// configured limit, by the worker's id, so that workers that grow alike are not replaced
+// at the same time.
 func memoryLimit(limit int64, id int) int64 {
 	return limit - limit/10*int64(id*7919%100)/100
 }

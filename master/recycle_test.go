@@ -16,7 +16,7 @@ func TestMaxMemory(t *testing.T) {
 			return 500
 		}
 		b.run()
-		used.Store(900) // at the lowest of the spread
+		used.Store(900) // the lowest limit of the spread
 		elapse(10 * time.Second)
 		b.wantLiving(t, 1, 2)
 		used.Store(1001)
@@ -25,7 +25,7 @@ func TestMaxMemory(t *testing.T) {
 	})
 }
 
-// A limit that is too low costs one start a minute and slot, not all the time.
+// A limit that is too low costs one start a minute per slot.
 func TestMaxMemoryTooLow(t *testing.T) {
 	inBubble(t, Config{Workers: 1, MaxMemory: 1000}, func(t *testing.T, b *bench) {
 		b.os.memory = func(int) int64 { return 2000 }
@@ -49,9 +49,9 @@ func TestMemoryLimitIsSpread(t *testing.T) {
 		seen[limit] = true
 	}
 	if len(seen) < 90 {
-		t.Errorf("100 workers have %d limits", len(seen))
+		t.Errorf("100 workers have %d different limits, want at least 90", len(seen))
 	}
 	if memoryLimit(1<<60, 3) <= 0 {
-		t.Error("a large limit overflows")
+		t.Error("the limit of a large MaxMemory overflows")
 	}
 }

@@ -8,8 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // closeLinger is how long a socket that every worker has closed stays open. A worker
@@ -36,7 +35,7 @@ func (k socketKey) String() string {
 type socket struct {
 	id      int
 	key     socketKey
-	fd      *control.FD // nil while bind is under way
+	fd      *descriptor.FD // nil while bind is under way
 	addr    net.Addr
 	file    *socketFile // what to unlink; nil: nothing
 	lent    *socketFile // what will be file once the old master has let go
@@ -66,7 +65,7 @@ func newSockets() sockets {
 // keyOf gives a request its key. The n-th port 0 of a worker is the lowest that the
 // worker doesn't hold, so that after Close it gets the same again. The file of a unix
 // socket is the same from wherever it is asked for.
-func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
+func (t *sockets) keyOf(m *member, ask bind.Request) socketKey {
 	key := socketKey{network: ask.Network, address: ask.Address, packet: ask.Packet}
 	if bind.IsPath(ask.Network, ask.Address) {
 		key.address = pathOf(ask)
@@ -79,7 +78,7 @@ func (t *sockets) keyOf(m *member, ask wire.ListenBody) socketKey {
 
 // isSeveral reports whether one address may stand for several sockets: port 0, a unix
 // socket without a name, and the name of a given one.
-func isSeveral(ask wire.ListenBody) bool {
+func isSeveral(ask bind.Request) bool {
 	if ask.Network == "fd" || ask.Network == "fdgram" {
 		_, err := bind.Number(ask.Address)
 		return err != nil
@@ -88,11 +87,11 @@ func isSeveral(ask wire.ListenBody) bool {
 }
 
 // isNameless reports whether the system chooses the name of a unix socket.
-func isNameless(ask wire.ListenBody) bool {
+func isNameless(ask bind.Request) bool {
 	return ask.Address == "" && strings.HasPrefix(ask.Network, "unix")
 }
 
-func isPortZero(ask wire.ListenBody) bool {
+func isPortZero(ask bind.Request) bool {
 	switch ask.Network {
 	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
 		_, port, err := net.SplitHostPort(ask.Address)
@@ -111,7 +110,7 @@ func (t *sockets) open(key socketKey) *socket {
 
 // address is what to bind for an entry: for one that was open before, the port or the
 // name that the system chose for it.
-func (t *sockets) address(s *socket, ask wire.ListenBody) string {
+func (t *sockets) address(s *socket, ask bind.Request) string {
 	if had := t.ports[s.key]; had != "" {
 		return had
 	}
@@ -119,7 +118,7 @@ func (t *sockets) address(s *socket, ask wire.ListenBody) string {
 }
 
 // bound fills an entry in.
-func (t *sockets) bound(s *socket, b bound, ask wire.ListenBody) {
+func (t *sockets) bound(s *socket, b bound, ask bind.Request) {
 	s.fd, s.addr, s.file = b.fd, b.addr, b.file
 	switch {
 	case isNameless(ask):
@@ -141,7 +140,7 @@ func (s *socket) place() string {
 }
 
 // placeOf is that of a request which the system has refused.
-func placeOf(ask wire.ListenBody, err error) string {
+func placeOf(ask bind.Request, err error) string {
 	var op *net.OpError
 	switch {
 	case bind.IsPath(ask.Network, ask.Address):

@@ -4,50 +4,46 @@ import (
 	"context"
 	"os"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// sys is the master's seam to the operating system: a test puts functions of its
-// own here, and needs no process.
+// sys is what the loop needs of the operating system. Tests replace the functions, and
+// need no processes.
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
-	spawn   func(*generation, control.Identity, map[string]string) (*process, error)
+	spawn   func(*generation, link.Identity, map[string]string) (*workerProcess, error)
 	bind    func(context.Context, request) (bound, error)
 
-	memory      func(pid int) int64 // resident bytes; 0: not known
-	reap        func(mine map[int]bool) []int
-	tidy        func()
-	pid         func() int
-	predecessor func() (link *control.Link, ok bool, err error) // the master that this one is to follow
-	alone       func(context.Context)                           // waits for its end
-	flip        func(ctx context.Context, end *os.File, nonce string, starting func()) error
-	flipReady   func() error
+	residentBytes func(pid int) int64 // 0 if not known
+	releaseMemory func()
+	reap          func(workers map[int]bool) (pids []int)
+
+	pid func() int
+
+	predecessor    func() (l *successor.Link, ok bool, err error) // the master that this one is to follow
+	parentGone     func(context.Context)                          // waits until it has exited
+	startSuccessor func(ctx context.Context, end *os.File, mark string, starting func()) error
+	signalReady    func() error // tells the predecessor that this master has taken over
 }
 
 func system() sys {
 	return sys{
-		prepare: prepare, spawn: spawn, bind: bindSocket,
-		memory: residentBytes, reap: reap, tidy: tidy, pid: os.Getpid, predecessor: predecessor.take,
-		alone: flipAlone, flip: flipTo, flipReady: flipReady,
+		prepare: prepareGeneration, spawn: (*generation).start, bind: bindSocket,
+		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
+		pid: os.Getpid, predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
+		startSuccessor: successor.Start, signalReady: successor.SignalReady,
 	}
 }
 
-// link is what the loop needs of control.Link.
-type link interface {
-	Send(wire.Frame, ...*control.FD) error
-	Receive() ([]control.Packet, error)
+// workerLink is what the loop needs of a *link.Link.
+type workerLink interface {
+	Send(wire.Frame, ...*descriptor.FD) error
+	Receive() ([]link.Packet, error)
 	CloseReceived()
 	CloseWrite(context.Context) error
 	Close() error
-}
-
-// process is a started worker. The loop owns the link; wait is called once, on a
-// goroutine of its own.
-type process struct {
-	link   link
-	os     *os.Process
-	output [2]*os.File           // of a silent worker: stdout and stderr, to read; the Worker's to close
-	signal func(os.Signal) error // os.ErrProcessDone once it has ended
-	wait   func() Exit
 }

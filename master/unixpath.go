@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/bind"
 )
 
 // Unix sockets in the file system. Only the master binds and unlinks them. bind(2)
@@ -56,7 +56,7 @@ func (f *socketFile) unlink() {
 
 // pathOf is where the file of a socket is, whatever the working directory of
 // master and worker.
-func pathOf(ask wire.ListenBody) string {
+func pathOf(ask bind.Request) string {
 	if filepath.IsAbs(ask.Address) || ask.Dir == "" {
 		return ask.Address
 	}
@@ -65,33 +65,33 @@ func pathOf(ask wire.ListenBody) string {
 
 // bindPath binds a unix socket in the file system.
 func bindPath(ctx context.Context, r request) (bound, error) {
-	path := pathOf(r.ListenBody)
+	path := pathOf(r.Request)
 	if strings.ContainsRune(path, 0) {
-		return bound{}, inWordsOf(r.ListenBody, os.NewSyscallError("bind", syscall.EINVAL)) // bind(2) would stop there
+		return bound{}, inWordsOf(r.Request, os.NewSyscallError("bind", syscall.EINVAL)) // bind(2) would stop there
 	}
 	lock := lockDirectory(ctx, filepath.Dir(path), lockPatience)
 	defer lock.close()
-	b, err := bindNew(ctx, r, nameOf(r.ListenBody))
+	b, err := bindNew(ctx, r, nameOf(r.Request))
 	if errors.Is(err, syscall.EADDRINUSE) && !r.again && lock.held() && isStale(path, lock) {
 		if err := os.Remove(path); err != nil {
-			return bound{}, &net.OpError{Op: "listen", Net: r.Network, Addr: asked{r.ListenBody}, Err: err}
+			return bound{}, &net.OpError{Op: "listen", Net: r.Network, Addr: asked{r.Request}, Err: err}
 		}
-		b, err = bindNew(ctx, r, nameOf(r.ListenBody))
+		b, err = bindNew(ctx, r, nameOf(r.Request))
 	}
 	if err != nil {
-		return bound{}, inWordsOf(r.ListenBody, err)
+		return bound{}, inWordsOf(r.Request, err)
 	}
 	b.file, err = identify(path)
 	if err != nil {
 		_ = b.fd.Close()
-		return bound{}, inWordsOf(r.ListenBody, err)
+		return bound{}, inWordsOf(r.Request, err)
 	}
 	return b, nil
 }
 
 // nameOf is the address to bind: as the worker wrote it where that means the same
 // here, so that the socket's own name is what net.Listen would have given it.
-func nameOf(ask wire.ListenBody) string {
+func nameOf(ask bind.Request) string {
 	if filepath.IsAbs(ask.Address) {
 		return ask.Address
 	}
@@ -104,7 +104,7 @@ func nameOf(ask wire.ListenBody) string {
 }
 
 // inWordsOf names the address in an error as the worker did.
-func inWordsOf(ask wire.ListenBody, err error) error {
+func inWordsOf(ask bind.Request, err error) error {
 	op, ok := err.(*net.OpError)
 	if !ok {
 		return &net.OpError{Op: "listen", Net: ask.Network, Addr: &net.UnixAddr{Name: ask.Address, Net: ask.Network}, Err: err}

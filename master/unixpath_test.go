@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/bind"
 )
 
 // bind(2) ends a path at its first zero: that would be another file than the one that
@@ -18,7 +18,7 @@ import (
 func TestPathWithZero(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a\x00b")
-	b, err := bindPath(t.Context(), request{ListenBody: wire.ListenBody{Network: "unix", Address: path}})
+	b, err := bindPath(t.Context(), request{Request: bind.Request{Network: "unix", Address: path}})
 	if err == nil {
 		b.close()
 	}

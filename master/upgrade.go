@@ -2,83 +2,25 @@ package master
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"slices"
-	"strconv"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 )
 
-// What Upgrade can fail with, besides what Reload can. errors.Is finds them.
-var (
-	ErrInit     = errors.New("this process is PID 1, and its end would be the end of the container")
-	ErrNotReady = errors.New("not ready in time")
-)
-
-// UpgradeError is why an upgrade has failed. The master that returns it serves on as
-// if nothing had been.
-type UpgradeError struct {
-	PID int   // of the new master; 0: it was not heard of
-	Err error // why
-}
-
-func (e *UpgradeError) Error() string {
-	if e.PID == 0 {
-		return fmt.Sprintf("upgrade: %v", e.Err)
-	}
-	return fmt.Sprintf("upgrade: new master (pid %d): %v", e.PID, e.Err)
-}
-
-// Unwrap returns Err.
-func (e *UpgradeError) Unwrap() error { return e.Err }
-
-// Upgrade replaces the master itself by a process of the program's executable as it is
-// now (argv[0], symbolic links not resolved), with the same arguments and the
-// environment of this process. The new master gets every socket, the number of workers,
-// the generation and the slots, and starts workers of its own; when they are ready this
-// master disconnects its own, and Run returns nil when they have left. Upgrade
-// returns nil as soon as the new master has taken over.
-//
-// It is all or nothing: a new master that fails, or whose workers fail, leaves this one
-// as it was, and the error is an *UpgradeError. A reload under way is waited for, and so
-// is a master before this one that still drains its workers. One that is asked for
-// during another is that one. If ctx ends first the upgrade goes on and the error is
-// ctx's. As PID 1 it fails with ErrInit, without Run with ErrNotRunning.
-func (m *Master) Upgrade(ctx context.Context) error {
-	result := make(chan error, 1)
-	if err := m.ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {
-		return fmt.Errorf("upgrade: %w", err)
-	}
-	return m.wait(ctx, result)
-}
-
-const (
-	// idBlock is how many worker ids an old master leaves to a new one.
-	idBlock = 1000
-	// stopLinger is how long a new master that was told to stop at once may take.
-	stopLinger = time.Second
-)
-
-// upgrade is one that this master, the old one, was asked for.
+// upgrade is one that was asked of this master, the old one.
 type upgrade struct {
+	successor.Upgrade
 	results []chan error
 	began   time.Time
-	begun   bool // the new master is being started
-	link    masterLink
-	nonce   string // marks the new master's process
-	ctx     context.Context
-	cancel  func()       // ends the wait for this master's own predecessor
-	alone   bool         // that is gone, or there was none
-	pid     int          // of the new master, once it is heard of
-	sent    map[int]bool // sockets, by id
-	lastID  int          // of this master, when it told the new one
-	gone    *stateNote   // what it was told with "go"; nil: that was not said
-	heeds   bool         // it has said that it ends
-	err     error        // why it is to fail
-	stop    func()       // its deadline
+	ctx     context.Context // ends the wait for this master's own predecessor, and the start
+	cancel  func()
+	link    *successor.Link // nil until the new process is started
+	mark    string          // of the new process
+	sent    map[int]bool    // sockets, by id
+	stop    func()          // stops the deadline
 }
 
 func (l *loop) requestUpgrade(result chan error) error {
@@ -97,250 +39,205 @@ func (l *loop) requestUpgrade(result chan error) error {
 	return nil
 }
 
-// newUpgrade is one that waits for the master before this one to leave. Reloads go on
-// meanwhile: that one may have a long download to finish.
+// newUpgrade begins an upgrade, which waits for this master's own predecessor to exit.
+// Reloads go on meanwhile: the predecessor may have a long download to finish.
 func (l *loop) newUpgrade() {
-	u := &upgrade{began: time.Now()}
+	u := &upgrade{began: time.Now(), sent: map[int]bool{}, stop: func() {}}
 	u.ctx, u.cancel = context.WithCancel(l.ctx)
 	l.upgrade = u
-	l.work(func() func() { l.sys.alone(u.ctx); return func() { u.alone, l.dirty = true, true } })
+	l.work(func() func() {
+		l.sys.parentGone(u.ctx)
+		return func() { u.ParentGone(); l.dirty = true }
+	})
 }
 
-// upgrading says that no reload may begin: an upgrade comes first, and what a master
-// that isn't one yet does with its workers is start them.
+// upgrading reports whether reloads must wait, because an upgrade is next or this process
+// has not taken over.
 func (l *loop) upgrading() bool {
-	return l.takeover != nil || l.upgrade != nil && l.upgrade.alone
+	return l.takeover != nil || l.upgrade != nil && l.upgrade.HoldsReloads()
 }
 
-// nextUpgrade begins the upgrade that waits, if its time has come.
+// nextUpgrade starts the new master if an upgrade is due and the pool is at rest.
 func (l *loop) nextUpgrade() {
 	u, p := l.upgrade, l.pool
-	if u == nil || u.begun || !u.alone || l.takeover != nil || p == nil || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop {
+	if u == nil || l.takeover != nil || p == nil || p.preparing || p.goal.Next != 0 || !p.goal.Established || p.goal.Stop || !u.Start() {
 		return
 	}
-	u.begun, u.nonce = true, fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano())
+	u.mark = successor.NewMark()
 	l.log.Info("rota: upgrade")
-	link, end, err := control.Pair()
+	mine, end, err := link.Pair()
 	if err != nil {
 		l.upgraded(err)
 		return
 	}
-	u.link = masterLink{link}
+	u.link = successor.NewLink(mine)
 	starting := func() { l.m.post(func(l *loop) { l.boundUpgrade(u) }) }
-	l.work(func() func() { err := l.sys.flip(u.ctx, end, u.nonce, starting); return func() { l.upgraded(err) } })
 	l.work(func() func() {
-		_ = u.link.read(func(n note, files []*control.FD) {
-			closeDescriptors(files) // a new master has nothing to give
-			l.m.calls <- func(l *loop) { l.heardFromNew(u, n) }
-		})
-		return func() {}
+		err := l.sys.startSuccessor(u.ctx, end, u.mark, starting)
+		return func() { l.upgraded(err) }
+	})
+	l.work(func() func() { l.readSuccessor(u); return func() {} })
+}
+
+func (l *loop) readSuccessor(u *upgrade) {
+	_ = u.link.Read(func(m *successor.Message, files []*descriptor.FD) {
+		descriptor.CloseAll(files) // a new master has none to give
+		l.m.calls <- func(l *loop) { l.fromSuccessor(u, m) }
 	})
 }
 
-// heardFromNew does what the new master says.
-func (l *loop) heardFromNew(u *upgrade, n note) {
-	switch {
-	case l.upgrade != u:
-	case n.Kind == noteHello:
-		l.introduce(u, n)
-	case n.Kind == noteFailed:
-		u.heeds = true
-		if u.err == nil {
-			u.err = errors.New(n.Reason)
-		}
-	case n.Kind == noteReady:
-		l.letTakeOver(u)
+// fromSuccessor takes a message of the new master.
+func (l *loop) fromSuccessor(u *upgrade, m *successor.Message) {
+	if l.upgrade != u {
+		return
+	}
+	if m.Kind == successor.Hello {
+		successor.ForgetMark()
+	}
+	switch u.Receive(m) {
+	case successor.Introduce:
+		l.introduce(u)
+	case successor.Announce:
+		l.announce(u)
+	case successor.SendStop:
+		l.stopSuccessor(u, false)
 	}
 }
 
-// introduce tells the new master all that it has to know.
-func (l *loop) introduce(u *upgrade, n note) {
-	u.pid = n.PID
-	_ = os.Unsetenv(control.EnvUpgrade) // it is there, and nobody else should see this
-	if n.Version < noteVersion {
-		l.failUpgrade(u, fmt.Errorf("it speaks version %d, this master %d", n.Version, noteVersion))
-		return
-	}
-	l.log.Info("rota: upgrade: new master is there", "pid", u.pid)
+// introduce sends the new master all that it has to know.
+func (l *loop) introduce(u *upgrade) {
+	l.log.Info("rota: upgrade: new master is there", "pid", u.PID())
 	l.sendGiven(u)
 	l.sendSockets(u)
-	u.lastID = l.lastID
-	l.lastID += idBlock
-	u.link.send(note{Kind: noteState, State: l.state(u.lastID)})
+	var last int
+	last, l.lastID = u.Reserve(l.lastID)
+	u.link.Send(&successor.Message{Kind: successor.State, State: l.snapshot(last)})
 }
 
-// boundUpgrade bounds what the new master may take: its own ReadyTimeout is for its
-// workers, and its main does something before.
+// boundUpgrade bounds the time that the new master may take.
 func (l *loop) boundUpgrade(u *upgrade) {
+	if d := l.limits().Deadline(); d > 0 {
+		u.stop = l.after(d, func() { l.failUpgrade(u, ErrNotReady) })
+	}
+}
+
+func (l *loop) limits() successor.Limits {
 	p := l.cfg.policy().WithDefaults()
-	if p.ReadyTimeout > 0 {
-		u.stop = l.after(2*p.ReadyTimeout+max(p.MinUptime, 0), func() { l.failUpgrade(u, ErrNotReady) })
-	}
+	return successor.Limits{ReadyTimeout: p.ReadyTimeout, MinUptime: p.MinUptime, Grace: p.Grace, KillAfter: p.KillAfter}
 }
 
-// sendSockets sends the sockets that the new master has not got yet.
-func (l *loop) sendSockets(u *upgrade) {
-	if u.sent == nil {
-		u.sent = map[int]bool{}
-	}
-	for id, s := range l.sockets.byID {
-		if s.fd == nil || u.sent[id] {
-			continue
-		}
-		u.sent[id] = true
-		if fd, err := s.fd.Dup(); err == nil {
-			u.link.send(note{Kind: noteSocket, Socket: s.note()}, fd)
-		} else {
-			l.failUpgrade(u, err)
-		}
-	}
-}
-
-func (l *loop) state(lastID int) *stateNote {
-	s := &stateNote{
-		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: lastID,
-		Served: map[int][]string{}, Ports: l.sockets.portNotes(),
-		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.watchdog,
-	}
-	for slot, served := range l.pool.served {
-		for name := range served {
-			s.Served[slot] = append(s.Served[slot], name)
-		}
-		slices.Sort(s.Served[slot])
-	}
-	return s
-}
-
-// letTakeOver says go, unless this master has been told to stop. systemd is told
-// first: what comes from a process that is not the main one may be passed over.
-func (l *loop) letTakeOver(u *upgrade) {
-	if u.err != nil || l.pool == nil || l.pool.goal.Stop {
+// announce tells systemd the new master's pid and then sends "go". The order matters:
+// systemd may ignore a process that it doesn't know as the main one.
+func (l *loop) announce(u *upgrade) {
+	if !l.keepsServing() {
 		return
 	}
+	pid := u.PID()
 	l.work(func() func() {
-		l.systemd.tell("MAINPID=" + strconv.Itoa(u.pid))
-		l.systemd.flush()
-		return func() { l.sayGo(u) }
+		l.systemd.MainPID(pid)
+		l.systemd.Flush()
+		return func() { l.sendGo(u) }
 	})
 }
 
-func (l *loop) sayGo(u *upgrade) {
-	if u.err != nil || l.upgrade != u || l.pool == nil || l.pool.goal.Stop {
+// sendGo hands over, unless this master has been told to stop or the upgrade has failed.
+func (l *loop) sendGo(u *upgrade) {
+	if l.upgrade != u || !l.keepsServing() {
 		return
-	}
-	last := u.lastID
-	if l.lastID > u.lastID+idBlock {
-		last = l.lastID // it has started some itself
 	}
 	l.sendSockets(u)
-	u.gone = l.state(last)
-	u.link.send(note{Kind: noteGo, State: u.gone})
-}
-
-// sendLate passes on what this master was asked for after "go", and has no more to do
-// with.
-func (l *loop) sendLate(u *upgrade) {
-	if l.pool == nil || u.gone == nil {
-		return
-	}
-	s := l.state(u.gone.LastID)
-	s.Scaled, s.Reload = s.Workers != u.gone.Workers, s.Reload && !u.gone.Reload
-	if s.Scaled || s.Reload {
-		u.link.send(note{Kind: noteLate, State: s})
+	if s := l.snapshot(u.FinalID(l.lastID)); u.Announced(s) {
+		u.link.Send(&successor.Message{Kind: successor.Go, State: s})
 	}
 }
 
-// failUpgrade ends an upgrade whose new master is at fault.
+// keepsServing reports whether the pool runs and has not been told to stop.
+func (l *loop) keepsServing() bool { return l.pool != nil && !l.pool.goal.Stop }
+
+// failUpgrade fails an upgrade whose new master is at fault.
 func (l *loop) failUpgrade(u *upgrade, why error) {
-	if l.upgrade != u || u.err != nil {
-		return
+	if l.upgrade == u && u.Fail(why) == successor.SendStop {
+		l.stopSuccessor(u, false)
 	}
-	u.err = why
-	l.stopSuccessor(u, false)
 }
 
-// stopSuccessor ends a new master that must not take over: gracefully, or at once. One
-// that doesn't say that it will is killed soon.
+// stopSuccessor tells the new master to stop, gracefully or at once, and kills it if it
+// takes too long. Its workers see the end of their link, and drain.
 func (l *loop) stopSuccessor(u *upgrade, atOnce bool) {
 	u.cancel()
-	u.link.send(note{Kind: noteStop, AtOnce: atOnce})
-	if atOnce {
-		l.killSuccessor(u, stopLinger, true)
-		return
-	}
-	p := l.cfg.policy().WithDefaults()
-	l.killSuccessor(u, max(p.KillAfter, 0), false)
-	l.killSuccessor(u, stopLinger+max(p.Grace, 0)+2*max(p.KillAfter, 0), true)
+	u.link.Send(&successor.Message{Kind: successor.Stop, AtOnce: atOnce})
+	unacked, last := l.limits().Kill(atOnce)
+	l.killSuccessor(u, unacked, false)
+	l.killSuccessor(u, last, true)
 }
 
-// killSuccessor kills the new master in d. Its workers see the end of their link, and
-// finish what they have.
-func (l *loop) killSuccessor(u *upgrade, d time.Duration, heeding bool) {
+func (l *loop) killSuccessor(u *upgrade, d time.Duration, last bool) {
 	l.after(d, func() {
-		if l.upgrade == u && (heeding || !u.heeds) {
-			l.work(func() func() { killMarked(u.nonce); return func() {} })
+		if l.upgrade == u && u.MayKill(last) {
+			l.work(func() func() { successor.Kill(u.mark); return func() {} })
 		}
 	})
 }
 
-// abandonUpgrade: this master has been told to stop, and with it the new one.
+// abandonUpgrade fails the upgrade because this master has been told to stop.
 func (l *loop) abandonUpgrade(atOnce bool) {
 	u := l.upgrade
 	if u == nil {
 		return
 	}
-	if u.err == nil {
-		u.err = ErrStopping
-	}
-	if !u.begun {
+	switch u.Abandon(ErrStopping) {
+	case successor.Answer:
 		u.cancel()
-		l.upgraded(u.err)
-		return
+		l.upgraded(ErrStopping)
+	case successor.SendStop:
+		l.stopSuccessor(u, atOnce)
 	}
-	l.stopSuccessor(u, atOnce)
 }
 
-// upgraded: the new master has taken over, or err says why it has not. One that was
-// told to stop and had its ready byte under way has taken over all the same.
+// upgraded ends the upgrade: err is nil if the new master has taken over.
 func (l *loop) upgraded(err error) {
 	u := l.upgrade
 	l.upgrade, l.dirty = nil, true
-	if err == nil {
+	err = u.End(err)
+	if err == nil && l.pool != nil {
 		l.sendLate(u)
 	}
-	if u.link.Link != nil {
-		l.work(func() func() { u.link.end(); return func() {} })
+	if u.link != nil {
+		l.work(func() func() { u.link.Close(); return func() {} })
 	}
-	if u.stop != nil {
-		u.stop()
-	}
+	u.stop()
 	if err != nil {
 		l.upgradeFailed(u, err)
 	} else {
-		l.letGo(u)
+		l.retire(u)
 	}
 	if l.pool != nil && l.pool.goal.Stopped {
-		l.finishPool(nil) // has waited for this
+		l.finishPool(nil) // which has waited for the upgrade's end
 	}
 }
 
-// letGo is the end of this master's service, and not of the service.
-func (l *loop) letGo(u *upgrade) {
-	l.log.Info("rota: upgrade done, this master leaves", "new", u.pid, "took", time.Since(u.began).Round(time.Millisecond))
+// sendLate sends what this master was asked for after "go", and leaves to the new one.
+func (l *loop) sendLate(u *upgrade) {
+	if s := u.Late(l.snapshot(0)); s != nil {
+		u.link.Send(&successor.Message{Kind: successor.Late, State: s})
+	}
+}
+
+// retire drains this master's workers. The files of its sockets, and systemd, are the new
+// master's from now on.
+func (l *loop) retire(u *upgrade) {
+	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.sockets.disown()
-	l.systemd.silence()
+	l.systemd.Silence()
 	u.answer(nil)
 	l.stopPool()
 }
 
 func (l *loop) upgradeFailed(u *upgrade, err error) {
-	if u.err != nil {
-		err = u.err // says more than "exited"
+	if u.WasReleased() {
+		l.systemd.MainPID(os.Getpid())
 	}
-	if u.gone != nil {
-		l.systemd.tell("MAINPID=" + strconv.Itoa(os.Getpid()))
-	}
-	e := &UpgradeError{PID: u.pid, Err: err}
+	e := &UpgradeError{PID: u.PID(), Err: err}
 	l.failed = e
 	l.log.Error("rota: upgrade failed, this master serves on", "after", time.Since(u.began).Round(time.Millisecond), "err", e)
 	u.answer(e)

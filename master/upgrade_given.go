@@ -1,12 +1,15 @@
 package master
 
 import (
+	"encoding/json"
 	"slices"
 	"sync"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/bind"
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/successor"
+	"github.com/rota-go/rota/internal/wire"
 )
 
 // adopted are the given sockets of the first master, in one that follows it. Their
@@ -49,24 +52,26 @@ type givenNote struct {
 // doesn't.
 func (l *loop) sendGiven(u *upgrade) {
 	for _, g := range given() {
-		fd, err := control.NewFD(g.n).Dup() // g keeps its own
+		fd, err := descriptor.New(g.n).Dup() // g keeps its own
 		if err != nil {
 			continue // the program has closed it
 		}
-		u.link.send(note{Kind: noteGiven, Given: &givenNote{First: g.first, Name: g.name, Packet: g.packet}}, fd)
+		note := wire.Body(givenNote{First: g.first, Name: g.name, Packet: g.packet})
+		u.link.Send(&successor.Message{Kind: successor.Given, Given: note}, fd)
 	}
 }
 
 // adopt takes a given socket, which stays open as long as the process lives. It takes
 // files.
-func (a *adoptedSockets) adopt(n *givenNote, files []*control.FD) {
-	if n == nil || len(files) != 1 {
-		closeDescriptors(files)
+func (a *adoptedSockets) adopt(note json.RawMessage, files []*descriptor.FD) {
+	var n givenNote
+	if json.Unmarshal(note, &n) != nil || len(files) != 1 {
+		descriptor.CloseAll(files)
 		return
 	}
 	addr, err := addrOf(files[0], n.Packet)
 	if err != nil {
-		closeDescriptors(files)
+		descriptor.CloseAll(files)
 		return
 	}
 	a.mu.Lock()

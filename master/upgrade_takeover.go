@@ -6,103 +6,106 @@ import (
 	"os"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/successor"
 )
 
-// takeover is what a new master does until it is the master.
+// takeover is what a new master does until it has taken over.
 type takeover struct {
-	link     masterLink
-	begun    time.Time
-	start    func(error) // goes on with Run, once the old master has told what it knows
-	told     bool        // the state has come
-	ready    bool        // the workers have been ready for MinUptime
-	released bool        // "go" has come
-	orphan   bool        // the old master is gone
-	taking   bool        // both have come: there is no way back
-	final    *stateNote
+	successor.Takeover
+	link  *successor.Link
+	began time.Time
+	start func(error) // starts the workers, once the snapshot has come
 }
 
-// inherit calls then, at once in a process that follows no other master, and
-// otherwise when the state of the old one is there.
-func (l *loop) inherit(then func(error)) {
+// inherit calls start: at once in a process that follows no other master, and otherwise
+// when the old one's snapshot has come.
+func (l *loop) inherit(start func(error)) {
 	link, ok, err := l.sys.predecessor()
 	if !ok || err != nil {
-		then(err)
+		start(err)
 		return
 	}
 	adopted.follow()
-	t := &takeover{link: masterLink{link}, begun: time.Now(), start: then}
+	t := &takeover{link: link, began: time.Now(), start: start}
 	l.takeover = t
 	l.work(func() func() {
-		_ = t.link.read(func(n note, files []*control.FD) {
-			l.m.calls <- func(l *loop) { l.heardFromOld(t, n, files) }
+		_ = t.link.Read(func(m *successor.Message, files []*descriptor.FD) {
+			l.m.calls <- func(l *loop) { l.fromPredecessor(t, m, files) }
 		})
 		return func() { l.orphaned(t) }
 	})
 }
 
-// heardFromOld does what the old master says. It takes files.
-func (l *loop) heardFromOld(t *takeover, n note, files []*control.FD) {
-	if n.Kind == noteSocket && n.Socket != nil && l.takeover == t {
-		if err := l.sockets.adopt(n.Socket, files); err != nil {
+// fromPredecessor takes a message of the old master, and its files.
+func (l *loop) fromPredecessor(t *takeover, m *successor.Message, files []*descriptor.FD) {
+	l.checkStop(t)
+	do := t.Receive(m)
+	switch {
+	case do == successor.AdoptGiven:
+		adopted.adopt(m.Given, files)
+		return
+	case do == successor.AdoptSocket && l.takeover == t:
+		if err := l.sockets.adopt(m.Socket, files); err != nil {
 			l.failTakeover(err)
 		}
 		return
 	}
-	if n.Kind == noteGiven {
-		adopted.adopt(n.Given, files)
-		return
-	}
-	closeDescriptors(files)
-	switch {
-	case n.Kind == noteStop:
-		l.stopTakeover(n.AtOnce)
-	case n.Kind == noteLate && n.State != nil:
-		l.late(n.State)
-	case l.takeover != t:
-	case n.Kind == noteState && n.State != nil && !t.told:
-		t.told = true
-		l.adopt(n.State)
+	descriptor.CloseAll(files)
+	l.obey(t, do, m)
+}
+
+// obey does what doesn't need m's files.
+func (l *loop) obey(t *takeover, do successor.Action, m *successor.Message) {
+	switch do {
+	case successor.Begin:
+		l.adopt(m.State)
 		t.start(nil)
-	case n.Kind == noteGo:
-		t.final, t.released = n.State, true
-		l.takeOver()
+	case successor.TakeOver:
+		l.takeOver(t)
+	case successor.CatchUp:
+		l.late(m.State)
+	case successor.Withdraw, successor.StopPool:
+		l.stopTakeover(t, do)
+	}
+	if m.Kind == successor.Stop && m.AtOnce {
+		l.killAll()
 	}
 }
 
-// adopt takes up where the old master is.
-func (l *loop) adopt(s *stateNote) {
-	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
-	l.systemd.watchdog = s.Watchdog
-	l.sockets.adoptPorts(s.Ports)
-	if s.Scaled {
-		l.cfg.Workers, l.scaled = s.Workers, true
+// stopTakeover does what a stop message asks for.
+func (l *loop) stopTakeover(t *takeover, do successor.Action) {
+	if do == successor.Withdraw && l.takeover == t {
+		l.failTakeover(errors.New("it was not wanted any more"))
+		return
 	}
-	now := time.Now()
-	for slot, names := range s.Served {
-		served := map[string]time.Time{}
-		for _, name := range names {
-			served[name] = now
-		}
-		l.pool.served[slot] = served
+	l.stopPool()
+}
+
+// checkStop tells the state machine if this master stops.
+func (l *loop) checkStop(t *takeover) {
+	if !l.keepsServing() {
+		t.Stopped()
 	}
 }
 
 // trial begins when a new master's workers are all ready: they have to live for
 // MinUptime, as in a reload.
 func (l *loop) trial(t *takeover) {
-	wait := max(l.pool.policy.WithDefaults().MinUptime, 0)
-	l.after(wait, func() {
-		if l.takeover == t && l.pool != nil && !l.pool.goal.Stop {
-			t.ready = true
-			t.link.send(note{Kind: noteReady})
-			l.takeOver()
+	l.after(max(l.pool.policy.WithDefaults().MinUptime, 0), func() {
+		l.checkStop(t)
+		if l.takeover != t || !t.Passed() {
+			return
+		}
+		t.link.Send(&successor.Message{Kind: successor.Ready})
+		if t.Next() == successor.TakeOver {
+			l.takeOver(t)
 		}
 	})
 }
 
-// boundStart: the policy gives a first start all the time it wants, as there is
-// nothing to fall back on. Here there is.
+// boundStart bounds how long the workers of a new master may take to become ready. A first
+// master's may take as long as they need, because there is nothing to fall back on.
 func (l *loop) boundStart(t *takeover) {
 	p := l.pool.policy.WithDefaults()
 	if p.ReadyTimeout < 0 {
@@ -115,21 +118,20 @@ func (l *loop) boundStart(t *takeover) {
 	})
 }
 
-// diedOnTrial: a worker that dies before the new master is the master makes the
-// upgrade fail.
+// diedOnTrial fails the takeover if a worker has died before this master has taken over.
 func (l *loop) diedOnTrial(m *member) {
-	if t := l.takeover; t != nil && !t.taking && m.pooled && !m.Voluntary && l.pool != nil {
+	if t := l.takeover; t != nil && t.OnTrial() && m.pooled && !m.Voluntary && l.pool != nil {
 		l.failTakeover(&StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit})
 	}
 }
 
 // failTakeover leaves the service to the old master.
 func (l *loop) failTakeover(err error) {
-	if l.pool == nil || l.pool.goal.Stop {
+	if !l.keepsServing() {
 		return
 	}
 	l.log.Error("rota: no takeover, the old master keeps its place", "err", err)
-	l.takeover.link.send(note{Kind: noteFailed, Reason: err.Error()})
+	l.takeover.link.Send(successor.Failure(err))
 	if l.pool.preparing && l.pool.goal.Generation == 0 {
 		l.finishPool(err)
 		return
@@ -138,95 +140,63 @@ func (l *loop) failTakeover(err error) {
 	l.stopPool()
 }
 
-// stopTakeover: the old master doesn't want this one, or was told to stop when this
-// one had just become the master.
-func (l *loop) stopTakeover(atOnce bool) {
-	if l.takeover == nil {
-		l.stopPool()
-	} else {
-		l.failTakeover(errors.New("it was not wanted any more"))
-	}
-	if atOnce {
-		l.killAll()
-	}
-}
-
-// orphaned: the old master's end of the link is closed. Before "go" that is its death,
-// and nobody but this master is left to serve.
+// orphaned closes this master's end of the link when the old one's is closed. If this master
+// has not taken over yet, the old one has died.
 func (l *loop) orphaned(t *takeover) {
-	_ = t.link.Close()
+	t.link.Abort()
 	if l.takeover != t {
 		return
 	}
-	t.orphan = true
-	if !t.told {
+	l.checkStop(t)
+	switch t.Lost() {
+	case successor.Abort:
 		l.finishPool(errors.New("the old master is gone, and has told nothing"))
-		return
+	case successor.TakeOver:
+		l.takeOver(t)
 	}
-	l.takeOver()
 }
 
-// takeOver makes this the master, when it is ready and the old one has said go or
-// has died.
-func (l *loop) takeOver() {
-	t := l.takeover
-	if t.taking || !t.ready || !t.released && !t.orphan || l.pool == nil || l.pool.goal.Stop {
-		return
-	}
-	t.taking = true
+// takeOver writes the ready byte, on which the old master retires.
+func (l *loop) takeOver(t *takeover) {
 	l.work(func() func() {
-		err := l.sys.flipReady()
+		err := l.sys.signalReady()
 		return func() { l.tookOver(t, err) }
 	})
 }
 
 func (l *loop) tookOver(t *takeover, err error) {
+	t.TookOver()
 	l.takeover = nil
 	l.sockets.own()
 	if err != nil {
 		l.log.Warn("rota: the old master died during the upgrade", "err", err)
 	}
-	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.begun).Round(time.Millisecond))
+	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.began).Round(time.Millisecond))
 	if l.pool == nil {
 		return
 	}
 	l.dirty = true
 	l.sweep()
-	l.official()
-	if t.final != nil {
-		l.lastID = max(l.lastID, t.final.LastID)
-		l.late(t.final)
+	l.publishPID()
+	if s := t.Final(); s != nil {
+		l.lastID = max(l.lastID, s.LastID)
+		l.late(s)
 	}
-	l.nextReload() // this one may have been asked already
+	l.nextReload() // what was asked of this master before
 }
 
-// late does what the old master was asked for and couldn't do any more.
-func (l *loop) late(s *stateNote) {
-	if l.pool == nil {
-		return
-	}
-	if s.Scaled && s.Workers != l.pool.goal.Workers {
-		l.scale(s.Workers)
-	}
-	if s.Reload {
-		_ = l.reload(make(chan error, 1)) // for whom the old master had it
-	}
-}
-
-// giveUp tells the old master why there will be no new one.
-func (l *loop) giveUp(err error) {
+// reportGivenUp tells the old master why this one exits without having taken over. err is
+// nil if it was told to stop.
+func (l *loop) reportGivenUp(err error) {
 	t := l.takeover
 	if t == nil {
 		return
 	}
 	l.takeover = nil
-	reason := "it was told to stop"
-	if err != nil {
-		reason = err.Error()
-	}
-	t.link.send(note{Kind: noteFailed, Reason: reason})
+	t.Stopped()
+	t.link.Send(successor.Failure(err))
 	l.work(func() func() {
-		t.link.end()
+		t.link.Close()
 		return func() {}
 	})
 }

@@ -5,25 +5,28 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 )
 
 // Two masters in one process, on a link of the real kind, with workers that are fakes.
 
 // oldMaster is a master whose successor is what play does at the other end of the link:
 // its result is what tableflip would say.
-func oldMaster(t *testing.T, cfg Config, play func(masterLink) error) (*Master, *fakeOS, <-chan error) {
+func oldMaster(t *testing.T, cfg Config, play func(*otherMaster) error) (*Master, *fakeOS, <-chan error) {
 	t.Helper()
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	o := &fakeOS{}
 	s := o.sys()
-	s.flip = func(_ context.Context, end *os.File, _ string, starting func()) error {
+	s.startSuccessor = func(_ context.Context, end *os.File, _ string, starting func()) error {
 		starting()
 		return play(otherEnd(t, end))
 	}
@@ -47,17 +50,25 @@ func established(m *Master) (yes bool) {
 	return yes
 }
 
-func otherEnd(t *testing.T, end *os.File) masterLink {
+// otherMaster is the other master's end of the link.
+type otherMaster struct {
+	*successor.Link
+	raw *link.Link
+}
+
+func (p *otherMaster) Close() error { return p.raw.Close() }
+
+func otherEnd(t *testing.T, end *os.File) *otherMaster {
 	defer end.Close()
-	fd, err := control.DupOf(end)
+	fd, err := descriptor.DupOf(end)
 	if err != nil {
 		t.Error(err)
 	}
-	link, err := control.NewLink(fd)
+	link, err := link.New(fd)
 	if err != nil {
 		t.Error(err)
 	}
-	return masterLink{link}
+	return &otherMaster{successor.NewLink(link), link}
 }
 
 func await[T any](t *testing.T, c <-chan T) (v T) {
@@ -70,24 +81,24 @@ func await[T any](t *testing.T, c <-chan T) (v T) {
 	return v
 }
 
-// until reads notes until one of that kind has come.
-func (l masterLink) until(kind string) (last note) {
-	for last.Kind != kind {
-		packets, err := l.Receive()
+// until reads messages until one of that kind has come.
+func (l *otherMaster) until(kind successor.Kind) (last successor.Message) {
+	for {
+		packets, err := l.raw.Receive()
 		if err != nil {
-			return note{Kind: err.Error()}
+			return successor.Message{Kind: successor.Kind(err.Error())}
 		}
 		for _, p := range packets {
+			last = successor.Message{}
 			if err := p.Decode(&last); err != nil {
-				return note{Kind: err.Error()}
+				return successor.Message{Kind: successor.Kind(err.Error())}
 			}
-			closeDescriptors(p.Files)
+			descriptor.CloseAll(p.Files)
 			if last.Kind == kind {
 				return last
 			}
 		}
 	}
-	return last
 }
 
 func ids(m *Master) (all []int) {
@@ -104,30 +115,38 @@ var errExited = errors.New("child exited")
 func TestSuccessorDies(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		play func(masterLink) error
+		play func(*otherMaster) error
 		want error
 	}{
-		{"before hello", func(masterLink) error { return errExited }, errExited},
-		{"before ready", func(l masterLink) error {
-			l.send(note{Kind: noteHello, Version: 1, PID: 7})
-			l.until(noteState)
+		{"before hello", func(*otherMaster) error { return errExited }, errExited},
+		{"before ready", func(l *otherMaster) error {
+			l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+			l.until(successor.State)
 			return errExited
 		}, errExited},
-		{"after go", func(l masterLink) error {
-			l.send(note{Kind: noteHello, Version: 1, PID: 7})
-			l.send(note{Kind: noteReady})
-			l.until(noteGo)
+		{"after go", func(l *otherMaster) error {
+			l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+			l.Send(&successor.Message{Kind: successor.Ready})
+			l.until(successor.Go)
 			return errExited
 		}, errExited},
-		{"too slow", func(l masterLink) error {
-			l.send(note{Kind: noteHello, Version: 1, PID: 7})
-			l.until(noteStop)
+		{"with a reason", func(l *otherMaster) error {
+			l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+			l.until(successor.State)
+			l.Send(successor.Failure(fmt.Errorf("its workers are %w", ErrNotReady)))
+			l.raw.Flush(t.Context())
+			time.Sleep(50 * time.Millisecond) // the loop reads it before it learns of the exit
+			return errExited
+		}, ErrNotReady},
+		{"too slow", func(l *otherMaster) error {
+			l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+			l.until(successor.Stop)
 			return errExited
 		}, ErrNotReady},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := Config{Workers: 2, MinUptime: -1, ReadyTimeout: 50 * time.Millisecond, KillAfter: -1}
-			m, _, _ := oldMaster(t, cfg, func(l masterLink) error {
+			m, _, _ := oldMaster(t, cfg, func(l *otherMaster) error {
 				defer l.Close()
 				return tc.play(l)
 			})
@@ -151,15 +170,15 @@ func TestSuccessorDies(t *testing.T) {
 
 // The old master's stop is the new one's too, up to the last moment.
 func TestStopBeforeGo(t *testing.T) {
-	told := make(chan note, 1)
+	told := make(chan successor.Message, 1)
 	begun := make(chan struct{})
-	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error {
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
 		defer l.Close()
-		l.send(note{Kind: noteHello, Version: 1, PID: 7})
-		l.until(noteState)
+		l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+		l.until(successor.State)
 		close(begun)
-		n := l.until(noteStop)
-		l.send(note{Kind: noteReady}) // too late
+		n := l.until(successor.Stop)
+		l.Send(&successor.Message{Kind: successor.Ready}) // too late
 		told <- n
 		return errExited
 	})
@@ -169,7 +188,7 @@ func TestStopBeforeGo(t *testing.T) {
 	if err := m.Disconnect(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := await(t, told); n.Kind != noteStop || n.AtOnce {
+	if n := await(t, told); n.Kind != successor.Stop || n.AtOnce {
 		t.Errorf("the new master was told %+v, want a graceful stop", n)
 	}
 	if err := await(t, upgraded); !errors.Is(err, ErrStopping) {
@@ -184,7 +203,7 @@ func TestStopBeforeGo(t *testing.T) {
 func TestUpgradesCoalesce(t *testing.T) {
 	release := make(chan struct{})
 	begun := make(chan struct{}, 2)
-	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error {
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
 		defer l.Close()
 		begun <- struct{}{}
 		<-release
@@ -215,12 +234,12 @@ func TestUpgradesCoalesce(t *testing.T) {
 func TestHandover(t *testing.T) {
 	o := &fakeOS{}
 	next := make(chan *Master, 1)
-	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1}, func(l masterLink) error {
-		l.send(note{Kind: noteHello, Version: noteVersion, PID: 7})
+	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1}, func(l *otherMaster) error {
+		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
 		ready := make(chan struct{})
 		s := o.sys()
-		s.predecessor = func() (*control.Link, bool, error) { return l.Link, true, nil }
-		s.flipReady = func() error { close(ready); return nil }
+		s.predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
+		s.signalReady = func() error { close(ready); return nil }
 		m := newMaster(Config{Workers: 2, MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 		go func() { _ = m.Run(context.Background()) }()
 		next <- m

@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 )
 
 // predecessorStays makes m one whose own predecessor is there until release is closed.
 func predecessorStays(m *Master) (release chan struct{}) {
 	release = make(chan struct{})
 	_ = m.ask(func(l *loop) error {
-		l.sys.alone = func(ctx context.Context) {
+		l.sys.parentGone = func(ctx context.Context) {
 			select {
 			case <-release:
 			case <-ctx.Done():
@@ -30,7 +31,7 @@ func predecessorStays(m *Master) (release chan struct{}) {
 // An upgrade that waits for the master before this one to leave keeps no reload from
 // being done, and comes to its turn.
 func TestReloadWhileAnUpgradeWaits(t *testing.T) {
-	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error { return l.Close() })
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error { return l.Close() })
 	release := predecessorStays(m)
 	upgraded := make(chan error, 1)
 	go func() { upgraded <- m.Upgrade(t.Context()) }()
@@ -100,14 +101,14 @@ func TestFirstStartFailsWithAnUpgradeAskedFor(t *testing.T) {
 // What the old master is asked for when it has said "go" already, it passes on.
 func TestAskedAfterGo(t *testing.T) {
 	gone, asked := make(chan struct{}), make(chan struct{})
-	late := make(chan note, 1)
-	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l masterLink) error {
-		l.send(note{Kind: noteHello, Version: noteVersion, PID: 7})
-		l.send(note{Kind: noteReady})
-		l.until(noteGo)
+	late := make(chan successor.Message, 1)
+	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
+		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.Send(&successor.Message{Kind: successor.Ready})
+		l.until(successor.Go)
 		close(gone)
 		<-asked
-		go func() { late <- l.until(noteLate); _ = l.Close() }()
+		go func() { late <- l.until(successor.Late); _ = l.Close() }()
 		return nil
 	})
 	go func() { _ = m.Upgrade(context.Background()) }()
@@ -127,17 +128,17 @@ func TestAskedAfterGo(t *testing.T) {
 }
 
 // newMasterOn follows a master that the test plays on the other end of the link.
-func newMasterOn(t *testing.T, flipReady func() error) (*Master, masterLink) {
+func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster) {
 	t.Helper()
-	link, end, err := control.Pair()
+	mine, end, err := link.Pair()
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := otherEnd(t, end)
 	o := &fakeOS{}
 	s := o.sys()
-	s.predecessor = func() (*control.Link, bool, error) { return link, true, nil }
-	s.flipReady = flipReady
+	s.predecessor = func() (*successor.Link, bool, error) { return successor.NewLink(mine), true, nil }
+	s.signalReady = signalReady
 	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })
 	go func() { _ = m.Run(context.Background()) }()
@@ -149,25 +150,25 @@ func TestNewMasterReloads(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		early   bool
-		late    *stateNote
+		late    *successor.Snapshot
 		workers int
 	}{
 		{"asked before", true, nil, 1},
-		{"told late", false, &stateNote{Reload: true, Scaled: true, Workers: 2}, 2},
+		{"told late", false, &successor.Snapshot{Reload: true, Scaled: true, Workers: 2}, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m, old := newMasterOn(t, func() error { return nil })
-			old.send(note{Kind: noteState, State: &stateNote{Generation: 4}})
-			old.until(noteReady)
+			old.Send(&successor.Message{Kind: successor.State, State: &successor.Snapshot{Generation: 4}})
+			old.until(successor.Ready)
 			if tc.early {
 				go func() { _ = m.Reload(context.Background()) }()
 				for waits := false; !waits; {
 					_ = m.ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
 				}
 			}
-			old.send(note{Kind: noteGo, State: &stateNote{Generation: 4}})
+			old.Send(&successor.Message{Kind: successor.Go, State: &successor.Snapshot{Generation: 4}})
 			if tc.late != nil {
-				old.send(note{Kind: noteLate, State: tc.late})
+				old.Send(&successor.Message{Kind: successor.Late, State: tc.late})
 			}
 			for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 				if ofGeneration(m, 6) == tc.workers {

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -51,12 +51,12 @@ func TestWorkerAnswers(t *testing.T) {
 				check(t, "State", worker.State(), tc.state)
 				check(t, "IsConnected", worker.IsConnected(), tc.connected)
 				check(t, "IsDead", worker.IsDead(), tc.state == Dead)
-				check(t, "Voluntary", voluntariness(worker), tc.voluntary)
+				check(t, "Voluntary", voluntaryText(worker), tc.voluntary)
 				check(t, "is among Workers", slices.Contains(w.Workers(), worker), tc.state != Dead)
 				check(t, "is what Worker returns", w.Worker(worker.ID()) == worker, tc.state != Dead)
 				if tc.state == Dead {
 					checkDead(t, worker)
-					check(t, "Voluntary of the dead", voluntariness(worker), tc.voluntary)
+					check(t, "Voluntary of the dead", voluntaryText(worker), tc.voluntary)
 				}
 			})
 		})
@@ -66,7 +66,7 @@ func TestWorkerAnswers(t *testing.T) {
 func disconnects(w *Worker, _ *actor)    { _ = w.Disconnect() }
 func leavesByItself(_ *Worker, a *actor) { a.say(wire.Draining, nil) }
 
-func voluntariness(w *Worker) string {
+func voluntaryText(w *Worker) string {
 	yes, known := w.Voluntary()
 	switch {
 	case !known:
@@ -93,7 +93,7 @@ func TestVoluntaryAtOnce(t *testing.T) {
 		inWorld(t, func(w *world) {
 			worker, _ := w.fork()
 			ask(worker)
-			check(t, "Voluntary after "+name, voluntariness(worker), "yes")
+			check(t, "Voluntary after "+name, voluntaryText(worker), "yes")
 		})
 	}
 }
@@ -231,7 +231,7 @@ func TestLinkLost(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.record()
 		_, a := w.fork()
-		a.link.end(control.ErrClosed)
+		a.link.end(link.ErrClosed)
 		w.expect("setup", "fork 1", "online 1", "disconnect 1")
 		a.die(Exit{})
 	})

@@ -17,7 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -40,7 +41,7 @@ type world struct {
 // actor is a worker as the test plays it.
 type actor struct {
 	w    *world
-	id   control.Identity
+	id   link.Identity
 	link *fakeLink
 	exit chan Exit
 
@@ -75,7 +76,7 @@ func (w *world) prepare(number int, cfg Config) (*generation, error) {
 	return &generation{number: number, cfg: cfg}, nil
 }
 
-func (w *world) spawn(g *generation, id control.Identity, _ map[string]string) (*process, error) {
+func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*workerProcess, error) {
 	if w.hold != nil {
 		<-w.hold
 	}
@@ -89,7 +90,7 @@ func (w *world) spawn(g *generation, id control.Identity, _ map[string]string) (
 	if w.behave != nil {
 		go w.behave(a)
 	}
-	return &process{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
+	return &workerProcess{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
 }
 
 // fork forks, and returns both sides when all is quiet.
@@ -178,7 +179,7 @@ func (a *actor) hello() { a.say(wire.Hello, wire.HelloBody{Min: wire.MinVersion,
 
 // say sends frames to the master; what it sends at once is read at once.
 func (a *actor) say(t wire.Type, body any) {
-	p := control.Packet{Frame: wire.Frame{Type: t}}
+	p := link.Packet{Frame: wire.Frame{Type: t}}
 	if body != nil {
 		p.Body = wire.Body(body)
 	}
@@ -187,16 +188,16 @@ func (a *actor) say(t wire.Type, body any) {
 
 // message sends n messages at once.
 func (a *actor) message(values ...string) {
-	var all []control.Packet
+	var all []link.Packet
 	for _, v := range values {
-		all = append(all, message(v))
+		all = append(all, messagePacket(v))
 	}
 	a.link.deliver(all...)
 }
 
-func message(v any, files ...*control.FD) control.Packet {
+func messagePacket(v any, files ...*descriptor.FD) link.Packet {
 	f := wire.Frame{Type: wire.Message, Body: wire.Body(v), FDs: len(files)}
-	return control.Packet{Frame: f, Files: files}
+	return link.Packet{Frame: f, Files: files}
 }
 
 // leave closes the link and ends with 0.
@@ -231,13 +232,13 @@ func (a *actor) signalled() []os.Signal {
 // fakeLink is a link without a socket. The master's side is the interface.
 type fakeLink struct {
 	mu     sync.Mutex
-	in     [][]control.Packet // to the master
-	took   []*control.FD      // every descriptor that came in
-	sent   []wire.Frame       // by the master
-	read   int                // of sent, by orders
-	full   bool               // Send fails with ErrQueueFull for messages
-	ended  error              // what Receive gives after in
-	change chan struct{}      // closed and replaced at every change
+	in     [][]link.Packet  // to the master
+	took   []*descriptor.FD // every descriptor that came in
+	sent   []wire.Frame     // by the master
+	read   int              // of sent, by orders
+	full   bool             // Send fails with ErrQueueFull for messages
+	ended  error            // what Receive gives after in
+	change chan struct{}    // closed and replaced at every change
 }
 
 func newFakeLink() *fakeLink { return &fakeLink{change: make(chan struct{})} }
@@ -247,7 +248,7 @@ func (l *fakeLink) changed() {
 	l.change = make(chan struct{})
 }
 
-func (l *fakeLink) deliver(packets ...control.Packet) {
+func (l *fakeLink) deliver(packets ...link.Packet) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range packets {
@@ -277,11 +278,11 @@ func (l *fakeLink) waiting() int {
 	return len(l.in)
 }
 
-func (l *fakeLink) Receive() ([]control.Packet, error) {
+func (l *fakeLink) Receive() ([]link.Packet, error) {
 	for {
 		l.mu.Lock()
 		change, in, ended := l.change, l.in, l.ended
-		if len(in) > 0 && !errors.Is(ended, control.ErrClosed) {
+		if len(in) > 0 && !errors.Is(ended, link.ErrClosed) {
 			l.in = in[1:]
 			l.mu.Unlock()
 			return in[0], nil
@@ -294,7 +295,7 @@ func (l *fakeLink) Receive() ([]control.Packet, error) {
 	}
 }
 
-func (l *fakeLink) Send(f wire.Frame, files ...*control.FD) error {
+func (l *fakeLink) Send(f wire.Frame, files ...*descriptor.FD) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, fd := range files {
@@ -302,9 +303,9 @@ func (l *fakeLink) Send(f wire.Frame, files ...*control.FD) error {
 	}
 	switch {
 	case l.ended != nil:
-		return control.ErrClosed
+		return link.ErrClosed
 	case l.full && f.Type == wire.Message:
-		return control.ErrQueueFull
+		return link.ErrQueueFull
 	}
 	l.sent = append(l.sent, f)
 	l.changed()
@@ -323,7 +324,7 @@ func (l *fakeLink) CloseReceived() {
 }
 
 func (l *fakeLink) CloseWrite(context.Context) error { return nil }
-func (l *fakeLink) Close() error                     { l.end(control.ErrClosed); return nil }
+func (l *fakeLink) Close() error                     { l.end(link.ErrClosed); return nil }
 
 // orders gives what the master sends, until the link ends.
 func (l *fakeLink) orders() func(yield func(wire.Frame) bool) {

@@ -6,7 +6,7 @@ import (
 
 func TestAbort(t *testing.T) {
 	runTimelines(t, []timeline{{
-		name: "dies before it was ready",
+		name: "a new worker dies before it is ready",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -14,7 +14,7 @@ func TestAbort(t *testing.T) {
 			   3s  crash a2             | abort (a2 died), rolled back, forget a2
 			  end                       | a1 b1, at rest`,
 	}, {
-		name: "dies on trial",
+		name: "a new worker dies on trial",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -23,7 +23,7 @@ func TestAbort(t *testing.T) {
 			 3.9s  crash a2             | abort (a2 died), rolled back, forget a2
 			  end                       | a1 b1, at rest`,
 	}, {
-		name: "dies when its slot is done: rolled back, the proven generation first",
+		name: "a new worker dies when its slot is done: the slots roll back to the proven generation",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -34,7 +34,7 @@ func TestAbort(t *testing.T) {
 			   6s  ready a1'            | rolled back
 			  end                       | a1' b1, leaving a1 b2, asks at 40s`,
 	}, {
-		name: "its link closes, and its exit says that it died",
+		name: "the link of a new worker closes and it exits",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -43,7 +43,7 @@ func TestAbort(t *testing.T) {
 			 3.5s  exit a2              | abort (a2 died), rolled back, forget a2
 			  end                       | a1, at rest`,
 	}, {
-		name: "its link closes, and it does not go",
+		name: "the link of a new worker closes and it does not exit",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -52,7 +52,7 @@ func TestAbort(t *testing.T) {
 			   4s  wake                 | abort (a2 died), rolled back
 			  end                       | a1, leaving a2, asks at 39s`,
 	}, {
-		name: "not ready in time: told to go, then forced",
+		name: "a new worker is not ready in time: it is disconnected, then forced",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -63,7 +63,7 @@ func TestAbort(t *testing.T) {
 			 104s  exit a2              | forget a2
 			  end                       | a1 b1, at rest`,
 	}, {
-		name:   "has for ever to get ready",
+		name:   "no ReadyTimeout: a new worker may take for ever",
 		policy: Policy{ReadyTimeout: -1},
 		text: `
 			   0s  size 1               | start a1
@@ -71,7 +71,7 @@ func TestAbort(t *testing.T) {
 			   2s  reload               | start a2
 			  end                       | a1 a2, at rest`,
 	}, {
-		name:   "two hang: the first slot is told",
+		name:   "two new workers hang: the abort names the lower slot",
 		policy: Policy{Surge: 2},
 		text: `
 			   0s  size 2               | start a1, start b1
@@ -80,7 +80,7 @@ func TestAbort(t *testing.T) {
 			  62s  wake                 | abort (a2 not ready in time), disconnect a2, disconnect b2, rolled back
 			  end                       | a1 b1, leaving a2 b2, asks at 1m38s`,
 	}, {
-		name:   "a new one that serves nothing yet does not wait for the old one to be back",
+		name:   "after an abort, a new worker that is not ready is disconnected at once",
 		policy: Policy{Surge: 2},
 		text: `
 			   0s  size 2               | start a1, start b1
@@ -91,7 +91,7 @@ func TestAbort(t *testing.T) {
 			 3.1s  wake                 | start a1' (1), forget a1
 			  end                       | a1' b1, leaving a2, asks at 39.05s`,
 	}, {
-		name:   "one dies and one hangs: it is the death that is told",
+		name:   "one new worker dies and one hangs: the abort names the dead one",
 		policy: Policy{Surge: 2},
 		text: `
 			   0s  size 2               | start a1, start b1
@@ -100,7 +100,7 @@ func TestAbort(t *testing.T) {
 			  62s  crash b2             | abort (b2 died), disconnect a2, forget b2, rolled back
 			  end                       | a1 b1, leaving a2, asks at 1m38s`,
 	}, {
-		name:   "an old one has crashed meanwhile: the new one stays until it is back",
+		name:   "an old worker has crashed meanwhile: the new one serves until the slot has an old one again",
 		policy: Policy{Surge: 2},
 		text: `
 			   0s  size 2               | start a1, start b1
@@ -113,7 +113,7 @@ func TestAbort(t *testing.T) {
 			   4s  ready a1'            | disconnect a2, rolled back
 			  end                       | a1' b1, leaving a2, asks at 40s`,
 	}, {
-		name: "during the back-off of an old one: it comes back when it would have",
+		name: "an abort does not change the back-off of an old worker",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -128,7 +128,7 @@ func TestAbort(t *testing.T) {
 
 func TestRollBack(t *testing.T) {
 	runTimelines(t, []timeline{{
-		name: "slot by slot, by the surge",
+		name: "slot by slot, one for each place of the surge",
 		text: `
 			   0s  size 3               | start a1, start b1, start c1
 			   1s  ready a1, ready b1, ready c1 | establish
@@ -144,7 +144,7 @@ func TestRollBack(t *testing.T) {
 			  10s  exit a1, exit b1, exit a2, exit b2 | forget a1, forget a2, forget b1, forget b2
 			  end                       | a1' b1' c1, at rest`,
 	}, {
-		name: "the proven generation crashes: back-off, and the newer serves until it is back",
+		name: "a worker of the proven generation crashes: the newer one serves until another is ready",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -157,7 +157,7 @@ func TestRollBack(t *testing.T) {
 			   7s  ready a1''           | disconnect a2, rolled back
 			  end                       | a1'' b1, leaving a2, asks at 43s`,
 	}, {
-		name: "the next reload comes during the roll back: three generations",
+		name: "a reload during the roll-back: three generations",
 		text: `
 			   0s  size 3               | start a1, start b1, start c1
 			   1s  ready a1, ready b1, ready c1 | establish
@@ -176,7 +176,7 @@ func TestRollBack(t *testing.T) {
 			  14s  wake                 | disconnect c1, complete
 			  end                       | a3 b3 c3, leaving a1 b1 c1 a2 b2 a1', asks at 40s`,
 	}, {
-		name: "and fails too: back to the first",
+		name: "a reload during the roll-back fails too: back to the first generation",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -189,7 +189,7 @@ func TestRollBack(t *testing.T) {
 			   8s  exit a2              | forget a2
 			  end                       | a1' b1, at rest`,
 	}, {
-		name: "the newer one crashes before the proven is back",
+		name: "the newer worker crashes before the proven one is ready",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish

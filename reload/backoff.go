@@ -5,51 +5,40 @@ import (
 	"time"
 )
 
-// Backoff says how long a slot stays empty after its worker has crashed: Base
-// after the first crash, Factor times longer after each further one in a row.
-type Backoff struct {
-	// Base is the delay after the first crash. Zero means 100 ms, negative none:
-	// every respawn is immediate.
-	Base time.Duration
-
-	// Factor is by how much each delay exceeds the one before. Zero means 1.5;
-	// less than 1 counts as 1, which makes all delays Base.
-	Factor float64
-
-	// Max bounds the delay. Zero means 30 s, negative no bound.
-	Max time.Duration
-
-	// Reset is how long a worker must have been ready for the crashes before it to
-	// be forgotten. Zero means 30 s, negative none: to have been ready is enough.
-	Reset time.Duration
+// backoff is how long a slot stays empty after its worker has crashed: base after
+// the first crash, factor times longer after each further one in a row. Its zero
+// fields mean the defaults.
+type backoff struct {
+	base   time.Duration // after the first crash: 100 ms; negative: no delay at all
+	factor float64       // 1.5; less than 1 counts as 1
+	max    time.Duration // of a delay: 30 s; negative: no maximum
+	reset  time.Duration // a worker that was ready for so long ends the row of crashes: 30 s; negative: at once
 }
 
-// WithDefaults returns b with every zero replaced by its default, see
-// [Policy.WithDefaults].
-func (b Backoff) WithDefaults() Backoff {
-	orElse(&b.Base, 100*time.Millisecond)
-	orElse(&b.Max, 30*time.Second)
-	orElse(&b.Reset, 30*time.Second)
-	if b.Factor == 0 {
-		b.Factor = 1.5
+func (b backoff) withDefaults() backoff {
+	setDefault(&b.base, 100*time.Millisecond)
+	setDefault(&b.max, 30*time.Second)
+	setDefault(&b.reset, 30*time.Second)
+	if b.factor == 0 {
+		b.factor = 1.5
 	}
 	return b
 }
 
-// Delay is how long to wait after so many crashes in a row: none after none.
-func (b Backoff) Delay(crashes int) time.Duration {
-	b = b.WithDefaults()
-	if crashes <= 0 || b.Base <= 0 {
+// delay returns how long to wait after so many crashes in a row.
+func (b backoff) delay(crashes int) time.Duration {
+	b = b.withDefaults()
+	if crashes <= 0 || b.base <= 0 {
 		return 0
 	}
-	bound := b.Max
-	if bound < 0 {
-		bound = math.MaxInt64
+	limit := b.max
+	if limit < 0 {
+		limit = math.MaxInt64
 	}
-	// !(<) and not >=, for a Factor that is not a number.
-	d := float64(b.Base) * math.Pow(math.Max(b.Factor, 1), float64(crashes-1))
-	if !(d < float64(bound)) {
-		return bound
+	// !(<) and not >=, for a factor that is not a number.
+	d := float64(b.base) * math.Pow(math.Max(b.factor, 1), float64(crashes-1))
+	if !(d < float64(limit)) {
+		return limit
 	}
 	return time.Duration(d)
 }

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Why a roll was aborted: the Err of an [Abort] step.
+// Why a rollout was aborted: the Err of an [Abort] step.
 var (
 	ErrDied     = errors.New("died")
 	ErrNotReady = errors.New("not ready in time")
 )
 
 // Error is why a reload has failed: which new worker, and what became of it. The
-// workers from before the reload still serve, or are being brought back.
+// old workers still serve, or are being started again.
 type Error struct {
-	Worker     int    // its id; 0: there is no executable or environment to start one from
-	Slot       int    //
-	Generation int    // the one that was to be rolled in
-	PID        int    // 0: it could not even be started
-	Err        error  // wraps ErrDied or ErrNotReady, and may say more (the exit status); of Worker 0, what is missing
-	Stderr     string // the last lines it wrote there, if the master has them
+	Worker     int    // its id; 0: no worker was started, because there is no executable or environment for one
+	Slot       int    // of the worker
+	Generation int    // the one that was to be rolled out
+	PID        int    // 0: no process was started
+	Err        error  // wraps ErrDied or ErrNotReady and may say more (the exit status); of Worker 0, what is missing
+	Stderr     string // the last lines of the worker's standard error, if the master has them
 }
 
-// Error names the worker and the reason in one line; what the worker wrote to
-// its standard error follows on lines of its own.
+// Error names the worker and the reason in one line. What the worker wrote to its
+// standard error follows, indented.
 func (e *Error) Error() string {
 	if e.Worker == 0 {
 		return fmt.Sprintf("reload: no worker of generation %d: %v", e.Generation, e.Err)

@@ -8,31 +8,31 @@ func (d *decision) force(m *Member) {
 	if m.dead() || m.serving() || !m.Killed.IsZero() {
 		return
 	}
-	after := span(d.policy.KillAfter)
+	after := nonNegative(d.policy.KillAfter)
 	switch {
 	case m.Termed.IsZero():
-		if d.due(d.drained(m).Add(after)) {
+		if d.reached(d.drainEnd(m).Add(after)) {
 			d.do(Terminate, m)
 		}
-	case d.due(m.Termed.Add(after)):
+	case d.reached(m.Termed.Add(after)):
 		d.do(Kill, m)
 	}
 }
 
-// drained is when m has drained or should have. A closed link is the end of a
-// drain, or, of a member that had not begun one, its beginning: a worker without
-// a master drains by itself.
-func (d *decision) drained(m *Member) time.Time {
+// drainEnd returns when m had drained, or should have. The link of a draining
+// member closes when it has drained. A worker whose link closes before that has
+// lost its master, and begins to drain by itself.
+func (d *decision) drainEnd(m *Member) time.Time {
 	switch {
 	case m.lost():
-		return m.Unlinked.Add(span(d.policy.Grace)).Add(graceLag)
+		return m.Unlinked.Add(nonNegative(d.policy.Grace)).Add(graceMargin)
 	case !m.Unlinked.IsZero():
 		return m.Unlinked
 	}
-	return m.Draining.Add(span(d.policy.Grace)).Add(graceLag)
+	return m.Draining.Add(nonNegative(d.policy.Grace)).Add(graceMargin)
 }
 
-// stop lets everybody go, and starts nobody.
+// stop ends every member, and starts none.
 func (d *decision) stop() {
 	alive := false
 	for _, m := range d.rota.order {
@@ -41,7 +41,7 @@ func (d *decision) stop() {
 			d.killOnce(m)
 			continue
 		}
-		d.letGo(m)
+		d.remove(m)
 	}
 	if !alive {
 		d.steps = append(d.steps, Step{Do: Stopped})

@@ -7,7 +7,7 @@ import (
 
 func TestStop(t *testing.T) {
 	runTimelines(t, []timeline{{
-		name: "everybody, also who has just started",
+		name: "all workers are disconnected, also one that has just started",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -17,9 +17,9 @@ func TestStop(t *testing.T) {
 			   4s  exit b1'             | forget b1'
 			  39s  wake                 | terminate a1
 			  40s  exit a1              | forget a1, stopped
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}, {
-		name: "during a roll",
+		name: "during a rollout",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -28,17 +28,17 @@ func TestStop(t *testing.T) {
 			   4s  crash a2             | forget a2
 			   5s  exit a1, exit b1     | forget a1, forget b1, stopped
 			   6s  reload               |
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}, {
-		name: "during a back-off nobody is started any more",
+		name: "during a back-off no worker is started any more",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
 			   2s  crash a1             |
 			2.05s  stop                 | forget a1, stopped
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}, {
-		name: "kill at once, the draining too, each once",
+		name: "with Kill all are killed at once, draining ones too, each once",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -47,7 +47,7 @@ func TestStop(t *testing.T) {
 			   4s  kill                 | kill a1, kill a1', kill b1
 			   5s  exit a1, exit a1'    | forget a1, forget a1'
 			   6s  exit b1              | forget b1, stopped
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}})
 }
 
@@ -61,7 +61,7 @@ func TestForce(t *testing.T) {
 			   2s  size 0               | disconnect a1
 			  15s  wake                 | terminate a1
 			  17s  wake                 | kill a1
-			  end                       | nobody, leaving a1, at rest`,
+			  end                       | none, leaving a1, at rest`,
 	}, {
 		name:   "a closed link ends the drain",
 		policy: Policy{Grace: 10 * time.Second, KillAfter: 2 * time.Second},
@@ -72,18 +72,18 @@ func TestForce(t *testing.T) {
 			   3s  unlink a1            |
 			   5s  wake                 | terminate a1
 			   6s  exit a1              | forget a1
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}, {
-		name:   "none of either",
+		name:   "no grace and no KillAfter",
 		policy: Policy{Grace: -1, KillAfter: -1},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
 			   2s  size 0               | disconnect a1
 			   3s  wake                 | terminate a1, kill a1
-			  end                       | nobody, leaving a1, at rest`,
+			  end                       | none, leaving a1, at rest`,
 	}, {
-		name:   "any number drain beside each other",
+		name:   "any number of workers drain at the same time",
 		policy: Policy{MinUptime: -1},
 		text: `
 			   0s  size 1               | start a1

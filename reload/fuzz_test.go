@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// FuzzHistory lets whatever the bytes say happen to a rota, with every step held
-// to its promise (see world), and then lets the workers behave: the rota must
-// come to rest, every slot served by one worker of one generation.
+// FuzzHistory makes events of the bytes and checks every step (see world). Then it
+// lets the workers become ready and exit as they should: the rota must come to rest,
+// every slot served by one worker of one generation.
 func FuzzHistory(f *testing.F) {
 	for seed := range int64(20) {
 		data := make([]byte, 20*seed)
@@ -39,10 +39,10 @@ func playHistory(t testing.TB, data []byte) *world {
 	h := history{data: data[:min(len(data), most)]}
 	w := newWorld(t, h.policy(), h.pick(6))
 	h.world = w
-	w.settle()
+	w.reconcile()
 	for len(h.data) > 0 {
 		h.happen()
-		w.settle()
+		w.reconcile()
 	}
 	w.comeToRest()
 	return w
@@ -70,12 +70,12 @@ func (h *history) policy() Policy {
 		ReadyTimeout: []time.Duration{0, -1, 5 * time.Second}[h.pick(3)],
 		Grace:        []time.Duration{0, -1}[h.pick(2)],
 		KillAfter:    []time.Duration{0, -1}[h.pick(2)],
-		Backoff:      Backoff{Base: []time.Duration{0, -1}[h.pick(2)], Reset: []time.Duration{0, -1}[h.pick(2)]},
+		backoff:      backoff{base: []time.Duration{0, -1}[h.pick(2)], reset: []time.Duration{0, -1}[h.pick(2)]},
 		MaxAge:       []time.Duration{0, 10 * time.Second}[h.pick(2)],
 	}
 }
 
-// happen is one event. What the rota lives through often comes several times.
+// happen makes one event. Common events have several numbers.
 func (h *history) happen() {
 	switch h.pick(20) {
 	case 0, 1, 2, 3, 4:
@@ -97,7 +97,7 @@ func (h *history) happen() {
 	case 14:
 		h.goal.Workers = h.pick(6)
 	case 15:
-		h.end()
+		h.maybeStop()
 	case 16, 17:
 		h.now = h.now.Add(time.Duration(1+h.pick(40)) * 100 * time.Millisecond)
 	default:
@@ -107,16 +107,16 @@ func (h *history) happen() {
 	}
 }
 
-// maybeReload: the master sets the next reload when the last is over, or has
-// failed; a master that does so earlier is not to come to harm either.
+// maybeReload sets the next generation when the last rollout is over or has failed, as
+// the master does, and sometimes earlier.
 func (h *history) maybeReload() {
 	if h.goal.Next == 0 || h.pick(8) == 0 {
 		h.reload()
 	}
 }
 
-// end is rare, or few histories would get anywhere.
-func (h *history) end() {
+// maybeStop rarely stops, so that most histories go on.
+func (h *history) maybeStop() {
 	switch h.pick(16) {
 	case 0:
 		h.goal.Stop = true
@@ -127,8 +127,8 @@ func (h *history) end() {
 
 func isAlive(m *Member) bool { return m.Exited.IsZero() }
 
-// one lets something happen to one of the members that it can happen to.
-func (h *history) one(can func(*Member) bool, befall func(*Member)) {
+// one calls event for one of the members for which can is true.
+func (h *history) one(can func(*Member) bool, event func(*Member)) {
 	var those []*Member
 	for i := range h.members {
 		if m := &h.members[i]; can(m) {
@@ -136,16 +136,17 @@ func (h *history) one(can func(*Member) bool, befall func(*Member)) {
 		}
 	}
 	if len(those) > 0 {
-		befall(those[h.pick(len(those))])
+		event(those[h.pick(len(those))])
 	}
 }
 
-// comeToRest: workers get ready, those who should leave do, time passes. The
-// rota must come to rest in a time that does not depend on its history.
+// comeToRest lets workers become ready, exit when they are told to, and time pass. It
+// fails the test if the rota has not come to rest after a number of rounds that
+// depends on its size alone.
 func (w *world) comeToRest() {
 	w.t.Helper()
 	w.policy.MaxAge = 0
-	w.settle()
+	w.reconcile()
 	for range 20 + 10*w.goal.Workers {
 		if !w.behave() {
 			if w.wake.IsZero() {
@@ -154,12 +155,13 @@ func (w *world) comeToRest() {
 			}
 			w.now = w.wake
 		}
-		w.settle()
+		w.reconcile()
 	}
 	w.fail("never comes to rest")
 }
 
-// behave says whether anything has happened.
+// behave lets starting workers become ready and leaving ones exit. It reports whether
+// there was any.
 func (w *world) behave() (happened bool) {
 	for i := range w.members {
 		switch m := &w.members[i]; {

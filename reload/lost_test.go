@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A new worker whose link has ended, and whose exit has not come yet, fails the roll as
-// soon as it comes: no other is started into the same fate meanwhile.
+// A new worker whose link has closed will fail the rollout when its exit is known. Until
+// then no other new worker is started.
 func TestLostWorkerKeepsItsPlace(t *testing.T) {
 	now := time.Unix(1000, 0)
 	before := now.Add(-time.Minute)
@@ -23,7 +23,7 @@ func TestLostWorkerKeepsItsPlace(t *testing.T) {
 		}
 	}
 	if wake.IsZero() || wake.After(now.Add(2*time.Second)) {
-		t.Errorf("asked again at %v: its exit is not waited for", wake)
+		t.Errorf("wake is %v, want the end of the wait for the exit", wake)
 	}
 	members[2].Exited = now
 	if steps, _ := (Policy{}).Next(goal, members, now); len(steps) != 1 || steps[0].Do != Abort || steps[0].ID != 3 {

@@ -2,9 +2,9 @@ package reload
 
 import "time"
 
-// A member is in exactly one of these states: dead, draining (leaving in good
-// order), lost (its link or SIGKILL says that it is gone, its exit has not come
-// yet) or serving (which includes starting).
+// A member is in exactly one of these states: dead, draining, lost (its link has
+// closed or it got SIGKILL, and its exit is not known yet) or serving (which
+// includes starting).
 
 func (m *Member) dead() bool     { return !m.Exited.IsZero() }
 func (m *Member) draining() bool { return !m.dead() && !m.Draining.IsZero() }
@@ -19,59 +19,63 @@ func (m *Member) lostAt() time.Time {
 	return m.Unlinked
 }
 
-// endAt is when m stopped to serve, for the back-off of its successor.
-func (m *Member) endAt() time.Time {
+// stoppedServing returns when m stopped serving. The back-off of the worker after
+// it begins then.
+func (m *Member) stoppedServing() time.Time {
 	switch {
 	case !m.Draining.IsZero():
 		return m.Draining
 	case m.dead():
 		return m.Exited
 	}
-	return m.lostAt().Add(exitLag)
+	return m.lostAt().Add(exitWait)
 }
 
-// failed: its successor must wait. A worker that leaves before it was ready has
-// done nothing wrong, but to start the next at once would spin.
-func (m *Member) failed() bool { return !m.Voluntary || !m.isReady() }
+// needsBackoff reports whether the worker after m must wait. A worker that leaves
+// before it was ready has not crashed, but to start the next at once could go on
+// for ever.
+func (m *Member) needsBackoff() bool { return !m.Voluntary || !m.isReady() }
 
-// crashes is how many crashes in a row its slot has behind it when m, gone or
-// serving, gets a successor.
+// crashes returns how many crashes in a row the slot has had when m, gone or
+// serving, is followed by another.
 func (d *decision) crashes(m *Member) int {
 	end := d.now
 	if !m.serving() {
-		end = m.endAt()
+		end = m.stoppedServing()
 	}
 	n := m.Crashes
-	if m.isReady() && end.Sub(m.Ready) >= span(d.policy.Backoff.Reset) {
+	if m.isReady() && end.Sub(m.Ready) >= nonNegative(d.policy.backoff.reset) {
 		n = 0
 	}
-	if !m.serving() && m.failed() {
+	if !m.serving() && m.needsBackoff() {
 		n++
 	}
 	return n
 }
 
-// gone: dead, or lost for so long that its exit is not waited for.
-func (d *decision) gone(m *Member) bool {
-	return m.dead() || m.lost() && d.due(m.lostAt().Add(exitLag))
+// isGone reports whether m is dead, or lost for so long that its exit is no longer
+// waited for.
+func (d *decision) isGone(m *Member) bool {
+	return m.dead() || m.lost() && d.reached(m.lostAt().Add(exitWait))
 }
 
-// crashed: gone, and nobody asked for it.
-func (d *decision) crashed(m *Member) bool { return !m.Voluntary && d.gone(m) }
+// hasCrashed reports whether m is gone without having been asked to end.
+func (d *decision) hasCrashed(m *Member) bool { return !m.Voluntary && d.isGone(m) }
 
-// expired: m serves well, but should be replaced when its turn comes. No turn
-// comes before everything else has settled.
-func (d *decision) expired(m *Member) bool {
-	if !d.goal.Established || d.rolling || d.goal.RollingBack || !m.isReady() {
+// needsRecycling reports whether m serves and should be replaced now, because of
+// its age or Member.Recycle. During the first start, a rollout and a roll-back
+// nothing is recycled.
+func (d *decision) needsRecycling(m *Member) bool {
+	if !d.goal.Established || d.rollingOut || d.goal.RollingBack || !m.isReady() {
 		return false
 	}
-	return m.Recycle || d.policy.MaxAge > 0 && d.due(m.Ready.Add(d.policy.lifetime(m.ID)))
+	return m.Recycle || d.policy.MaxAge > 0 && d.reached(m.Ready.Add(d.policy.lifetime(m.ID)))
 }
 
-// late: m is not ready and has had the time for it.
-func (d *decision) late(m *Member) bool {
+// readyOverdue reports whether m is not ready ReadyTimeout after its start.
+func (d *decision) readyOverdue(m *Member) bool {
 	if !d.goal.Established || m.isReady() || d.policy.ReadyTimeout < 0 {
 		return false
 	}
-	return d.due(m.Started.Add(d.policy.ReadyTimeout))
+	return d.reached(m.Started.Add(d.policy.ReadyTimeout))
 }

@@ -31,7 +31,7 @@ func TestRecycle(t *testing.T) {
 			   5s  exit a1              | forget a1
 			  end                       | a1'', at rest`,
 	}, {
-		name: "one that has not started yet has to, first",
+		name: "a worker that is not ready yet is not recycled",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -42,7 +42,7 @@ func TestRecycle(t *testing.T) {
 			   4s  ready a1''           | disconnect a1'
 			  end                       | a1'', leaving a1', asks at 40s`,
 	}, {
-		name:   "one that hangs too",
+		name:   "a successor that hangs is killed and tried again",
 		policy: Policy{ReadyTimeout: time.Second},
 		text: `
 			   0s  size 1               | start a1
@@ -53,7 +53,7 @@ func TestRecycle(t *testing.T) {
 			 3.3s  wake                 | start a1'' (1), forget a1'
 			  end                       | a1 a1'', asks at 4.3s`,
 	}, {
-		name: "the old one crashes first: the successor has the slot",
+		name: "the old worker crashes first: the successor takes the slot",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -62,7 +62,7 @@ func TestRecycle(t *testing.T) {
 			   4s  ready a1'            |
 			  end                       | a1', at rest`,
 	}, {
-		name: "not during a roll, which replaces it anyway",
+		name: "not during a rollout, which replaces it anyway",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -71,7 +71,7 @@ func TestRecycle(t *testing.T) {
 			   4s  wake                 | disconnect a1, complete
 			  end                       | a2, leaving a1, asks at 40s`,
 	}, {
-		name: "a roll begins meanwhile: the successor goes",
+		name: "a rollout begins meanwhile: the successor is disconnected",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -81,7 +81,7 @@ func TestRecycle(t *testing.T) {
 			   5s  exit a1'             | forget a1'
 			  end                       | a1 a1'', asks at 1m4s`,
 	}, {
-		name: "not during a roll back",
+		name: "not during a roll-back",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -94,7 +94,7 @@ func TestRecycle(t *testing.T) {
 	}})
 }
 
-func TestMaxAgeWaitsForTheRoll(t *testing.T) {
+func TestMaxAgeWaitsForTheRollout(t *testing.T) {
 	runTimelines(t, []timeline{{
 		policy: Policy{MaxAge: 10 * time.Minute, ReadyTimeout: -1},
 		text: `
@@ -113,11 +113,11 @@ func TestMaxAgeWaitsForTheRoll(t *testing.T) {
 
 func TestMaxAge(t *testing.T) {
 	w := newWorld(t, Policy{MaxAge: 10 * time.Minute}, 3)
-	w.settle()
+	w.reconcile()
 	for i := range w.members {
 		w.members[i].Ready = w.now
 	}
-	w.settle()
+	w.reconcile()
 	first := 1 // the worker that is to live shortest
 	for id := range 4 {
 		if id > 0 && w.policy.lifetime(id) < w.policy.lifetime(first) {
@@ -128,7 +128,7 @@ func TestMaxAge(t *testing.T) {
 		t.Fatalf("first recycled after %v, want %v", got, want)
 	}
 	w.now = w.wake
-	w.settle()
+	w.reconcile()
 	want := []Step{{Do: Start, Slot: w.members[w.index[first]].Slot, Generation: 1}}
 	if diff := cmp.Diff(want, w.steps); diff != "" {
 		t.Errorf("when worker %d is too old (-want +got):\n%s", first, diff)

@@ -1,27 +1,35 @@
-// Package reload decides what a master does next with its workers: which to
-// start, which to disconnect, which to force, and when a reload is complete or
-// has failed. It decides and does nothing else: no process, no goroutine, no
-// clock, no channel, no log. [Policy.Next] is a pure function of a goal, the
-// members of the rota and the time, and package master carries out what it says.
+// Package reload decides what a master does next with its workers. It decides and
+// does nothing else: no process, no goroutine, no clock, no channel, no log.
+// Package master carries out what it says.
 //
-// One function decides everything (first start, respawn with back-off, the
-// slot-by-slot roll, roll-back, resize, recycling, stop), because two deciders
-// fight as soon as a worker dies in the middle of a roll.
+//   - [State] is what a master is doing. It decides which change (a reload, an
+//     upgrade, a stop) may begin now, which has to wait, and which is refused.
+//   - [Policy.Next] is a pure function of a goal, the members of the rota and the
+//     time. It says which workers to start, to disconnect and to force, and when a
+//     rollout is complete or has failed.
+//   - [Readiness] decides when a new worker is ready that does not say so itself.
 //
-// # The model
+// A program that uses rota meets only [Error] and what it wraps. Everything else is
+// exported for package master, or for a master of one's own.
 //
-// Every slot wants one serving member of the target generation: [Goal.Next]
-// during a roll, [Goal.Generation] otherwise, so a roll-back is a roll in the
-// other direction. A slot's first member is its own and may always be started;
-// every further one, the new beside the old, takes one of [Policy.Surge] places.
-// A member that is ready is disconnected only when its slot has a better one
-// that is ready too.
-// An empty slot is filled from Goal.Generation, which has proven itself.
+// # How Next decides
 //
-// Nothing is remembered but the goal and the members, the last dead of a slot
-// among them: how they ended says when their successor starts. After every
-// event the caller asks, carries out all the steps, and asks again until there
-// are none; then it waits for the next event or for the wake time.
+// Every slot should have one serving member of the target generation: [Goal.Next]
+// during a rollout, [Goal.Generation] otherwise. A roll-back is thus a rollout in
+// the other direction. The first member of a slot may always be started; each
+// further one, the new beside the old, takes one of [Policy.Surge] places. A member
+// that is ready is disconnected only when its slot has a better one that is ready
+// too. An empty slot is filled from Goal.Generation, which is proven: all its workers
+// have been ready.
+//
+// First start, respawn with back-off, rollout, roll-back, resize, recycling and stop
+// are one function, because separate ones would contradict each other when a worker
+// dies in the middle of a rollout.
+//
+// Next keeps nothing between calls. What it needs is in the goal and the members,
+// including dead ones: how the last of a slot ended decides when the next starts.
+// After every event the caller asks, carries out all the steps, and asks again until
+// there are none. Then it waits for the next event, or for wake.
 //
 //	for {
 //		steps, wake := policy.Next(goal, members, time.Now())
@@ -35,16 +43,18 @@ package reload
 
 import "time"
 
-// Policy is how a rota is kept and rolled. The zero value of every field means
-// its default; a negative duration means none.
+// Policy is how workers are kept alive and replaced. The zero value of every field
+// means its default; a negative duration means none. A worker that crashes is
+// started again after 100 ms, and after 1.5 times longer for every further crash in
+// a row, up to 30 s. A worker that has been ready for 30 s ends the row.
 type Policy struct {
-	// Surge is how many workers more than the rota's size may be alive and not
-	// draining during a roll. Zero or less means 1: a roll needs a place to start
-	// the new beside the old. The rota's size makes it blue/green.
+	// Surge is how many workers more than Goal.Workers may be alive and not
+	// draining during a rollout. Zero or less means 1, as the new worker starts
+	// beside the old. Goal.Workers makes a rollout replace all at once.
 	Surge int
 
-	// MinUptime is how long a new worker of a roll must have been ready before its
-	// predecessor is disconnected. Zero means 1 s, negative none.
+	// MinUptime is how long a new worker of a rollout must have been ready before
+	// its predecessor is disconnected. Zero means 1 s, negative none.
 	MinUptime time.Duration
 
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero
@@ -55,53 +65,58 @@ type Policy struct {
 	Grace time.Duration
 
 	// KillAfter is how long to wait between the end of a worker's drain (its link
-	// has closed, or the grace is over and a second more) and SIGTERM, and again
+	// has closed, or Grace and another second have passed) and SIGTERM, and again
 	// between SIGTERM and SIGKILL. Zero means 5 s, negative none.
 	KillAfter time.Duration
 
-	// Backoff delays the respawn of a worker that crashed.
-	Backoff Backoff
-
-	// MaxAge recycles a worker that has been ready for so long, up to a tenth
-	// earlier (by its id), so that workers started together do not leave together.
-	// One is replaced at a time, its successor ready first, and none during a roll.
-	// Zero or negative means never.
+	// MaxAge is how long after it became ready a worker is replaced, less up to a
+	// tenth that depends on its id, so that workers started together do not leave
+	// together. One is replaced at a time, its successor ready first, and none
+	// during a rollout. Zero or negative means never.
 	MaxAge time.Duration
+
+	backoff backoff
 }
 
-// Goal is what the rota should come to. The master keeps it, and changes it as
-// the steps of [Policy.Next] say.
+// Goal is what the rota should come to. The caller sets Workers, Generation, Next and
+// Kill; [State.Goal] fills in the other fields. A caller without a State changes them
+// as the steps of [Policy.Next] say.
 type Goal struct {
-	Workers     int  // the rota's size: slots 0 to Workers-1
-	Generation  int  // the generation that serves, and that a roll-back returns to
-	Next        int  // the generation that is being rolled in, never used before; 0: no roll. Waits until Established
-	RollingBack bool // a roll has failed and what it replaced is not all back yet
-	Established bool // every slot has been ready: until then a death is a failed start
-	Stop        bool // disconnect everybody
-	Kill        bool // with Stop: at once, without a grace
-	Stopped     bool // the stop is over: nothing is decided any more
+	Workers     int  // the number of slots, 0 to Workers-1
+	Generation  int  // the proven generation, which serves and which a roll-back returns to
+	Next        int  // the generation that is being rolled out, never used before; 0: none. Ignored until Established
+	RollingBack bool // a rollout has failed, and Generation does not serve every slot again yet. Ignored with Next
+	Established bool // the first start is over. Until then, a worker that dies before it is ready fails the start
+	Stop        bool // disconnect all members and start none
+	Kill        bool // with Stop: kill all members at once
+	Stopped     bool // the stop is over: Next returns nothing
 }
 
-// Member is one worker as the policy sees it, alive or dead. A dead member is
-// kept until [Forget] names it: it tells how its slot was left. Ids rise with
-// every start; the order of members in a slice means nothing.
+// Member is one worker, alive or dead. A dead member is kept until a step says
+// [Forget]. Ids rise with every start; the order of members in a slice does not matter.
 type Member struct {
 	ID         int
 	Slot       int
 	Generation int
-	Crashes    int // in a row before this member (who left before it was ready counts): Step.Crashes of its Start
+	Crashes    int // Step.Crashes of its Start: how many workers in a row crashed, or left before they were ready
 
 	Started  time.Time // never zero
 	Ready    time.Time // zero: not yet
-	Draining time.Time // when it was told to disconnect, or began to by itself (not: lost its link); zero: not
-	Unlinked time.Time // when its link closed, for whatever reason; zero: open
-	Termed   time.Time // when Terminate was carried out; zero: not
-	Killed   time.Time // when Kill was carried out; zero: not
-	Exited   time.Time // zero: alive
+	Draining time.Time // when it was told to disconnect or began to by itself; zero: it does not drain
+	Unlinked time.Time // when its link closed, for whatever reason; zero: it is open
+	Termed   time.Time // when Terminate was carried out; zero: it was not
+	Killed   time.Time // when Kill was carried out; zero: it was not
+	Exited   time.Time // zero: it is alive
 
-	Voluntary bool // its end was asked for, by the master or by itself: no crash. The step Kill does not set it
-	Retired   bool // its end was asked for by somebody who wants no successor: its slot stays empty until a roll, or until it is set back
-	Recycle   bool // it should be replaced when its turn comes (memory, health)
+	// Voluntary: the master or the program has asked the worker to end, or it has
+	// begun to by itself. Its exit is no crash. The step Kill does not set this.
+	Voluntary bool
+	// Retired: its end was asked for, and no worker is to take its place. The slot
+	// stays empty until a rollout fills it or the caller clears the field.
+	Retired bool
+	// Recycle: the worker should be replaced, because of its memory or health, when
+	// nothing else is under way. It serves until its successor is ready.
+	Recycle bool
 }
 
 // Action is what a [Step] does.
@@ -122,14 +137,14 @@ const (
 	Establish
 	// Fail: the first start has failed, Step.ID died before it was ready (sets Goal.Stop).
 	Fail
-	// Complete: the roll is over (Goal.Generation = Goal.Next, Goal.Next = 0, RollingBack false).
+	// Complete: the rollout is over (Goal.Generation = Goal.Next, Goal.Next = 0, RollingBack false).
 	Complete
-	// Abort: the roll has failed because of Step.ID, for the reason Step.Err
+	// Abort: the rollout has failed because of Step.ID, for the reason Step.Err
 	// (sets Goal.Next = 0 and Goal.RollingBack). A new Next may be set at once.
 	Abort
 	// RolledBack: every slot is served by Goal.Generation again (clears Goal.RollingBack).
 	RolledBack
-	// Stopped: with Goal.Stop, nobody is left (sets Goal.Stopped).
+	// Stopped: with Goal.Stop, no member is left (sets Goal.Stopped).
 	Stopped
 )
 
@@ -146,7 +161,7 @@ func (a Action) String() string {
 	return actions[a]
 }
 
-// Step is one thing to do now.
+// Step is one thing to do now. Action.Event says which event it is for a State.
 type Step struct {
 	Do         Action
 	ID         int   // of a member

@@ -10,22 +10,23 @@ import (
 )
 
 func TestWithDefaults(t *testing.T) {
+	both := cmp.AllowUnexported(Policy{}, backoff{})
 	for _, c := range []struct{ in, want Policy }{{
 		in: Policy{},
 		want: Policy{
 			Surge: 1, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, KillAfter: 5 * time.Second,
-			Backoff: Backoff{Base: 100 * time.Millisecond, Factor: 1.5, Max: 30 * time.Second, Reset: 30 * time.Second},
+			backoff: backoff{base: 100 * time.Millisecond, factor: 1.5, max: 30 * time.Second, reset: 30 * time.Second},
 		},
 	}, {
 		in: Policy{Surge: -2, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
-			Backoff: Backoff{Base: -1, Factor: 7, Max: -1, Reset: -1}},
+			backoff: backoff{base: -1, factor: 7, max: -1, reset: -1}},
 		want: Policy{Surge: 1, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
-			Backoff: Backoff{Base: -1, Factor: 7, Max: -1, Reset: -1}},
+			backoff: backoff{base: -1, factor: 7, max: -1, reset: -1}},
 	}} {
-		if diff := cmp.Diff(c.want, c.in.WithDefaults()); diff != "" {
+		if diff := cmp.Diff(c.want, c.in.WithDefaults(), both); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", c.in, diff)
 		}
-		if diff := cmp.Diff(c.want, c.in.WithDefaults().WithDefaults()); diff != "" {
+		if diff := cmp.Diff(c.want, c.in.WithDefaults().WithDefaults(), both); diff != "" {
 			t.Errorf("%+v, twice (-want +got):\n%s", c.in, diff)
 		}
 	}
@@ -39,7 +40,7 @@ func TestError(t *testing.T) {
 		t.Error(diff)
 	}
 	if !errors.Is(err, ErrDied) || errors.Is(err, ErrNotReady) {
-		t.Error("is not ErrDied alone")
+		t.Error("errors.Is does not find ErrDied alone")
 	}
 	err = &Error{Worker: 7, Err: ErrNotReady}
 	if got, want := err.Error(), "reload: worker 7 (slot 0, generation 0): not ready in time"; got != want {
@@ -53,11 +54,11 @@ func TestActionString(t *testing.T) {
 		seen[a.String()] = true
 	}
 	if len(seen) != int(Stopped)+1 || seen[""] {
-		t.Errorf("not a name each: %v", seen)
+		t.Errorf("the names are not distinct: %v", seen)
 	}
 }
 
-// The master's part, for a rota of one worker that is ready at once.
+// This is what a master does for a rota of one worker that is ready at once.
 func ExamplePolicy_Next() {
 	var members []Member
 	goal, now := Goal{Workers: 1, Generation: 1}, time.Unix(0, 0).UTC()

@@ -7,7 +7,7 @@ import (
 
 func TestRespawn(t *testing.T) {
 	runTimelines(t, []timeline{{
-		name: "crashes in a row wait longer and longer, health resets",
+		name: "the delay grows with crashes in a row, until a worker is ready for long",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -24,7 +24,7 @@ func TestRespawn(t *testing.T) {
 			  end                       | a1'''', asks at 3m11.1s`,
 	}, {
 		name:   "no back-off",
-		policy: Policy{Backoff: Backoff{Base: -1}},
+		policy: Policy{backoff: backoff{base: -1}},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -43,7 +43,7 @@ func TestRespawn(t *testing.T) {
 		   62.35s  wake                 | start a1'' (2), forget a1'
 			  end                       | a1'', asks at 2m2.35s`,
 	}, {
-		name:   "killed and not gone: its place is given away",
+		name:   "killed and not exited: another worker takes its place",
 		policy: Policy{ReadyTimeout: time.Second},
 		text: `
 			   0s  size 1               | start a1
@@ -55,7 +55,7 @@ func TestRespawn(t *testing.T) {
 			4.26s  ready a1''           |
 			  end                       | a1'', leaving a1', at rest`,
 	}, {
-		name: "a closed link: the exit is awaited, then the place is given away",
+		name: "a closed link: another worker takes its place if the exit doesn't come",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -68,7 +68,7 @@ func TestRespawn(t *testing.T) {
 			  43s  wake                 | kill b1
 			  end                       | a1' b1', leaving b1, at rest`,
 	}, {
-		name: "one that left of its own will is replaced at once",
+		name: "a worker that leaves by itself is replaced at once",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -76,8 +76,8 @@ func TestRespawn(t *testing.T) {
 			   3s  ready a1', exit a1   | forget a1
 			  end                       | a1', at rest`,
 	}, {
-		name:   "leaving in a row: who is still there says nothing any more",
-		policy: Policy{Backoff: Backoff{Reset: -1}},
+		name:   "leaving one after the other: only the last of the slot counts",
+		policy: Policy{backoff: backoff{reset: -1}},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -89,7 +89,7 @@ func TestRespawn(t *testing.T) {
 			   6s  exit a1, exit a1'    | forget a1, forget a1'
 			  end                       | a1''', asks at 1m5s`,
 	}, {
-		name: "a retired one is not replaced",
+		name: "a retired worker is not replaced",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -97,7 +97,7 @@ func TestRespawn(t *testing.T) {
 			   3s  exit a1              |
 			  end                       | b1, dead a1, at rest`,
 	}, {
-		name: "a retired one is replaced by a roll",
+		name: "a rollout fills the slot of a retired worker",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -111,7 +111,7 @@ func TestRespawn(t *testing.T) {
 			   9s  exit b1              | forget b1
 			  end                       | a2 b2, at rest`,
 	}, {
-		name: "a roll that fails before it has filled a retired one's slot leaves it empty",
+		name: "a rollout that fails before it has filled a retired worker's slot leaves it empty",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -121,7 +121,7 @@ func TestRespawn(t *testing.T) {
 			   5s  crash a2             | abort (a2 died), rolled back, forget a2
 			  end                       | b1, dead a1, at rest`,
 	}, {
-		name: "a roll that fails after it has filled a retired one's slot leaves it filled",
+		name: "a rollout that fails after it has filled a retired worker's slot leaves it filled",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -135,7 +135,7 @@ func TestRespawn(t *testing.T) {
 			   8s  exit a2              | forget a2
 			  end                       | a1' b1, at rest`,
 	}, {
-		name: "to shrink and grow forgets who was retired",
+		name: "shrinking and growing fills the slot of a retired worker",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -160,14 +160,14 @@ func TestResize(t *testing.T) {
 			   5s  exit b1, exit c1'    | forget b1, forget c1'
 			  end                       | a1, at rest`,
 	}, {
-		name: "the dead of a slot that is no more do not come back",
+		name: "a worker that crashes as its slot is removed is not started again",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
 			   2s  crash b1, size 1     | forget b1
 			  end                       | a1, at rest`,
 	}, {
-		name: "up during a roll: the proven generation first, then its turn",
+		name: "up during a rollout: a new slot starts with the proven generation",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -180,7 +180,7 @@ func TestResize(t *testing.T) {
 			   7s  exit b1              | forget b1
 			  end                       | a2 b2, at rest`,
 	}, {
-		name: "down during a roll, on the slot that is being rolled",
+		name: "down during a rollout, by the slot that is being replaced",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -191,7 +191,7 @@ func TestResize(t *testing.T) {
 			   6s  exit a1, exit b1, exit b2 | forget a1, forget b1, forget b2
 			  end                       | a2, at rest`,
 	}, {
-		name:   "down just when a new one beyond it is late: no failure",
+		name:   "down just when a new worker of a removed slot is overdue: no failure",
 		policy: Policy{Surge: 2},
 		text: `
 			   0s  size 2               | start a1, start b1
@@ -203,7 +203,7 @@ func TestResize(t *testing.T) {
 			  62s  size 1               | disconnect b1, disconnect b2, complete
 			  end                       | a2, leaving b1 b2, asks at 1m38s`,
 	}, {
-		name: "down during a roll back",
+		name: "down during a roll-back",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish
@@ -212,6 +212,6 @@ func TestResize(t *testing.T) {
 			   4s  wake                 | disconnect a1, start b2
 			   5s  crash b2             | abort (b2 died), forget b2, start a1'
 			   6s  size 0               | disconnect b1, disconnect a2, disconnect a1', rolled back
-			  end                       | nobody, leaving a1 b1 a2 a1', asks at 40s`,
+			  end                       | none, leaving a1 b1 a2 a1', asks at 40s`,
 	}})
 }

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// TestSimulation lets rotas live through many releases, good and bad, with
-// crashes, slow starts and workers that never leave by themselves, and holds
-// every step to its promise.
+// TestSimulation reloads rotas many times, with good and bad releases, crashes, slow
+// starts and workers that never exit by themselves, and checks every step.
 func TestSimulation(t *testing.T) {
 	for _, c := range []struct{ workers, surge, reloads, short int }{
 		{1, 1, 300, 30},
@@ -22,7 +21,7 @@ func TestSimulation(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("workers=%d", c.workers), func(t *testing.T) {
 			if reloads == 0 {
-				t.Skip("it takes long: run without -short")
+				t.Skip("slow: run without -short")
 			}
 			s := newSimulation(t, c.workers, c.surge)
 			for n := range reloads {
@@ -30,13 +29,13 @@ func TestSimulation(t *testing.T) {
 			}
 			s.until(func() bool { return s.wake.IsZero() && len(s.queue) == 0 })
 			s.checkRest()
-			t.Logf("%d workers, %d reloads (%d completed, %d aborted), %d workers started, %d crashed by themselves: most alive %d, fewest ready %d, most steps at once %d, most rounds %d, %d calls in %v of its time",
+			t.Logf("%d workers, %d reloads (%d completed, %d aborted), %d workers started, %d crashed: at most %d alive, at least %d slots ready, at most %d steps of one Next and %d rounds, %d calls of Next in %v of simulated time",
 				c.workers, reloads, s.did[Complete], s.did[Abort], s.did[Start], s.crashed, s.maxUp, s.minReady, s.maxSteps, s.rounds, s.calls, s.now.Sub(s.begin))
 		})
 	}
 }
 
-// tick is how time passes in a simulation: events in it come together.
+// tick is the unit of a simulation's time. Events in the same tick happen together.
 const tick = 250 * time.Millisecond
 
 // release is how the workers of a generation behave.
@@ -72,14 +71,14 @@ func newSimulation(t *testing.T, workers, surge int) *simulation {
 		queue:  map[time.Time][]event{},
 		did:    map[Action]int{},
 	}
-	s.quick, s.on = true, s.obey
-	s.settle()
+	s.quick, s.onStep = true, s.react
+	s.reconcile()
 	s.until(func() bool { return s.goal.Established })
 	return s
 }
 
-// oneReload brings the next release out while some of the old crash. The one
-// after it may come while it is still being rolled back.
+// oneReload rolls the next release out while some old workers crash. It may return
+// while the release is still being rolled back.
 func (s *simulation) oneReload(r release) {
 	for i := range s.members {
 		if isUp(&s.members[i]) && s.random.Intn(20) == 0 {
@@ -88,7 +87,7 @@ func (s *simulation) oneReload(r release) {
 	}
 	s.release = r
 	s.reload()
-	s.settle()
+	s.reconcile()
 	s.until(func() bool { return s.goal.Next == 0 })
 	if s.random.Intn(2) == 0 {
 		s.until(func() bool { return !s.goal.RollingBack })
@@ -99,7 +98,7 @@ func (s *simulation) until(over func() bool) {
 	s.t.Helper()
 	for end := s.now.Add(6 * time.Hour); !over(); {
 		if s.now = s.now.Add(tick); s.now.After(end) {
-			s.fail("is not over after hours")
+			s.fail("not over after six hours")
 		}
 		events, any := s.queue[s.now]
 		delete(s.queue, s.now)
@@ -109,24 +108,24 @@ func (s *simulation) until(over func() bool) {
 			}
 		}
 		if any || !s.wake.IsZero() && !s.wake.After(s.now) {
-			s.settle()
+			s.reconcile()
 		}
 	}
 }
 
-// in lets something happen to a worker after up to so long.
+// in schedules an event of a worker at a random time within d.
 func (s *simulation) in(d time.Duration, id int, what func(*simulation, *Member)) {
 	at := s.now.Add(tick * time.Duration(1+s.random.Int63n(int64(d/tick))))
 	s.queue[at] = append(s.queue[at], event{id, what})
 }
 
-// obey is how workers take what they are told.
-func (s *simulation) obey(step *Step) {
+// react schedules what a step makes of its worker.
+func (s *simulation) react(step *Step) {
 	s.did[step.Do]++
 	stubborn := s.random.Intn(50) == 0
 	switch step.Do {
 	case Start:
-		s.live(s.lastID+1, step.Generation)
+		s.schedule(s.lastID+1, step.Generation)
 	case Disconnect:
 		if !stubborn {
 			s.in(5*time.Second, step.ID, (*simulation).die)
@@ -144,9 +143,9 @@ func (s *simulation) die(m *Member)   { s.exit(m) }
 func (s *simulation) crash(m *Member) { s.crashed++; s.exit(m) }
 func (s *simulation) ready(m *Member) { m.Ready = s.now }
 
-// live decides over a worker's life when it starts. One of a bad release is
-// likely enough to fail that few such releases pass.
-func (s *simulation) live(id, generation int) {
+// schedule decides what becomes of a worker that starts. So many workers of a bad
+// release fail that few such releases are completed.
+func (s *simulation) schedule(id, generation int) {
 	fate := good
 	if generation == s.newest && generation != s.goal.Generation && s.random.Intn(s.goal.Workers/4+1) == 0 {
 		fate = s.release
@@ -168,16 +167,16 @@ func (s *simulation) live(id, generation int) {
 	}
 }
 
-// BenchmarkNext is what an event costs the master of 10,000 workers.
+// BenchmarkNext measures one event in a rota of 10,000 workers.
 func BenchmarkNext(b *testing.B) {
 	w := newWorld(b, Policy{}, 10000)
 	w.quick = true
-	w.settle()
+	w.reconcile()
 	for i := range w.members {
 		w.members[i].Ready = w.now
 	}
-	w.settle()
-	for _, name := range []string{"at rest", "rolling"} {
+	w.reconcile()
+	for _, name := range []string{"at rest", "rolling out"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -185,6 +184,6 @@ func BenchmarkNext(b *testing.B) {
 			}
 		})
 		w.reload()
-		w.settle()
+		w.reconcile()
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// rota is the members by slot, those of a slot by id.
+// rota is all members, ordered by slot and within a slot by id.
 type rota struct {
 	order []*Member
 	from  []int // slot n is order[from[n]:from[n+1]]; the last is of no slot
 }
 
-// group sorts by counting: a rota of 10,000 is asked after every event.
+// group sorts by counting, because Next is called after every event of a rota that
+// may have 10,000 members.
 func group(members []Member, workers int) rota {
 	place := func(m *Member) int {
 		if m.Slot < 0 || m.Slot >= workers {
@@ -47,19 +48,19 @@ func sortByID(members []*Member) {
 func (r rota) slot(n int) []*Member { return r.order[r.from[n]:r.from[n+1]] }
 func (r rota) outside() []*Member   { return r.order[r.from[len(r.from)-2]:] }
 
-// slot is who stays in a slot.
+// slot is the members of a slot, and which of them stay.
 type slot struct {
 	number  int
 	members []*Member // all, by id
 
-	target  *Member // the best serving member of the target generation
-	heir    *Member // beside a target that expires, its successor until that is ready
-	other   *Member // the best of another generation, as long as the target is not settled
-	settled bool    // the target can do without any other
+	target      *Member // the best serving member of the target generation
+	successor   *Member // of a target that needs recycling, until it is ready itself
+	other       *Member // the best of another generation, until the target has passed its trial
+	trialPassed bool    // the target is enough
 }
 
-// look chooses who stays in slot n.
-func (d *decision) look(n int) slot {
+// slot chooses which members of slot n stay.
+func (d *decision) slot(n int) slot {
 	s := slot{number: n, members: d.rota.slot(n)}
 	for _, m := range s.members {
 		switch {
@@ -70,27 +71,27 @@ func (d *decision) look(n int) slot {
 			s.other = d.better(s.other, m)
 		}
 	}
-	if s.settled = s.target != nil && d.settled(s.target); s.settled {
+	if s.trialPassed = s.target != nil && d.hasPassedTrial(s.target); s.trialPassed {
 		s.other = nil
 	}
-	if s.target != nil && d.expired(s.target) {
-		s.heir = s.starting(s.target)
+	if s.target != nil && d.needsRecycling(s.target) {
+		s.successor = s.startingBeside(s.target)
 	}
 	return s
 }
 
-// settled: a new worker that has been ready for MinUptime; outside a roll the
-// generation is proven, and ready is enough.
-func (d *decision) settled(m *Member) bool {
+// hasPassedTrial reports whether m has been ready for MinUptime. Outside a rollout
+// the generation is proven, and ready is enough.
+func (d *decision) hasPassedTrial(m *Member) bool {
 	if !m.isReady() {
 		return false
 	}
-	return !d.rolling || d.due(m.Ready.Add(span(d.policy.MinUptime)))
+	return !d.rollingOut || d.reached(m.Ready.Add(nonNegative(d.policy.MinUptime)))
 }
 
-// better is the one of two serving members to keep, b being the younger: who
-// serves rather than who starts, who is of the proven generation; then the
-// younger if both serve, and the one that has started first if neither does.
+// better returns which of two serving members to keep, b being the younger: a ready
+// one rather than one that is starting, then one of the proven generation, then the
+// younger if both are ready and the older if neither is.
 func (d *decision) better(a, b *Member) *Member {
 	switch {
 	case a == nil:
@@ -110,8 +111,8 @@ func pick(first bool, a, b *Member) *Member {
 	return b
 }
 
-// starting is the first member beside target that is on its way to replace it.
-func (s *slot) starting(target *Member) *Member {
+// startingBeside returns the first member that is starting to replace target.
+func (s *slot) startingBeside(target *Member) *Member {
 	for _, m := range s.members {
 		if m != target && m.serving() && m.Generation == target.Generation && !m.isReady() {
 			return m
@@ -120,7 +121,7 @@ func (s *slot) starting(target *Member) *Member {
 	return nil
 }
 
-// last is the slot's youngest member of that generation, alive or dead.
+// last returns the slot's youngest member of that generation, alive or dead.
 func (s *slot) last(generation int) *Member {
 	for _, m := range slices.Backward(s.members) {
 		if m.Generation == generation {
@@ -130,11 +131,11 @@ func (s *slot) last(generation int) *Member {
 	return nil
 }
 
-func (s *slot) stays(m *Member) bool { return m == s.target || m == s.heir || m == s.other }
+func (s *slot) keeps(m *Member) bool { return m == s.target || m == s.successor || m == s.other }
 
-// vacant: nobody is wanted from the proven generation, because the last was
-// retired and the slot has not been filled since.
-func (d *decision) vacant(s *slot) bool {
+// staysEmpty reports whether no worker of the proven generation is wanted in the
+// slot, because its last was retired and a rollout has not filled it since.
+func (d *decision) staysEmpty(s *slot) bool {
 	last := s.last(d.goal.Generation)
-	return last != nil && last.Retired && !s.settled
+	return last != nil && last.Retired && !s.trialPassed
 }

@@ -14,22 +14,22 @@ func TestFirstStart(t *testing.T) {
 			   5m  ready c1             | establish
 			  end                       | a1 b1 c1, at rest`,
 	}, {
-		name: "one that dies before it was ready ends all",
+		name: "a worker that dies before it is ready fails the start",
 		text: `
 			   0s  size 3               | start a1, start b1, start c1
 			 10ms  ready a1             |
 			 20ms  crash b1             | fail b1, disconnect a1, forget b1, disconnect c1
 			 30ms  exit c1              | forget c1
 			 40ms  exit a1              | forget a1, stopped
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}, {
 		name: "two die at once: one failure",
 		text: `
 			   0s  size 2               | start a1, start b1
 			 20ms  crash b1, crash a1   | fail a1, forget a1, forget b1, stopped
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}, {
-		name: "a death after ready is a crash as always",
+		name: "a worker that dies after it was ready is started again",
 		text: `
 			   0s  size 2               | start a1, start b1
 			 10ms  ready a1             |
@@ -39,14 +39,14 @@ func TestFirstStart(t *testing.T) {
 			140ms  ready a1'            | establish
 			  end                       | a1' b1, at rest`,
 	}, {
-		name: "a lost link is a death, even when no exit is seen",
+		name: "a closed link is a death, even if no exit follows",
 		text: `
 			   0s  size 1               | start a1
 			 20ms  unlink a1            |
 			1.02s  wake                 | fail a1
-			  end                       | nobody, leaving a1, asks at 36.02s`,
+			  end                       | none, leaving a1, asks at 36.02s`,
 	}, {
-		name: "one that leaves before it was ready has not failed, and does not spin",
+		name: "a worker that leaves before it is ready has not failed, and is started again after the back-off",
 		text: `
 			   0s  size 1               | start a1
 			 20ms  leave a1             |
@@ -71,19 +71,19 @@ func TestFirstStart(t *testing.T) {
 			1.04s  wake                 | disconnect a1, complete
 			  end                       | a2, leaving a1, asks at 37.04s`,
 	}, {
-		name: "nobody is recycled before it is over",
+		name: "no worker is recycled before the start is over",
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, recycle a1 |
 			   2s  ready b1             | establish, start a1'
 			  end                       | a1 a1' b1, asks at 1m2s`,
 	}, {
-		name: "nobody to start",
+		name: "no workers",
 		text: `
 			   0s  size 0               | establish
 			   1s  reload               | complete
 			   2s  stop                 | stopped
 			   3s  reload               |
-			  end                       | nobody, at rest`,
+			  end                       | none, at rest`,
 	}})
 }

@@ -11,23 +11,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A timeline is what happens on the left and what the policy does about it on
-// the right, in the order of time:
+// A timeline shows events on the left and the steps of the policy on the right, in
+// the order of time:
 //
 //	  0s  size 2              | start a1, start b1
 //	10ms  ready a1, ready b1  | establish
 //	  1s  reload              | start a2
 //	  3s  ready a2            |
 //	  4s  wake                | disconnect a1, start b2
-//	 end                      | a2 b1 b2, draining a1, asks at 35s
+//	 end                      | a2 b1 b2, leaving a1, asks at 40s
 //
-// Slots are letters and generations are numbers: a2 is slot 0's worker of
-// generation 2, a2' the one after it, and so on. A wake is the time that the
-// policy asked for itself: part of the answer, not of the question. (2) after a start are the crashes in a row before it.
+// Slots are letters and generations are numbers: a2 is the worker of slot 0 and
+// generation 2, a2' the one after it, and so on. "(2)" after a start is the number of
+// crashes in a row before it. A wake is not an event but a time that the policy
+// asked for, and is compared as the steps are.
 //
-// Events: size N, ready, crash (exit without being asked), exit, leave (drains
-// by itself), retire (its end was asked for, and no successor), unlink (its link
-// closes), recycle, reload, stop, kill.
+// The events are: size N (the number of slots), ready, crash (exit without being asked
+// to), exit, leave (drain by itself), retire (be asked to end, with no worker after
+// it), unlink (its link closes), recycle, reload, stop and kill.
 type timeline struct {
 	name   string
 	policy Policy
@@ -39,19 +40,19 @@ func runTimelines(t *testing.T, timelines []timeline) {
 	for _, tl := range timelines {
 		t.Run(tl.name, func(t *testing.T) {
 			p := player{world: newWorld(t, tl.policy, 0), names: map[int]string{}, ids: map[string]int{}}
-			p.on = p.record
+			p.onStep = p.record
 			want := lines(tl.text)
 			for _, line := range want {
 				p.play(line)
 			}
 			if diff := cmp.Diff(want, p.transcript); diff != "" {
-				t.Errorf("want (-), got (+):\n%s\nall of it:\n%s", diff, strings.Join(p.transcript, "\n"))
+				t.Errorf("(-want +got):\n%s\nthe whole timeline:\n%s", diff, strings.Join(p.transcript, "\n"))
 			}
 		})
 	}
 }
 
-// lines brings the text into the form of the transcript.
+// lines returns the text as the transcript has it.
 func lines(text string) []string {
 	var all []string
 	for line := range strings.Lines(text) {
@@ -73,12 +74,12 @@ func form(at, event, steps string) string {
 	return strings.TrimRight(fmt.Sprintf("%6s  %-20s | %s", at, event, steps), " ")
 }
 
-// player plays a timeline and writes down how it went.
+// player plays the events of a timeline and keeps a transcript.
 type player struct {
 	*world
 	names      map[int]string
 	ids        map[string]int
-	said       []string
+	did        []string // steps since the last event
 	transcript []string
 }
 
@@ -102,13 +103,13 @@ func (p *player) play(line string) {
 	p.wakeUntil(t)
 	p.now = t
 	for event := range strings.SplitSeq(events, ", ") {
-		verb, who, _ := strings.Cut(event, " ")
-		p.happen(verb, who)
+		verb, arg, _ := strings.Cut(event, " ")
+		p.happen(verb, arg)
 	}
 	p.decide(events)
 }
 
-// wakeUntil lets everything happen that the policy asked for before t.
+// wakeUntil asks the policy at each of its wake times before t.
 func (p *player) wakeUntil(t time.Time) {
 	for !p.wake.IsZero() && p.wake.Before(t) {
 		p.now = p.wake
@@ -117,15 +118,15 @@ func (p *player) wakeUntil(t time.Time) {
 }
 
 func (p *player) decide(event string) {
-	p.said = nil
-	p.settle()
-	p.transcript = append(p.transcript, form(p.now.Sub(p.begin).String(), event, strings.Join(p.said, ", ")))
+	p.did = nil
+	p.reconcile()
+	p.transcript = append(p.transcript, form(p.now.Sub(p.begin).String(), event, strings.Join(p.did, ", ")))
 }
 
-func (p *player) happen(verb, who string) {
+func (p *player) happen(verb, arg string) {
 	switch verb {
 	case "size":
-		fmt.Sscan(who, &p.goal.Workers)
+		fmt.Sscan(arg, &p.goal.Workers)
 	case "reload":
 		p.reload()
 	case "kill":
@@ -133,11 +134,11 @@ func (p *player) happen(verb, who string) {
 	case "stop":
 		p.goal.Stop = true
 	default:
-		p.befall(verb, p.member(who))
+		p.memberEvent(verb, p.member(arg))
 	}
 }
 
-func (p *player) befall(verb string, m *Member) {
+func (p *player) memberEvent(verb string, m *Member) {
 	switch verb {
 	case "ready":
 		m.Ready = p.now
@@ -153,33 +154,33 @@ func (p *player) befall(verb string, m *Member) {
 	case "recycle":
 		m.Recycle = true
 	default:
-		p.t.Fatalf("what is %q?", verb)
+		p.t.Fatalf("unknown event %q", verb)
 	}
 }
 
 func (p *player) member(name string) *Member {
 	i, ok := p.index[p.ids[name]]
 	if !ok {
-		p.t.Fatalf("%v: there is no %q\n%s", p.now.Sub(p.begin), name, strings.Join(p.transcript, "\n"))
+		p.t.Fatalf("%v: there is no worker %q\n%s", p.now.Sub(p.begin), name, strings.Join(p.transcript, "\n"))
 	}
 	return &p.members[i]
 }
 
-// record is told of every step before it is carried out.
+// record adds a step to the transcript.
 func (p *player) record(s *Step) {
 	switch s.Do {
 	case Start:
-		p.said = append(p.said, "start "+p.christen(s))
+		p.did = append(p.did, "start "+p.newName(s))
 	case Abort:
-		p.said = append(p.said, fmt.Sprintf("abort (%s %v)", p.names[s.ID], s.Err))
+		p.did = append(p.did, fmt.Sprintf("abort (%s %v)", p.names[s.ID], s.Err))
 	case Establish, Complete, RolledBack, Stopped:
-		p.said = append(p.said, s.Do.String())
+		p.did = append(p.did, s.Do.String())
 	default:
-		p.said = append(p.said, s.Do.String()+" "+p.names[s.ID])
+		p.did = append(p.did, s.Do.String()+" "+p.names[s.ID])
 	}
 }
 
-func (p *player) christen(s *Step) string {
+func (p *player) newName(s *Step) string {
 	name := fmt.Sprintf("%c%d", 'a'+s.Slot, s.Generation)
 	for p.ids[name] != 0 {
 		name += "'"
@@ -192,7 +193,7 @@ func (p *player) christen(s *Step) string {
 	return name
 }
 
-// summary is who is there at the end: serving, draining, dead; and what next.
+// summary lists the members at the end: serving, leaving and dead; and the wake time.
 func (p *player) summary() string {
 	var up, draining, dead []string
 	for _, id := range slices.Sorted(maps.Keys(p.index)) {
@@ -205,7 +206,7 @@ func (p *player) summary() string {
 			dead = append(dead, p.names[m.ID])
 		}
 	}
-	parts := []string{"nobody"}
+	parts := []string{"none"}
 	if len(up) > 0 {
 		slices.Sort(up)
 		parts[0] = strings.Join(up, " ")

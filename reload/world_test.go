@@ -12,30 +12,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// world stands in for the master: it carries out the steps, and holds them to
-// what they promise.
+// world stands in for the master. It carries out the steps and fails the test if one
+// breaks what its Action promises.
 type world struct {
 	t       testing.TB
 	policy  Policy
 	goal    Goal
 	members []Member
-	index   map[int]int // where a member is, by its id
+	index   map[int]int // of members, by id
 	begin   time.Time
 	now     time.Time
 	wake    time.Time
 	lastID  int
-	newest  int // the newest generation there was
+	newest  int // the newest generation so far
 
-	steps []Step      // of the last settle
-	on    func(*Step) // told of every step, before it is carried out
-	quick bool        // leave out the checks that cost as much as Next itself
+	steps  []Step      // of the last reconcile
+	onStep func(*Step) // called for every step before it is carried out
+	quick  bool        // leave out the checks that cost as much as Next itself
 
-	// The worst seen, once established.
-	minReady int // slots served
-	maxUp    int // alive and not draining
-	maxSteps int // in one answer
-	rounds   int // calls until there was nothing left to do
-	calls    int
+	// The extremes so far, once established.
+	minReady int // served slots
+	maxUp    int // members alive and not draining
+	maxSteps int // of one Next
+	rounds   int // Nexts in one reconcile
+	calls    int // of Next
 }
 
 func newWorld(t testing.TB, p Policy, workers int) *world {
@@ -46,8 +46,8 @@ func newWorld(t testing.TB, p Policy, workers int) *world {
 	}
 }
 
-// settle asks and obeys until there is nothing left to do.
-func (w *world) settle() {
+// reconcile asks Next and carries out its steps until there are none.
+func (w *world) reconcile() {
 	w.t.Helper()
 	w.steps = w.steps[:0]
 	for round := 1; ; round++ {
@@ -56,7 +56,7 @@ func (w *world) settle() {
 			break
 		}
 		if round > 8 {
-			w.fail("no fixpoint: still %v", steps)
+			w.fail("after 8 rounds there are still steps: %v", steps)
 		}
 		w.rounds = max(w.rounds, round)
 		w.carryOut(steps)
@@ -68,7 +68,7 @@ func (w *world) settle() {
 		w.checkWake()
 	}
 	if n := w.dead(); n > 2*w.goal.Workers {
-		w.fail("%d dead remembered", n)
+		w.fail("%d dead members are kept", n)
 	}
 }
 
@@ -90,14 +90,14 @@ func (w *world) ask() []Step {
 	})
 	again, wakeAgain := w.policy.WithDefaults().Next(w.goal, before, w.now)
 	if !slices.Equal(steps, again) || !wake.Equal(wakeAgain) {
-		w.fail("another order of members, another answer: %v, wake %v; %v, wake %v", steps, wake, again, wakeAgain)
+		w.fail("Next depends on the order of members: %v, wake %v; %v, wake %v", steps, wake, again, wakeAgain)
 	}
 	w.checkForget(steps)
 	w.wake = wake
 	return steps
 }
 
-// checkForget: what is forgotten did not matter.
+// checkForget fails the test if the members to forget change the other steps.
 func (w *world) checkForget(steps []Step) {
 	w.t.Helper()
 	forgotten := map[int]bool{}
@@ -112,11 +112,11 @@ func (w *world) checkForget(steps []Step) {
 	kept := slices.DeleteFunc(slices.Clone(w.members), func(m Member) bool { return forgotten[m.ID] })
 	without, _ := w.policy.Next(w.goal, kept, w.now)
 	if !slices.Equal(rest, without) {
-		w.fail("who was forgotten did matter: %v, and without %v", rest, without)
+		w.fail("the forgotten members are needed: with them %v, without them %v", rest, without)
 	}
 }
 
-// checkWake: until then there is nothing to do.
+// checkWake fails the test if there is anything to do before the wake time.
 func (w *world) checkWake() {
 	w.t.Helper()
 	before := w.now.Add(1000 * time.Hour)
@@ -132,8 +132,8 @@ func (w *world) carryOut(steps []Step) {
 	w.t.Helper()
 	served := w.served()
 	for i := range steps {
-		if w.on != nil {
-			w.on(&steps[i])
+		if w.onStep != nil {
+			w.onStep(&steps[i])
 		}
 		w.carryOutOne(steps[i])
 		w.steps = append(w.steps, steps[i])
@@ -155,9 +155,9 @@ func (w *world) carryOutOne(s Step) {
 	case Start:
 		w.start(s)
 	case Establish, Fail, Complete, Abort, RolledBack, Stopped:
-		w.turn(s)
+		w.changeGoal(s)
 	default:
-		w.tell(s)
+		w.changeMember(s)
 	}
 }
 
@@ -178,11 +178,11 @@ func (w *world) start(s Step) {
 	})
 }
 
-func (w *world) tell(s Step) {
+func (w *world) changeMember(s Step) {
 	w.t.Helper()
 	i, ok := w.index[s.ID]
 	if !ok {
-		w.fail("%v of %d, who is not a member", s.Do, s.ID)
+		w.fail("%v of %d, which is not a member", s.Do, s.ID)
 	}
 	m := &w.members[i]
 	if (s.Do == Forget) == m.Exited.IsZero() {
@@ -203,8 +203,7 @@ func (w *world) tell(s Step) {
 	}
 }
 
-// forget puts the last member into the gap: order means nothing, and 10,000 are
-// too many to move.
+// forget puts the last member into the gap, as the order does not matter.
 func (w *world) forget(i int) {
 	last := len(w.members) - 1
 	delete(w.index, w.members[i].ID)
@@ -223,8 +222,8 @@ func (w *world) once(s Step, m *Member, at *time.Time) {
 	*at = w.now
 }
 
-// turn changes the goal, where that is true what the step says.
-func (w *world) turn(s Step) {
+// changeGoal changes the goal, and fails the test if the step is not true.
+func (w *world) changeGoal(s Step) {
 	w.t.Helper()
 	g := &w.goal
 	switch s.Do {
@@ -252,7 +251,7 @@ func (w *world) turn(s Step) {
 func (w *world) expect(ok bool, s Step) {
 	w.t.Helper()
 	if !ok {
-		w.fail("%v at a wrong time", s.Do)
+		w.fail("%v at the wrong time", s.Do)
 	}
 }
 
@@ -281,7 +280,8 @@ func (w *world) describe() string {
 	return b.String()
 }
 
-// Below, what the tests understand by serving: not by the code under test.
+// What serving means is defined here again, so that the tests do not rely on the code
+// under test.
 
 func isUp(m *Member) bool {
 	return m.Exited.IsZero() && m.Draining.IsZero() && m.Unlinked.IsZero() && m.Killed.IsZero()
@@ -305,7 +305,7 @@ func (w *world) dead() (n int) {
 	return n
 }
 
-// served is which slots have a member that serves and is ready.
+// served reports of each slot whether it has a member that serves and is ready.
 func (w *world) served() []bool {
 	slots := make([]bool, w.goal.Workers)
 	for i := range w.members {
@@ -316,15 +316,15 @@ func (w *world) served() []bool {
 	return slots
 }
 
-// checkServed: the steps have left no slot unserved that was served. It is the
-// promise slot by slot: a second worker in one slot does not make up for a
-// crashed one in another.
+// checkServed fails the test if the steps have left a slot unserved that was served
+// before. It looks at every slot, because a second worker in one slot does not make
+// up for a missing one in another.
 func (w *world) checkServed(before []bool) {
 	w.t.Helper()
 	ready := 0
 	for n, is := range w.served() {
 		if before[n] && !is {
-			w.fail("slot %d was served, and is no longer after %v", n, w.steps)
+			w.fail("slot %d is no longer served after %v", n, w.steps)
 		}
 		if is {
 			ready++
@@ -335,8 +335,8 @@ func (w *world) checkServed(before []bool) {
 	}
 }
 
-// unserved is how many slots are not served by exactly one member, ready and of
-// that generation. A slot whose last was retired does not count.
+// unserved returns how many slots are not served by exactly one member that is ready
+// and of that generation. A slot whose last member was retired does not count.
 func (w *world) unserved(generation int) int {
 	up, good, retired := map[int]int{}, map[int]int{}, map[int]bool{}
 	for i := range w.members {
@@ -367,7 +367,7 @@ func (w *world) unserved(generation int) int {
 	return bad
 }
 
-// Events: what happens to the rota from outside.
+// The events of a rota.
 
 func (w *world) reload() {
 	w.newest++

@@ -33,10 +33,10 @@ func newShift(idle time.Duration) *fakeShift {
 	return &fakeShift{begun: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: stuck}
 }
 
-func (f *fakeShift) Disconnecting() <-chan struct{}      { return f.begun }
-func (f *fakeShift) Done() <-chan struct{}               { return f.done }
-func (f *fakeShift) IdleGrace() time.Duration            { return f.idle }
-func (f *fakeShift) Handle(ln net.Listener) net.Listener { return ln }
+func (f *fakeShift) Disconnecting() <-chan struct{}     { return f.begun }
+func (f *fakeShift) Done() <-chan struct{}              { return f.done }
+func (f *fakeShift) IdleGrace() time.Duration           { return f.idle }
+func (f *fakeShift) Track(ln net.Listener) net.Listener { return ln }
 func (f *fakeShift) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

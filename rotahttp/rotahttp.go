@@ -15,7 +15,7 @@
 //   - Clients of HTTP/2 get a GOAWAY that still lets in every request under way, and
 //     a second later the one that ends. Streams in flight finish.
 //   - Hijacked connections are waited for; their handlers learn of it from
-//     worker.Self().Disconnecting().
+//     workerproc.Self().Disconnecting().
 //   - Functions of RegisterOnShutdown run once, when the last connection of HTTP/1
 //     has ended: net/http drops requests that it reads after Shutdown. They run a
 //     second before the grace ends at the latest.
@@ -29,7 +29,7 @@ import (
 	"net/http"
 
 	"github.com/rota-go/rota"
-	"github.com/rota-go/rota/worker"
+	"github.com/rota-go/rota/internal/workerproc"
 )
 
 // ListenAndServe is http.ListenAndServe on a listener of rota.Listen: the process that
@@ -69,7 +69,7 @@ func listen(addr, byDefault string) (net.Listener, error) {
 // ConnState, ConnContext and BaseContext of a worker's srv, and serves it for good.
 // ln need not be a rota listener.
 func Serve(ln net.Listener, srv *http.Server) error {
-	w := worker.Self()
+	w := workerproc.Self()
 	if w == nil {
 		return srv.Serve(ln)
 	}
@@ -79,7 +79,7 @@ func Serve(ln net.Listener, srv *http.Server) error {
 // ServeTLS is srv.ServeTLS(ln, certFile, keyFile), as Serve is srv.Serve.
 func ServeTLS(ln net.Listener, srv *http.Server, certFile, keyFile string) error {
 	run := func(ln net.Listener) error { return srv.ServeTLS(ln, certFile, keyFile) }
-	w := worker.Self()
+	w := workerproc.Self()
 	if w == nil {
 		return run(ln)
 	}

@@ -17,7 +17,7 @@ type shift interface {
 	Done() <-chan struct{}
 	OnDisconnect(func(context.Context) error)
 	IdleGrace() time.Duration
-	Handle(net.Listener) net.Listener
+	Track(net.Listener) net.Listener
 }
 
 // server is what Serve adds to an http.Server: its Handler, and its hooks. There is
@@ -79,7 +79,7 @@ func of(srv *http.Server, sh shift) *server {
 func serve(ln net.Listener, srv *http.Server, sh shift, run func(net.Listener) error) error {
 	switch ln.(type) {
 	case *net.TCPListener, *net.UnixListener:
-		ln = sh.Handle(ln)
+		ln = sh.Track(ln)
 	}
 	s := of(srv, sh)
 	err := s.run(&listener{Listener: ln, server: s}, run)

@@ -1,219 +1,131 @@
-// Package worker is a worker's view of itself: who it is in the rota, and how
-// it leaves. It is Node's cluster.worker.
+// Package worker is a worker's view of itself: its place in the rota, and how it leaves.
+// It is Node's cluster.worker.
 //
-// A process is a worker when a master has started it. [Self] is nil in every
-// other process, so a program asks for it and goes on:
+// A process is a worker if a master has started it. [Self] returns nil in every other
+// process:
 //
 //	if w := worker.Self(); w != nil {
 //		log.SetPrefix(fmt.Sprintf("worker %d: ", w.ID()))
 //		w.OnDisconnect(func(ctx context.Context) error { return srv.Shutdown(ctx) })
 //	}
 //
-// Sockets come from rota.Listen. A worker ends by itself, gracefully, when its
-// master asks or is gone: see [Worker.Disconnect] for the order of things.
+// Sockets come from rota.Listen. A worker drains and leaves when its master asks for it
+// or is gone; see [Worker.Disconnect] for the order.
 package worker
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"sync"
-	"sync/atomic"
-	"time"
 
-	"github.com/rota-go/rota/internal/control"
-	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/ipc"
 )
 
-// ErrDisconnected is in every error of a worker that has disconnected, or whose
-// master is gone. errors.Is finds it.
-var ErrDisconnected = ipc.ErrDisconnected
+// Errors of a Worker's methods. errors.Is finds them.
+var (
+	// ErrDisconnected says that the worker has disconnected, or that its master is gone.
+	ErrDisconnected = ipc.ErrDisconnected
 
-const (
-	defaultGrace     = 30 * time.Second
-	defaultIdleGrace = 5 * time.Second
+	// ErrQueueFull says that the master doesn't read fast enough.
+	ErrQueueFull = ipc.ErrQueueFull
 )
 
-// link is what a worker needs of control.Link.
-type link interface {
-	Send(wire.Frame, ...*control.FD) error
-	Receive() ([]control.Packet, error)
-	CloseReceived()
-	CloseWrite(context.Context) error
-	Close() error
-}
+// Worker is this process as a member of a rota. All methods may be called from any
+// goroutine.
+type Worker struct{ p *workerproc.Worker }
 
-// Worker is this process as a member of a rota. All methods may be called from
-// any goroutine.
-type Worker struct {
-	id   control.Identity
-	link link
-	exit func(status int) // os.Exit
+// self is the one worker that a process can be.
+var self = newSelf()
 
-	drain  *drain
-	health health
-	calls  calls
-	inbox  *inbox
-	times  atomic.Pointer[wire.WelcomeBody]
-
-	orphaned atomic.Bool // the master is gone
-	cause    atomic.Pointer[error]
-	gone     chan struct{} // closed when nothing can be sent any more
-	left     chan struct{} // closed when the drain is over
-
-	readyOnce sync.Once
-	goneOnce  sync.Once
-	leaveOnce sync.Once
-}
-
-// self is the worker that this process is. It is made before main's own init
-// functions run, so that no code of the program sees the environment variable.
-var self = inherit()
-
-// Self returns this process as a worker, or nil in a process that no master has
-// started.
-func Self() *Worker { return self }
-
-func inherit() *Worker {
-	id, link, ok, err := control.Inherit()
-	if !ok {
-		return nil
+func newSelf() *Worker {
+	if p := workerproc.Self(); p != nil {
+		return &Worker{p}
 	}
-	keepName()
-	if err != nil {
-		w := newWorker(id, nil)
-		w.disconnect(err)
-		return w
-	}
-	w := newWorker(id, link)
-	w.hello()
-	go w.read()
-	return w
-}
-
-func newWorker(id control.Identity, l link) *Worker {
-	w := &Worker{
-		id:    id,
-		link:  l,
-		exit:  os.Exit,
-		gone:  make(chan struct{}),
-		left:  make(chan struct{}),
-		drain: newDrain(),
-	}
-	w.inbox = newInbox(w.messageFailed, w.drain.notify)
-	w.drain.addSource(w.inbox)
-	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
-	return w
-}
-
-// ID returns the worker's id: 1, 2, 3 …, never used again in the life of a master.
-func (w *Worker) ID() int { return w.id.ID }
-
-// Slot returns the worker's place in the rota, from 0. A successor has the same.
-func (w *Worker) Slot() int { return w.id.Slot }
-
-// Generation returns the number of the reload that started this worker.
-func (w *Worker) Generation() int { return w.id.Generation }
-
-// Ready tells a master with Config.WaitReady that this worker can take over. It
-// does nothing in any other, and nothing the second time. It fails with
-// ErrDisconnected.
-func (w *Worker) Ready() error {
-	if !w.IsConnected() {
-		return w.disconnected("ready")
-	}
-	var err error
-	w.readyOnce.Do(func() { err = w.send(wire.Ready, nil) })
-	return err
-}
-
-// Disconnect makes the worker leave gracefully, and returns at once. Whoever asks
-// (this method, the master, a reload, SIGTERM), the order is:
-//
-//  1. This process gives up its copies of the listening sockets. Connections that
-//     still wait in their queues go to the other workers.
-//  2. [Worker.Disconnecting] is closed. The hooks of [Worker.OnDisconnect] run as
-//     soon as no HTTP/1 connection may bring another request, which srv.Shutdown
-//     would drop: at once where there is none, at most IdleGrace later.
-//  3. Accept keeps blocking while accepted connections live, so that a main which
-//     ends when http.Serve returns doesn't cut them. HTTP/1 clients are told to
-//     go (see rota.ListenConfig.Opaque).
-//  4. When the last connection has closed and the hooks have returned, or the
-//     grace is over and what was left has been closed, all that was sent to the
-//     master is delivered, the link closes, [Worker.Done] is closed, and Accept
-//     returns net.ErrClosed.
-//
-// The process then ends by itself, as main returns, or the master ends it. Asking
-// twice does nothing. It fails with ErrDisconnected where there is no link.
-func (w *Worker) Disconnect() error {
-	if !w.IsConnected() {
-		return w.disconnected("disconnect")
-	}
-	w.leave()
 	return nil
 }
 
-// Kill is Disconnect, and tells the master's pool to start no other worker in
-// this one's place.
-func (w *Worker) Kill() error {
-	if !w.IsConnected() {
-		return w.disconnected("kill")
-	}
-	err := w.send(wire.Retire, nil)
-	w.leave()
-	return err
-}
+// Self returns this process as a worker, or nil if no master has started it. It is
+// Node's cluster.worker.
+func Self() *Worker { return self }
 
-// Disconnecting returns a channel that is closed when the worker begins to leave.
-func (w *Worker) Disconnecting() <-chan struct{} { return w.drain.begun }
+// ID returns the worker's id: 1, 2, 3 …, never used again in the life of a master.
+func (w *Worker) ID() int { return w.p.ID() }
 
-// OnDisconnect has f called when the worker leaves, at step 2 of Disconnect: this is
-// where srv.Shutdown or grpcServer.GracefulStop go. Each f runs on a goroutine of its own,
-// with a context that ends with the grace; the worker stays until all have
-// returned or the grace is over. An f that is given after the others
-// have been called is called at once. An error is logged.
-func (w *Worker) OnDisconnect(f func(context.Context) error) { w.drain.addHook(f, w.hookFailed) }
+// Slot returns the worker's place in the rota, from 0. Its successor gets the same slot.
+func (w *Worker) Slot() int { return w.p.Slot() }
 
-// Done returns a channel that is closed when the worker has left: its connections
-// are closed, its hooks have returned, and the link is closed.
-func (w *Worker) Done() <-chan struct{} { return w.drain.over }
+// Generation returns the number of the reload that has started this worker.
+func (w *Worker) Generation() int { return w.p.Generation() }
+
+// Ready tells a master with Config.WaitReady that this worker can take over. With any
+// other master, and when called again, it does nothing. It fails with ErrDisconnected.
+func (w *Worker) Ready() error { return w.p.Ready() }
+
+// Send sends v as JSON, and handles with it, to the master, and returns at once. The
+// master gets the message at Events.Message, after all that was sent before. What is sent
+// before the worker disconnects is delivered; if the process exits without disconnecting,
+// the last messages may be lost.
+//
+// Send fails with ErrDisconnected if there is no link, with ErrQueueFull, with
+// ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be encoded as JSON. If it fails,
+// nothing was sent.
+func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, handles...) }
+
+// OnMessage has f called for every message of the master, one at a time, in order. f may
+// call anything. Messages that came before the first OnMessage are kept for it. If there
+// are several functions, each gets every message, and handles are shared between them. A
+// panic of f is reported on standard error.
+//
+// A worker that drains waits, within the grace, until f has handled the messages that
+// came before. Work that takes long belongs on a goroutine of its own: when about 16
+// megabytes of messages wait, the link to the master is not read until some are handled.
+func (w *Worker) OnMessage(f func(ipc.Message)) { w.p.OnMessage(f) }
+
+// OnHealth has f called every master.Config.HealthInterval. f returns nil while the worker
+// is healthy. A worker that returns an error, or doesn't answer, master.Config.HealthFailures
+// times in a row is replaced; its successor is ready first. The context ends when the
+// master stops waiting for the answer. All functions are called one after the other; the
+// next check waits for the end of the last. A worker that never calls OnHealth is not
+// checked.
+func (w *Worker) OnHealth(f func(context.Context) error) { w.p.OnHealth(f) }
+
+// Disconnect makes the worker drain and leave, and returns at once. The order is the same
+// whether this method, the master, a reload or SIGTERM asks for it:
+//
+//  1. The worker closes its copies of the listening sockets. Connections that wait in
+//     their queues go to the other workers.
+//  2. The channel of [Worker.Disconnecting] is closed. The functions of
+//     [Worker.OnDisconnect] are called as soon as no HTTP/1 connection is expected to
+//     bring another request, which srv.Shutdown would drop: at once if there is none, and
+//     at most IdleGrace later.
+//  3. Accept blocks while accepted connections are open, so that a main which ends when
+//     http.Serve returns doesn't cut them. HTTP/1 clients are told to close (see
+//     rota.ListenConfig.Opaque).
+//  4. When the last connection has closed and the functions have returned, or when the
+//     grace has ended and the remaining connections have been closed, everything sent to
+//     the master is delivered, the link is closed, the channel of [Worker.Done] is closed,
+//     and Accept returns net.ErrClosed.
+//
+// Then main returns and the process exits, or the master ends the process. Calling
+// Disconnect again does nothing. It fails with ErrDisconnected if there is no link.
+func (w *Worker) Disconnect() error { return w.p.Disconnect() }
+
+// Kill is Disconnect, and tells the master to start no successor. It is Node's
+// worker.kill, called in the worker.
+func (w *Worker) Kill() error { return w.p.Kill() }
+
+// Disconnecting returns a channel that is closed when the worker begins to drain.
+func (w *Worker) Disconnecting() <-chan struct{} { return w.p.Disconnecting() }
+
+// OnDisconnect has f called when the worker drains, at step 2 of Disconnect. This is the
+// place for srv.Shutdown or grpcServer.GracefulStop. Each f runs on its own goroutine,
+// with a context that ends with the grace. The worker stays until all have returned or the
+// grace has ended. A function that is added after the others were called is called at
+// once. An error of f is reported on standard error.
+func (w *Worker) OnDisconnect(f func(context.Context) error) { w.p.OnDisconnect(f) }
+
+// Done returns a channel that is closed when the worker has left: its connections are
+// closed, the functions of OnDisconnect have returned, and the link is closed.
+func (w *Worker) Done() <-chan struct{} { return w.p.Done() }
 
 // IsConnected reports whether the link to the master is open.
-func (w *Worker) IsConnected() bool {
-	select {
-	case <-w.gone:
-		return false
-	default:
-		return true
-	}
-}
-
-// disconnected is the error of a worker without a link, with the reason.
-func (w *Worker) disconnected(op string) error {
-	if cause := w.cause.Load(); cause != nil {
-		return fmt.Errorf("%s: worker %d: %w: %w", op, w.id.ID, ErrDisconnected, *cause)
-	}
-	return fmt.Errorf("%s: worker %d: %w", op, w.id.ID, ErrDisconnected)
-}
-
-// disconnect says that nothing can be sent any more, and why if there is a reason.
-func (w *Worker) disconnect(cause error) {
-	w.goneOnce.Do(func() {
-		if cause != nil {
-			w.cause.Store(&cause)
-		}
-		close(w.gone)
-	})
-}
-
-func (w *Worker) messageFailed(p any, stack []byte) {
-	w.complain("an OnMessage function panicked: %v\n%s", p, stack)
-}
-
-func (w *Worker) hookFailed(err error) { w.complain("a hook of OnDisconnect failed: %v", err) }
-
-// complain writes a line for the operator.
-func (w *Worker) complain(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "rota: worker %d: %s\n", w.id.ID, fmt.Sprintf(format, args...))
-}
+func (w *Worker) IsConnected() bool { return w.p.IsConnected() }

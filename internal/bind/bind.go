@@ -1,36 +1,64 @@
-// Package bind opens sockets as package net does, with what net's ListenConfig
-// leaves out: the length of a queue, the mode of a unix socket's file, and sockets
-// that this process has already, by the number of their descriptor.
+// Package bind says what may be asked of a socket, and opens sockets as package net
+// does, with what net.ListenConfig leaves out: the length of the queue, the mode of a
+// unix socket's file, and sockets that this process has open, by descriptor number.
 //
-// It is what master, worker and root have in common: a socket of a worker's own, or
-// of a process without a master, is opened as the master opens those of all.
+// The root package, the worker and the master share it: a worker's own socket, or one
+// of a process without a master, is opened as the master opens the shared ones.
 package bind
 
 import (
 	"context"
 	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"syscall"
 )
 
-// Config is how to open a socket. The zero value is net.ListenConfig's.
-type Config struct {
-	Backlog         int         // length of the queue; 0: the system's
-	Mode            fs.FileMode // permission bits of a unix socket's file; 0: as umask says
-	KeepAliveConfig net.KeepAliveConfig
+// Options are what a program may ask of a socket besides its address. rota.ListenConfig
+// has the same fields in the same order, documents them, and converts to Options.
+// The zero value is net.ListenConfig's. The fields without a JSON name stay in the
+// process of the program.
+type Options struct {
+	Exclusive       bool                `json:"-"`
+	Opaque          bool                `json:"-"`
+	Backlog         int                 `json:"backlog,omitempty"`
+	Mode            fs.FileMode         `json:"mode,omitempty"`
+	KeepAliveConfig net.KeepAliveConfig `json:"-"`
+
+	Control func(network, address string, c syscall.RawConn) error `json:"-"`
+}
+
+// Request is what a program asks for. Its JSON is the body of the link's listen frame.
+type Request struct {
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Packet  bool   `json:"packet,omitempty"` // ListenPacket
+	Dir     string `json:"dir,omitempty"`    // the directory that a relative path of a unix socket starts from; "": the master's
+	Options
+}
+
+// NewRequest returns the request for a socket of this process.
+func NewRequest(network, address string, packet bool, o Options) Request {
+	o.Mode = o.Mode.Perm()
+	r := Request{Network: network, Address: address, Packet: packet, Options: o}
+	if IsPath(network, address) && !filepath.IsAbs(address) {
+		r.Dir, _ = os.Getwd() // "" where the directory is gone
+	}
+	return r
 }
 
 // Listen is net.ListenConfig.Listen, and takes the network "fd" too.
-func (c Config) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+func (o Options) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	if network == "fd" {
-		return c.listenDescriptor(address)
+		return o.listenDescriptor(address)
 	}
-	lc := net.ListenConfig{Control: c.control, KeepAliveConfig: c.KeepAliveConfig}
+	lc := net.ListenConfig{Control: o.beforeBind, KeepAliveConfig: o.KeepAliveConfig}
 	ln, err := lc.Listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.finish(ln, ln.Addr()); err != nil {
+	if err := o.finish(ln, ln.Addr()); err != nil {
 		_ = ln.Close() // nobody has seen it
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: ln.Addr(), Err: err}
 	}
@@ -38,43 +66,62 @@ func (c Config) Listen(ctx context.Context, network, address string) (net.Listen
 }
 
 // ListenPacket is net.ListenConfig.ListenPacket, and takes the network "fdgram" too.
-func (c Config) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+func (o Options) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
 	if network == "fdgram" {
-		return packetDescriptor(address)
+		return o.packetDescriptor(address)
 	}
-	lc := net.ListenConfig{Control: c.control}
+	lc := net.ListenConfig{Control: o.beforeBind}
 	pc, err := lc.ListenPacket(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.widen(pc.LocalAddr()); err != nil {
+	if err := o.widen(pc.LocalAddr()); err != nil {
 		_ = pc.Close() // nobody has seen it
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: pc.LocalAddr(), Err: err}
 	}
 	return pc, nil
 }
 
-// control runs between socket(2) and bind(2): the file's mode is right, or
-// narrower, from the first moment.
-func (c Config) control(network, _ string, raw syscall.RawConn) error {
-	if c.Mode == 0 || !isUnix(network) {
-		return nil
-	}
-	var err error
-	if cerr := raw.Control(func(fd uintptr) { err = narrow(int(fd), c.Mode) }); cerr != nil {
-		return cerr
-	}
-	return err
-}
-
-// finish sets what needs a socket that listens.
-func (c Config) finish(ln net.Listener, addr net.Addr) error {
-	if c.Backlog > 0 {
-		if err := queue(ln, c.Backlog); err != nil {
+// beforeBind runs between socket(2) and bind(2). It narrows the mode of a unix socket's
+// file before the file exists, and then calls Control.
+func (o Options) beforeBind(network, address string, raw syscall.RawConn) error {
+	if o.Mode != 0 && isUnix(network) {
+		var err error
+		if cerr := raw.Control(func(fd uintptr) { err = narrow(int(fd), o.Mode) }); cerr != nil {
+			return cerr
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return c.widen(addr)
+	if o.Control == nil {
+		return nil
+	}
+	return o.Control(network, address, raw)
+}
+
+// AfterBind calls Control for a socket that another process has bound, or that this
+// process was started with. s is the socket as package net has it.
+func (o Options) AfterBind(network, address string, s any) error {
+	sc, ok := s.(syscall.Conn)
+	if o.Control == nil || !ok {
+		return nil
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return o.Control(network, address, raw)
+}
+
+// finish sets what needs a socket that listens.
+func (o Options) finish(ln net.Listener, addr net.Addr) error {
+	if o.Backlog > 0 {
+		if err := queue(ln, o.Backlog); err != nil {
+			return err
+		}
+	}
+	return o.widen(addr)
 }
 
 func isUnix(network string) bool {

@@ -2,7 +2,9 @@ package bind_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,7 +19,7 @@ import (
 func TestPlain(t *testing.T) {
 	for _, tc := range [][2]string{{"tcp", "127.0.0.1:0"}, {"nosuch", ""}, {"tcp", "nonsense"}} {
 		_, want := net.Listen(tc[0], tc[1])
-		ln, err := bind.Config{}.Listen(context.Background(), tc[0], tc[1])
+		ln, err := bind.Options{}.Listen(context.Background(), tc[0], tc[1])
 		if (err == nil) != (want == nil) || err != nil && err.Error() != want.Error() {
 			t.Errorf("%v: %v, net says %v", tc, err, want)
 		}
@@ -37,7 +39,7 @@ func TestMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	ln, err := bind.Config{Mode: 0o666, Backlog: 7}.Listen(context.Background(), "unix", filepath.Join(dir, "s"))
+	ln, err := bind.Options{Mode: 0o666, Backlog: 7}.Listen(context.Background(), "unix", filepath.Join(dir, "s"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,5 +59,52 @@ func TestNumber(t *testing.T) {
 		if n, err := bind.Number(address); !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("%q: %d, %v, want EINVAL", address, n, err)
 		}
+	}
+}
+
+// The JSON of a Request is the body of the link's listen frame: what stays in the
+// process of the program is not in it. A change here is a change of the protocol.
+func TestRequestOnTheLink(t *testing.T) {
+	r := bind.NewRequest("unix", "a.sock", true, bind.Options{
+		Exclusive: true, Opaque: true, Backlog: 128, Mode: fs.ModeSocket | 0o660,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true},
+		Control:         func(string, string, syscall.RawConn) error { return nil },
+	})
+	dir, err := os.Getwd()
+	if err != nil || r.Dir != dir {
+		t.Errorf("the directory is %q, want %q (%v)", r.Dir, dir, err)
+	}
+	r.Dir = "/d"
+	got, err := json.Marshal(r)
+	if want := `{"network":"unix","address":"a.sock","packet":true,"dir":"/d","backlog":128,"mode":432}`; string(got) != want || err != nil {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+	for _, address := range []string{"/abs", "@abstract", ""} {
+		if r := bind.NewRequest("unix", address, false, bind.Options{}); r.Dir != "" {
+			t.Errorf("%q comes with the directory %q", address, r.Dir)
+		}
+	}
+}
+
+// Control is called before bind(2), and its error is Listen's.
+func TestControl(t *testing.T) {
+	called := ""
+	o := bind.Options{Control: func(network, address string, _ syscall.RawConn) error {
+		called = network + " " + address
+		return syscall.EPERM
+	}}
+	if _, err := o.Listen(context.Background(), "tcp", "127.0.0.1:0"); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("Listen: %v, want EPERM", err)
+	}
+	if called != "tcp4 127.0.0.1:0" {
+		t.Errorf("called with %q", called)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if err := o.AfterBind("tcp", ":80", ln); !errors.Is(err, syscall.EPERM) || called != "tcp :80" {
+		t.Errorf("AfterBind: %v, called with %q", err, called)
 	}
 }

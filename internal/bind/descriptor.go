@@ -6,23 +6,23 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // Descriptor returns a second descriptor of the socket that this process has open
 // as number n; n itself stays whose it is. The socket is one for datagrams, or one
 // that listens: if it doesn't yet, it does now. The error is EBADF, ENOTSOCK or
 // EINVAL, with what is wrong.
-func (c Config) Descriptor(n int, packet bool) (*control.FD, error) {
+func (o Options) Descriptor(n int, packet bool) (*descriptor.FD, error) {
 	if err := check(n, packet); err != nil {
 		return nil, err
 	}
 	if !packet {
-		if err := c.listenOn(n); err != nil {
+		if err := o.listenOn(n); err != nil {
 			return nil, err
 		}
 	}
-	return control.NewFD(n).Dup()
+	return descriptor.New(n).Dup()
 }
 
 // check says what makes descriptor n useless.
@@ -59,36 +59,42 @@ func Number(address string) (int, error) {
 	return int(n), nil
 }
 
-func (c Config) listenDescriptor(address string) (net.Listener, error) {
-	fd, err := c.byNumber(address, false)
+func (o Options) listenDescriptor(address string) (net.Listener, error) {
+	fd, err := o.byNumber(address, false)
 	if err == nil {
 		defer fd.Close()
 		var ln net.Listener
 		if ln, err = fd.Listener(); err == nil {
-			return ln, nil
+			if err = o.AfterBind("fd", address, ln); err == nil {
+				return ln, nil
+			}
+			_ = ln.Close() // the program has not seen it
 		}
 	}
 	return nil, &net.OpError{Op: "listen", Net: "fd", Addr: number(address), Err: err}
 }
 
-func packetDescriptor(address string) (net.PacketConn, error) {
-	fd, err := Config{}.byNumber(address, true)
+func (o Options) packetDescriptor(address string) (net.PacketConn, error) {
+	fd, err := o.byNumber(address, true)
 	if err == nil {
 		defer fd.Close()
 		var pc net.PacketConn
 		if pc, err = fd.PacketConn(); err == nil {
-			return pc, nil
+			if err = o.AfterBind("fdgram", address, pc); err == nil {
+				return pc, nil
+			}
+			_ = pc.Close() // the program has not seen it
 		}
 	}
 	return nil, &net.OpError{Op: "listen", Net: "fdgram", Addr: number(address), Err: err}
 }
 
-func (c Config) byNumber(address string, packet bool) (*control.FD, error) {
+func (o Options) byNumber(address string, packet bool) (*descriptor.FD, error) {
 	n, err := Number(address)
 	if err != nil {
 		return nil, err
 	}
-	return c.Descriptor(n, packet)
+	return o.Descriptor(n, packet)
 }
 
 // number is the address of a socket that was named by its descriptor.

@@ -12,13 +12,13 @@ import (
 func narrow(fd int, mode fs.FileMode) error { return fchmod(fd, uint32(mode.Perm())) }
 
 // widen gives the file of a unix socket the bits that umask has taken.
-func (c Config) widen(addr net.Addr) error {
-	if c.Mode == 0 || !IsPath(addr.Network(), addr.String()) {
+func (o Options) widen(addr net.Addr) error {
+	if o.Mode == 0 || !IsPath(addr.Network(), addr.String()) {
 		return nil
 	}
 	info, err := os.Lstat(addr.String())
-	if err != nil || info.Mode().Perm() == c.Mode.Perm() {
+	if err != nil || info.Mode().Perm() == o.Mode.Perm() {
 		return err
 	}
-	return os.Chmod(addr.String(), c.Mode.Perm())
+	return os.Chmod(addr.String(), o.Mode.Perm())
 }

@@ -6,43 +6,35 @@ import (
 	"time"
 )
 
-// The bodies are JSON objects: a later version adds fields, an older one passes
-// over those it doesn't know. A [Message]'s body is the program's own.
+// The bodies are JSON objects. A later version may add fields; a receiver ignores fields
+// that it doesn't know. The body of a [Listen] is a bind.Request, that of a [Message] is the
+// program's.
 type (
-	// HelloBody introduces a worker and the versions that it speaks.
+	// HelloBody says which versions of the protocol the worker speaks.
 	HelloBody struct {
 		Min int `json:"min"`
 		Max int `json:"max"`
 		PID int `json:"pid"`
 	}
-	// WelcomeBody takes it on.
+	// WelcomeBody accepts the worker, and tells it how long its drain may take.
 	WelcomeBody struct {
 		Version   int           `json:"version"`
 		Grace     time.Duration `json:"grace"`     // ns
 		IdleGrace time.Duration `json:"idleGrace"` // ns
-		// HoldOff is how long the worker takes no connection from a shared socket after
-		// its first Accept on it, in ns: it is on trial, and others serve.
+		// HoldOff is how long, in ns, the worker accepts no connection from a shared
+		// socket after its first Accept on it, because it is on trial.
 		HoldOff time.Duration `json:"holdOff,omitempty"`
 	}
-	// RefuseBody turns it away.
+	// RefuseBody says why the worker is not accepted.
 	RefuseBody struct {
 		Reason string `json:"reason"`
 	}
-	// ListenBody asks for a socket, as the program named it.
-	ListenBody struct {
-		Network string `json:"network"`
-		Address string `json:"address"`
-		Packet  bool   `json:"packet,omitempty"`  // ListenPacket
-		Backlog int    `json:"backlog,omitempty"` // 0: the system's
-		Mode    uint32 `json:"mode,omitempty"`    // permission bits of a unix socket's file; 0: as umask says
-		Dir     string `json:"dir,omitempty"`     // what a relative path of a unix socket is relative to
-	}
-	// SocketBody comes with the descriptor. ID names the socket in later frames.
+	// SocketBody comes with the descriptor of a socket. ID names it in later frames.
 	SocketBody struct {
 		ID int `json:"id"`
 	}
-	// AcceptingBody says that the program has called Accept (or ReadFrom) on a
-	// socket for the first time. Own names one that the master doesn't know.
+	// AcceptingBody says that the program has called Accept (or ReadFrom) on a socket
+	// for the first time. Own names a socket that the master doesn't know.
 	AcceptingBody struct {
 		ID  int    `json:"id,omitempty"`
 		Own string `json:"own,omitempty"`
@@ -51,17 +43,17 @@ type (
 	ClosedBody struct {
 		ID int `json:"id"`
 	}
-	// CheckBody asks how the worker is.
+	// CheckBody is a health check.
 	CheckBody struct {
-		Within time.Duration `json:"within"` // ns: a later answer is none
+		Within time.Duration `json:"within"` // ns: how long the master waits for the answer
 	}
-	// CheckedBody says it.
+	// CheckedBody is the answer to a health check.
 	CheckedBody struct {
-		Error string `json:"error,omitempty"` // empty: well
+		Error string `json:"error,omitempty"` // empty: healthy
 	}
-	// FailedBody is an error that should look as if it had happened in the worker.
+	// FailedBody is an error of package net, taken apart by package neterr.
 	FailedBody struct {
-		Kind    string `json:"kind"` // see package control
+		Kind    string `json:"kind"` // see package neterr
 		Op      string `json:"op,omitempty"`
 		Net     string `json:"net,omitempty"`
 		Addr    string `json:"addr,omitempty"`
@@ -75,13 +67,13 @@ type (
 	}
 )
 
-// Body returns v as a frame's body. v is one of the bodies above.
+// Body returns v, a body as above, as JSON.
 func Body(v any) []byte {
-	b, _ := json.Marshal(v) // none of the bodies above can fail
+	b, _ := json.Marshal(v) // fails for none of the bodies above
 	return b
 }
 
-// Decode reads the body of f into v.
+// Decode stores the body of f in v.
 func (f Frame) Decode(v any) error {
 	if err := json.Unmarshal(f.Body, v); err != nil {
 		return fmt.Errorf("%w: %v: %v", ErrBody, f.Type, err)

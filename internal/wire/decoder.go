@@ -4,20 +4,20 @@ import "fmt"
 
 const (
 	firstRead = 4 << 10
-	keepIdle  = 64 << 10 // a larger buffer is given back once it is empty
+	keepIdle  = 64 << 10 // a larger buffer is freed when it is empty
 )
 
-// Decoder cuts a stream into frames. Use it in turns: read into [Decoder.Space],
-// say how much came with [Decoder.Filled], take frames with [Decoder.Next] until
-// there is none. The zero value is ready. Its memory follows what has come, and never
-// what a header announces: it is at most a few kilobytes more than twice that.
+// Decoder splits a stream into frames: read into [Decoder.Space], report how many bytes
+// came with [Decoder.Filled], and call [Decoder.Next] until it returns no frame. The zero
+// value is ready to use. The buffer grows with the bytes that have come, not with the length
+// that a header announces: it is at most twice their number plus a few kilobytes.
 type Decoder struct {
-	buf  []byte // buf[r:w] has come and is not yet cut
+	buf  []byte // buf[r:w] has come and is not part of a returned frame
 	r, w int
-	fds  int // descriptors that came and that no frame has claimed yet
+	fds  int // descriptors that have come and belong to no returned frame
 }
 
-// Space returns where the next bytes go; it is never empty.
+// Space returns the buffer for the next bytes. It is never empty.
 func (d *Decoder) Space() []byte {
 	switch {
 	case d.r == d.w:
@@ -35,22 +35,20 @@ func (d *Decoder) Space() []byte {
 	return d.buf[d.w:]
 }
 
-// Rest is for a reader that is about to wait, maybe for long: a large buffer with
-// nothing in it is given back.
+// Rest is called by a reader that is about to block. It frees a large empty buffer.
 func (d *Decoder) Rest() {
 	if d.r == d.w && len(d.buf) > firstRead {
 		d.buf, d.r, d.w = nil, 0, 0
 	}
 }
 
-// Filled says that n bytes were read into Space, and that fds descriptors came
-// with them.
+// Filled records that n bytes were read into Space and fds descriptors came with them.
 func (d *Decoder) Filled(n, fds int) { d.w += n; d.fds += fds }
 
-// Next returns the next whole frame. ok is false when more bytes are needed. After
-// an error the stream is lost.
+// Next returns the next whole frame. ok is false if more bytes are needed. After an error
+// the stream can't be decoded any further.
 func (d *Decoder) Next() (f Frame, ok bool, err error) {
-	if err := greet(d.buf[d.r:d.w]); err != nil {
+	if err := checkStart(d.buf[d.r:d.w]); err != nil {
 		return f, false, err
 	}
 	if d.w-d.r < HeaderSize {
@@ -73,11 +71,11 @@ func (d *Decoder) Next() (f Frame, ok bool, err error) {
 	return f, true, nil
 }
 
-// unclaimed is an error if more descriptors wait than the frame that is still
-// on its way will take: a read never runs past a frame that carried some.
+// unclaimed returns an error if more descriptors have come than the frame that is still
+// incomplete carries. A read never returns bytes beyond a frame that carries descriptors.
 func (d *Decoder) unclaimed(by int) error {
 	if d.w > d.r && d.w-d.r < HeaderSize {
-		by = MaxFDs // its count is still unknown
+		by = MaxFDs // the header is incomplete
 	}
 	if d.fds > by {
 		return fmt.Errorf("%w: %d came that no frame announces", ErrDescriptors, d.fds-by)
@@ -85,10 +83,10 @@ func (d *Decoder) unclaimed(by int) error {
 	return nil
 }
 
-// End says whether the stream may end here: nil between two frames.
+// End returns an error if the stream ends in the middle of a frame.
 func (d *Decoder) End() error {
 	if d.w > d.r {
-		return fmt.Errorf("%w: %d bytes of it came", ErrTruncated, d.w-d.r)
+		return fmt.Errorf("%w: %d of its bytes have come", ErrTruncated, d.w-d.r)
 	}
 	return nil
 }

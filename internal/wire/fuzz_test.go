@@ -55,7 +55,7 @@ func announcedIn(data []byte) map[int]int {
 	begins := map[int]int{}
 	for at := 0; at+HeaderSize <= len(data); {
 		f, size, err := parse(data[at:])
-		if err != nil || greet(data[at:]) != nil {
+		if err != nil || checkStart(data[at:]) != nil {
 			return begins
 		}
 		begins[at] = f.FDs

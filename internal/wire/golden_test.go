@@ -22,13 +22,24 @@ type sample struct {
 	body  any // nil where the frame has none, or the program's own
 }
 
+// listenBody is the body of a listen frame. The library's type is bind.Request, whose
+// test holds it to the same bytes.
+type listenBody struct {
+	Network string `json:"network"`
+	Address string `json:"address"`
+	Packet  bool   `json:"packet,omitempty"`
+	Backlog int    `json:"backlog,omitempty"`
+	Mode    uint32 `json:"mode,omitempty"`
+	Dir     string `json:"dir,omitempty"`
+}
+
 var samples = []sample{
 	{"hello", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711}},
 	{"welcome", Frame{Type: Welcome}, &WelcomeBody{Version: 1, Grace: 30 * time.Second, IdleGrace: 5 * time.Second}},
 	{"welcome on trial", Frame{Type: Welcome}, &WelcomeBody{Version: 1, Grace: time.Minute, IdleGrace: -1, HoldOff: 900 * time.Millisecond}},
 	{"refuse", Frame{Type: Refuse}, &RefuseBody{Reason: "it speaks versions 7 to 9"}},
-	{"listen", Frame{Type: Listen, Call: 1}, &ListenBody{Network: "tcp", Address: ":8080"}},
-	{"listen with all", Frame{Type: Listen, Call: 0x01020304}, &ListenBody{Network: "unixgram", Address: "/run/a.sock", Packet: true, Backlog: 128, Mode: 0o660}},
+	{"listen", Frame{Type: Listen, Call: 1}, &listenBody{Network: "tcp", Address: ":8080"}},
+	{"listen with all", Frame{Type: Listen, Call: 0x01020304}, &listenBody{Network: "unixgram", Address: "/run/a.sock", Packet: true, Backlog: 128, Mode: 0o660}},
 	{"socket", Frame{Type: Socket, FDs: 1, Call: 1}, &SocketBody{ID: 3}},
 	{"failed", Frame{Type: Failed, Call: 2}, &FailedBody{Kind: "syscall", Op: "listen", Net: "tcp", Addr: "127.0.0.1:80", AddrNet: "tcp", Syscall: "bind", Errno: 98}},
 	{"failed with all", Frame{Type: Failed, Call: 2}, &FailedBody{Kind: "dns", Op: "listen", Net: "tcp", Addr: "a:b", AddrNet: "tcp", Syscall: "bind", Errno: 1, Text: "no such host", Name: "a.invalid", Server: "[::1]:53", Flags: 4}},

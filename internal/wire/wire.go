@@ -1,6 +1,6 @@
-// Package wire is the bytes of the link between a master and a worker: frames,
-// and nothing else. It opens nothing and waits for nothing, so that it can be
-// fuzzed anywhere; package control puts it on a socket.
+// Package wire encodes and decodes the frames of the link between a master and a worker. It
+// opens nothing and waits for nothing, so that it can be fuzzed on any platform. Package
+// link sends and receives the frames on a socket.
 //
 // A frame is a header of twelve bytes, big endian, and a body:
 //
@@ -9,9 +9,9 @@
 //	| magic  | version|  type  |  fds   |    call id      |   body length   | body…
 //	+--------+--------+--------+--------+-----------------+-----------------+------
 //
-// fds is the number of descriptors that travel with the frame. They come with
-// the frame's first byte, and are handed out strictly by these counts.
-// docs/protocol.md has the table of types and who sends them.
+// fds is the number of descriptors that travel with the frame. They come with the frame's
+// first byte, and are assigned to frames by these counts alone. docs/protocol.md lists the
+// types of frames and which side sends them.
 package wire
 
 import (
@@ -28,41 +28,41 @@ const (
 
 	// Version is the version of the protocol that this package speaks.
 	Version = 1
-	// MinVersion is the oldest version that it still understands.
+	// MinVersion is the oldest version that it understands.
 	MinVersion = 1
 
-	// MaxBody is the most that a frame's body may hold, in bytes.
+	// MaxBody is the largest size of a frame's body, in bytes.
 	MaxBody = 8 << 20
 
-	// MaxFDs is the most descriptors that one frame may carry (Linux takes 253).
+	// MaxFDs is the largest number of descriptors of a frame. Linux allows 253.
 	MaxFDs = 250
 )
 
-// Type says what a frame means. From Skippable on, a receiver that doesn't know
-// a type skips the frame; below, it ends the link.
+// Type is the type of a frame. A receiver skips a frame of a type that it doesn't know if
+// the type is Skippable or greater; otherwise it closes the link.
 type Type uint8
 
-// Skippable is the first type that a receiver may pass over unread.
+// Skippable is the first type that a receiver may skip.
 const Skippable Type = 0x80
 
 // The types of version 1. Their bodies are in codec.go.
 const (
-	Hello      Type = 1  // worker: first frame of a link
-	Welcome    Type = 2  // master: the worker is served
-	Refuse     Type = 3  // master: the worker is not served, and why
+	Hello      Type = 1  // worker: the first frame of a link
+	Welcome    Type = 2  // master: the worker is accepted
+	Refuse     Type = 3  // master: the worker is not accepted, and why
 	Listen     Type = 4  // worker: a call, answered by Socket or Failed
 	Socket     Type = 5  // master: the answer, with one descriptor
 	Failed     Type = 6  // master: the answer, with the error
-	Accepting  Type = 7  // worker: first Accept on a socket
-	Closed     Type = 8  // worker: the program closed a socket
+	Accepting  Type = 7  // worker: the first Accept on a socket
+	Closed     Type = 8  // worker: the program has closed a socket
 	Disconnect Type = 9  // master: drain
 	Draining   Type = 10 // worker: the drain has begun
 	Ready      Type = 11 // worker: the program says it is ready
 	Message    Type = 12 // both: the program's own message
-	Retire     Type = 13 // worker: end this worker, and start no other for it
+	Retire     Type = 13 // worker: the worker leaves and wants no successor
 
-	Watch   Type = 0xa1 // worker: it can say how it is
-	Check   Type = 0xa2 // master: a call, answered by Checked
+	Watch   Type = 0xa1 // worker: the program answers health checks
+	Check   Type = 0xa2 // master: a health check, a call, answered by Checked
 	Checked Type = 0xa3 // worker: the answer
 )
 
@@ -83,16 +83,15 @@ func (t Type) String() string {
 	return fmt.Sprintf("type %d", uint8(t))
 }
 
-// What can be wrong with bytes that should be frames. errors.Is finds them in
-// every error of this package.
+// Errors of this package. errors.Is finds them.
 var (
 	ErrMagic       = errors.New("not a frame")
-	ErrVersion     = errors.New("version of the frame is not spoken here")
+	ErrVersion     = errors.New("unsupported version of the protocol")
 	ErrType        = errors.New("unknown type of frame")
 	ErrTooLarge    = errors.New("frame is too large")
 	ErrDescriptors = errors.New("wrong number of descriptors")
-	ErrTruncated   = errors.New("stream ends within a frame")
-	ErrBody        = errors.New("body of the frame makes no sense")
+	ErrTruncated   = errors.New("stream ends in the middle of a frame")
+	ErrBody        = errors.New("invalid body of a frame")
 )
 
 // Frame is one frame. Body is the receiver's own copy.
@@ -106,7 +105,7 @@ type Frame struct {
 // Append appends f's bytes to b.
 func Append(b []byte, f Frame) ([]byte, error) {
 	if len(f.Body) > MaxBody {
-		return b, fmt.Errorf("%w: a %v of %d bytes, at most %d", ErrTooLarge, f.Type, len(f.Body), MaxBody)
+		return b, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, f.Type, len(f.Body), MaxBody)
 	}
 	if f.FDs < 0 || f.FDs > MaxFDs {
 		return b, fmt.Errorf("%w: %d, at most %d", ErrDescriptors, f.FDs, MaxFDs)
@@ -117,22 +116,21 @@ func Append(b []byte, f Frame) ([]byte, error) {
 	return append(b, f.Body...), nil
 }
 
-// greet looks at the first bytes of a frame, as many as there are: a peer that
-// speaks something else is found out before a whole header of it has come. Frames of
-// later versions have the same header, and are read: what their sender means by them
-// is settled by [Hello].
-func greet(h []byte) error {
+// checkStart checks the first bytes of a frame, as many as there are, so that a peer that
+// speaks another protocol is refused before a whole header has come. Frames of later
+// versions have the same header and are accepted; [Hello] settles the version.
+func checkStart(h []byte) error {
 	switch {
 	case len(h) > 0 && h[0] != magic:
-		return fmt.Errorf("%w: it begins with %#x", ErrMagic, h[0])
+		return fmt.Errorf("%w: the first byte is %#x", ErrMagic, h[0])
 	case len(h) > 1 && h[1] < MinVersion:
-		return fmt.Errorf("%w: %d, spoken are %d to %d", ErrVersion, h[1], MinVersion, Version)
+		return fmt.Errorf("%w: %d, supported are %d to %d", ErrVersion, h[1], MinVersion, Version)
 	}
 	return nil
 }
 
-// parse reads a header that greet has passed: the frame without its body, and the
-// body's length.
+// parse reads a header that checkStart has accepted. It returns the frame without its body,
+// and the length of the body.
 func parse(h []byte) (Frame, int, error) {
 	f := Frame{Type: Type(h[2]), FDs: int(h[3]), Call: binary.BigEndian.Uint32(h[4:])}
 	size := binary.BigEndian.Uint32(h[8:])

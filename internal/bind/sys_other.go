@@ -1,0 +1,19 @@
+//go:build !linux
+
+package bind
+
+import "errors"
+
+const datagrams = 2
+
+func fchmod(int, uint32) error { return nil } // no such thing before bind: widen does it
+
+func listen(int, int) error { return errors.ErrUnsupported }
+
+func kindOf(int) (int, error) { return 0, errors.ErrUnsupported }
+
+func (o Options) listenOn(int) error { return errors.ErrUnsupported }
+
+func connected(int) bool { return false }
+
+func keepAliveOf(int) (idle, interval, count int) { return -1, -1, -1 }

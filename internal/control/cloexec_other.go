@@ -1,7 +1,0 @@
-//go:build !linux
-
-package control
-
-func closeOnExec(int) {}
-
-func closeListenersOnExec() {}

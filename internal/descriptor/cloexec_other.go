@@ -1,0 +1,7 @@
+//go:build !linux
+
+package descriptor
+
+func closeOnExec(int) {}
+
+func closeListenersOnExec() {}

@@ -1,0 +1,82 @@
+package link
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+// Link is one end of a link. Send may be called from any goroutine and never blocks. Only
+// one goroutine calls Receive. An idle link has no goroutine of its own, and a buffer of a
+// few kilobytes.
+type Link struct {
+	conn *net.UnixConn
+	raw  syscall.RawConn
+	in   receiver // of the goroutine that calls Receive
+	out  sender
+
+	mu   sync.Mutex    // guards err and the fields of out that say so
+	err  error         // why the link is closed; nil: it is open
+	done chan struct{} // closed when err is set
+}
+
+// New makes a link of one end of a unix stream socketpair. It owns fd, also when it fails.
+// The caller closes the link.
+func New(fd *descriptor.FD) (*Link, error) {
+	conn, err := fd.UnixConn()
+	if err != nil {
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("link: %w", err)
+	}
+	l := &Link{conn: conn, raw: raw, done: make(chan struct{})}
+	l.in.init()
+	l.out.call.f = l.out.call.try
+	return l, nil
+}
+
+// Done returns a channel that is closed when this side has closed the link, or an error
+// has closed it. The death of the other side is reported by Receive.
+func (l *Link) Done() <-chan struct{} { return l.done }
+
+// Close closes the link and every descriptor that waits to be sent. Frames that were not
+// flushed may be lost. The other side reads what was flushed, and then io.EOF. Receive
+// returns. Calling Close again does nothing.
+func (l *Link) Close() error {
+	l.closeFor(ErrClosed)
+	l.out.writers.Wait()
+	return nil
+}
+
+// closeFor closes the link and records why. Only the first reason counts.
+func (l *Link) closeFor(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closeLocked(why)
+}
+
+func (l *Link) closeLocked(why error) {
+	if l.err != nil {
+		return
+	}
+	l.err = why
+	l.out.drop(why)
+	close(l.done)
+	_ = l.conn.Close() // nothing waits to be written any more
+}
+
+// closeReason returns why the link is closed, or otherwise if it is open.
+func (l *Link) closeReason(otherwise error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	return otherwise
+}

@@ -1,0 +1,99 @@
+package link
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// receiver is the receiving half of a link. Only the goroutine that calls Receive uses it.
+type receiver struct {
+	dec wire.Decoder
+	fds []*descriptor.FD // have come, and wait for their frame; owned
+	err error            // why nothing more comes
+	oob []byte
+
+	call      recvCall
+	busy      bool // the last frames came soon after the call for them
+	singleCPU bool // one goroutine runs at a time in this process
+}
+
+// Receive waits for the next frames and returns all that have come. The descriptors in
+// them are the caller's. The error is io.EOF when the other side has closed the link or is
+// dead, wire.ErrTruncated when it died in the middle of a frame, another error of package
+// wire when it doesn't follow the protocol, and ErrClosed when this side has closed the
+// link. After an error the caller calls Close.
+func (l *Link) Receive() (packets []Packet, err error) {
+	in := &l.in
+	for in.err == nil && len(packets) == 0 {
+		if in.err = l.fill(); in.err == nil {
+			packets, in.err = in.cut()
+		}
+	}
+	if len(packets) > 0 {
+		return packets, nil
+	}
+	l.CloseReceived()
+	return nil, in.err
+}
+
+// fill reads once.
+func (l *Link) fill() error {
+	in := &l.in
+	if err := in.await(l.raw); err != nil {
+		return l.closeReason(fmt.Errorf("%w: %w", ErrClosed, err))
+	}
+	n, fds, err := in.call.n, in.call.fds, in.call.err
+	in.fds = append(in.fds, fds...)
+	switch {
+	case isReset(err), err == nil && n == 0:
+		return in.eof()
+	case err != nil:
+		return err
+	}
+	in.dec.Filled(n, len(fds))
+	return nil
+}
+
+func (in *receiver) eof() error {
+	if err := in.dec.End(); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// cut returns the whole frames of what was read. With an error it returns the frames before
+// the error.
+func (in *receiver) cut() (packets []Packet, err error) {
+	for {
+		f, ok, err := in.dec.Next()
+		if err != nil || !ok {
+			return packets, err
+		}
+		p := Packet{Frame: f, Files: in.claim(f.FDs)}
+		if !f.Type.Known() {
+			p.Close() // of a later version: skipped
+			continue
+		}
+		packets = append(packets, p)
+	}
+}
+
+// claim returns the first n of the descriptors that have come.
+func (in *receiver) claim(n int) []*descriptor.FD {
+	if n == 0 {
+		return nil
+	}
+	files := in.fds[:n:n]
+	if in.fds = in.fds[n:]; len(in.fds) == 0 {
+		in.fds = nil
+	}
+	return files
+}
+
+// CloseReceived closes descriptors that have come and wait for their frame. Only the
+// goroutine that called Receive may call it, after its last call. A Receive that fails
+// calls it.
+func (l *Link) CloseReceived() { descriptor.CloseAll(l.in.fds); l.in.fds = nil }

@@ -1,0 +1,143 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// Image is what the workers of a generation are started from. It keeps the executable
+// and the working directory open: a worker that crashes is restarted from the same file
+// and in the same directory, whatever stands at their paths by then.
+type Image struct {
+	path       string
+	executable *os.File // closed by Close; nil if it can't be kept open
+	args       []string // with the program's name
+	dir        string
+	dirFile    *os.File // dir, closed by Close; nil if it can't be kept open
+	env        []string
+	user       *credential // nil means this process's own
+	extraFiles []*os.File  // the caller's
+	silent     bool
+}
+
+// Prepare looks up everything that workers of s need. It reads files and calls s.Env, so
+// it may block. The caller must Close the image.
+func Prepare(s Spec) (*Image, error) {
+	path, err := s.path()
+	if err != nil {
+		return nil, err
+	}
+	user, err := lookUpUser(s.User)
+	if err != nil {
+		return nil, err
+	}
+	env, err := s.env()
+	if err != nil {
+		return nil, err
+	}
+	executable, err := openExecutable(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Image{
+		path: path, executable: executable, args: s.argv(path),
+		dir: s.dir(), dirFile: s.openDir(),
+		env: env, user: user,
+		extraFiles: slices.Clone(s.ExtraFiles), silent: s.Silent,
+	}, nil
+}
+
+// Close closes the executable and the working directory. Workers that run are not
+// affected; none may be started any more.
+func (i *Image) Close() {
+	for _, f := range []*os.File{i.executable, i.dirFile} {
+		if f != nil {
+			_ = f.Close() // nothing was written
+		}
+	}
+}
+
+// openExecutable checks the file at path and opens it. The result is nil without an
+// error where the open file couldn't be executed.
+func openExecutable(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, nil // it may be executable without being readable; exec will tell
+	}
+	if err != nil {
+		return nil, fmt.Errorf("executable: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && !isExecutable(info) {
+		err = &os.PathError{Op: "exec", Path: path, Err: os.ErrPermission}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("executable: %w", err)
+	}
+	if isScript(f) {
+		_ = f.Close() // exec closes the descriptor before the interpreter could read it
+		return nil, nil
+	}
+	return f, nil
+}
+
+func isExecutable(info fs.FileInfo) bool {
+	return !info.IsDir() && info.Mode()&0o111 != 0
+}
+
+func isScript(f *os.File) bool {
+	var head [2]byte
+	_, err := f.ReadAt(head[:], 0)
+	return err == nil && string(head[:]) == "#!"
+}
+
+// openDir opens the working directory. If it is the one this process was started in and
+// can't be opened by name, because it was removed, openDir opens the current one. The
+// result is nil if that fails too: Start then returns the reason.
+func (s Spec) openDir() *os.File {
+	f, err := openDirectory(s.dir())
+	if err != nil && s.Dir == "" && isDirRemoved() {
+		f, err = openDirectory(".")
+	}
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// isDirRemoved reports whether this process's working directory was removed.
+func isDirRemoved() bool {
+	_, err := os.Getwd()
+	return err != nil
+}
+
+// command returns the path to start a worker by: the plain one as long as the file there
+// is the one that was opened, so that ps and the like show its name, otherwise a path to
+// the open file.
+func (i *Image) command() string {
+	if i.executable == nil {
+		return i.path
+	}
+	kept, err := i.executable.Stat()
+	if err != nil {
+		return i.path
+	}
+	now, err := os.Stat(i.path)
+	if err == nil && os.SameFile(kept, now) {
+		return i.path
+	}
+	return descriptorPath(i.executable, i.path)
+}
+
+// workDir returns the path of the directory to start a worker in: the plain one as long
+// as it exists, otherwise a path to the open directory.
+func (i *Image) workDir() string {
+	if _, err := os.Stat(i.dir); err == nil || i.dirFile == nil {
+		return i.dir
+	}
+	return descriptorPath(i.dirFile, i.dir)
+}

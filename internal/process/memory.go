@@ -1,0 +1,26 @@
+package process
+
+import (
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// ResidentBytes returns the resident set size of a process in bytes, or 0 if it isn't
+// known.
+func ResidentBytes(pid int) int64 { return residentBytes(pid) }
+
+// smallHeap is the size in bytes below which a heap is taken to be rota's alone.
+const smallHeap = 32 << 20
+
+// ReleaseMemory collects garbage and returns free memory to the system, if this process
+// has a small heap. Go collects when the heap has doubled, but not below 4 MB, so a
+// master that does nothing else would keep the garbage of a hundred reloads, half as much
+// again as it needs. In a process with a large heap that makes no difference, and
+// ReleaseMemory does nothing.
+func ReleaseMemory() {
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(heap)
+	if v := heap[0].Value; v.Kind() == metrics.KindUint64 && v.Uint64() < smallHeap {
+		debug.FreeOSMemory()
+	}
+}

@@ -1,0 +1,85 @@
+//go:build linux
+
+package process
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// reap is Reap. A dead orphan looks like a dead child that the program has started and
+// will wait for. But since Go 1.23 an *os.Process that can still be waited for has a
+// pidfd open from the fork on, so a child without one is an orphan. If none of the
+// workers has a pidfd, this kernel or Go doesn't use them.
+func reap(workers map[int]bool) (reaped []int) {
+	dead := zombies() // before pidfds: the pidfd of a child that is waited for is closed
+	if len(dead) == 0 {
+		return nil
+	}
+	held := pidfds()
+	if !overlap(held, workers) {
+		return nil
+	}
+	for _, pid := range dead {
+		if workers[pid] || held[pid] {
+			continue
+		}
+		var info unix.Siginfo
+		if unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG, nil) == nil {
+			reaped = append(reaped, pid)
+		}
+	}
+	return reaped
+}
+
+func overlap(a, b map[int]bool) bool {
+	for pid := range a {
+		if b[pid] {
+			return true
+		}
+	}
+	return false
+}
+
+// zombies returns the pids of dead children that were not waited for.
+func zombies() (pids []int) {
+	for _, pid := range children() {
+		if s, ok := readStat(pid); ok && s.state == 'Z' {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// pidfds returns the pids of the processes that this one has a pidfd of.
+func pidfds() map[int]bool {
+	pids := map[int]bool{}
+	infos, _ := filepath.Glob("/proc/self/fdinfo/*")
+	for _, path := range infos {
+		if pid, ok := pidOf(path); ok {
+			pids[pid] = true
+		}
+	}
+	return pids
+}
+
+// pidOf returns the pid in a file of /proc/self/fdinfo. Only a pidfd has one.
+func pidOf(fdinfo string) (pid int, ok bool) {
+	b, err := os.ReadFile(fdinfo)
+	if err != nil {
+		return 0, false
+	}
+	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
+		if n, found := strings.CutPrefix(s.Text(), "Pid:"); found {
+			pid, err := strconv.Atoi(strings.TrimSpace(n))
+			return pid, err == nil
+		}
+	}
+	return 0, false
+}

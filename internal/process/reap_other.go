@@ -1,0 +1,5 @@
+//go:build !linux
+
+package process
+
+func reap(map[int]bool) []int { return nil }

@@ -1,0 +1,20 @@
+// Package successor is the upgrade of a master: how one process of a program hands its
+// service over to the next one.
+//
+// The old master starts the new one ([Start], which hides tableflip), and the new
+// one dials it ([Predecessor]). They talk on a [Link] in [Message]s. [Upgrade] and
+// [Takeover] are the two sides as state machines: they decide what a master does after each
+// event, and the master does it. The order of an upgrade that succeeds:
+//
+//	old master                      new master
+//	starts the process
+//	                     ← hello
+//	given, socket, state →
+//	                                starts its workers
+//	                     ← ready
+//	tells systemd the pid
+//	go →
+//	                     ← ready byte (tableflip's): from here on the new one is the master
+//	late →                          if there is something
+//	drains its workers, exits
+package successor

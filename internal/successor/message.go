@@ -1,0 +1,109 @@
+package successor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
+
+// Version is the version of the protocol between two masters. A later version adds
+// kinds and fields; a reader ignores those that it doesn't know.
+const Version = 1
+
+// Kind says what a Message means.
+type Kind string
+
+// The kinds, in the order in which they are sent. The comments name the sender.
+const (
+	Hello  Kind = "hello"  // new master: it is running
+	Given  Kind = "given"  // old master: a socket that a supervisor passed, with its descriptor
+	Socket Kind = "socket" // old master: a socket of its table, with its descriptor
+	State  Kind = "state"  // old master: its snapshot; the new master starts its workers
+	Ready  Kind = "ready"  // new master: its workers are ready
+	Failed Kind = "failed" // new master: it can't take over, and is going to exit
+	Go     Kind = "go"     // old master: the new master is to take over
+	Late   Kind = "late"   // old master: what it was asked for after Go
+	Stop   Kind = "stop"   // old master: the new master is to exit
+)
+
+// Message is what one master sends to the other. Its body is JSON.
+type Message struct {
+	Kind    Kind            `json:"kind"`
+	Version int             `json:"version,omitempty"` // Hello
+	PID     int             `json:"pid,omitempty"`     // Hello
+	Given   json.RawMessage `json:"given,omitempty"`   // Given: owned by the sockets' code
+	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
+	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
+	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
+	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
+	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for
+}
+
+// Snapshot is what a master knows besides its sockets.
+type Snapshot struct {
+	Workers    int              `json:"workers"`
+	Scaled     bool             `json:"scaled,omitempty"` // Workers was set by Scale, not by the configuration
+	Generation int              `json:"generation"`
+	LastID     int              `json:"lastID"`             // the last worker id that was used
+	Served     map[int][]string `json:"served,omitempty"`   // by slot: the names of the sockets that it served
+	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
+	Reload     bool             `json:"reload,omitempty"`   // a reload waits
+	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
+}
+
+// known are the errors that errors.Is finds on the other side of the link, by their
+// names in Message.Is.
+var known = []struct {
+	name string
+	err  error
+}{
+	{"notReady", reload.ErrNotReady},
+}
+
+// Failure returns the message that reports err, which may be nil: then the new master
+// was told to stop.
+func Failure(err error) *Message {
+	if err == nil {
+		return &Message{Kind: Failed, Reason: "it was told to stop"}
+	}
+	m := &Message{Kind: Failed, Reason: err.Error()}
+	for _, k := range known {
+		if errors.Is(err, k.err) {
+			m.Is = append(m.Is, k.name)
+		}
+	}
+	return m
+}
+
+// Err returns the error that a Failed message reports.
+func (m *Message) Err() error {
+	e := &peerError{text: m.Reason}
+	for _, k := range known {
+		if slices.Contains(m.Is, k.name) {
+			e.is = append(e.is, k.err)
+		}
+	}
+	return e
+}
+
+// peerError is an error that happened in the other master.
+type peerError struct {
+	text string
+	is   []error
+}
+
+func (e *peerError) Error() string   { return e.text }
+func (e *peerError) Unwrap() []error { return e.is }
+
+// VersionError says that a new master speaks a version of the protocol that is too old.
+type VersionError struct {
+	Got int
+}
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("it speaks version %d, this master %d", e.Got, Version)
+}

@@ -1,0 +1,141 @@
+package successor
+
+// TakeoverState is where the new master is in an upgrade.
+type TakeoverState int
+
+// The states of a Takeover. See its table.
+const (
+	Dialed  TakeoverState = iota // the link is open; no snapshot has come
+	Trial                        // the workers start, and must live for MinUptime
+	Proven                       // they have; "ready" was sent
+	Taking                       // there is no way back: the ready byte is being written
+	Owner                        // this is the master
+	GivenUp                      // this master stops, or has exited
+)
+
+// Takeover is the new master's side of an upgrade. It decides and does nothing: each method
+// is an event, and tells the caller what to do. One goroutine owns it. The zero value is
+// ready.
+//
+//	state          event                    next state   the master
+//	Dialed         state                    Trial        adopts the snapshot, starts its workers
+//	Dialed         Lost (old master died)   GivenUp      exits
+//	Trial          Passed                   Proven       sends ready
+//	Trial, Proven  go, or Lost              the same, and once Proven:
+//	Proven         go or Lost has come      Taking       writes the ready byte
+//	Taking         TookOver                 Owner        owns the sockets and the pid file
+//	Dialed…Proven  Stopped                  GivenUp      stops
+//	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
+//	Owner, GivenUp stop                     the same     stops
+//	any            late                     the same     scales, reloads
+//
+// Only the ready byte makes this the master, and only "go" or the old master's death lead
+// to it. Events that are not in the table change nothing.
+type Takeover struct {
+	state    TakeoverState
+	released bool      // "go" has come
+	orphaned bool      // the old master is gone
+	final    *Snapshot // came with "go"
+}
+
+// State returns the state.
+func (t *Takeover) State() TakeoverState { return t.state }
+
+// Final returns the snapshot that came with "go", or nil.
+func (t *Takeover) Final() *Snapshot { return t.final }
+
+// OnTrial reports whether the death of a worker makes the upgrade fail.
+func (t *Takeover) OnTrial() bool { return t.state < Taking }
+
+// Receive takes a message from the old master.
+func (t *Takeover) Receive(m *Message) Action {
+	switch m.Kind {
+	case Given:
+		return AdoptGiven
+	case Socket:
+		if t.state != Owner && len(m.Socket) > 0 {
+			return AdoptSocket
+		}
+	case State:
+		return t.begin(m.State)
+	case Go:
+		return t.release(m.State)
+	case Late:
+		if m.State != nil {
+			return CatchUp
+		}
+	case Stop:
+		return t.stop()
+	}
+	return None
+}
+
+func (t *Takeover) begin(s *Snapshot) Action {
+	if t.state != Dialed || s == nil {
+		return None
+	}
+	t.state = Trial
+	return Begin
+}
+
+func (t *Takeover) release(s *Snapshot) Action {
+	if t.state == Owner || t.state == GivenUp {
+		return None
+	}
+	t.released, t.final = true, s
+	return t.Next()
+}
+
+func (t *Takeover) stop() Action {
+	if t.state == Owner || t.state == GivenUp {
+		return StopPool
+	}
+	return Withdraw
+}
+
+// Passed says that the workers have been ready for MinUptime, and reports whether "ready"
+// is to be sent. Next follows.
+func (t *Takeover) Passed() bool {
+	if t.state != Trial {
+		return false
+	}
+	t.state = Proven
+	return true
+}
+
+// Next returns TakeOver if it is time to take over, once.
+func (t *Takeover) Next() Action {
+	if t.state == Proven && (t.released || t.orphaned) {
+		t.state = Taking
+		return TakeOver
+	}
+	return None
+}
+
+// Lost says that the link has ended: the old master is gone.
+func (t *Takeover) Lost() Action {
+	switch t.state {
+	case Dialed:
+		t.state = GivenUp
+		return Abort
+	case Trial, Proven:
+		t.orphaned = true
+		return t.Next()
+	}
+	return None
+}
+
+// Stopped says that this master stops, for whatever reason. One that is about to write the
+// ready byte becomes the owner first.
+func (t *Takeover) Stopped() {
+	if t.state < Taking {
+		t.state = GivenUp
+	}
+}
+
+// TookOver says that the ready byte was written.
+func (t *Takeover) TookOver() {
+	if t.state == Taking {
+		t.state = Owner
+	}
+}

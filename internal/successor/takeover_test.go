@@ -1,0 +1,89 @@
+package successor
+
+import "testing"
+
+// takeoverEvents are all events of a Takeover.
+var takeoverEvents = map[string]func(*Takeover) Action{
+	"state":       func(k *Takeover) Action { return k.Receive(stateMsg) },
+	"empty state": func(k *Takeover) Action { return k.Receive(emptyState) },
+	"socket":      func(k *Takeover) Action { return k.Receive(socketMsg) },
+	"given":       func(k *Takeover) Action { return k.Receive(givenMsg) },
+	"go":          func(k *Takeover) Action { return k.Receive(goMsg) },
+	"late":        func(k *Takeover) Action { return k.Receive(lateMsg) },
+	"stop":        func(k *Takeover) Action { return k.Receive(stopMsg) },
+	"passed":      func(k *Takeover) Action { k.Passed(); return None },
+	"lost":        func(k *Takeover) Action { return k.Lost() },
+	"stopped":     func(k *Takeover) Action { k.Stopped(); return None },
+	"took over":   func(k *Takeover) Action { k.TookOver(); return None },
+}
+
+// The table of Takeover, whole: what isn't here changes nothing.
+func TestTakeoverTable(t *testing.T) {
+	type edge struct {
+		to TakeoverState
+		do Action
+	}
+	table := map[TakeoverState]map[string]edge{
+		Dialed: {
+			"state": {Trial, Begin}, "socket": {Dialed, AdoptSocket}, "stop": {Dialed, Withdraw},
+			"lost": {GivenUp, Abort}, "stopped": {GivenUp, None},
+		},
+		Trial: {
+			"socket": {Trial, AdoptSocket}, "stop": {Trial, Withdraw},
+			"passed": {Proven, None}, "stopped": {GivenUp, None},
+		},
+		Proven: {
+			"socket": {Proven, AdoptSocket}, "stop": {Proven, Withdraw},
+			"go": {Taking, TakeOver}, "lost": {Taking, TakeOver}, "stopped": {GivenUp, None},
+		},
+		Taking:  {"socket": {Taking, AdoptSocket}, "stop": {Taking, Withdraw}, "took over": {Owner, None}},
+		Owner:   {"stop": {Owner, StopPool}},
+		GivenUp: {"socket": {GivenUp, AdoptSocket}, "stop": {GivenUp, StopPool}},
+	}
+	for from := Dialed; from <= GivenUp; from++ {
+		table[from]["given"] = edge{from, AdoptGiven}
+		table[from]["late"] = edge{from, CatchUp}
+		for name, event := range takeoverEvents {
+			want, ok := table[from][name]
+			if !ok {
+				want = edge{from, None}
+			}
+			k := &Takeover{state: from}
+			if do := event(k); do != want.do || k.state != want.to {
+				t.Errorf("%s in state %d: action %d, state %d; want %d, %d", name, from, do, k.state, want.do, want.to)
+			}
+		}
+	}
+}
+
+// "go" and the old master's death count also if they come before the workers are ready.
+func TestEarlyRelease(t *testing.T) {
+	for name, event := range map[string]func(*Takeover) Action{"go": takeoverEvents["go"], "death": takeoverEvents["lost"]} {
+		k := &Takeover{state: Trial}
+		if do := event(k); do != None {
+			t.Errorf("%s on trial: action %d", name, do)
+		}
+		if k.Next() != None {
+			t.Errorf("%s on trial: it takes over unproven", name)
+		}
+		if !k.Passed() || k.Passed() {
+			t.Errorf("%s: the trial isn't passed once", name)
+		}
+		if k.Next() != TakeOver || k.Next() != None || k.OnTrial() {
+			t.Errorf("%s: it doesn't take over once", name)
+		}
+	}
+}
+
+// The snapshot of "go" is the last.
+func TestFinal(t *testing.T) {
+	k := &Takeover{}
+	k.Receive(stateMsg)
+	if k.Final() != nil {
+		t.Error("there is a final snapshot before go")
+	}
+	k.Receive(goMsg)
+	if k.Final() != goMsg.State {
+		t.Errorf("the final snapshot is %+v", k.Final())
+	}
+}

@@ -1,0 +1,110 @@
+package workerproc
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// calls are the requests to the master that wait for an answer.
+type calls struct {
+	mu      sync.Mutex
+	last    uint32
+	waiting map[uint32]chan<- link.Packet
+}
+
+// open makes a call, and returns its id and the channel for the answer.
+func (c *calls) open() (uint32, <-chan link.Packet) {
+	answer := make(chan link.Packet, 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting == nil {
+		c.waiting = make(map[uint32]chan<- link.Packet)
+	}
+	c.last++
+	c.waiting[c.last] = answer
+	return c.last, answer
+}
+
+// cancel removes a call. It reports whether the answer has not come yet; if it has, it is
+// in the channel.
+func (c *calls) cancel(id uint32) (unanswered bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, unanswered = c.waiting[id]
+	delete(c.waiting, id)
+	return unanswered
+}
+
+// answer delivers p to its call, and reports whether the call still waits.
+func (c *calls) answer(p link.Packet) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer, ok := c.waiting[p.Call]
+	if ok {
+		answer <- p // never blocks: an id is answered once
+		delete(c.waiting, p.Call)
+	}
+	return ok
+}
+
+// ask asks the master for a socket. It returns the socket's id in the master and its
+// descriptor, which is the caller's. It returns when the link is closed or ctx ends.
+func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
+	id, answer := w.calls.open()
+	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(r)})
+	if err == nil {
+		select {
+		case p := <-answer:
+			return socketIn(p)
+		case <-w.closed:
+			err = w.disconnected("listen")
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if !w.calls.cancel(id) {
+		return socketIn(<-answer) // it has come meanwhile
+	}
+	return 0, nil, err
+}
+
+// answered delivers an answer to its call. A socket whose call was cancelled is given back
+// to the master. It owns p.
+func (w *Worker) answered(p link.Packet) error {
+	if p.Type == wire.Socket && len(p.Files) != 1 {
+		return fmt.Errorf("%w: a socket frame with %d", wire.ErrDescriptors, len(p.Files))
+	}
+	if w.calls.answer(p) {
+		return nil
+	}
+	if id, fd, err := socketIn(p); err == nil {
+		_ = fd.Close()
+		return w.send(wire.Closed, wire.ClosedBody{ID: id})
+	}
+	return nil
+}
+
+// socketIn decodes an answer. It owns p; the descriptor is the caller's.
+func socketIn(p link.Packet) (id int, fd *descriptor.FD, err error) {
+	if p.Type == wire.Failed {
+		defer p.Close()
+		var body wire.FailedBody
+		if err := p.Decode(&body); err != nil {
+			return 0, nil, err
+		}
+		return 0, nil, neterr.Decode(body)
+	}
+	var body wire.SocketBody
+	if err := p.Decode(&body); err != nil {
+		p.Close()
+		return 0, nil, err
+	}
+	return body.ID, p.Files[0], nil
+}

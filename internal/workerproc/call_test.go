@@ -1,0 +1,124 @@
+package workerproc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
+)
+
+// openFD returns a descriptor that can be asked whether it is still open.
+func openFD(t *testing.T) *descriptor.FD {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer r.Close()
+	fd, err := descriptor.DupOf(r)
+	if err != nil {
+		t.Skip(err)
+	}
+	return fd
+}
+
+// listenCall asks for a socket on a goroutine of its own.
+func (b *bench) listenCall(ctx context.Context) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		_, err := b.Listen(ctx, bind.Request{Network: "tcp", Address: ":80"})
+		result <- err
+	}()
+	synctest.Wait()
+	return result
+}
+
+// An error of the master's bind looks as if the worker's own had failed.
+func TestErrorsLookLocal(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		result := b.listenCall(t.Context())
+		in := &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: os.NewSyscallError("bind", syscall.EACCES)}
+		p := link.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(neterr.Encode(in))}}
+		b.link.frames <- p
+		err := <-result
+		if !errors.Is(err, syscall.EACCES) || err.Error() != in.Error() {
+			t.Errorf("error %v, want %v", err, in)
+		}
+	})
+}
+
+// The master may know before the worker that it leaves.
+func TestListenAsTheMasterDisconnects(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		result := b.listenCall(t.Context())
+		in := &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: os.ErrClosed}
+		b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Failed, Call: 1, Body: wire.Body(neterr.Encode(in))}}
+		var op *net.OpError
+		if err := <-result; !errors.Is(err, ipc.ErrDisconnected) || !errors.As(err, &op) {
+			t.Errorf("error %v, want ipc.ErrDisconnected in an OpError", err)
+		}
+	})
+}
+
+// When ctx ends the call does, and a socket that comes later goes back.
+func TestLateAnswerGoesBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		ctx, cancel := context.WithCancel(context.Background())
+		result := b.listenCall(ctx)
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want context.Canceled", err)
+		}
+		fd := openFD(t)
+		b.link.frames <- link.Packet{
+			Frame: wire.Frame{Type: wire.Socket, Call: 1, FDs: 1, Body: wire.Body(wire.SocketBody{ID: 9})},
+			Files: []*descriptor.FD{fd},
+		}
+		synctest.Wait()
+		if b.link.count(wire.Closed) != 1 || fd.Int() >= 0 {
+			t.Errorf("the socket was kept: closed %d, descriptor %d", b.link.count(wire.Closed), fd.Int())
+		}
+	})
+}
+
+// Rule 8: Listen when the master is gone fails at once.
+func TestListenWhenTheMasterGoes(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		result := b.listenCall(t.Context())
+		close(b.link.gone)
+		if err := <-result; !errors.Is(err, ipc.ErrDisconnected) {
+			t.Errorf("error %v, want ipc.ErrDisconnected", err)
+		}
+		<-b.exited
+	})
+}
+
+// A socket must bring exactly one descriptor; what came is closed.
+func TestSocketWithoutDescriptor(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		result := b.listenCall(t.Context())
+		one, two := openFD(t), openFD(t)
+		b.link.frames <- link.Packet{
+			Frame: wire.Frame{Type: wire.Socket, Call: 1, FDs: 2, Body: wire.Body(wire.SocketBody{ID: 9})},
+			Files: []*descriptor.FD{one, two},
+		}
+		if err := <-result; !errors.Is(err, ipc.ErrDisconnected) {
+			t.Errorf("error %v, want ipc.ErrDisconnected", err)
+		}
+		if one.Int() >= 0 || two.Int() >= 0 {
+			t.Error("descriptors were left open")
+		}
+		<-b.exited
+	})
+}

@@ -1,0 +1,310 @@
+package workerproc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
+)
+
+// Contract 2.3: Accept keeps blocking while accepted connections live, and returns
+// net.ErrClosed when the last has closed.
+func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		conns, failed := accepts(b.Track(pipe))
+		defer pipe.dial().Close()
+		defer pipe.dial().Close()
+		first, second := <-conns, <-conns
+		b.receive(wire.Disconnect, nil)
+		<-b.Disconnecting()
+		first.Close()
+		first.Close() // counts once
+		if b.hasLeft() || len(failed) > 0 {
+			t.Fatal("the worker left with a connection alive")
+		}
+		second.Close()
+		if err := <-failed; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Accept: %v, want net.ErrClosed", err)
+		}
+		if !b.hasLeft() || !b.link.halfClosed() {
+			t.Error("the worker has not left")
+		}
+	})
+}
+
+// Facts 19: a connection that accept(2) has returned and Accept hasn't is not lost.
+func TestConnectionInTheGapIsCounted(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		pipe.gap = make(chan struct{})
+		conns, _ := accepts(b.Track(pipe))
+		defer pipe.dial().Close()
+		synctest.Wait()
+		b.receive(wire.Disconnect, nil)
+		if b.hasLeft() {
+			t.Fatal("the worker left with a connection between accept and Accept")
+		}
+		close(pipe.gap)
+		c := <-conns
+		if b.hasLeft() {
+			t.Fatal("the worker left with a connection alive")
+		}
+		c.Close()
+		if !b.hasLeft() {
+			t.Error("the worker has not left")
+		}
+	})
+}
+
+// Contract 2.4, its end: after the grace what is left is closed.
+func TestGraceEndsTheDrain(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 3 * time.Second, IdleGrace: time.Second})
+		pipe := newPipeListener()
+		conns, failed := accepts(b.Track(pipe))
+		client := pipe.dial()
+		<-conns
+		begin := time.Now()
+		if err := b.Disconnect(); err != nil {
+			t.Fatal(err)
+		}
+		<-failed
+		if d := time.Since(begin); d != 3*time.Second {
+			t.Errorf("the drain took %v, want the grace of 3s", d)
+		}
+		if _, err := client.Read(make([]byte, 1)); err == nil {
+			t.Error("the connection was not closed")
+		}
+	})
+}
+
+// At the end of the grace those at a quiet point are closed first.
+func TestQuietConnectionsAreClosedFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		var order []string
+		w := &watch{draining: &b.drain.draining, pace: &b.drain.pace}
+		closed := func(name string) *watch {
+			own := *w
+			own.closed = func(c *conn) { order = append(order, name); b.drain.removeConn(c) }
+			return &own
+		}
+		busy, quiet := new(conn), new(conn)
+		_, s1 := net.Pipe()
+		_, s2 := net.Pipe()
+		busy.init(s1, closed("busy"), false)
+		quiet.init(s2, closed("quiet"), false)
+		busy.received([]byte("GET / HTTP/1.1\r\n\r\n"))
+		b.drain.addConn(quiet)
+		b.drain.addConn(busy) // first in the list
+		b.drain.closeRest()
+		if len(order) != 2 || order[0] != "quiet" {
+			t.Errorf("closed in the order %v, want the quiet one first", order)
+		}
+	})
+}
+
+// The program may close the listener itself: then Accept returns at once, and the
+// worker still waits for the connections.
+func TestProgramClosesTheListener(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		ln := b.Track(pipe)
+		conns, failed := accepts(ln)
+		defer pipe.dial().Close()
+		c := <-conns
+		b.receive(wire.Disconnect, nil)
+		if err := ln.Close(); err != nil {
+			t.Errorf("Close in a drain: %v", err)
+		}
+		if err := <-failed; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Accept: %v, want net.ErrClosed", err)
+		}
+		if b.hasLeft() {
+			t.Error("the worker left with a connection alive")
+		}
+		c.Close()
+		if !b.hasLeft() {
+			t.Error("the worker has not left")
+		}
+	})
+}
+
+// Rule 8: Listen after disconnect is an error at once, never a hang.
+func TestListenAfterDisconnect(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Disconnect, nil)
+		_, err := b.Listen(context.Background(), bind.Request{Network: "tcp", Address: ":80"})
+		var op *net.OpError
+		if !errors.As(err, &op) || op.Op != "listen" || !errors.Is(err, ipc.ErrDisconnected) {
+			t.Errorf("error %v (%T), want a *net.OpError with ipc.ErrDisconnected", err, err)
+		}
+		for name, err := range map[string]error{"Ready": b.Ready(), "Disconnect": b.Disconnect(), "Kill": b.Kill()} {
+			if !errors.Is(err, ipc.ErrDisconnected) {
+				t.Errorf("%s after the end: %v, want ipc.ErrDisconnected", name, err)
+			}
+		}
+		if ln := newPipeListener(); b.Track(ln) != net.Listener(ln) {
+			t.Error("Handle after the end wraps")
+		} else if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("its Accept: %v, want net.ErrClosed", err)
+		}
+	})
+}
+
+// What Listen or Handle has returned is not counted twice.
+func TestHandleTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		once := b.Track(newPipeListener())
+		defer once.Close()
+		if b.Track(once) != once {
+			t.Error("a listener of the worker's is wrapped again")
+		}
+	})
+}
+
+// The death of the master is EOF on the link: the same drain, and then the end of the
+// process with status 0, before main can go on.
+func TestMasterGone(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		conns, failed := accepts(b.Track(pipe))
+		defer pipe.dial().Close()
+		c := <-conns
+		close(b.link.gone)
+		synctest.Wait()
+		select {
+		case <-b.Disconnecting():
+		default:
+			t.Fatal("no drain")
+		}
+		if len(b.exited) > 0 {
+			t.Fatal("exit with a connection alive")
+		}
+		c.Close()
+		if status := <-b.exited; status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		if len(failed) > 0 || b.hasLeft() {
+			t.Error("main could go on")
+		}
+	})
+}
+
+// A worker that has left and hangs in its main ends when the master dies.
+func TestMasterGoneAfterTheDrain(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Disconnect, nil)
+		if !b.hasLeft() || len(b.exited) > 0 {
+			t.Fatal("the worker has not left, or ended its process")
+		}
+		close(b.link.gone)
+		<-b.exited
+	})
+}
+
+// What a master says and a worker doesn't understand ends the link, with a drain.
+func TestNonsenseFromTheMaster(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Hello, nil)
+		if status := <-b.exited; status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+	})
+}
+
+func TestKillRetires(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		if err := b.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if !b.hasLeft() || b.link.count(wire.Retire) != 1 || b.link.count(wire.Draining) != 1 {
+			t.Errorf("sent %v, want retire and draining", b.link.sent)
+		}
+	})
+}
+
+func TestReadyIsSaidOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		for range 3 {
+			if err := b.Ready(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := b.link.count(wire.Ready); n != 1 {
+			t.Errorf("said %d times", n)
+		}
+	})
+}
+
+// The first Accept tells the master, the others don't.
+func TestFirstAcceptIsSaidOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		conns, _ := accepts(b.Track(pipe))
+		if n := b.link.count(wire.Accepting); n > 1 {
+			t.Fatal("said before Accept")
+		}
+		for range 3 {
+			defer pipe.dial().Close()
+			defer (<-conns).Close()
+		}
+		if n := b.link.count(wire.Accepting); n != 1 {
+			t.Errorf("said %d times, want once", n)
+		}
+	})
+}
+
+// A listener's deadline holds in a drain too.
+func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		l := b.Track(pipe).(*listener)
+		conns, _ := accepts(l)
+		defer pipe.dial().Close()
+		defer (<-conns).Close()
+		b.receive(wire.Disconnect, nil)
+		deadline := time.Now().Add(time.Second)
+		l.deadline.Store(&deadline)
+		_, err := l.Accept()
+		var ne net.Error
+		if !errors.As(err, &ne) || !ne.Timeout() {
+			t.Errorf("Accept: %v, want a time-out", err)
+		}
+	})
+}
+
+// Decision 6: a worker on trial takes no connection from a shared socket at first.
+func TestHoldOff(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})
+		shared, own := newPipeListener(), newPipeListener()
+		l, err := b.take(&listener{Listener: shared, id: 4}, bind.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		conns, _ := accepts(l)
+		ownConns, _ := accepts(b.Track(own))
+		defer own.dial().Close()
+		defer (<-ownConns).Close()
+		if d := time.Since(begin); d != 0 {
+			t.Errorf("a socket of its own was held off for %v", d)
+		}
+		synctest.Wait()
+		if n := b.link.count(wire.Accepting); n != 2 {
+			t.Errorf("%d of 2 sockets said to be accepting", n)
+		}
+		defer shared.dial().Close()
+		defer (<-conns).Close()
+		if d := time.Since(begin); d != 3*time.Second {
+			t.Errorf("the first connection was taken after %v, want 3s", d)
+		}
+	})
+}

@@ -1,0 +1,281 @@
+//go:build linux
+
+package workerproc
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
+)
+
+// Messages that come before OnMessage are kept for it, and the order is theirs.
+func TestEarlyMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		for i := range 3 {
+			b.receive(wire.Message, i)
+		}
+		var got []string
+		b.OnMessage(func(m ipc.Message) { got = append(got, m.String()) })
+		b.receive(wire.Message, 3)
+		if want := []string{"0", "1", "2", "3"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+// Every function gets every message from then on.
+func TestSeveralOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		var first, second []string
+		b.OnMessage(func(m ipc.Message) { first = append(first, m.String()) })
+		b.receive(wire.Message, "one")
+		b.OnMessage(func(m ipc.Message) { second = append(second, m.String()) })
+		b.receive(wire.Message, "two")
+		if len(first) != 2 || len(second) != 1 {
+			t.Errorf("first got %v, second %v", first, second)
+		}
+	})
+}
+
+// A function that takes its time delays messages, and no order of the master; and what
+// came before the order is handled before the worker leaves.
+func TestSlowOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		done, began := 0, time.Now()
+		b.OnMessage(func(ipc.Message) { time.Sleep(time.Second); done++ })
+		for range 3 {
+			b.receive(wire.Message, "work")
+		}
+		b.receive(wire.Disconnect, nil)
+		time.Sleep(100 * time.Millisecond) // for the goroutine that reads on
+		select {
+		case <-b.Disconnecting():
+		default:
+			t.Error("the order to leave waits behind messages")
+		}
+		if b.hasLeft() {
+			t.Error("the worker has left with messages in hand")
+		}
+		<-b.Done()
+		if done != 3 {
+			t.Errorf("%d of 3 messages were handled", done)
+		}
+		if d := time.Since(began); d != 3*time.Second {
+			t.Errorf("it left after %v, want to when the last was handled, after 3s", d)
+		}
+	})
+}
+
+// A function that never returns holds a worker up no longer than the grace.
+func TestStuckOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.OnMessage(func(ipc.Message) { <-b.Done() })
+		b.receive(wire.Message, "work")
+		began := time.Now()
+		_ = b.Disconnect()
+		<-b.Done()
+		if d := time.Since(began); d != defaultGrace {
+			t.Errorf("it took %v to leave, want the grace of %v", d, defaultGrace)
+		}
+	})
+}
+
+func TestPanicInOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.inbox.failed = func(any, []byte) {} // no noise
+		n := 0
+		b.OnMessage(func(ipc.Message) { n++; panic("on purpose") })
+		b.receive(wire.Message, "one")
+		b.receive(wire.Message, "two")
+		if n != 2 {
+			t.Errorf("called %d times, want 2", n)
+		}
+	})
+}
+
+// A function that ends its goroutine takes nothing with it.
+func TestGoexitInOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		n := 0
+		b.OnMessage(func(ipc.Message) { n++; runtime.Goexit() })
+		for range 3 {
+			b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1")}}
+		}
+		synctest.Wait()
+		if n != 3 {
+			t.Errorf("called %d times, want 3", n)
+		}
+		if _ = b.Disconnect(); !b.hasLeft() {
+			t.Error("the worker can't leave")
+		}
+	})
+}
+
+// Where too much waits for OnMessage, the master isn't read; when the worker leaves it
+// is, so that its death is seen.
+func TestUnheardMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		big := link.Packet{Frame: wire.Frame{Type: wire.Message, Body: make([]byte, 1<<20)}}
+		for range 10 * maxWaiting >> 20 {
+			select {
+			case b.link.frames <- big:
+			default:
+			}
+			synctest.Wait()
+		}
+		if len(b.link.frames) == 0 {
+			t.Error("everything was read, though nobody listens")
+		}
+		_ = b.Disconnect()
+		synctest.Wait()
+		if len(b.link.frames) > 0 {
+			t.Error("a worker that leaves doesn't read its link")
+		}
+		if !b.hasLeft() {
+			t.Error("messages that nobody listens to hold the worker up")
+		}
+	})
+}
+
+// Handles that no function takes are closed after the last one.
+func TestUntakenHandles(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		fds := []*descriptor.FD{null(t), null(t)}
+		b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1"), FDs: 2}, Files: fds}
+		synctest.Wait()
+		if fds[0].Int() < 0 {
+			t.Error("a handle was closed before anybody could take it")
+		}
+		b.OnMessage(func(m ipc.Message) {
+			f, err := m.Handles[0].File()
+			if err != nil {
+				t.Error(err)
+			}
+			f.Close()
+		})
+		synctest.Wait()
+		for i, fd := range fds {
+			if fd.Int() >= 0 {
+				t.Errorf("handle %d is still open", i)
+			}
+		}
+	})
+}
+
+func null(t *testing.T) *descriptor.FD {
+	t.Helper()
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fd, err := descriptor.DupOf(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func TestSendFails(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		if err := b.Send(math.NaN()); err == nil {
+			t.Error("NaN was sent, which JSON can't say")
+		}
+		if err := b.Send("x", nil); !errors.Is(err, ipc.ErrHandle) {
+			t.Errorf("empty handle: %v", err)
+		}
+		if n := b.link.count(wire.Message); n != 0 {
+			t.Errorf("%d messages were sent", n)
+		}
+		_ = b.Disconnect()
+		if !b.hasLeft() {
+			t.Fatal("has not left")
+		}
+		for range 2 {
+			err := b.Send("too late")
+			if !errors.Is(err, ipc.ErrDisconnected) || !errors.Is(err, ipc.ErrDisconnected) {
+				t.Errorf("%v, want ipc.ErrDisconnected", err)
+			}
+		}
+	})
+}
+
+// A conn that is handed over is closed here and counted out, so that the worker may
+// leave; one whose Send failed is neither.
+func TestHandOverCounts(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, master := withMaster(t)
+	handled := w.Track(ln)
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := handled.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Send(math.NaN(), ipc.FromConn(c)); err == nil {
+		t.Fatal("NaN was sent")
+	}
+	if _, err := c.Write([]byte("still mine\n")); err != nil {
+		t.Errorf("after a failed Send: %v", err)
+	}
+	h := ipc.FromConn(c)
+	if err := w.Send("yours", h); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Send("yours again", h); !errors.Is(err, ipc.ErrHandle) || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("sent twice: %v, want ErrHandle and net.ErrClosed", err)
+	}
+	if _, err := c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Write after Send: %v, want net.ErrClosed", err)
+	}
+	_ = w.Disconnect()
+	receive(t, w.Done()) // would wait for the conn for 30 s
+	_ = master.SetDeadline(time.Now().Add(10 * time.Second))
+	if said := types(t, readToEnd(t, master)); said != "hello message draining" && said != "hello accepting message draining" {
+		t.Errorf("the master was told %q", said)
+	}
+}
+
+// readToEnd reads the master's end, whose descriptors the kernel closes.
+func readToEnd(t *testing.T, master *net.UnixConn) (b []byte) {
+	t.Helper()
+	buf := make([]byte, 4096)
+	for {
+		n, err := master.Read(buf)
+		b = append(b, buf[:n]...)
+		if err != nil {
+			return b
+		}
+	}
+}
+
+// What can't be sent is named.
+func TestSendWhatIsNoSocket(t *testing.T) {
+	w, _ := withMaster(t)
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	err := w.Send("x", ipc.FromConn(a))
+	if !errors.Is(err, ipc.ErrHandle) || !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), "net.pipe") {
+		t.Errorf("%v", err)
+	}
+}

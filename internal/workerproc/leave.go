@@ -1,0 +1,37 @@
+package workerproc
+
+import (
+	"context"
+	"time"
+
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// startDrain begins the drain, once, and returns at once.
+func (w *Worker) startDrain() {
+	w.drainOnce.Do(func() { go w.drainAndLeave() })
+}
+
+// drainAndLeave follows the order that worker.Disconnect documents. If the master is gone,
+// main doesn't continue: readLink ends the process.
+func (w *Worker) drainAndLeave() {
+	defer close(w.drained)
+	w.inbox.window.Widen(-1) // the link must be read, to see the death of the master
+	times := w.times.Load()
+	end := time.Now().Add(times.Grace)
+	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
+	w.drain.run(times.Grace, times.IdleGrace)
+	w.closeLink(max(time.Until(end), flushAtLeast))
+	if !w.orphaned.Load() {
+		close(w.drain.over)
+	}
+}
+
+// closeLink delivers what was sent and half-closes the link. The link is still read: if the
+// master dies now, the library must end the process, whose main may hang.
+func (w *Worker) closeLink(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	_ = w.link.CloseWrite(ctx) // fails if the master doesn't read
+	w.markDisconnected(nil)
+}

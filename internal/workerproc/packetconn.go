@@ -1,0 +1,144 @@
+package workerproc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/rota-go/rota/internal/bind"
+)
+
+// ListenPacket returns a packet conn on a socket of the master, or of this worker's own;
+// see rota.ListenPacket.
+func (w *Worker) ListenPacket(ctx context.Context, r bind.Request) (net.PacketConn, error) {
+	if r.Exclusive {
+		return w.listenPacketOwn(ctx, r)
+	}
+	id, fd, err := w.socket(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer fd.Close() // the conn has its own
+	inner, err := fd.PacketConn()
+	if err != nil {
+		return nil, w.giveBack(id, r, err)
+	}
+	if err := r.AfterBind(r.Network, r.Address, inner); err != nil {
+		_ = inner.Close()
+		return nil, w.giveBack(id, r, err)
+	}
+	return w.trackPacket(inner, r, &packet{id: id})
+}
+
+// listenPacketOwn opens a socket that the master doesn't know.
+func (w *Worker) listenPacketOwn(ctx context.Context, r bind.Request) (net.PacketConn, error) {
+	inner, err := r.Options.ListenPacket(ctx, r.Network, r.Address)
+	if err != nil {
+		return nil, err
+	}
+	return w.trackPacket(inner, r, &packet{own: r.Network + " " + r.Address})
+}
+
+// trackPacket makes inner part of the worker's drain. It closes inner if the drain has begun.
+func (w *Worker) trackPacket(inner net.PacketConn, r bind.Request, p *packet) (net.PacketConn, error) {
+	p.worker = w
+	p.closed, p.changed = make(chan struct{}), make(chan struct{})
+	conn := p.around(inner)
+	if conn == nil {
+		_ = inner.Close()
+		return nil, w.cannotListen(r, errors.ErrUnsupported)
+	}
+	if !w.drain.addSource(p) {
+		_ = inner.Close()
+		return nil, w.cannotListen(r, nil)
+	}
+	return conn, nil
+}
+
+// The methods of packet hide those of the net type, which is embedded one level deeper. All
+// other methods are those of the net type.
+type (
+	lowerUDP struct{ *net.UDPConn }
+	lowerIP  struct{ *net.IPConn }
+
+	udpPacket struct {
+		*packet
+		lowerUDP
+	}
+	unixPacket struct {
+		*packet
+		lowerUnix
+	}
+	ipPacket struct {
+		*packet
+		lowerIP
+	}
+)
+
+// around makes p the owner of inner and returns what the program gets. It returns nil for
+// an unknown type of conn.
+func (p *packet) around(inner net.PacketConn) net.PacketConn {
+	switch inner := inner.(type) {
+	case *net.UDPConn:
+		p.inner = inner
+		return &udpPacket{p, lowerUDP{inner}}
+	case *net.UnixConn:
+		p.inner = inner
+		return &unixPacket{p, lowerUnix{inner}}
+	case *net.IPConn:
+		p.inner = inner
+		return &ipPacket{p, lowerIP{inner}}
+	}
+	return nil
+}
+
+func (c *udpPacket) ReadFromUDP(b []byte) (n int, addr *net.UDPAddr, err error) {
+	err = c.read(func() error { n, addr, err = c.UDPConn.ReadFromUDP(b); return err })
+	return n, addr, err
+}
+
+func (c *udpPacket) ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err error) {
+	err = c.read(func() error { n, addr, err = c.UDPConn.ReadFromUDPAddrPort(b); return err })
+	return n, addr, err
+}
+
+func (c *udpPacket) ReadMsgUDP(b, oob []byte) (n, oobn, flags int, addr *net.UDPAddr, err error) {
+	err = c.read(func() error { n, oobn, flags, addr, err = c.UDPConn.ReadMsgUDP(b, oob); return err })
+	return n, oobn, flags, addr, err
+}
+
+func (c *udpPacket) ReadMsgUDPAddrPort(b, oob []byte) (n, oobn, flags int, addr netip.AddrPort, err error) {
+	err = c.read(func() error { n, oobn, flags, addr, err = c.UDPConn.ReadMsgUDPAddrPort(b, oob); return err })
+	return n, oobn, flags, addr, err
+}
+
+func (c *unixPacket) ReadFromUnix(b []byte) (n int, addr *net.UnixAddr, err error) {
+	err = c.read(func() error { n, addr, err = c.UnixConn.ReadFromUnix(b); return err })
+	return n, addr, err
+}
+
+func (c *unixPacket) ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error) {
+	err = c.read(func() error { n, oobn, flags, addr, err = c.UnixConn.ReadMsgUnix(b, oob); return err })
+	return n, oobn, flags, addr, err
+}
+
+// CloseRead and CloseWrite call shutdown(2), which affects every process that has the
+// socket, so they fail on a shared one.
+func (c *unixPacket) CloseRead() error {
+	return c.ownOnly("shutdown", c.UnixConn.CloseRead)
+}
+
+func (c *unixPacket) CloseWrite() error {
+	return c.ownOnly("shutdown", c.UnixConn.CloseWrite)
+}
+
+func (c *ipPacket) ReadFromIP(b []byte) (n int, addr *net.IPAddr, err error) {
+	err = c.read(func() error { n, addr, err = c.IPConn.ReadFromIP(b); return err })
+	return n, addr, err
+}
+
+func (c *ipPacket) ReadMsgIP(b, oob []byte) (n, oobn, flags int, addr *net.IPAddr, err error) {
+	err = c.read(func() error { n, oobn, flags, addr, err = c.IPConn.ReadMsgIP(b, oob); return err })
+	return n, oobn, flags, addr, err
+}

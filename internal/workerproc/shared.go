@@ -1,0 +1,77 @@
+package workerproc
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+// O_NONBLOCK is a flag of the open file, which every worker shares. If one of them clears
+// it (by a system call of the program: nothing in package net or here does), accept(2) and
+// recvfrom(2) block a thread each in all of them. The blocked threads still serve, but
+// package net can't interrupt them, so Close, and with it the drain, would wait for the
+// next connection. The functions here that close a socket therefore set the flag again, and,
+// if that isn't enough, send the process's threads a signal that interrupts the call, which
+// is restarted and finds the flag. Deadlines stay without effect until the master passes
+// the socket on again.
+
+// patience is how long closing may take before threads are interrupted.
+const patience = 20 * time.Millisecond
+
+// closeShared closes a socket that other processes may have made blocking.
+func closeShared(s io.Closer) (err error) {
+	setNonblock(s)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = s.Close()
+	}()
+	for {
+		select {
+		case <-done:
+			return err
+		case <-time.After(patience):
+			interruptThreads()
+		}
+	}
+}
+
+// waitInterrupting waits until done returns true, and interrupts blocked threads meanwhile. It
+// gives up after a second.
+func waitInterrupting(done func() bool) {
+	for begin := time.Now(); !done() && time.Since(begin) < time.Second; time.Sleep(time.Millisecond) {
+		if time.Since(begin) > patience {
+			interruptThreads()
+		}
+	}
+}
+
+// setNonblock sets the flag again, if s has a descriptor.
+func setNonblock(s any) {
+	sc, ok := s.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := sc.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = descriptor.SetNonblock(int(fd)) }) // fails if it is closed
+	}
+}
+
+// fileOf returns a duplicate of s, which the caller closes, and which stays non-blocking:
+// os.File clears the flag only if it has set it itself. The File methods of package net
+// do clear it, so they are not used.
+func fileOf(s any, addr net.Addr) (*os.File, error) {
+	fd, err := descriptor.DupOf(s)
+	if err == nil {
+		defer fd.Close()
+		err = fd.SetNonblock()
+	}
+	if err != nil {
+		return nil, &net.OpError{Op: "file", Net: addr.Network(), Addr: addr, Err: err}
+	}
+	return os.NewFile(uintptr(fd.Take()), addr.Network()+":"+addr.String()), nil
+}

@@ -1,0 +1,197 @@
+// Package workerproc is the library's side of a worker process: the link to the master,
+// the sockets that come over it, messages, health checks, and the drain. Package worker
+// is its public face; rota.Listen and package rotahttp use it too.
+package workerproc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/message"
+	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
+)
+
+const (
+	defaultGrace     = 30 * time.Second
+	defaultIdleGrace = 5 * time.Second
+)
+
+// masterLink is what a worker needs of link.Link. It is a seam for tests.
+type masterLink interface {
+	Send(wire.Frame, ...*descriptor.FD) error
+	Receive() ([]link.Packet, error)
+	CloseReceived()
+	CloseWrite(context.Context) error
+	Close() error
+}
+
+// Worker is this process as a worker. All methods may be called from any goroutine.
+type Worker struct {
+	id   link.Identity
+	link masterLink
+	exit func(status int) // os.Exit
+
+	drain  *drain
+	health health
+	calls  calls
+	inbox  *inbox
+	times  atomic.Pointer[wire.WelcomeBody]
+
+	orphaned atomic.Bool // the master is gone
+	cause    atomic.Pointer[error]
+	closed   chan struct{} // closed when nothing can be sent any more
+	drained  chan struct{} // closed when the drain is over
+
+	readyOnce sync.Once
+	closeOnce sync.Once
+	drainOnce sync.Once
+}
+
+// self is the one worker that a process can be. It is made while this package is
+// initialised, before main's init functions, so that the environment variable is removed
+// before main can start a process.
+var self = inherit()
+
+// Self returns this process as a worker, or nil if no master has started it.
+func Self() *Worker { return self }
+
+func inherit() *Worker {
+	id, link, ok, err := link.Inherit()
+	if !ok {
+		return nil
+	}
+	keepName()
+	if err != nil {
+		w := newWorker(id, nil)
+		w.markDisconnected(err)
+		return w
+	}
+	w := newWorker(id, link)
+	w.hello()
+	go w.readLink()
+	return w
+}
+
+func newWorker(id link.Identity, l masterLink) *Worker {
+	w := &Worker{
+		id:      id,
+		link:    l,
+		exit:    os.Exit,
+		closed:  make(chan struct{}),
+		drained: make(chan struct{}),
+		drain:   newDrain(),
+	}
+	w.inbox = newInbox(w.messageFailed, w.drain.notify)
+	w.drain.addSource(w.inbox)
+	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
+	return w
+}
+
+// ID returns the worker's id.
+func (w *Worker) ID() int { return w.id.ID }
+
+// Slot returns the worker's place in the rota.
+func (w *Worker) Slot() int { return w.id.Slot }
+
+// Generation returns the number of the reload that has started this worker.
+func (w *Worker) Generation() int { return w.id.Generation }
+
+// Ready, Disconnect and the others are documented by package worker.
+
+// Ready tells the master that the program is ready.
+func (w *Worker) Ready() error {
+	if !w.IsConnected() {
+		return w.disconnected("ready")
+	}
+	var err error
+	w.readyOnce.Do(func() { err = w.send(wire.Ready, nil) })
+	return err
+}
+
+// Send sends a message to the master.
+func (w *Worker) Send(v any, handles ...ipc.Handle) error {
+	if !w.IsConnected() {
+		return w.disconnected("send")
+	}
+	if err := message.Send(w.link, v, handles); err != nil {
+		return fmt.Errorf("send: worker %d: %w", w.id.ID, err)
+	}
+	return nil
+}
+
+// Disconnect begins the drain.
+func (w *Worker) Disconnect() error {
+	if !w.IsConnected() {
+		return w.disconnected("disconnect")
+	}
+	w.startDrain()
+	return nil
+}
+
+// Kill begins the drain, and tells the master to start no successor.
+func (w *Worker) Kill() error {
+	if !w.IsConnected() {
+		return w.disconnected("kill")
+	}
+	err := w.send(wire.Retire, nil)
+	w.startDrain()
+	return err
+}
+
+// Disconnecting returns a channel that is closed when the drain begins.
+func (w *Worker) Disconnecting() <-chan struct{} { return w.drain.begun }
+
+// OnDisconnect adds a function to be called in the drain.
+func (w *Worker) OnDisconnect(f func(context.Context) error) { w.drain.addHook(f, w.hookFailed) }
+
+// Done returns a channel that is closed when the worker has left.
+func (w *Worker) Done() <-chan struct{} { return w.drain.over }
+
+// IdleGrace returns the master's Config.IdleGrace.
+func (w *Worker) IdleGrace() time.Duration { return w.times.Load().IdleGrace }
+
+// IsConnected reports whether the link to the master is open.
+func (w *Worker) IsConnected() bool {
+	select {
+	case <-w.closed:
+		return false
+	default:
+		return true
+	}
+}
+
+// disconnected returns the error of an operation without a link, with the reason.
+func (w *Worker) disconnected(op string) error {
+	if cause := w.cause.Load(); cause != nil {
+		return fmt.Errorf("%s: worker %d: %w: %w", op, w.id.ID, ipc.ErrDisconnected, *cause)
+	}
+	return fmt.Errorf("%s: worker %d: %w", op, w.id.ID, ipc.ErrDisconnected)
+}
+
+// markDisconnected records that nothing can be sent any more, and why. cause may be nil.
+func (w *Worker) markDisconnected(cause error) {
+	w.closeOnce.Do(func() {
+		if cause != nil {
+			w.cause.Store(&cause)
+		}
+		close(w.closed)
+	})
+}
+
+func (w *Worker) messageFailed(p any, stack []byte) {
+	w.report("an OnMessage function panicked: %v\n%s", p, stack)
+}
+
+func (w *Worker) hookFailed(err error) { w.report("an OnDisconnect function failed: %v", err) }
+
+// report writes a line for the operator to standard error.
+func (w *Worker) report(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "rota: worker %d: %s\n", w.id.ID, fmt.Sprintf(format, args...))
+}

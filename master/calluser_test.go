@@ -1,0 +1,42 @@
+package master
+
+import (
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// misbehaviour are the ways in which a function of the program may not return.
+var misbehaviour = map[string]func(){
+	"panics":           func() { panic("no") },
+	"ends a goroutine": runtime.Goexit,
+}
+
+// An Allow that doesn't return refuses the socket.
+func TestAllowThatFails(t *testing.T) {
+	for name, do := range misbehaviour {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{Allow: func(*Worker, string, string) error { do(); return nil }}
+			inBubble(t, cfg, func(t *testing.T, b *bench) {
+				p := b.forked(t, 1)[0]
+				if err := errorOf(p.listen("tcp", ":80")); err == nil || !strings.Contains(err.Error(), "Config.Allow") {
+					t.Errorf("listen: %v, want an error that names Config.Allow", err)
+				}
+				b.wantLiving(t, 1)
+			})
+		})
+	}
+}
+
+// If Config.Env doesn't return, no worker is started, and the error names it.
+func TestEnvThatFails(t *testing.T) {
+	for name, do := range misbehaviour {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{Env: func() []string { do(); return nil }, Logger: slog.New(slog.DiscardHandler)}
+			if _, err := prepareGeneration(1, cfg); err == nil || !strings.Contains(err.Error(), "Config.Env") {
+				t.Errorf("%v, want an error that names Config.Env", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package reload
+
+import "time"
+
+// Next returns what to do now, and when to ask again if nothing happens before.
+// A zero wake means only after an event. The caller carries out all steps, as
+// their [Action] says, and asks again until there are none: then wake counts.
+//
+// Next is pure: it changes nothing, and for the same goal, members (in any order)
+// and time it returns the same steps in the same order.
+func (p Policy) Next(goal Goal, members []Member, now time.Time) (steps []Step, wake time.Time) {
+	goal.Workers = max(goal.Workers, 0)
+	d := &decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation}
+	if goal.Next != 0 && goal.Established {
+		d.rollingOut, d.target = true, goal.Next
+	}
+	d.rota = group(members, goal.Workers)
+	switch {
+	case goal.Stopped:
+	case goal.Stop:
+		d.stop()
+	case d.changeGoal():
+		// All other steps depend on the goal: the caller asks again.
+	default:
+		d.decideSlots()
+	}
+	return d.steps, d.wake
+}
+
+// decision is one call of Next under way.
+type decision struct {
+	policy     Policy // with defaults
+	goal       Goal
+	now        time.Time
+	target     int  // the generation that every slot should come to
+	rollingOut bool // Goal.Next
+	rota       rota
+
+	steps []Step
+	wake  time.Time
+
+	surge     int            // workers beyond one a slot
+	recycling int            // slots with a member to recycle and its successor
+	pending   []pendingStart // in the order of their slots
+}
+
+// pendingStart is a start that needs one of the surge's places.
+type pendingStart struct {
+	Step
+	recycle bool
+}
+
+// reached reports whether it is t or later. If not, Next is to be asked again at t.
+func (d *decision) reached(t time.Time) bool {
+	if !t.After(d.now) {
+		return true
+	}
+	if d.wake.IsZero() || t.Before(d.wake) {
+		d.wake = t
+	}
+	return false
+}
+
+func (d *decision) do(a Action, m *Member) { d.steps = append(d.steps, Step{Do: a, ID: m.ID}) }
+
+// decideSlots brings every slot closer to one serving member of the target
+// generation, and removes the members of no slot.
+func (d *decision) decideSlots() {
+	for n := range d.goal.Workers {
+		d.decideSlot(n)
+	}
+	for _, m := range d.rota.outside() {
+		d.remove(m)
+	}
+	for _, start := range d.pending {
+		d.startIfPlace(start)
+	}
+}
+
+// startIfPlace starts a worker if there is a place in the surge. To recycle, it
+// must be the only one.
+func (d *decision) startIfPlace(start pendingStart) {
+	if d.surge >= d.policy.Surge || start.recycle && d.recycling > 0 {
+		return
+	}
+	d.surge++
+	if start.recycle {
+		d.recycling++
+	}
+	d.steps = append(d.steps, start.Step)
+}
+
+// remove ends a member that the rota has no slot for.
+func (d *decision) remove(m *Member) {
+	switch {
+	case m.dead():
+		d.do(Forget, m)
+	case m.serving():
+		d.do(Disconnect, m)
+	default:
+		d.force(m)
+	}
+}

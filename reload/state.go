@@ -1,0 +1,201 @@
+package reload
+
+// State is what a master is doing and what it has been asked for. It decides
+// which change may begin, and does nothing else. The zero value is a master whose
+// Run has not been called.
+//
+// The caller keeps one State and replaces it by what Begin and On return:
+//
+//	s, answer := s.Begin(ChangeReload) // when asked for a change
+//	s, ok := s.On(EventPrepared)       // when something has happened
+//	for c, ok := s.NextChange(); ok; c, ok = s.NextChange() {
+//		s, _ = s.Begin(c) // and begin it
+//	}
+//
+// A reload and an upgrade wait while another change is under way. Any number of
+// reloads that wait are one, and so are any number of upgrades. An upgrade also
+// waits until the master's own predecessor is gone; reloads go on meanwhile.
+// Stop and Close do not wait. A stop drops an upgrade that waits at once, and a
+// reload that waits when the phase becomes PhaseIdle or PhaseClosed: whoever
+// asked is then to be told that the master is stopping. Until then a reload that
+// waits may still be passed on to a successor.
+//
+// Whether a process can be upgraded at all (PID 1 can't) is for the caller to
+// say before it calls Begin.
+type State struct {
+	phase       Phase
+	rollingBack bool // in PhasePreparingReload and PhaseUpgrading: a roll-back goes on as well
+	following   bool
+	closing     bool
+	reload      bool        // waits
+	upgrade     upgradeWait // waits
+}
+
+// upgradeWait is what an upgrade waits for.
+type upgradeWait int
+
+const (
+	noUpgrade           upgradeWait = iota
+	awaitingPredecessor             // the master's own predecessor has to end
+	awaitingTurn                    // the change under way has to end
+)
+
+// Phase returns what the master is doing.
+func (s State) Phase() Phase { return s.phase }
+
+// RollingBack reports whether a roll-back is going on, alone or beside the
+// preparation of a reload or an upgrade.
+func (s State) RollingBack() bool { return s.rollingBack || s.phase == PhaseRollingBack }
+
+// Following reports whether this process is to take over from another master and
+// has not done so yet.
+func (s State) Following() bool { return s.following }
+
+// Waiting reports whether c was asked for and has not begun.
+func (s State) Waiting(c Change) bool {
+	return c == ChangeReload && s.reload || c == ChangeUpgrade && s.upgrade != noUpgrade
+}
+
+// String describes the state in one line, for logs and status: the phase and what
+// waits.
+func (s State) String() string {
+	text := s.phase.String()
+	if s.rollingBack {
+		text += ", rolling back"
+	}
+	if s.reload {
+		text += ", reload waits"
+	}
+	if s.upgrade == awaitingPredecessor {
+		text += ", upgrade waits for the predecessor to end"
+	}
+	if s.upgrade == awaitingTurn {
+		text += ", upgrade waits"
+	}
+	return text
+}
+
+// Goal returns g with what the state decides filled in: Established, RollingBack,
+// Stop and Stopped. Next is kept only while rolling out.
+func (s State) Goal(g Goal) Goal {
+	g.Established = s.phase >= PhaseOnTrial && s.phase <= PhaseUpgrading
+	g.RollingBack = s.RollingBack()
+	g.Stop = s.phase.Stopping()
+	g.Stopped = s.phase == PhaseEndingUpgrade || s.phase == PhaseIdle || s.phase == PhaseClosed
+	if s.phase != PhaseRollingOut {
+		g.Next = 0
+	}
+	return g
+}
+
+// CanBegin returns what Begin would answer.
+func (s State) CanBegin(c Change) Answer {
+	answer := onChange(s.phase, c).answer
+	switch {
+	case c == ChangeStart && s.closing:
+		return Closed
+	case answer != Begins:
+		return answer
+	case c == ChangeUpgrade && s.upgrade != awaitingTurn:
+		return Waits
+	case c == ChangeReload && s.upgrade == awaitingTurn:
+		return Waits
+	}
+	return answer
+}
+
+// Begin asks for c. If the answer is Begins, c is under way in the state that
+// Begin returns; if it is Waits, c is waiting; otherwise c changes nothing.
+func (s State) Begin(c Change) (State, Answer) {
+	answer := s.CanBegin(c)
+	if answer.Refused() {
+		return s, answer
+	}
+	s.closing = s.closing || c == ChangeClose
+	switch {
+	case answer == Waits && c == ChangeReload:
+		s.reload = true
+	case answer == Waits && s.upgrade == noUpgrade:
+		s.upgrade = awaitingPredecessor
+	case answer == Begins && c == ChangeReload:
+		s.reload = false
+	case answer == Begins && c == ChangeUpgrade:
+		s.upgrade = noUpgrade
+	}
+	if answer == Begins {
+		s = s.enter(onChange(s.phase, c).next)
+	}
+	return s, answer
+}
+
+// NextChange returns the change that waits and may begin now, for Begin. There is
+// at most one.
+func (s State) NextChange() (c Change, ok bool) {
+	for _, c := range []Change{ChangeUpgrade, ChangeReload} {
+		if s.Waiting(c) && s.CanBegin(c) == Begins {
+			return c, true
+		}
+	}
+	return 0, false
+}
+
+// On returns the state after e. ok is false, and the state unchanged, if e can't
+// happen in this phase.
+func (s State) On(e Event) (after State, ok bool) {
+	next, ok := onEvent(s.phase, e)
+	if !ok {
+		return s, false
+	}
+	switch e {
+	case EventFollowing:
+		s.following = true
+	case EventRolledBack:
+		s.rollingBack = false
+	case EventPredecessorGone:
+		if s.upgrade == awaitingPredecessor {
+			s.upgrade = awaitingTurn
+		}
+	}
+	return s.enter(next), true
+}
+
+// enter moves to the phase that a table names.
+func (s State) enter(next Phase) State {
+	next = s.resolve(next)
+	switch {
+	case next == PhasePreparingReload || next == PhaseUpgrading:
+		s.rollingBack = s.RollingBack()
+	case next != s.phase:
+		s.rollingBack = false
+	}
+	if next == PhaseServing || next.Stopping() {
+		s.following = false
+	}
+	if !next.Running() {
+		s.upgrade = noUpgrade
+	}
+	if next == PhaseIdle || next == PhaseClosed {
+		s.reload, s.following = false, false
+	}
+	s.phase = next
+	return s
+}
+
+// resolve returns the phase that an entry of a table stands for.
+func (s State) resolve(next Phase) Phase {
+	switch {
+	case next == stay:
+		return s.phase
+	case next == servingOrTrial && s.following:
+		return PhaseOnTrial
+	case next == servingOrBack && s.rollingBack:
+		return PhaseRollingBack
+	case next == servingOrTrial, next == servingOrBack:
+		return PhaseServing
+	case next == idleOrClosed && s.closing:
+		return PhaseClosed
+	case next == idleOrClosed:
+		return PhaseIdle
+	}
+	return next
+}

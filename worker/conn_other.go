@@ -1,7 +1,0 @@
-//go:build !unix || aix
-
-package worker
-
-import "syscall"
-
-func unread(syscall.Conn) bool { return false }
