@@ -3,12 +3,8 @@ package rota_test
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,14 +12,16 @@ import (
 	"testing"
 )
 
-// The rules of the house. They are read off the files alone, so that they need no
-// network and hold for every platform at once. docs/architecture.md draws the graph.
+// The house rules check the files of the repository without building them, so they need
+// no network and cover the files of every platform. This file has the imports and the
+// list of rules; each other rule has a file, and a case in house_broken_test.go that
+// shows that the rule finds what it forbids.
 
 const module = "github.com/rota-go/rota"
 
-// graph is who may import whom within the module; "." is the root. A package that is
-// not here must not exist. Tests may import the same, the package itself, and what is
-// under "tests" below.
+// graph is what each package may import within the module; "." is the root. Every
+// package has a line. Its tests may import the same, the package itself, and what the
+// line "tests" lists. docs/architecture.md shows this text under "The import graph".
 const graph = `
 	.                   : master internal/bind internal/link internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
@@ -32,6 +30,7 @@ const graph = `
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
+	listentest          :
 	internal/bind       : internal/descriptor
 	internal/conn       : internal/http1 internal/ratelimit
 	internal/neterr     : internal/wire
@@ -47,146 +46,98 @@ const graph = `
 	internal/ratelimit  :
 	internal/wire       :
 	internal/http1      :
-	internal/listentest :
 	internal/reloadtest :
 	e2e                 : . master worker reload ipc rotahttp
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
-	tests               : internal/listentest internal/reloadtest
+	tests               : listentest internal/reloadtest
 `
 
-// modules are the packages of others that may be imported, by whom, and what for.
-// "tests" are the tests of every package.
+// modules are the packages of other modules that may be imported, the packages that may
+// import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
 	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/link internal/process internal/sockets internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
-	{"github.com/google/go-cmp/cmp", "tests", "differences that can be read"},
-	{"go.uber.org/goleak", "tests", "goroutines that nobody waits for"},
-	{"golang.org/x/net/ipv4", "tests", "batch reads on a packet conn of ours, as programs do them"},
-	{"golang.org/x/net/ipv6", "tests", "likewise"},
-	{"golang.org/x/net/nettest", "internal/listentest tests", "the conformance of a net.Conn"},
-	{"golang.org/x/net/http2", "rotahttp tests", "GOAWAY and h2c, where net/http doesn't do"},
+	{"github.com/google/go-cmp/cmp", "tests", "readable differences"},
+	{"go.uber.org/goleak", "tests", "goroutines that a test left running"},
+	{"golang.org/x/net/ipv4", "tests", "batch reads on a packet conn of the library, as programs do them"},
+	{"golang.org/x/net/ipv6", "tests", "the same for IPv6"},
+	{"golang.org/x/net/nettest", "listentest tests", "the conformance of a net.Conn"},
+	{"golang.org/x/net/http2", "rotahttp tests", "GOAWAY and h2c, which net/http does not offer"},
 }
 
-// forbidden are packages of the standard library that only some may import.
+// forbidden are packages of the standard library that only the packages in but may
+// import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
+	{"net/http", "rotahttp listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
-	{"os/exec", "internal/process internal/successor internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
-	{"testing", "internal/listentest internal/reloadtest tests", "it registers flags in every program that links it"},
-	{"unsafe", "", "golang.org/x/sys has what we need"},
+	{"os/exec", "internal/process internal/successor internal/reloadtest e2e examples/* tests", "only a master starts processes"},
+	{"testing", "listentest internal/reloadtest tests", "it registers flags in every program that links it"},
+	{"unsafe", "", "golang.org/x/sys has what is needed"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
 	{"log/slog", ". master internal/sdnotify e2e examples/* tests", "only a master logs"},
-	{"net/rpc", "", "the link is package link's"},
+	{"net/rpc", "", "the link has a protocol of its own"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }
 
-// stdOnly are packages that the standard library must be enough for, and what of it:
-// an empty list means all that is not forbidden. Their own files only, not their tests.
+// stdOnly are packages that may import the given packages of the standard library and
+// nothing else. Their tests are not restricted.
 var stdOnly = []struct{ pkg, imports, reason string }{
 	{"reload", "cmp errors fmt maps math slices strings time", "decisions are pure: no clock, no goroutine, no channel, no log, no system"},
 	{"internal/wire", "encoding/binary encoding/json errors fmt time", "bytes in, frames out: it can be fuzzed anywhere"},
 	{"internal/http1", "bytes errors io math slices strconv strings sync sync/atomic time", "bytes in, bytes out: it opens nothing and waits for nothing"},
 }
 
-// impure are names of package time that ask a clock, or wait.
+// impure are names of package time that read the clock or wait.
 var impure = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"}
 
-// source is a file of the module.
-type source struct {
-	path string // slash-separated, from the root
-	text []byte
-	ast  *ast.File
-	fset *token.FileSet
-}
-
-func (s source) dir() string { return path.Dir(s.path) }
-func (s source) test() bool  { return strings.HasSuffix(s.path, "_test.go") }
-func (s source) main() bool  { return s.ast.Name.Name == "main" }
-func (s source) line(n ast.Node) string {
-	return fmt.Sprintf("%s:%d", s.path, s.fset.Position(n.Pos()).Line)
-}
-
-// library reports whether programs link s.
-func (s source) library() bool {
-	return !s.test() && !s.main() && !among("internal/*test e2e", s.dir())
-}
-
-// sources are all Go files under root, but for what the go command passes over.
-func sources(t *testing.T, root string) (all []source) {
-	t.Helper()
-	err := fs.WalkDir(os.DirFS(root), ".", func(p string, d fs.DirEntry, err error) error {
-		base := path.Base(p)
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && p != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
-			return fs.SkipDir
-		case d.IsDir() && p != "." && isModule(root, p): // has dependencies of its own
-			return fs.SkipDir
-		case d.IsDir() || !strings.HasSuffix(p, ".go"):
-			return nil
-		}
-		s, err := parse(root, p)
-		all = append(all, s)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-func isModule(root, dir string) bool {
-	_, err := os.Stat(filepath.Join(root, dir, "go.mod"))
-	return err == nil
-}
-
-func parse(root, p string) (s source, err error) {
-	s = source{path: p, fset: token.NewFileSet()}
-	if s.text, err = os.ReadFile(filepath.Join(root, p)); err != nil {
-		return s, err
-	}
-	s.ast, err = parser.ParseFile(s.fset, p, s.text, parser.ParseComments|parser.SkipObjectResolution)
-	return s, err
-}
-
-// problems is what a rule says of a file.
+// problems returns what a rule finds wrong with a file.
 type problems func(s source) []string
 
-// TestHouse applies every rule to every file.
+// fileRules are the rules that look at one file at a time.
+var fileRules = map[string]problems{
+	"imports": checkImports, "std only": checkStdOnly, "pure": checkPure, "format": checkFormat,
+	"docs": checkDocs, "build": checkBuild, "ends": checkEnds,
+}
+
+// treeRules are the rules that look at all files together.
+var treeRules = map[string]func(tree) []string{
+	"package comments": func(h tree) []string { return uncommented(h.sources()) },
+	"siblings":         func(h tree) []string { return lonely(h.sources()) },
+	"graph":            checkGraph,
+	"sizes":            func(h tree) []string { return checkSizes(h, larger) },
+	"surface":          func(h tree) []string { return checkSurface(h, internalTypes) },
+	"globals":          func(h tree) []string { return checkGlobals(h, globals) },
+	"words":            func(h tree) []string { return checkWords(h, pending) },
+	"walks":            func(h tree) []string { return checkWalks(h, wantWalks) },
+}
+
+// TestHouse applies every rule to the repository.
 func TestHouse(t *testing.T) {
-	rules := map[string]problems{
-		"imports": checkImports, "std only": checkStdOnly, "pure": checkPure, "format": checkFormat,
-		"docs": checkDocs, "build": checkBuild, "ends": checkEnds,
-	}
-	all := sources(t, ".")
-	for name, rule := range rules {
+	h := load(t, ".")
+	for name, rule := range fileRules {
 		t.Run(name, func(t *testing.T) {
-			for _, s := range all {
+			for _, s := range h.sources() {
 				for _, p := range rule(s) {
 					t.Error(p)
 				}
 			}
 		})
 	}
-	t.Run("package comments", func(t *testing.T) {
-		for _, p := range uncommented(all) {
-			t.Error(p)
-		}
-	})
-	t.Run("siblings", func(t *testing.T) {
-		for _, p := range lonely(all) {
-			t.Error(p)
-		}
-	})
+	for name, rule := range treeRules {
+		t.Run(name, func(t *testing.T) {
+			for _, p := range rule(h) {
+				t.Error(p)
+			}
+		})
+	}
 }
 
-// among reports whether list, words with spaces between them, has dir, or a pattern
-// for it.
+// among reports whether list, which is separated by spaces, has dir or a pattern that
+// matches it.
 func among(list, dir string) bool {
 	return slices.ContainsFunc(strings.Fields(list), func(w string) bool {
 		ok, _ := path.Match(w, dir)
@@ -194,12 +145,13 @@ func among(list, dir string) bool {
 	})
 }
 
-// role is what s counts as in the lists above.
+// in reports whether list, one of those above, has the directory of s, or "tests" if s
+// is a test.
 func (s source) in(list string) bool {
 	return among(list, s.dir()) || s.test() && among(list, "tests")
 }
 
-// edges are the lines of graph.
+// edges returns the lines of graph.
 func edges() map[string]string {
 	m := map[string]string{}
 	for line := range strings.Lines(graph) {
@@ -210,7 +162,7 @@ func edges() map[string]string {
 	return m
 }
 
-// allowedFor are the packages of the module that dir may import.
+// allowedFor returns the packages of the module that dir may import.
 func allowedFor(dir string) (list string, known bool) {
 	for from, to := range edges() {
 		if among(from, dir) {
@@ -237,7 +189,7 @@ func checkImports(s source) (bad []string) {
 	return bad
 }
 
-// refused says why s may not import p, if it may not.
+// refused returns why s may not import p, or "" if it may.
 func refused(s source, p, allowed string) string {
 	if p == module || strings.HasPrefix(p, module+"/") {
 		within := strings.TrimPrefix(strings.TrimPrefix(p, module), "/")
@@ -284,7 +236,8 @@ func checkStdOnly(s source) (bad []string) {
 	return bad
 }
 
-// checkPure holds package reload to its promise, beyond what it imports.
+// checkPure finds what makes a decision of package reload depend on time or on other
+// goroutines, beyond what it imports.
 func checkPure(s source) (bad []string) {
 	if s.dir() != "reload" || s.test() {
 		return nil
@@ -316,7 +269,7 @@ func impurity(n ast.Node) string {
 	return ""
 }
 
-// TestRequirements: go.mod has no module that nothing is said about.
+// TestRequirements checks that modules lists every module that go.mod requires directly.
 func TestRequirements(t *testing.T) {
 	text, err := os.ReadFile("go.mod")
 	if err != nil {
@@ -324,13 +277,66 @@ func TestRequirements(t *testing.T) {
 	}
 	required := regexp.MustCompile(`(?m)^\s*(?:require )?(\S+\.\S+/\S+) v\S+$`).FindAllStringSubmatch(string(text), -1)
 	if len(required) == 0 {
-		t.Error("go.mod requires nothing: has its form changed?")
+		t.Error("no requirement found in go.mod: adapt the pattern of this test")
 	}
 	for _, m := range required {
 		if !slices.ContainsFunc(modules, func(x struct{ path, by, reason string }) bool {
 			return x.path == m[1] || strings.HasPrefix(x.path, m[1]+"/")
 		}) {
-			t.Errorf("go.mod requires %s directly, of which this test says nothing", m[1])
+			t.Errorf("go.mod requires %s directly: add its packages to modules in deps_test.go, or remove it", m[1])
 		}
+	}
+}
+
+// checkGraph finds lines of graph without a package, and a drawing in the documentation
+// that differs from it.
+func checkGraph(h tree) (bad []string) {
+	dirs := h.packages()
+	for from := range edges() {
+		exists := from == "tests"
+		for dir := range dirs {
+			exists = exists || among(from, dir)
+		}
+		if !exists {
+			bad = append(bad, fmt.Sprintf("deps_test.go: graph has a line for %s, which has no Go files: delete the line", from))
+		}
+	}
+	for _, x := range h.texts {
+		if shown, ok := drawing(x.body); x.path == "docs/architecture.md" && ok && dedent(shown) != dedent(graph) {
+			bad = append(bad, x.path+": the block under \"The import graph\" differs from graph in deps_test.go: copy that text")
+		}
+	}
+	return bad
+}
+
+// drawn matches the graph in a page of the documentation.
+var drawn = regexp.MustCompile("(?s)\n## The import graph\n[^#]*?```text\n(.*?)```")
+
+func drawing(page string) (body string, ok bool) {
+	if m := drawn.FindStringSubmatch(page); m != nil {
+		return m[1], true
+	}
+	return "", strings.Contains(page, "\n## The import graph\n")
+}
+
+// dedent removes the space around each line and empty lines.
+func dedent(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestGraphDrawn checks that the documentation shows the graph.
+func TestGraphDrawn(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := drawing(string(page)); !ok {
+		t.Skip("docs/architecture.md has no section \"The import graph\" yet: add it with graph in a ```text block")
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// ends are the calls that end a process or a goroutine of somebody else's, and where
-// they may stand: as "file: call".
+// ends are the allowed calls that end the process or a goroutine of the program, as
+// "file: call".
 var ends = []string{
-	"role.go: os.Exit",                       // the process that Listen has made the master
-	"internal/workerproc/worker.go: os.Exit", // an orphan, whatever its main does
+	"role.go: os.Exit",                       // Listen has made this process the master, and its rota has ended
+	"internal/workerproc/worker.go: os.Exit", // the master has died, and main does not return
 }
 
-// obvious methods are documented by the interface that they are for.
+// obvious are the methods that need no comment, because their interface documents them.
 var obvious = []string{"String", "Error", "Unwrap", "Is", "As", "Network"}
 
 func checkFormat(s source) []string {
@@ -33,8 +33,7 @@ func checkFormat(s source) []string {
 	return nil
 }
 
-// checkDocs wants a comment on every exported name that programs, or other packages
-// of ours, can use.
+// checkDocs finds exported names without a comment, in internal packages too.
 func checkDocs(s source) (bad []string) {
 	if s.test() || s.main() {
 		return nil
@@ -59,7 +58,7 @@ func needsDoc(d *ast.FuncDecl) bool {
 	return d.Recv == nil || ast.IsExported(receiver(d.Recv.List[0].Type)) && !slices.Contains(obvious, d.Name.Name)
 }
 
-// receiver is the name of a method's type.
+// receiver returns the name of the type in a method's receiver.
 func receiver(t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.StarExpr:
@@ -72,8 +71,8 @@ func receiver(t ast.Expr) string {
 	return ""
 }
 
-// undocumented are names of a declaration. A comment on the whole group is enough
-// for constants and variables, not for types.
+// undocumented returns the exported names of a declaration without a comment. A comment
+// on the whole group is enough for constants and variables, but not for types.
 func undocumented(s source, d *ast.GenDecl) (bad []string) {
 	for _, spec := range d.Specs {
 		var names []*ast.Ident
@@ -95,11 +94,11 @@ func undocumented(s source, d *ast.GenDecl) (bad []string) {
 	return bad
 }
 
-// platform is a file name that says where the file is built, to go or to us.
+// platform matches file names with a platform, which the go command or a reader
+// recognises.
 var platform = regexp.MustCompile(`^(.+)_(linux|darwin|windows|freebsd|unix|other)(_test)?\.go$`)
 
-// checkBuild wants the constraint written out where a name implies one, or would be
-// taken to.
+// checkBuild finds files with a platform in their name but without a //go:build line.
 func checkBuild(s source) []string {
 	if platform.MatchString(path.Base(s.path)) && !s.tagged() {
 		return []string{s.path + ": //go:build is not written out"}
@@ -118,9 +117,9 @@ func (s source) tagged() bool {
 	return false
 }
 
-// lonely are platform files with exported names and without a sibling that is built
-// everywhere, where the documentation is; and those built on one platform that leave
-// the others with nothing.
+// lonely finds platform files with exported names that have no sibling for all platforms,
+// where the documentation belongs, and platform files without a sibling for the other
+// platforms.
 func lonely(all []source) (bad []string) {
 	have := map[string]source{}
 	for _, s := range all {
@@ -160,7 +159,7 @@ func exported(s source) (names []string) {
 	return names
 }
 
-// checkEnds finds what ends the process or panics: a library returns errors.
+// checkEnds finds calls that panic or end the process: a library returns errors.
 func checkEnds(s source) (bad []string) {
 	if !s.library() {
 		return nil
@@ -194,7 +193,7 @@ func ending(n ast.Node) string {
 	return ""
 }
 
-// uncommented are packages none of whose files says what they are for.
+// uncommented finds packages without a package comment.
 func uncommented(all []source) (bad []string) {
 	commented := map[string]bool{}
 	for _, s := range all {
