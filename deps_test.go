@@ -38,11 +38,13 @@ const graph = `
 	internal/wire       :
 	internal/http1      :
 	internal/listentest :
-	internal/reloadtest :
-	e2e                 : . master worker reload ipc rotahttp
+	internal/e2etest    :
+	internal/e2etest/*  : . master worker internal/e2etest
+	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server
+	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
-	tests               : internal/listentest internal/reloadtest
+	tests               : internal/listentest internal/e2etest
 `
 
 // modules are the packages of others that may be imported, by whom, and what for.
@@ -62,14 +64,14 @@ var modules = []struct{ path, by, reason string }{
 
 // forbidden are packages of the standard library that only some may import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
-	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
-	{"os/exec", "master internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
-	{"testing", "internal/listentest internal/reloadtest tests", "it registers flags in every program that links it"},
+	{"net/http", "rotahttp internal/listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
+	{"os/signal", ". e2e e2e/* examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
+	{"os/exec", "master internal/listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* tests", "only a master starts processes"},
+	{"testing", "internal/listentest internal/e2etest internal/e2etest/* tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what we need"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
-	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
-	{"log/slog", ". master e2e examples/* tests", "only a master logs"},
+	{"log", "examples/* examples/cluster/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
+	{"log/slog", ". master e2e e2e/* examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link is package control's"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }
@@ -102,7 +104,7 @@ func (s source) line(n ast.Node) string {
 
 // library reports whether programs link s.
 func (s source) library() bool {
-	return !s.test() && !s.main() && !among("internal/*test e2e", s.dir())
+	return !s.test() && !s.main() && !among("internal/*test internal/e2etest/* e2e e2e/*", s.dir())
 }
 
 // sources are all Go files under root, but for what the go command passes over.

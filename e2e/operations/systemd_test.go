@@ -1,0 +1,238 @@
+//go:build linux
+
+package operations
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
+	"github.com/rota-go/rota/master"
+	"golang.org/x/sys/unix"
+)
+
+// What systemd is told, read from a socket as systemd has it: with the sender's pid, for
+// with NotifyAccess=main it listens to the main process alone.
+
+// manager plays systemd.
+type manager struct {
+	t    *testing.T
+	path string
+	conn *net.UnixConn
+
+	mu   sync.Mutex
+	main int // 0: the first to say anything
+	told []string
+}
+
+func systemd(t *testing.T) *manager {
+	m := &manager{t: t, path: filepath.Join(t.TempDir(), "notify")}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
+	e2etest.NoError(t, err)
+	m.conn = conn
+	raw, err := conn.SyscallConn()
+	e2etest.NoError(t, err)
+	e2etest.NoError(t, raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1) }))
+	e2etest.NoError(t, err)
+	ended := make(chan struct{})
+	go func() { defer close(ended); m.listen() }()
+	t.Cleanup(func() { conn.Close(); <-ended })
+	return m
+}
+
+func (m *manager) listen() {
+	b, oob := make([]byte, 4096), make([]byte, 256)
+	for {
+		n, oobn, _, _, err := m.conn.ReadMsgUnix(b, oob)
+		if err != nil {
+			return
+		}
+		m.hear(string(b[:n]), sender(oob[:oobn]))
+	}
+}
+
+func sender(oob []byte) int {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(messages) == 0 {
+		return 0
+	}
+	cred, err := unix.ParseUnixCredentials(&messages[0])
+	if err != nil {
+		return 0
+	}
+	return int(cred.Pid)
+}
+
+func (m *manager) hear(state string, pid int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.main == 0 {
+		m.main = pid
+	}
+	if pid != m.main {
+		m.told = append(m.told, fmt.Sprintf("FROM SOMEBODY ELSE (%d, not %d): %s", pid, m.main, state))
+		return
+	}
+	m.told = append(m.told, state)
+	if s, ok := strings.CutPrefix(state, "MAINPID="); ok {
+		m.main, _ = strconv.Atoi(s)
+	}
+}
+
+// index is the first datagram from n on that has all the texts, or -1.
+func (m *manager) index(n int, texts ...string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+next:
+	for i := n; i < len(m.told); i++ {
+		for _, text := range texts {
+			if !strings.Contains(m.told[i], text) {
+				continue next
+			}
+		}
+		return i
+	}
+	return -1
+}
+
+// wait waits for a datagram after the n-th, and returns its number.
+func (m *manager) wait(n int, texts ...string) int {
+	m.t.Helper()
+	e2etest.WaitFor(m.t, fmt.Sprintf("a datagram with %q", texts), func() bool { return m.index(n+1, texts...) >= 0 }, m.String)
+	return m.index(n+1, texts...)
+}
+
+func (m *manager) String() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return strings.Join(m.told, "\n--\n")
+}
+
+func TestSystemdSeesEachState(t *testing.T) {
+	t.Parallel()
+	m := systemd(t)
+	p := e2etest.Start(t, "serve", server.Quick(2), "NOTIFY_SOCKET="+m.path)
+	n := m.wait(-1, "READY=1", "STATUS=generation 1: 2 of 2 workers ready")
+	if n != 0 && m.index(0, "READY=1") < n {
+		t.Errorf("READY=1 came before the workers were:\n%v", m)
+	}
+	begun := monotonic()
+	p.Reload()
+	n = m.wait(n, "RELOADING=1\nMONOTONIC_USEC=")
+	m.mu.Lock()
+	_, stamp, _ := strings.Cut(m.told[n], "MONOTONIC_USEC=")
+	m.mu.Unlock()
+	if usec, err := strconv.ParseInt(strings.TrimSpace(stamp), 10, 64); err != nil || usec < begun || usec > monotonic() {
+		t.Errorf("timestamp %q, %v: want one since %d", stamp, err, begun)
+	}
+	n = m.wait(n, "READY=1", "STATUS=generation 2: 2 of 2 workers ready")
+	p.Upgrade()
+	n = m.wait(n, fmt.Sprintf("MAINPID=%d", p.PID()))
+	n = m.wait(n, "READY=1", "STATUS=generation 3: 2 of 2 workers ready")
+	p.Signal(syscall.SIGTERM)
+	m.wait(n, "STOPPING=1")
+	p.Wait()
+	if m.index(0, "FROM SOMEBODY ELSE") >= 0 {
+		t.Errorf("somebody else has spoken:\n%v", m)
+	}
+}
+
+func monotonic() int64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	return now.Nano() / 1000
+}
+
+// A reload that fails is told as over, with its reason; also one that fails before any
+// worker was started. "systemctl reload" would wait for ever otherwise.
+func TestSystemdSeesFailedReloads(t *testing.T) {
+	t.Parallel()
+	m := systemd(t)
+	d := server.NewRelease(t, "good")
+	cfg := master.Config{Workers: 1, MinUptime: 300 * time.Millisecond, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
+	p := e2etest.Start(t, "version", cfg, "NOTIFY_SOCKET="+m.path, d.Flags)
+	n := m.wait(-1, "READY=1")
+	d.Write("exits")
+	p.Signal(syscall.SIGHUP)
+	n = m.wait(n, "RELOADING=1")
+	n = m.wait(n, "READY=1", "failed: reload: worker 2", "exit status 3")
+	p.Signal(syscall.SIGUSR2)
+	n = m.wait(n, "STATUS=", "upgrading the master")
+	n = m.wait(n, "STATUS=", "failed: upgrade: new master")
+	d.Write("good")
+	p.Reload()
+	n = m.wait(n, "RELOADING=1")
+	n = m.wait(n, "READY=1")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if strings.Contains(m.told[n], "failed") {
+		t.Errorf("the failure is still told after a good reload: %s", m.told[n])
+	}
+}
+
+func TestSystemdReloadOfMissingExecutable(t *testing.T) {
+	t.Parallel()
+	m := systemd(t)
+	exe := filepath.Join(t.TempDir(), "server")
+	e2etest.CopyFile(t, e2etest.Self(t), exe)
+	p := e2etest.StartExe(t, exe, "serve", server.Quick(1), "NOTIFY_SOCKET="+m.path)
+	n := m.wait(-1, "READY=1")
+	e2etest.ReplaceFile(t, exe, "", 0o644)
+	p.Signal(syscall.SIGHUP)
+	n = m.wait(n, "RELOADING=1")
+	m.wait(n, "READY=1", "failed: ", "permission denied")
+}
+
+// The watchdog is fed by the loop, before and after an upgrade; the first master's pid is
+// not the second's.
+func TestSystemdWatchdog(t *testing.T) {
+	t.Parallel()
+	m := systemd(t)
+	exe := filepath.Join(t.TempDir(), "server")
+	e2etest.ReplaceFile(t, exe, "#!/bin/sh\nexport WATCHDOG_PID=$$\nexec "+e2etest.Self(t)+"\n", 0o755)
+	p := e2etest.StartExe(t, exe, "serve", server.Quick(1), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=100000")
+	n := m.wait(-1, "WATCHDOG=1")
+	n = m.wait(n, "WATCHDOG=1")
+	n = m.wait(n, "WATCHDOG=1")
+	p.Upgrade()
+	n = m.wait(n, fmt.Sprintf("MAINPID=%d", p.PID()))
+	n = m.wait(n, "WATCHDOG=1")
+	m.wait(n, "WATCHDOG=1")
+}
+
+// A manager that doesn't read holds nothing up.
+func TestSystemdThatDoesNotReadBlocksNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	e2etest.NoError(t, err)
+	defer conn.Close()
+	p := e2etest.Start(t, "serve", server.Quick(1), "NOTIFY_SOCKET="+path)
+	for range 30 {
+		p.Reload()
+	}
+	p.Upgrade()
+	p.Signal(syscall.SIGTERM)
+	if status := p.Wait(); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// Workers hear nothing of systemd.
+func TestWorkersDoNotSeeSystemd(t *testing.T) {
+	t.Parallel()
+	m := systemd(t)
+	p := e2etest.Start(t, "serve", server.Quick(1), "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=10000000")
+	out, err := e2etest.Request("tcp", p.Addr(), "/?spawn=env")
+	if err != nil || strings.Contains(out, "NOTIFY_SOCKET") || strings.Contains(out, "WATCHDOG") {
+		t.Errorf("a worker has %s, %v", out, err)
+	}
+}
