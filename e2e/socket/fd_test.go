@@ -224,3 +224,22 @@ func TestSocketActivation(t *testing.T) {
 		t.Errorf("the file of a given socket: %v", err)
 	}
 }
+
+// A worker has none of the sockets that a supervisor passed to the master until it asks
+// for one.
+func TestInheritedSocketStaysInTheMaster(t *testing.T) {
+	file, _ := socketFile(t, "tcp", "127.0.0.1:0")
+	p := give(t, 1, "", file, file) // a worker's descriptor 3 is its link
+	socket, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/4", p.PID()))
+	if err != nil || !strings.HasPrefix(socket, "socket:") {
+		t.Fatalf("the master's descriptor 4 is %q, %v", socket, err)
+	}
+	for _, pid := range p.Children() {
+		entries, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		for _, e := range entries {
+			if target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, e.Name())); target == socket {
+				t.Errorf("worker %d has the socket as descriptor %s", pid, e.Name())
+			}
+		}
+	}
+}
