@@ -26,7 +26,7 @@ import (
 //
 //	go test ./e2e -run '^$' -bench Cost -benchtime 1x
 
-// plain is serve with net.Listen.
+// plain is Serve with net.Listen.
 func plain() {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +45,7 @@ func serveBrief() {
 	_ = http.Serve(ln, http.HandlerFunc(brief))
 }
 
-// brief is a handler that costs nothing itself.
+// brief is a handler that does almost nothing.
 func brief(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
 
 const (
@@ -94,7 +94,7 @@ func BenchmarkCostKeepAlive(b *testing.B) {
 	})
 }
 
-// skipAnswer reads one answer, as cheaply as can be: the client shares the machine.
+// skipAnswer reads one answer. It does little, because the client shares the machine.
 func skipAnswer(r *bufio.Reader, buf []byte) error {
 	length := 0
 	for {
@@ -113,8 +113,7 @@ func skipAnswer(r *bufio.Reader, buf []byte) error {
 	return err
 }
 
-// benchRatio runs one worker of rota and a plain server in turn, and prints what one
-// does of the other.
+// benchRatio measures one worker of rota and a plain server in turn, and prints the ratio.
 func benchRatio(b *testing.B, want float64, loop func(addr string, stop *atomic.Bool) int) {
 	rota := benchServer(b, "serve-brief")
 	plain := benchServer(b, "plain")
@@ -140,7 +139,7 @@ func benchRatio(b *testing.B, want float64, loop func(addr string, stop *atomic.
 	}
 }
 
-// rate runs loops for a round and returns how many turns a second they made.
+// rate runs loops for roundTime and returns how many turns a second they have made.
 func rate(addr string, loop func(string, *atomic.Bool) int) float64 {
 	var stop atomic.Bool
 	var total atomic.Int64

@@ -83,7 +83,8 @@ func TestWorkersFromTheEnvironment(t *testing.T) {
 	auto.WaitLog(e2etest.WorkerReady, 1)
 }
 
-// An executable that is gone fails the reload, and nothing else.
+// If the executable was removed a reload fails, and a crashed worker is started again from
+// the executable that the master has open.
 func TestExecutableGone(t *testing.T) {
 	exe := filepath.Join(t.TempDir(), "server")
 	e2etest.CopyFile(t, e2etest.Self(t), exe)
@@ -99,7 +100,7 @@ func TestExecutableGone(t *testing.T) {
 	if !strings.Contains(p.Log.String(), exe) {
 		t.Errorf("the log doesn't name %s:\n%s", exe, p.Log)
 	}
-	// A crash is another matter: the generation's executable is kept open.
+	// The master keeps the executable of the generation open.
 	e2etest.Kill(t, p.Children()[0])
 	p.WaitLog(e2etest.WorkerReady, 2)
 	e2etest.CopyFile(t, e2etest.Self(t), exe)
@@ -111,7 +112,7 @@ func TestExecutableGone(t *testing.T) {
 	}
 }
 
-// With ROTA=off it is net.Listen: one process, no master.
+// With ROTA=off rota.Listen is net.Listen: there is one process, and no master.
 func TestOffIsNetListen(t *testing.T) {
 	cmd := e2etest.Command(t, "listen-once", server.Quick(1), "ROTA=off", e2etest.FlagsEnv+"=tcp 127.0.0.1:0")
 	out, err := cmd.CombinedOutput()

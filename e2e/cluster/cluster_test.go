@@ -14,9 +14,6 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// The master of the cluster tests is the test's own process: it sees events and
-// workers as a program with a rota of its own does.
-
 // cluster is a master whose workers are one of the helpers.
 type cluster struct {
 	*master.Master
@@ -24,7 +21,7 @@ type cluster struct {
 	log *e2etest.Output
 }
 
-// newCluster makes a master. At the end of the test it is closed.
+// newCluster returns a master of the test's own process. The end of the test closes it.
 func newCluster(t testing.TB, helper string, change ...func(*master.Config)) *cluster {
 	t.Helper()
 	c := &cluster{t: t, log: &e2etest.Output{}}
@@ -70,7 +67,7 @@ func (c *cluster) disconnect() {
 	}
 }
 
-// gone waits for the end of a worker.
+// gone waits until a worker has ended.
 func gone(t testing.TB, w *master.Worker) {
 	t.Helper()
 	e2etest.Await(t, "the worker to end", w.Exited())
@@ -86,7 +83,7 @@ func readAll(t testing.TB, r io.Reader) <-chan string {
 	return c
 }
 
-// events collects what a master says, as text.
+// eventLog collects events as text.
 type eventLog struct {
 	mu   sync.Mutex
 	list []string

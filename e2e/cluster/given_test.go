@@ -14,7 +14,7 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// given is something that a test sends, and how it sees that it has arrived.
+// given is a handle that a test sends. Check returns what the worker has said through it.
 type given struct {
 	kind   string
 	handle ipc.Handle

@@ -22,7 +22,7 @@ func isFull(err error) bool {
 	return errors.Is(err, ipc.ErrQueueFull) && errors.Is(err, master.ErrQueueFull)
 }
 
-// listening waits for the address of a worker's first socket.
+// listening waits until a worker listens, and returns the address.
 func listening(t *testing.T, w *master.Worker) string {
 	t.Helper()
 	c := make(chan master.Address, 10)
@@ -31,8 +31,9 @@ func listening(t *testing.T, w *master.Worker) string {
 	return net.JoinHostPort(a.Address, fmt.Sprint(a.Port))
 }
 
-// A worker accepts, and hands the conn to the master, whose alone it is from then on:
-// the client sees its end when the master closes it, and the worker may leave.
+// A worker accepts a connection and sends it to the master. From then on it is the master's
+// alone: the client sees its end when the master closes it, and the worker doesn't wait for
+// it.
 func TestWorkerGivesItsConnToTheMaster(t *testing.T) {
 	c := newCluster(t, "hand-over")
 	w := c.fork(nil)
@@ -66,7 +67,8 @@ func TestWorkerGivesItsConnToTheMaster(t *testing.T) {
 	}
 }
 
-// Everything else is shared: it works in the master, and the worker has it still.
+// Listeners, packet conns and files are shared: they work in the master, and the worker
+// still has them.
 func TestWorkerSharesHandlesWithTheMaster(t *testing.T) {
 	c := newCluster(t, "give-all")
 	results := make(chan error, 9)
@@ -88,7 +90,7 @@ func TestWorkerSharesHandlesWithTheMaster(t *testing.T) {
 	c.disconnect()
 }
 
-// works says whether a handle is of use.
+// works uses a handle and returns the error.
 func works(kind string, h ipc.Handle) error {
 	switch kind {
 	case "listener":
@@ -129,8 +131,8 @@ func works(kind string, h ipc.Handle) error {
 	return err
 }
 
-// Every kind of handle works in the worker, between messages of a megabyte, and is the
-// sender's still where the words say so.
+// Every kind of handle works in the worker, between messages of a megabyte. What isn't a
+// connection stays the sender's too.
 func TestMasterSendsEveryKindOfHandle(t *testing.T) {
 	c := newCluster(t, "take-over")
 	w := c.fork(nil)
@@ -149,8 +151,8 @@ func TestMasterSendsEveryKindOfHandle(t *testing.T) {
 	}
 }
 
-// Many handles in flight at once, interleaved with large messages, there and back:
-// each arrives with its own message.
+// Many handles that are in flight at once, between large messages, arrive with their own
+// message, in both directions.
 func TestHandlesArriveWithTheirMessages(t *testing.T) {
 	c := newCluster(t, "echo")
 	w := c.fork(nil)
@@ -215,7 +217,7 @@ func sendPatiently(t *testing.T, w *master.Worker, v any, handles ...ipc.Handle)
 	}
 }
 
-// What is on its way to a worker that dies is closed, and Send to it ends in an error.
+// Handles that are queued for a worker that dies are closed, and Send returns an error.
 func TestHandlesToADeadWorkerAreClosed(t *testing.T) {
 	c := newCluster(t, "deaf")
 	file := create(t, t.TempDir(), 1)
@@ -275,7 +277,7 @@ func tcpPair(t *testing.T) (client, server net.Conn) {
 	return client, server
 }
 
-// A conn can be given away once.
+// A connection can be sent once.
 func TestConnIsSentOnce(t *testing.T) {
 	c := newCluster(t, "take-over")
 	w := c.fork(nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// inbox collects what a worker sends.
+// inbox returns a channel with the messages of a worker.
 func inbox(w *master.Worker) <-chan string {
 	c := make(chan string, 100_000)
 	w.Subscribe(master.Events{Message: func(_ *master.Worker, m ipc.Message) { c <- m.String() }})
@@ -27,7 +27,7 @@ func sendTo(t testing.TB, w *master.Worker, v any, handles ...ipc.Handle) {
 	}
 }
 
-// What is sent right after Fork arrives, long before the worker listens to it.
+// A message sent right after Fork arrives, before the worker reads any.
 func TestMessageRightAfterForkArrives(t *testing.T) {
 	c := newCluster(t, "echo")
 	w := c.fork(nil)
@@ -42,7 +42,7 @@ func TestMessageRightAfterForkArrives(t *testing.T) {
 	c.disconnect()
 }
 
-// Large and small messages come whole, and in order.
+// Large and small messages arrive whole and in order.
 func TestLargeMessagesArriveInOrder(t *testing.T) {
 	c := newCluster(t, "echo")
 	w := c.fork(nil)
@@ -60,7 +60,8 @@ func TestLargeMessagesArriveInOrder(t *testing.T) {
 	}
 }
 
-// A flood arrives whole and in order, though the sender leaves right after it.
+// Many messages arrive whole and in order, though the sender disconnects right after the
+// last.
 func TestMessagesBeforeDisconnectArrive(t *testing.T) {
 	const n = 50_000
 	c := newCluster(t, "flood")
@@ -78,8 +79,7 @@ func TestMessagesBeforeDisconnectArrive(t *testing.T) {
 	}
 }
 
-// So it does where the program is slow to handle it: what was sent before a disconnect
-// is delivered.
+// Messages sent before a disconnect are delivered, also if the program handles them slowly.
 func TestMessagesBeforeDisconnectArriveAtASlowMaster(t *testing.T) {
 	const n = 40_000
 	c := newCluster(t, "flood")
@@ -101,8 +101,8 @@ func TestMessagesBeforeDisconnectArriveAtASlowMaster(t *testing.T) {
 	}
 }
 
-// Messages that a worker sends while it leaves are delivered, before Disconnect; and
-// what was sent to it right before it was asked to leave has arrived.
+// Messages that a worker sends while it drains are delivered before Disconnect. A message
+// sent to it right before it was told to disconnect arrives.
 func TestMessagesDuringTheDrainArrive(t *testing.T) {
 	c := newCluster(t, "last-words")
 	var all eventLog
@@ -129,8 +129,8 @@ func TestMessagesDuringTheDrainArrive(t *testing.T) {
 	}
 }
 
-// A worker that never reads: Send fails with ErrQueueFull, bounded, at once. Others
-// don't notice.
+// Send to a worker that doesn't read fails at once with ErrQueueFull, and other workers are
+// not affected.
 func TestSendToAWorkerThatDoesNotReadFails(t *testing.T) {
 	c := newCluster(t, "deaf")
 	w := c.fork(nil)

@@ -20,7 +20,7 @@ import (
 	"github.com/rota-go/rota/worker"
 )
 
-// notice is the message of the seed's request counter.
+// notice is a message about requests.
 type notice struct {
 	Cmd string `json:"cmd"`
 	N   int    `json:"n,omitempty"`
@@ -33,7 +33,7 @@ func must(err error) {
 	}
 }
 
-// send sends as a patient program does: where the master doesn't keep up it waits.
+// send sends a message, and tries again while the queue is full.
 func send(v any, handles ...ipc.Handle) {
 	err := worker.Self().Send(v, handles...)
 	for ; errors.Is(err, worker.ErrQueueFull); err = worker.Self().Send(v, handles...) {
@@ -42,10 +42,10 @@ func send(v any, handles ...ipc.Handle) {
 	must(err)
 }
 
-// untilDone is the rest of main of a worker that only talks.
+// untilDone waits until the worker has left.
 func untilDone() { <-worker.Self().Done() }
 
-// echoMessages sends everything back, handles too, but exits where it is told to.
+// echoMessages sends each message and its handles back. The message "exit 3" makes it exit.
 func echoMessages() {
 	worker.Self().OnMessage(func(m ipc.Message) {
 		var v json.RawMessage
@@ -58,8 +58,8 @@ func echoMessages() {
 	untilDone()
 }
 
-// flood sends as many messages as it is told, as fast as it can, and leaves at once if
-// it is told so.
+// flood sends as many messages as the master says, and then disconnects if the master says
+// so.
 func flood() {
 	worker.Self().OnMessage(func(m ipc.Message) {
 		var order notice
@@ -74,7 +74,7 @@ func flood() {
 	untilDone()
 }
 
-// lastWords speaks when it is told to leave, and when it has nothing else to do.
+// lastWords sends 1,000 messages in its disconnect hook, and one for each message.
 func lastWords() {
 	self := worker.Self()
 	self.OnDisconnect(func(context.Context) error {
@@ -88,7 +88,7 @@ func lastWords() {
 	untilDone()
 }
 
-// handOver accepts connections and gives them to the master.
+// handOver accepts connections and sends them to the master.
 func handOver() {
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	must(err)
@@ -101,8 +101,8 @@ func handOver() {
 	}
 }
 
-// giveAll gives the master one of everything: rota's own listener and packet conn, and a
-// file. It uses none of them itself.
+// giveAll sends the master a listener and a packet conn of rota, and a file, three times.
+// It uses none of them itself.
 func giveAll() {
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	must(err)
@@ -120,7 +120,7 @@ func giveAll() {
 	untilDone()
 }
 
-// takeOver uses what the master gives it, by what the message says it is.
+// takeOver uses the handles of each message, whose first word is their kind.
 func takeOver() {
 	worker.Self().OnMessage(func(m ipc.Message) {
 		var kind string
@@ -133,7 +133,7 @@ func takeOver() {
 	untilDone()
 }
 
-// use says hello through a handle.
+// use writes a text through a handle.
 func use(kind string, h ipc.Handle) error {
 	hello := []byte(fmt.Sprintf("hello from worker %d", worker.Self().ID()))
 	switch kind {
@@ -182,7 +182,7 @@ func use(kind string, h ipc.Handle) error {
 	return nil
 }
 
-// sayWho tells the master what it was started with.
+// sayWho sends the master what the worker was started with.
 func sayWho() {
 	dir, err := os.Getwd()
 	must(err)
@@ -202,7 +202,7 @@ func sayWho() {
 	untilDone()
 }
 
-// drainFor has something to do for as long as its flag says, when it is told to leave.
+// drainFor takes the time of its flags to drain.
 func drainFor() {
 	d, err := time.ParseDuration(os.Getenv(e2etest.FlagsEnv))
 	must(err)
@@ -211,7 +211,7 @@ func drainFor() {
 	untilDone()
 }
 
-// chatter writes many lines to standard output, says so, and stays.
+// chatter writes 2 MB to standard output, sends a message, and stays.
 func chatter() {
 	line := strings.Repeat("x", 99) + "\n"
 	for range 20_000 {

@@ -20,7 +20,7 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// who is what helper say-who says.
+// who is the message of helper say-who.
 type who struct {
 	Args                 []string
 	Dir, Env, Extra      string
@@ -36,7 +36,7 @@ func whoIs(t *testing.T, w *master.Worker) (x who) {
 	return x
 }
 
-// pipeWith is an open file from which text is read.
+// pipeWith returns an open file from which text can be read.
 func pipeWith(t *testing.T, text string) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -79,7 +79,7 @@ func TestWorkerIsStartedAsConfigured(t *testing.T) {
 	}
 }
 
-// Setup is for future forks alone, says so in an event, and Settings has it.
+// Setup changes only later forks. It is an event, and Settings returns its configuration.
 func TestSetupIsForLaterForks(t *testing.T) {
 	c := newCluster(t, "say-who")
 	var all eventLog
@@ -106,7 +106,7 @@ func TestSetupIsForLaterForks(t *testing.T) {
 	}
 }
 
-// A silent worker that nobody listens to goes on, and the newest of its output is kept.
+// A silent worker whose output nobody reads goes on. The newest 64 KB or so are kept.
 func TestOutputNobodyReadsIsBounded(t *testing.T) {
 	c := newCluster(t, "chatter", func(cfg *master.Config) { cfg.Silent = true })
 	w := c.fork(nil)
@@ -121,7 +121,7 @@ func TestOutputNobodyReadsIsBounded(t *testing.T) {
 	}
 }
 
-// Who reads gets all of it.
+// A program that reads the output of a silent worker gets all of it.
 func TestOutputIsReadWhole(t *testing.T) {
 	c := newCluster(t, "chatter", func(cfg *master.Config) { cfg.Silent = true })
 	w := c.fork(nil)
@@ -133,7 +133,7 @@ func TestOutputIsReadWhole(t *testing.T) {
 	}
 }
 
-// The last words of a silent worker that made a reload fail are in the error.
+// The error of a reload has the last output of the silent worker that made it fail.
 func TestReloadErrorHasTheWorkersOutput(t *testing.T) {
 	d := server.NewRelease(t, "good")
 	c := newCluster(t, "version", func(cfg *master.Config) {
@@ -159,7 +159,7 @@ func TestReloadErrorHasTheWorkersOutput(t *testing.T) {
 	}
 }
 
-// A worker that can't be started is returned, and ends with one Exit that says why.
+// Fork returns a worker that can't be started. The worker has one Exit, with the reason.
 func TestWorkerThatCannotStartHasOneExit(t *testing.T) {
 	for name, change := range map[string]func(*master.Config){
 		"executable": func(cfg *master.Config) { cfg.Exec = "/no/such/executable" },
@@ -190,8 +190,8 @@ func TestWorkerThatCannotStartHasOneExit(t *testing.T) {
 	}
 }
 
-// Out of descriptors, in a process of its own: every worker has its Exit, and those
-// that live don't notice.
+// Without free descriptors, in a process of its own, each worker that can't be started has
+// its Exit, and those that run are not affected.
 func TestForkWithoutDescriptorsFails(t *testing.T) {
 	p := e2etest.Launch(t, "few-files", master.Config{})
 	if status := p.Wait(); status != 0 || !strings.Contains(p.Log.String(), "all is well") {

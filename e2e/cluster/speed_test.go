@@ -40,7 +40,7 @@ func newStopwatch(n int) *stopwatch {
 	return &stopwatch{n: -1, last: n, took: make(chan time.Duration, 1)}
 }
 
-// tick reports whether there is more to measure.
+// tick counts an event, and reports whether there are more to come.
 func (s *stopwatch) tick() bool {
 	s.n++
 	if s.n == 0 {
@@ -101,8 +101,8 @@ func forkToListening(t testing.TB, n int) float64 {
 	return float64(sum.Microseconds()) / 1000 / float64(n)
 }
 
-// BenchmarkClusterSpeed compares with Node, in turn on the same machine, and prints the
-// ratios of the medians: whoever else is on the machine disturbs both.
+// BenchmarkClusterSpeed measures this and Node in turn, and prints the ratios of the
+// medians.
 func BenchmarkClusterSpeed(b *testing.B) {
 	for _, tc := range []struct {
 		name, mode string
@@ -127,10 +127,10 @@ func BenchmarkClusterSpeed(b *testing.B) {
 	}
 }
 
-// forks is how many times a second a worker could be forked, one after the other.
+// forks returns how many workers a second can be forked, one after the other.
 func forks(t testing.TB, n int) float64 { return 1000 / forkToListening(t, n) }
 
-// node runs the counterpart of a measurement and returns the number that it prints.
+// node runs the same measurement in Node, and returns the number that it prints.
 func node(t testing.TB, mode string, count int) float64 {
 	t.Helper()
 	path, err := exec.LookPath("node")

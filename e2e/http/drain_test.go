@@ -53,7 +53,7 @@ func TestKeepAliveConnectionClosesWithItsNextAnswer(t *testing.T) {
 	})
 }
 
-// Every request of a pipeline is answered.
+// Every request of a pipeline is answered when the worker drains.
 func TestPipelinedRequestsAreAnswered(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, p *e2etest.Process) {
@@ -86,7 +86,7 @@ func TestExpectContinueDuringTheDrain(t *testing.T) {
 	})
 }
 
-// Chunks in both directions across the drain.
+// A request and an answer in chunks are whole if the worker drains between two chunks.
 func TestChunkedBodyAcrossTheDrain(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, p *e2etest.Process) {
@@ -122,8 +122,8 @@ func TestServerSentEventsEndWithTheHandler(t *testing.T) {
 	})
 }
 
-// A conn that the program has taken over learns of the drain, works on, and is waited
-// for.
+// The program learns that the worker drains while it has a hijacked connection. The
+// connection goes on, and the worker waits for its end.
 func TestHijackedConnectionIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, p *e2etest.Process) {
@@ -153,8 +153,8 @@ func TestHijackedConnectionIsWaitedFor(t *testing.T) {
 	})
 }
 
-// A stream of HTTP/2 that is open when the worker leaves ends as the handler ends it,
-// and Serve returns nil after it.
+// A stream of HTTP/2 that is open when the worker drains ends when its handler returns, and
+// Serve returns nil after it.
 func TestHTTP2StreamAcrossTheDrain(t *testing.T) {
 	t.Parallel()
 	p := e2etest.Start(t, "rotahttp-h2c", server.Quick(1))
@@ -184,7 +184,7 @@ func TestHTTP2StreamAcrossTheDrain(t *testing.T) {
 	p.WaitOutput("clean end", 1)
 }
 
-// SIGTERM to the master is the same drain.
+// SIGTERM to the master drains connections as a reload does.
 func TestTermDrainsConnections(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, p *e2etest.Process) {

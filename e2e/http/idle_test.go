@@ -19,8 +19,6 @@ import (
 	"github.com/rota-go/rota/rotahttp"
 )
 
-// Ten thousand idle keep-alive connections: what they cost, and how they end.
-
 const idleConns = 10_000
 
 // idlePlain is net/http without rota.
@@ -38,7 +36,7 @@ func idleLine() { log.Fatal(http.Serve(server.MustListen(), http.HandlerFunc(fre
 
 func idleRotaHTTP() { mustLeave(rotahttp.ListenAndServe("127.0.0.1:0", http.HandlerFunc(free))) }
 
-// free answers, on /free when all memory that can be is given back.
+// free answers. For /free it first returns unused memory to the system.
 func free(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/free" {
 		debug.FreeOSMemory()
@@ -46,6 +44,8 @@ func free(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "hello")
 }
 
+// Ten thousand idle connections take at most 5 % more memory than with net/http alone, and
+// a worker that has them ends within IdleGrace and a second.
 func TestManyIdleConnections(t *testing.T) {
 	e2etest.SkipShort(t)
 	mustHaveDescriptors(t, idleConns+1000)
@@ -133,7 +133,7 @@ func idleConn(t *testing.T, addr string) net.Conn {
 	return c
 }
 
-// servingPID is the only worker, or the process itself where it has none.
+// servingPID returns the pid of the only worker, or of the process itself if it has none.
 func servingPID(p *e2etest.Process) int {
 	if workers := p.Children(); len(workers) > 0 {
 		return workers[0]

@@ -29,10 +29,10 @@ import (
 // package rotahttp, with a reverse proxy too.
 func TestReloadUnderKeepAliveLoad(t *testing.T) {
 	e2etest.SkipShort(t)
-	// The upstream answers in one piece. In several, net/http's own proxy and client cut
-	// one answer to a POST in some thousands, with net.Listen too: the proxy's server
-	// closes the request's body when it begins to answer, and the client, which looks a
-	// last time whether that has ended, gives up the connection on which the rest comes.
+	// The upstream answers in one piece. If it answered in several, the proxy of net/http
+	// would cut one answer to a POST in some thousands, with net.Listen too: its server
+	// closes the body of the request when it begins to answer, and its client then gives up
+	// the connection on which the rest of the answer comes.
 	upstream := httptest.NewServer(http.HandlerFunc(httpEcho))
 	defer upstream.Close()
 	for _, helper := range []string{"http-line", "rotahttp", "http-proxy", "rotahttp-proxy"} {
@@ -67,8 +67,8 @@ func httpReloads() int {
 	return e2etest.Times(20, 6)
 }
 
-// An old worker with busy keep-alive clients is gone in under a second; with idle ones
-// in under IdleGrace and a second.
+// An old worker with busy keep-alive clients ends within a second, and one with idle
+// clients within IdleGrace and a second.
 func TestOldWorkerEndsSoon(t *testing.T) {
 	for _, helper := range []string{"http-line", "rotahttp"} {
 		t.Run(helper, func(t *testing.T) {
@@ -126,9 +126,8 @@ func certificate(t testing.TB) string {
 	return path
 }
 
-// HTTP/2 over TLS and in clear, and HTTP/1.1 over TLS, with net/http's client. POSTs of
-// a body that can't be read again, which the client can't send twice; it doesn't send
-// them twice either where the server may have had them.
+// HTTP/2 over TLS and h2c, and HTTP/1.1 over TLS, lose no request, with net/http's client.
+// The body of the POSTs can't be read again, so the client can't send them twice.
 func TestHTTP2ReloadUnderLoad(t *testing.T) {
 	for _, tc := range []struct {
 		name, helper, scheme string

@@ -29,7 +29,7 @@ func httpLine() {
 	log.Fatal(http.Serve(ln, httpHandler()))
 }
 
-// httpProxy is the same, with a reverse proxy to the upstream of its flags.
+// httpProxy is a reverse proxy to the upstream of its flags.
 func httpProxy() {
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +58,7 @@ func rotaHTTPh2c() {
 	mustLeave(rotahttp.Serve(ln, srv))
 }
 
-// mustLeave is the end of a main: Serve returns nil when the worker has left.
+// mustLeave checks what Serve returns: nil when the worker has left.
 func mustLeave(err error) {
 	if err != nil {
 		log.Fatal("not a clean end: ", err)
@@ -74,7 +74,8 @@ func proxyHandler() http.Handler {
 	return httputil.NewSingleHostReverseProxy(upstream)
 }
 
-// httpHandler does what programs do.
+// httpHandler prints when the worker begins to drain, and has a path for each kind of
+// answer.
 func httpHandler() http.Handler {
 	if w := worker.Self(); w != nil { // the master makes this argument of ListenAndServe too
 		go func() {
@@ -108,8 +109,8 @@ func httpLines(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// httpEvents are server-sent events: one at once, then one for each tenth of a second
-// until the worker leaves, and a last one.
+// httpEvents sends an event at once, one each 100 ms until the worker drains, and a last
+// one.
 func httpEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -126,8 +127,8 @@ func httpEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// httpSocket is a conn that the program takes over: it echoes lines, says "leaving" when
-// the worker leaves, and echoes on until its client has closed.
+// httpSocket hijacks the connection and echoes lines until the client closes it. When the
+// worker drains it sends "leaving".
 func httpSocket(w http.ResponseWriter, r *http.Request) {
 	c, buf, err := http.NewResponseController(w).Hijack()
 	if err != nil {

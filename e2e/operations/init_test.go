@@ -14,9 +14,7 @@ import (
 	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
-// The master as PID 1 of a container.
-
-// startInit runs a helper as PID 1 of a PID namespace with a /proc of its own.
+// startInit runs a helper as PID 1 of a PID namespace that has a /proc of its own.
 func startInit(t *testing.T) *e2etest.Process {
 	t.Helper()
 	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil {
@@ -60,8 +58,8 @@ func TestInitDrains(t *testing.T) {
 	}
 }
 
-// Orphans are reaped; a child of the program that died before them keeps its exit
-// status for whoever waits for it.
+// The master reaps orphans as PID 1. A child of the program that ended before them keeps
+// its exit status until the program waits for it.
 func TestInitReapsOrphans(t *testing.T) {
 	t.Parallel()
 	p := startInit(t)
@@ -101,7 +99,7 @@ func TestInitRefusesUpgrades(t *testing.T) {
 	}
 }
 
-// A worker that dies is no orphan: its status is its master's.
+// A worker is no orphan: the master gets its exit status.
 func TestInitKeepsItsWorkersStatus(t *testing.T) {
 	t.Parallel()
 	p := startInit(t)

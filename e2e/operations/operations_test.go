@@ -19,10 +19,7 @@ import (
 	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
-// What an operator may do to a running service, at any moment and twice at once. Each
-// test runs for a few seconds; with ROTA_E2E_LONG=1 as long as docs/operations.md says.
-
-// during calls f every so often for a time.
+// during calls f at each interval, for the time total.
 func during(total, every time.Duration, f func()) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -50,8 +47,7 @@ func TestReloadEveryMillisecond(t *testing.T) {
 	t.Logf("%d reloads", p.Logged(e2etest.ReloadDone))
 }
 
-// Every order at random. Signals that find the master on its way out are for nobody,
-// as those that come when it is gone.
+// Random signals cost no request. Those that reach a master that is leaving have no effect.
 func TestRandomSignals(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	l := e2etest.StartLoad(p.Addr(), "/", 16)
@@ -99,7 +95,8 @@ func TestSurge(t *testing.T) {
 	l.MustBeWhole(t)
 }
 
-// The symbolic link of a deployment, moved to the next release and back.
+// Reloads and upgrades follow the symbolic link of a deployment to the next release and
+// back.
 func TestSymlinkSwitch(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"one", "two"} {
@@ -138,8 +135,8 @@ func TestSymlinkSwitch(t *testing.T) {
 	l.MustBeWhole(t)
 }
 
-// A crash in an old generation starts that generation again, whatever is on disk, and
-// under its own name.
+// After a crash the master starts the executable of the worker's generation, whatever is on
+// disk now, and under its name.
 func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -168,8 +165,8 @@ func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
 	}
 }
 
-// The folder that everything was started in is removed. Workers start in it all the same;
-// a new master can't, and the old one says so.
+// If the working directory was removed, workers still start in it. A new master can't, and
+// the old one logs the reason.
 func TestWorkingDirectoryIsRemoved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "release")
 	e2etest.NoError(t, os.Mkdir(dir, 0o755))
@@ -193,8 +190,8 @@ func TestWorkingDirectoryIsRemoved(t *testing.T) {
 	}
 }
 
-// An executable that can't be started fails the reload with its reason, the service runs
-// on, and a good one is taken up.
+// A reload to an executable that can't be started fails and logs the reason. The service
+// goes on, and the next good executable is used.
 func TestReleaseThatCannotBeStarted(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
@@ -259,7 +256,7 @@ func TestReleaseThatCannotBeStarted(t *testing.T) {
 	}
 }
 
-// A generation that drains a long download lives beside those that follow it.
+// A worker that drains a long download delays no later reload.
 func TestDownloadOutlivesReloads(t *testing.T) {
 	t.Parallel()
 	e2etest.SkipShort(t)
@@ -351,7 +348,7 @@ func TestUnhealthyWorkerIsReplaced(t *testing.T) {
 	}
 }
 
-// One that is stopped answers nothing, and has to be forced.
+// A stopped worker doesn't answer health checks. It is replaced, and ends by SIGKILL.
 func TestWorkerThatDoesNotAnswerIsReplaced(t *testing.T) {
 	t.Parallel()
 	cfg := server.Quick(2)
@@ -366,7 +363,7 @@ func TestWorkerThatDoesNotAnswerIsReplaced(t *testing.T) {
 	}
 }
 
-// BenchmarkReloadLatency is from HUP to old-disconnected, with no trial, in the median.
+// BenchmarkReloadLatency measures from SIGHUP to the end of the reload, without a trial.
 func BenchmarkReloadLatency(b *testing.B) {
 	for _, tc := range []struct {
 		workers int
@@ -390,7 +387,8 @@ func BenchmarkReloadLatency(b *testing.B) {
 	}
 }
 
-// After many reloads and upgrades the master is as at the start.
+// After many reloads and upgrades the master has no more descriptors, goroutines and memory
+// than at the start, and no zombies.
 func TestNothingIsLeftBehind(t *testing.T) {
 	dir := t.TempDir()
 	base := filepath.Join(dir, "m")

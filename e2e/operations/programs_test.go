@@ -27,7 +27,7 @@ import (
 // databaseGone is the error of an unhealthy worker.
 const databaseGone = "the database is gone"
 
-// operated is a server whose health, memory and downloads a test controls.
+// operated is a server with paths that make it unhealthy, use memory, or send slowly.
 func operated() {
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -74,8 +74,8 @@ func download(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// observed is serve, with a master that tells how many goroutines it has, on a unix
-// socket named after its pid.
+// observed is Serve. Its master answers on a unix socket, named after its pid, how many
+// goroutines it has.
 func observed() {
 	if rota.IsMaster() {
 		ln, err := net.Listen("unix", os.Getenv(e2etest.FlagsEnv)+"."+strconv.Itoa(os.Getpid()))
@@ -92,8 +92,8 @@ func observed() {
 	server.Serve()
 }
 
-// initProcess is serve, as a program that is PID 1 of its container would be: its
-// master waits for a child of its own, late.
+// initProcess is Serve, in a program whose master waits for a child of its own three
+// seconds after the child was started.
 func initProcess() {
 	if rota.IsMaster() {
 		cmd := exec.Command("sh", "-c", "exit 7")
@@ -108,7 +108,7 @@ func initProcess() {
 	server.Serve()
 }
 
-// goroutines asks an observed master.
+// goroutines asks a master of observed.
 func goroutines(path string) int {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

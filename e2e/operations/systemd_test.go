@@ -19,10 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What systemd is told, read from a socket as systemd has it: with the sender's pid, for
-// with NotifyAccess=main it listens to the main process alone.
-
-// manager plays systemd.
+// manager reads the notify socket as systemd does with NotifyAccess=main: it accepts only
+// what the main process sends.
 type manager struct {
 	t    *testing.T
 	path string
@@ -87,7 +85,7 @@ func (m *manager) hear(state string, pid int) {
 	}
 }
 
-// index is the first datagram from n on that has all the texts, or -1.
+// index returns the first datagram from n on that has all texts, or -1.
 func (m *manager) index(n int, texts ...string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -151,8 +149,8 @@ func monotonic() int64 {
 	return now.Nano() / 1000
 }
 
-// A reload that fails is told as over, with its reason; also one that fails before any
-// worker was started. "systemctl reload" would wait for ever otherwise.
+// systemd is told the end and the error of a reload that fails, also of one that fails
+// before a worker was started. Without it "systemctl reload" would never return.
 func TestSystemdSeesFailedReloads(t *testing.T) {
 	t.Parallel()
 	m := systemd(t)
@@ -191,8 +189,8 @@ func TestSystemdReloadOfMissingExecutable(t *testing.T) {
 	m.wait(n, "READY=1", "failed: ", "permission denied")
 }
 
-// The watchdog is fed by the loop, before and after an upgrade; the first master's pid is
-// not the second's.
+// The watchdog gets its notifications before and after an upgrade, though WATCHDOG_PID is
+// the first master's.
 func TestSystemdWatchdog(t *testing.T) {
 	t.Parallel()
 	m := systemd(t)
@@ -208,7 +206,6 @@ func TestSystemdWatchdog(t *testing.T) {
 	m.wait(n, "WATCHDOG=1")
 }
 
-// A manager that doesn't read holds nothing up.
 func TestSystemdThatDoesNotReadBlocksNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -226,7 +223,7 @@ func TestSystemdThatDoesNotReadBlocksNothing(t *testing.T) {
 	}
 }
 
-// Workers hear nothing of systemd.
+// Workers don't have the variables of systemd in their environment.
 func TestWorkersDoNotSeeSystemd(t *testing.T) {
 	t.Parallel()
 	m := systemd(t)

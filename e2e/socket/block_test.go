@@ -16,11 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// O_NONBLOCK is shared by every worker. Nothing that package net or rota offers clears
-// it; a worker that does it with fcntl(2) stops neither the others nor its own Close.
-
-// labFile calls File, and Fd of that: with package net's own this would turn the socket
-// blocking.
+// labFile calls Fd of the File of a socket. On a socket of package net this clears
+// O_NONBLOCK.
 func labFile(v url.Values) (string, error) {
 	f, err := opened(v).(interface{ File() (*os.File, error) }).File()
 	if err != nil {
@@ -50,7 +47,7 @@ func onDescriptor(v url.Values, f func(fd uintptr) (int, error)) (string, error)
 	return fmt.Sprint(n), err
 }
 
-// labTimedClose closes, and says how long it took.
+// labTimedClose closes, and answers with how long that took.
 func labTimedClose(v url.Values) (string, error) {
 	begin := time.Now()
 	err := opened(v).Close()
@@ -91,6 +88,8 @@ func sharedAddress(t *testing.T, network string) string {
 	return e2etest.FreeAddress(t)
 }
 
+// All workers share O_NONBLOCK. If one clears it with fcntl(2), Close and drains still work
+// in all.
 func TestBlockingSocketsStillDrain(t *testing.T) {
 	t.Parallel()
 	e2etest.SkipShort(t)
@@ -104,9 +103,9 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 			if !labs[1].isBlocking("s") {
 				t.Fatal("the flag is not shared?")
 			}
-			wantBoth(t, network, address) // who works with a blocking socket works still
+			wantBoth(t, network, address) // workers still answer on a blocking socket
 			wantBoth(t, network, address)
-			// Now both have a thread in accept(2) or recvfrom(2). Its own Close:
+			// Now both workers have a thread in accept(2) or recvfrom(2).
 			took, err := time.ParseDuration(labs[0].must("timed-close", "name", "s"))
 			if err != nil || took > time.Second {
 				t.Errorf("Close took %v, %v", took, err)
@@ -116,8 +115,8 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 					t.Fatalf("%q, %v", who, err)
 				}
 			}
-			// The other is blocked once more, and drains all the same. The lab serves
-			// nothing after a reload: what is asked now waits for who listens.
+			// The other worker drains also with a blocking socket. After the reload no lab
+			// serves it until the test says so.
 			if labs[0].listen("s", network, address); labs[1].isBlocking("s") {
 				t.Error("a hand-out doesn't make it non-blocking again")
 			}
@@ -137,7 +136,8 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 	}
 }
 
-// Shutdown of one worker's copy would end the socket of all: a shared one refuses.
+// Shutting down one worker's copy would end the socket of all workers, so CloseRead of a
+// shared socket returns an error.
 func TestCloseReadOfASharedSocketFails(t *testing.T) {
 	path := e2etest.ShortDir(t) + "/s"
 	labs := sharedLabs(e2etest.Start(t, "lab", server.Quick(2)), "unixgram", path)

@@ -20,12 +20,10 @@ import (
 	"golang.org/x/net/nettest"
 )
 
-// What rota gives to a worker does what package net's does: the whole suite of
-// listentest, and nettest.TestConn, in a worker of a real master.
-
+// conform is a worker that runs the suite of listentest.
 func conform() {
 	if rota.IsMaster() {
-		server.Serve() // begins the rota, and doesn't return
+		server.Serve() // becomes the master and doesn't return
 	}
 	status := listentest.Main(os.Stdout, listentest.Suite{Listen: rota.Listen, ListenPacket: rota.ListenPacket, Shared: true}.Run)
 	fmt.Println("suite ends:", status)
@@ -33,7 +31,7 @@ func conform() {
 }
 
 func TestConformance(t *testing.T) {
-	p := e2etest.Start(t, "conform", server.Quick(1)) // ready is it at the first Accept of the suite
+	p := e2etest.Start(t, "conform", server.Quick(1)) // ready at the first Accept of the suite
 	p.WaitOutput("suite ends", 1)
 	m := regexp.MustCompile(`(?m)^(PASS|FAIL): (\d+) passed, (\d+) failed, (\d+) skipped$`).FindStringSubmatch(p.Log.String())
 	if m == nil {
@@ -46,7 +44,7 @@ func TestConformance(t *testing.T) {
 	t.Logf("skipped:\n%s", verdicts(p.Log.String(), "SKIP"))
 }
 
-// verdicts are the cases of a kind, with their log.
+// verdicts returns the cases with that result, and their output.
 func verdicts(log, kind string) string {
 	var lines []string
 	on := false
@@ -61,8 +59,8 @@ func verdicts(log, kind string) string {
 	return strings.Join(lines, "\n")
 }
 
-// netTest is a worker that runs one test of this package: what package testing gives
-// its tests can't be had elsewhere.
+// netTest is a worker that runs one test of this package, because nettest needs a
+// testing.T.
 func netTest() {
 	if rota.IsMaster() {
 		server.Serve()

@@ -27,8 +27,6 @@ import (
 	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
-// What is done with accepted connections: TLS, half-close, sendfile, splice.
-
 func tlsServer() {
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,8 +50,7 @@ func selfSigned() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// tls.NewListener on rota's listener: handshakes and answers over reloads, one request
-// a connection.
+// tls.NewListener works on rota's listener: no handshake or request fails over reloads.
 func TestTLS(t *testing.T) {
 	p := e2etest.Start(t, "tls", server.Quick(2))
 	stop, failed := make(chan struct{}), make(chan error, 4)
@@ -102,7 +99,7 @@ func tlsRequest(addr string) error {
 	return err
 }
 
-// labHalf answers with the length of what comes until its end, after that end.
+// labHalf reads a connection to its end, and then answers with the number of bytes.
 func labHalf(v url.Values) (string, error) {
 	c, err := opened(v).(net.Listener).Accept()
 	if err != nil {
@@ -138,8 +135,8 @@ func TestHalfClose(t *testing.T) {
 
 const fileSize = 64 << 20
 
-// labPour copies a file to a connection, and answers with how many reads and writes
-// the kernel has counted. With sendfile there are few; 32 KB at a time would be 2,000.
+// labPour copies a file to a connection, and answers with the number of read and write
+// system calls. With sendfile there are few.
 func labPour(v url.Values) (string, error) {
 	f, err := os.Open(v.Get("file"))
 	if err != nil {
@@ -178,7 +175,7 @@ func labPipe(v url.Values) (string, error) {
 	return fmt.Sprint(systemCalls() - before), nil
 }
 
-// systemCalls is how many read and write system calls this process has made.
+// systemCalls returns how many read and write system calls this process has made.
 func systemCalls() (n int) {
 	b, _ := os.ReadFile("/proc/self/io")
 	for _, line := range strings.Split(string(b), "\n") {
@@ -207,7 +204,7 @@ func TestSendfile(t *testing.T) {
 	if n := <-received; n != fileSize {
 		t.Errorf("%d bytes came, want %d", n, fileSize)
 	}
-	if calls > 1000 { // 2,048 reads and as many writes without it
+	if calls > 1000 { // without sendfile: 2,048 reads and 2,048 writes
 		t.Errorf("%d reads and writes: that is no sendfile", calls)
 	}
 	t.Logf("%d reads and writes for %d MB", calls, fileSize>>20)
@@ -259,8 +256,8 @@ func TestSplice(t *testing.T) {
 	t.Logf("%d reads and writes for %d MB", calls, fileSize>>20)
 }
 
-// Handle: a listener of the worker's own making is drained, the master is not asked,
-// and hears of no address.
+// A listener that the worker has opened itself drains, and the master doesn't know its
+// address.
 func TestOwnListenerIsDrained(t *testing.T) {
 	p := e2etest.Start(t, "handle", server.Quick(1))
 	addr := wordAfter(t, p, "handles ")

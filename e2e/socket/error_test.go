@@ -22,10 +22,7 @@ import (
 	"github.com/rota-go/rota/worker"
 )
 
-// Rule 8: errors look local. A worker asks rota and net for the same, in the same
-// moment, and compares.
-
-// said is all that an error has to say.
+// said is what an error says.
 type said struct {
 	Text, Type         string
 	Is                 []string
@@ -81,6 +78,7 @@ func closed[C interface{ Close() error }](c C, err error) error {
 	return err
 }
 
+// A worker calls rota.Listen and net.Listen with the same arguments: the errors are equal.
 func TestErrorsAreThoseOfNet(t *testing.T) {
 	dir := e2etest.ShortDir(t)
 	taken, takenPacket := mustTake(t, "tcp", "127.0.0.1:0"), mustTake(t, "udp", "127.0.0.1:0")
@@ -140,7 +138,7 @@ func wantSame(t *testing.T, lab bench, is string, args ...string) {
 	}
 }
 
-// mustTake opens a socket in the test's own process.
+// mustTake opens a socket in the test's own process and returns its address.
 func mustTake(t *testing.T, network, address string) string {
 	t.Helper()
 	if isPacket(network) {
@@ -159,7 +157,7 @@ func mustTake(t *testing.T, network, address string) string {
 	return ln.Addr().String()
 }
 
-// A failed bind is forgotten at once: the address is asked for again, and is there.
+// After a bind has failed, the same address can be bound as soon as it is free.
 func TestFailedAddressCanBeAskedForAgain(t *testing.T) {
 	lab := labsOf(e2etest.Start(t, "lab", server.Quick(1)), 1)[0]
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -177,8 +175,7 @@ func TestFailedAddressCanBeAskedForAgain(t *testing.T) {
 	}
 }
 
-// Rule 3: the same explicit address twice is EADDRINUSE; after Close it may be asked
-// for again.
+// The same address twice is EADDRINUSE. After Close the worker may listen on it again.
 func TestSameAddressTwiceIsInUse(t *testing.T) {
 	lab := labsOf(e2etest.Start(t, "lab", server.Quick(1)), 1)[0]
 	dir := e2etest.ShortDir(t)
@@ -195,7 +192,7 @@ func TestSameAddressTwiceIsInUse(t *testing.T) {
 	}
 }
 
-// afterDisconnect listens when its worker has left, and before that while it drains.
+// afterDisconnect calls Listen while its worker drains, and again when it has left.
 func afterDisconnect() {
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -234,7 +231,7 @@ func TestListenAfterDisconnectFails(t *testing.T) {
 	}
 }
 
-// The master is gone: an error at once, never a hang.
+// Listen without a master returns an error at once.
 func TestListenWithoutMasterFails(t *testing.T) {
 	p := e2etest.Start(t, "master-gone", server.Quick(1))
 	e2etest.Kill(t, p.PID())
@@ -242,7 +239,7 @@ func TestListenWithoutMasterFails(t *testing.T) {
 	p.WaitOutput("gone: true true *net.OpError listen tcp 127.0.0.1:0: ", 1)
 }
 
-// Nor does an ask hang that is under way when the master dies.
+// Listen returns an error if the master dies before it has answered.
 func TestListenFailsWhenTheMasterDies(t *testing.T) {
 	p := e2etest.Start(t, "lab", server.Quick(1))
 	lab := labsOf(p, 1)[0]
@@ -255,7 +252,7 @@ func TestListenFailsWhenTheMasterDies(t *testing.T) {
 	select {
 	case err := <-result:
 		t.Errorf("an answer of a master that stands still: %v", err)
-	case <-time.After(100 * time.Millisecond): // it waits, or hasn't asked yet: as well
+	case <-time.After(100 * time.Millisecond): // the worker waits, or hasn't asked yet
 	}
 	e2etest.Kill(t, p.PID())
 	if err := <-result; err == nil || !strings.Contains(err.Error(), "worker is disconnected") {
@@ -271,7 +268,7 @@ func masterGone() {
 	}
 	go ln.Accept()
 	self := worker.Self()
-	self.OnDisconnect(func(ctx context.Context) error { // keeps the orphan for as long as it takes to ask
+	self.OnDisconnect(func(ctx context.Context) error { // keeps the worker alive until it has asked
 		for self.IsConnected() && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 		}

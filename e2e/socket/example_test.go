@@ -19,8 +19,6 @@ import (
 	"github.com/rota-go/rota/internal/e2etest"
 )
 
-// The programs of examples/, as a user builds and starts them, reloaded under load.
-
 // example builds a program of examples/ and runs it with two workers.
 func example(t *testing.T, name string, args ...string) *e2etest.Process {
 	t.Helper()
@@ -31,7 +29,7 @@ func example(t *testing.T, name string, args ...string) *e2etest.Process {
 	return p
 }
 
-var exampleReloads = e2etest.Times(10, 3) // each waits a second for its trial, twice
+var exampleReloads = e2etest.Times(10, 3) // each has two trials of a second
 
 func TestExampleUnixHTTP(t *testing.T) {
 	t.Parallel()
@@ -48,9 +46,8 @@ func TestExampleUnixHTTP(t *testing.T) {
 	l.MustBeWhole(t)
 }
 
-// Every datagram is answered that the kernel has not dropped: at a rate that the
-// socket's buffer holds, all of them. A machine that stands still for long enough drops
-// some; that is counted by the kernel, and not ours.
+// Every datagram is answered, except those that the kernel has dropped and counted because
+// the buffer of a socket was full.
 func TestExampleDNS(t *testing.T) {
 	t.Parallel()
 	e2etest.SkipShort(t)
@@ -80,7 +77,8 @@ func TestExampleDNS(t *testing.T) {
 	}
 }
 
-// drops is how many datagrams found the buffer of a socket full.
+// drops returns how many datagrams the kernel has dropped because the buffer of a socket
+// was full.
 func drops(t *testing.T, addr string) (n int64) {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(addr)
@@ -99,9 +97,9 @@ func drops(t *testing.T, addr string) (n int64) {
 	return n
 }
 
-// queries sends a query every two milliseconds until stop is closed, waits for the
-// last answers, and returns how many it sent, and how many got none for which this
-// side's buffer had room.
+// queries sends a query every two milliseconds until stop is closed, and waits for the last
+// answers. It returns how many it has sent, and how many got no answer, without those that
+// this side has dropped.
 func queries(t *testing.T, addr string, stop <-chan struct{}) (sent, lost int64) {
 	c, err := net.Dial("udp", addr)
 	if err != nil {

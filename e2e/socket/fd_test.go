@@ -16,10 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rule 5, and socket activation: sockets that the master was started with.
-
-// give starts a lab whose master has files as descriptors 3, 4, … The names are what
-// LISTEN_FDNAMES says; none at all: nothing is announced.
+// give starts a lab whose master inherits files as descriptors 3, 4, …. If names isn't
+// empty it is LISTEN_FDNAMES.
 func give(t *testing.T, workers int, names string, files ...*os.File) *e2etest.Process {
 	t.Helper()
 	cmd := e2etest.Command(t, "lab", server.Quick(workers))
@@ -29,7 +27,7 @@ func give(t *testing.T, workers int, names string, files ...*os.File) *e2etest.P
 	return p
 }
 
-// announce gives a command files as a supervisor does.
+// announce passes files to a command as a supervisor does.
 func announce(cmd *exec.Cmd, names string, files ...*os.File) {
 	cmd.ExtraFiles = files
 	if names == "" {
@@ -75,6 +73,8 @@ func socketFile(t *testing.T, network, address string) (*os.File, string) {
 	return f, addr.String()
 }
 
+// A worker can listen on the descriptors that the master was started with. rota never closes
+// them, and never removes their files.
 func TestInheritedDescriptors(t *testing.T) {
 	t.Parallel()
 	dir := e2etest.ShortDir(t)
@@ -118,7 +118,7 @@ func TestInheritedDescriptors(t *testing.T) {
 			t.Errorf("%s %s: %v, want %s… %s", row.network, row.number, err, want, row.want)
 		}
 	}
-	// Never closed early, never unlinked.
+	// The sockets stay open, and their files stay.
 	for _, lab := range labs {
 		lab.must("close", "name", "3")
 	}
@@ -135,7 +135,7 @@ func TestInheritedDescriptors(t *testing.T) {
 	}
 }
 
-// What errors.Is says of a bad descriptor.
+// The errors of bad descriptors are those of the kernel.
 func TestDescriptorErrors(t *testing.T) {
 	plain, err := os.Open(os.Args[0])
 	if err != nil {
@@ -152,8 +152,8 @@ func TestDescriptorErrors(t *testing.T) {
 	}
 }
 
-// LISTEN_FDS: a worker that asks for an address which the supervisor has bound gets
-// that socket; by name too.
+// A worker that listens on an address or name that the supervisor has bound gets the
+// inherited socket.
 func TestSocketActivation(t *testing.T) {
 	t.Parallel()
 	dir := e2etest.ShortDir(t)
@@ -213,7 +213,7 @@ func TestSocketActivation(t *testing.T) {
 			}
 		}
 	})
-	p.Reload() // nobody asks any more: they stay open all the same
+	p.Reload() // no worker listens on the sockets any more; they stay open
 	for _, lab := range labsOf(p, 2) {
 		lab.listen("again", "tcp", addr)
 	}

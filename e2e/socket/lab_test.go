@@ -25,8 +25,8 @@ import (
 	"github.com/rota-go/rota/worker"
 )
 
-// The lab is a worker that does with sockets what a test tells it. Each has a control
-// port of its own (Exclusive), on which it takes orders by HTTP: one path an order.
+// A lab is a worker that does with sockets what a test tells it by HTTP, on an exclusive
+// port of its own. Each path is an order.
 
 // orders are what a lab can be told, by name. They run in the worker.
 var orders = map[string]func(url.Values) (string, error){
@@ -76,8 +76,8 @@ func lab() {
 	log.Fatal(http.Serve(ln, http.HandlerFunc(obeyOrder)))
 }
 
-// openAtStart opens and serves what the test wants from the first moment: "name network
-// address", one a line.
+// openAtStart opens and serves the sockets of the flags before the worker is ready. Each
+// line has a name, a network and an address.
 func openAtStart(flags string) {
 	for _, line := range strings.Split(flags, "\n") {
 		f := strings.Fields(line)
@@ -106,7 +106,7 @@ func obeyOrder(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, answer)
 }
 
-// open are the lab's sockets by name.
+// open has the lab's sockets by name.
 var open = struct {
 	sync.Mutex
 	m map[string]io.Closer
@@ -128,7 +128,7 @@ func labConfig(v url.Values) rota.ListenConfig {
 	}
 }
 
-// labListen asks for a socket, and answers with its address.
+// labListen opens a socket and answers with its address.
 func labListen(v url.Values) (string, error) {
 	c, addr, err := labOpen(labConfig(v), v.Get("network"), v.Get("address"))
 	if err != nil {
@@ -171,7 +171,7 @@ func addressOf(s io.Closer) string {
 
 func labClose(v url.Values) (string, error) { return "", opened(v).Close() }
 
-// labServe answers whatever comes with "slot generation pid", in the background.
+// labServe starts to answer all that comes with slot, generation and pid.
 func labServe(v url.Values) (string, error) {
 	self := worker.Self()
 	who := fmt.Sprintf("slot %d generation %d pid %d", self.Slot(), self.Generation(), os.Getpid())
@@ -208,7 +208,7 @@ func servePackets(pc net.PacketConn, who string) {
 	}
 }
 
-// labTake takes one thing from a socket, and answers with what it says.
+// labTake reads from one connection, or one datagram, and answers with what it has read.
 func labTake(v url.Values) (string, error) {
 	b := make([]byte, 1<<16)
 	switch s := opened(v).(type) {
@@ -240,7 +240,7 @@ type bench struct {
 
 var benchPattern = regexp.MustCompile(`lab slot=(\d+) generation=(\d+) id=\d+ pid=(\d+) addr=(\S+)\.\n`)
 
-// benches are all labs that have ever been, in the order of their appearance.
+// benches returns all labs that were started, in that order.
 func benches(t testing.TB, p *e2etest.Process) (all []bench) {
 	for _, m := range benchPattern.FindAllStringSubmatch(p.Log.String(), -1) {
 		b := bench{t: t, addr: m[4]}
@@ -252,7 +252,7 @@ func benches(t testing.TB, p *e2etest.Process) (all []bench) {
 	return all
 }
 
-// labsOf waits for the n labs that have come last, by slot.
+// labsOf waits for n labs, and returns the newest of each slot.
 func labsOf(p *e2etest.Process, n int) []bench {
 	t := p.TB()
 	t.Helper()
@@ -264,7 +264,7 @@ func labsOf(p *e2etest.Process, n int) []bench {
 	return all
 }
 
-// try gives an order. The error is the lab's, or that it couldn't be reached.
+// try gives an order. The error is the lab's, or that the lab couldn't be reached.
 func (b bench) try(order string, args ...string) (string, error) {
 	v := url.Values{}
 	for i := 0; i < len(args); i += 2 {
@@ -288,7 +288,7 @@ type labError struct{ text string }
 
 func (e *labError) Error() string { return e.text }
 
-// must gives an order that has to work.
+// must gives an order that must succeed.
 func (b bench) must(order string, args ...string) string {
 	b.t.Helper()
 	answer, err := b.try(order, args...)
@@ -298,7 +298,7 @@ func (b bench) must(order string, args ...string) string {
 	return answer
 }
 
-// listen has the lab open a socket and serve it. It returns the address.
+// listen makes the lab open and serve a socket, and returns its address.
 func (b bench) listen(name, network, address string, more ...string) string {
 	b.t.Helper()
 	addr := b.must("listen", append([]string{"name", name, "network", network, "address", address}, more...)...)
@@ -306,7 +306,7 @@ func (b bench) listen(name, network, address string, more ...string) string {
 	return addr
 }
 
-// into gives an order that answers in JSON.
+// into gives an order whose answer is JSON.
 func (b bench) into(v any, order string, args ...string) {
 	b.t.Helper()
 	if err := json.Unmarshal([]byte(b.must(order, args...)), v); err != nil {
@@ -314,8 +314,7 @@ func (b bench) into(v any, order string, args ...string) {
 	}
 }
 
-// ask makes one exchange with who serves, and returns the answer: a connection, or a
-// datagram. A datagram of which nobody takes notice is asked again.
+// askOnce makes a connection or sends a datagram, and returns the answer.
 func askOnce(network, addr string) (string, error) {
 	if isPacket(network) {
 		return askPacket(network, addr)

@@ -14,8 +14,8 @@ import (
 	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
-// Rule 1 of section 1, for every network: the same network and address in every worker
-// and every generation is one socket, and it is the one that net.Listen would make.
+// On every network an address is one socket in all workers, and it is the one that
+// net.Listen would open.
 
 func TestNetworks(t *testing.T) {
 	dir := e2etest.ShortDir(t)
@@ -45,7 +45,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-// plainly says whether net itself can do it here.
+// plainly returns the error of package net, if it can't listen here.
 func plainly(network, address string) error {
 	if strings.HasPrefix(address, "/") {
 		return nil // it would leave a file
@@ -64,13 +64,13 @@ func plainly(network, address string) error {
 	return err
 }
 
-// reachable is where to connect to for an address that may be a wildcard.
+// reachable returns the address to connect to.
 func reachable(addr string) string {
 	addr = strings.Replace(addr, "[::]:", "[::1]:", 1)
 	return strings.Replace(addr, "0.0.0.0:", "127.0.0.1:", 1)
 }
 
-// wantBoth wants answers from both workers.
+// wantBoth waits until both workers have answered.
 func wantBoth(t *testing.T, network, addr string) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -84,7 +84,8 @@ func wantBoth(t *testing.T, network, addr string) {
 	}, func() string { return fmt.Sprint(seen) })
 }
 
-// One socket for both families, as with net.Listen; and tcp6 for one.
+// An address without a host is one socket for IPv4 and IPv6, as with net.Listen, and with
+// tcp6 for IPv6 only.
 func TestFamilies(t *testing.T) {
 	p := e2etest.Start(t, "lab", server.Quick(1))
 	lab := labsOf(p, 1)[0]
@@ -106,8 +107,8 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// Rule 2: the n-th ":0" shares the n-th port, over crash, reload, and close and ask
-// again. TCP and UDP don't mix.
+// The n-th ":0" of a worker is the n-th port of all workers, also after a crash, a reload,
+// or Close. TCP and UDP have their own.
 func TestPortZero(t *testing.T) {
 	for _, network := range []string{"tcp", "udp"} {
 		t.Run(network, func(t *testing.T) {
@@ -150,8 +151,8 @@ func ports(b bench) (all []string) {
 	return all
 }
 
-// The port is remembered also when nobody has had it for a while, and the socket was
-// closed: close and ask again, alone.
+// The port is the same also if no worker has had the socket for a while and the master has
+// closed it.
 func TestPortZeroStaysAfterReload(t *testing.T) {
 	p := e2etest.Start(t, "lab", server.Quick(1))
 	lab := labsOf(p, 1)[0]
@@ -166,7 +167,7 @@ func TestPortZeroStaysAfterReload(t *testing.T) {
 	}
 }
 
-// Exclusive never touches the master's table: every worker has a port of its own.
+// With Exclusive every worker has a port of its own, which the master doesn't know.
 func TestExclusive(t *testing.T) {
 	for _, network := range []string{"tcp", "udp"} {
 		p := e2etest.Start(t, "lab", server.Quick(2))
@@ -188,8 +189,8 @@ func TestExclusive(t *testing.T) {
 	}
 }
 
-// Rule 1: what nobody wants any more is closed when a reload has completed, and only
-// then; it is opened again when it is asked for.
+// A socket that no worker uses any more is closed when a reload is done, and not before. A
+// worker can open it again.
 func TestUnusedSocketIsClosedAfterReload(t *testing.T) {
 	t.Parallel()
 	p := e2etest.Start(t, "lab", server.Quick(2))
@@ -197,7 +198,7 @@ func TestUnusedSocketIsClosedAfterReload(t *testing.T) {
 	labsOf(p, 2)[0].listen("a", "tcp", old)
 	e2etest.Kill(t, labsOf(p, 2)[0].pid)
 	p.WaitLog(e2etest.WorkerReady, 3)
-	c, err := net.Dial("tcp", old) // a crash is no reason
+	c, err := net.Dial("tcp", old) // a crash closes no socket
 	if err != nil {
 		t.Fatalf("after the crash of its only worker: %v", err)
 	}

@@ -19,8 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The options of ListenConfig reach the kernel's socket: they are read back from it.
-
 // labOption reads a socket option.
 func labOption(v url.Values) (string, error) {
 	var level, name int
@@ -36,7 +34,7 @@ func labOption(v url.Values) (string, error) {
 	return fmt.Sprint(n), err
 }
 
-// labKeepAlive accepts a connection, and answers with its TCP_KEEPIDLE.
+// labKeepAlive accepts a connection and answers with its TCP_KEEPIDLE.
 func labKeepAlive(v url.Values) (string, error) {
 	c, err := opened(v).(net.Listener).Accept()
 	if err != nil {
@@ -54,7 +52,7 @@ func labKeepAlive(v url.Values) (string, error) {
 	return fmt.Sprint(on, " ", idle), err
 }
 
-// systemKeepAlive is the system's TCP_KEEPIDLE.
+// systemKeepAlive returns the TCP_KEEPIDLE of the system.
 func systemKeepAlive(t *testing.T) string {
 	t.Helper()
 	b, err := os.ReadFile("/proc/sys/net/ipv4/tcp_keepalive_time")
@@ -88,7 +86,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// A queue of n takes n+1 connections on Linux; the next that doesn't wait is told so.
+// On Linux a backlog of n takes n+1 connections. The next one that doesn't block fails.
 func TestBacklog(t *testing.T) {
 	lab := labsOf(e2etest.Start(t, "lab", server.Quick(1)), 1)[0]
 	for _, tc := range []struct {
@@ -131,8 +129,8 @@ func fill(t *testing.T, network, path string) (n int) {
 	return n
 }
 
-// Mode is right although the umask of the master would take bits away, and with none
-// it is as the umask says.
+// Mode is the mode of the file, whatever the umask of the master. Without Mode the umask
+// applies.
 func TestMode(t *testing.T) {
 	old := syscall.Umask(0o077)
 	p := e2etest.Start(t, "lab", server.Quick(1))
@@ -155,7 +153,7 @@ func TestMode(t *testing.T) {
 	}
 }
 
-// The mode is right from the first moment: who looks all the time never sees more.
+// The file never has a wider mode than it has at the end.
 func TestModeIsNeverWider(t *testing.T) {
 	old := syscall.Umask(0)
 	p := e2etest.Start(t, "lab", server.Quick(1))
@@ -173,8 +171,8 @@ func TestModeIsNeverWider(t *testing.T) {
 	}
 }
 
-// watchModes looks at the newest file of a directory until stop is closed, and
-// returns all bits that it has seen, and how often it saw some.
+// watchModes reads the mode of the newest file of a folder until stop is closed. It returns
+// all bits that were set, and how often there was a file.
 func watchModes(dir string, stop <-chan struct{}) (seen [2]int) {
 	for i := 0; ; {
 		select {
@@ -191,7 +189,7 @@ func watchModes(dir string, stop <-chan struct{}) (seen [2]int) {
 	}
 }
 
-// labMany asks for n sockets at once, and answers how many different ones it got.
+// labMany opens n sockets at once, and answers with how many different ones it has.
 func labMany(v url.Values) (string, error) {
 	var n int
 	fmt.Sscan(v.Get("n"), &n)
@@ -219,7 +217,7 @@ func labMany(v url.Values) (string, error) {
 	return fmt.Sprint(len(different)), nil
 }
 
-// Rule 8: 300 sockets at once, by two workers at the same time.
+// Two workers can open 300 sockets each at the same time.
 func TestManySockets(t *testing.T) {
 	p := e2etest.Start(t, "lab", server.Quick(2))
 	for _, network := range []string{"tcp", "udp"} {
@@ -241,8 +239,7 @@ func TestManySockets(t *testing.T) {
 	}
 }
 
-// backlogOf asks the kernel for the length of a listening TCP socket's queue, as ss
-// does.
+// backlogOf returns the backlog of a listening TCP socket, as ss(8) prints it.
 func backlogOf(t *testing.T, port string) string {
 	t.Helper()
 	out, err := exec.Command("ss", "-Hltn", "sport = :"+port).Output()

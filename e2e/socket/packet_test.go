@@ -24,21 +24,19 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// Shared packet sockets: what waits in the queue is nobody's, and what was read is
-// answered.
-
 func udpSlow()  { answerSlowly(false, net.PacketConn.ReadFrom) }
 func udpApart() { answerSlowly(true, net.PacketConn.ReadFrom) }
 func udpBatch() { answerSlowly(false, readBatch) }
 
-// readBatch is ReadFrom by golang.org/x/net, which reads past the conn's own methods.
+// readBatch is ReadFrom by golang.org/x/net, which doesn't use the methods of the conn.
 func readBatch(pc net.PacketConn, b []byte) (int, net.Addr, error) {
 	m := []ipv4.Message{{Buffers: [][]byte{b}}}
 	_, err := ipv4.NewPacketConn(pc).ReadBatch(m, 0)
 	return m[0].N, m[0].Addr, err
 }
 
-// answerSlowly answers each datagram after 300 ms: in the loop that reads, or apart from it.
+// answerSlowly answers each datagram after 300 ms: in the loop that reads, or in another
+// goroutine if apart is set.
 func answerSlowly(apart bool, read func(net.PacketConn, []byte) (int, net.Addr, error)) {
 	conn, err := rota.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -77,8 +75,8 @@ func answerSlowly(apart bool, read func(net.PacketConn, []byte) (int, net.Addr, 
 	}
 }
 
-// The datagram that a worker has is answered after its drain has begun; those that
-// wait in the queue are the successor's.
+// A datagram that a worker has read before its drain is answered. Those in the queue go to
+// the successor.
 func TestPacketsAcrossTheDrain(t *testing.T) {
 	t.Parallel()
 	for _, helper := range []string{"udp-slow", "udp-apart", "udp-batch"} {
@@ -121,7 +119,8 @@ func TestPacketsAcrossTheDrain(t *testing.T) {
 	}
 }
 
-// With nobody to read, what comes waits: the worker has died, or has left.
+// Datagrams that come while no worker reads, because it has died or left, wait in the
+// queue.
 func TestPacketsWaitForAReader(t *testing.T) {
 	dir := e2etest.ShortDir(t)
 	for _, network := range []string{"udp", "unixgram"} {
@@ -144,7 +143,7 @@ func TestPacketsWaitForAReader(t *testing.T) {
 				}
 			}()
 		}
-		time.Sleep(50 * time.Millisecond) // gives them time to come before; later is as well
+		time.Sleep(50 * time.Millisecond) // usually enough for the datagrams to arrive first
 		e2etest.Kill(t, first.pid)
 		group.Wait()
 		if got := answered.Load(); got != n {
@@ -153,7 +152,7 @@ func TestPacketsWaitForAReader(t *testing.T) {
 	}
 }
 
-// The deadline of the program holds before a drain, and in one.
+// The deadline that the program has set holds before and during a drain.
 func TestPacketDeadline(t *testing.T) {
 	p := e2etest.Start(t, "udp-deadline", server.Quick(1))
 	p.WaitOutput("no deadline", 1)
@@ -174,7 +173,7 @@ func udpDeadline() {
 	b, self := make([]byte, 64), worker.Self()
 	read := func(when string, want error) {
 		_, _, err := conn.ReadFrom(b)
-		for when == "after" && errors.Is(err, os.ErrDeadlineExceeded) { // of the hook's
+		for when == "after" && errors.Is(err, os.ErrDeadlineExceeded) { // set by the hook
 			_, _, err = conn.ReadFrom(b)
 		}
 		fmt.Fprintf(os.Stderr, "%s: %v %v\n", when, errors.Is(err, want), err)
@@ -198,9 +197,7 @@ func udpDeadline() {
 	read("after", net.ErrClosed)
 }
 
-// What is beyond net.PacketConn works too: batches of golang.org/x/net, buffers.
-
-// labBatch reads datagrams by ReadBatch until it has n, and answers them by WriteBatch.
+// labBatch reads n datagrams with ReadBatch, and answers them with WriteBatch.
 func labBatch(v url.Values) (string, error) {
 	var n int
 	fmt.Sscan(v.Get("n"), &n)
@@ -254,11 +251,11 @@ func TestPacketBatch(t *testing.T) {
 				t.Errorf("answer %d: %q, %v", i, b[:k], err)
 			}
 		}
-		lab.must("close", "name", family) // it doesn't come back for more, and would be waited for
+		lab.must("close", "name", family) // the lab no longer reads, and a drain would wait for it
 	}
 }
 
-// labBuffer sets the receive buffer, and asks for its kind.
+// labBuffer sets the sizes of the buffers.
 func labBuffer(v url.Values) (string, error) {
 	pc := opened(v)
 	b, ok := pc.(interface {

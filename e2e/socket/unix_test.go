@@ -15,12 +15,9 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// Rule 7: only the master binds and unlinks the file of a unix socket.
-
 var unixNetworks = []string{"unix", "unixpacket", "unixgram"}
 
-// A file that a killed master has left is replaced; at the end of a master that is not
-// killed there is none.
+// The file that a killed master has left is replaced. A master that ends removes its file.
 func TestUnixFileOfAKilledMasterIsReplaced(t *testing.T) {
 	t.Parallel()
 	for _, network := range unixNetworks {
@@ -58,8 +55,8 @@ func TestUnixFileOfAKilledMasterIsReplaced(t *testing.T) {
 	}
 }
 
-// A live socket is EADDRINUSE and lives on, whatever its kind, and also when its
-// queue is full or it doesn't listen yet.
+// A path with a live socket is EADDRINUSE and is not changed, whatever the kind of the
+// socket, also if its queue is full or it doesn't listen yet.
 func TestLiveUnixSocketIsInUse(t *testing.T) {
 	dir := e2etest.ShortDir(t)
 	owners := map[string]func(path string){
@@ -103,7 +100,7 @@ func bindOnly(t *testing.T, path string) {
 	}
 }
 
-// The file is unlinked only if it is still the one that was bound.
+// The master removes the file only if it is still the one that it has bound.
 func TestUnixFileOfOthersStays(t *testing.T) {
 	path := e2etest.ShortDir(t) + "/s"
 	p := e2etest.Start(t, "lab", server.Quick(1), e2etest.FlagsEnv+"=a unix "+path)
@@ -118,8 +115,8 @@ func TestUnixFileOfOthersStays(t *testing.T) {
 	}
 }
 
-// Of many masters that start at the same time on a stale file, one has it, and the
-// others are told; none destroys the socket of the one.
+// Of many masters that start at the same time on a stale file, one gets the socket, and the
+// others fail without changing it.
 func TestOneOfManyMastersGetsTheUnixFile(t *testing.T) {
 	rounds := 10
 	if testing.Short() {
@@ -151,13 +148,13 @@ func TestOneOfManyMastersGetsTheUnixFile(t *testing.T) {
 			if won[i] && !strings.Contains(who, fmt.Sprintf("pid %d", labsOf(p, 1)[0].pid)) {
 				t.Errorf("%s answers, who did not win", who)
 			}
-			_ = p.Cmd.Process.Signal(syscall.SIGTERM) // who lost has ended
+			_ = p.Cmd.Process.Signal(syscall.SIGTERM) // an error if the master has ended
 			p.Wait()
 		}
 	}
 }
 
-// stale leaves the file of a socket that nobody has.
+// stale leaves the file of a closed socket.
 func stale(t *testing.T, path string) {
 	t.Helper()
 	ln, err := net.Listen("unix", path)
@@ -168,8 +165,8 @@ func stale(t *testing.T, path string) {
 	ln.Close()
 }
 
-// A relative path is relative to the worker's working directory, also where the
-// master's is another, and its name is the one that was asked for where it can be.
+// A relative path is relative to the working directory of the worker, also if that of the
+// master is another.
 func TestUnixRelativePath(t *testing.T) {
 	dir, other := e2etest.ShortDir(t), e2etest.ShortDir(t)
 	p := e2etest.Start(t, "lab", master.Config{Workers: 2, MinUptime: -1, Dir: dir})
@@ -198,7 +195,8 @@ func TestUnixRelativePath(t *testing.T) {
 	}
 }
 
-// Where master and worker are in the same place, Addr is what net.Listen says.
+// If master and worker have the same working directory, Addr is what net.Listen would
+// return.
 func TestUnixRelativeName(t *testing.T) {
 	dir := e2etest.ShortDir(t)
 	t.Chdir(dir)
@@ -211,7 +209,8 @@ func TestUnixRelativeName(t *testing.T) {
 	}
 }
 
-// A lock that somebody else keeps on the directory delays, and never replaces.
+// While another process has a lock on the folder the master replaces no file, and binds new
+// ones.
 func TestLockedFolderIsNotChanged(t *testing.T) {
 	t.Parallel()
 	dir := e2etest.ShortDir(t)
@@ -228,7 +227,7 @@ func TestLockedFolderIsNotChanged(t *testing.T) {
 	if _, err := lab.try("listen", "name", "a", "network", "unix", "address", dir+"/stale"); err == nil {
 		t.Error("it replaced a file without the lock")
 	}
-	lab.listen("b", "unix", dir+"/new") // where there is nothing to replace it goes on
+	lab.listen("b", "unix", dir+"/new") // nothing to replace
 	d.Close()
 	lab.listen("a", "unix", dir+"/stale")
 }

@@ -21,9 +21,6 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// Config.User: the master is root and binds what only root may; the workers are
-// somebody else. Config.Allow: what a worker may ask for.
-
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -31,7 +28,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// elsewhere copies the test binary to where every user can execute it.
+// elsewhere copies the test binary to a folder that every user may read.
 func elsewhere(t *testing.T) string {
 	t.Helper()
 	exe := filepath.Join(e2etest.ShortDir(t), "e2e.test")
@@ -39,7 +36,7 @@ func elsewhere(t *testing.T) string {
 	return exe
 }
 
-// privileged is a port that only root may bind, if there are such.
+// privileged returns a free port that only root may bind.
 func privileged(t *testing.T) int {
 	t.Helper()
 	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -61,6 +58,7 @@ func privileged(t *testing.T) int {
 	return 0
 }
 
+// With Config.User a master that is root binds privileged ports for workers of another user.
 func TestUser(t *testing.T) {
 	t.Parallel()
 	e2etest.SkipShort(t)
@@ -105,7 +103,8 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// A crashed worker is started from the kept executable also as another user.
+// A crashed worker of another user is started from the executable that the master has kept
+// open.
 func TestKeptExecutableOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -130,7 +129,7 @@ func TestUnknownUser(t *testing.T) {
 	}
 }
 
-// Who is not root may be told to be who he is, and nobody else.
+// Without root, Config.User may only be the user that the master has already.
 func TestUserWithoutRoot(t *testing.T) {
 	as := func(t *testing.T, who string) *e2etest.Process {
 		cfg := master.Config{Workers: 1, MinUptime: -1, User: who}
@@ -154,7 +153,7 @@ func TestUserWithoutRoot(t *testing.T) {
 	}
 }
 
-// A privileged port, for a master that may not: EACCES, in net's words.
+// A privileged port without the right to bind it is EACCES, as with package net.
 func TestPrivilegedPort(t *testing.T) {
 	port := privilegedOrSkip(t)
 	cmd := e2etest.Command(t, "lab", server.Quick(1))
@@ -208,6 +207,7 @@ func allow() {
 	lab()
 }
 
+// Config.Allow decides what a worker may listen on, and its error is the worker's.
 func TestAllow(t *testing.T) {
 	lab := labsOf(e2etest.Start(t, "allow", server.Quick(1)), 1)[0]
 	dir := e2etest.ShortDir(t)
@@ -226,7 +226,7 @@ func TestAllow(t *testing.T) {
 	if _, err := askOnce("unix", dir+"/fine"); err != nil {
 		t.Error(err)
 	}
-	// Two at once, while Allow is asked: one gets it.
+	// Of two calls at the same time, while Allow runs, one gets the socket.
 	addr := e2etest.FreeAddress(t)
 	results := make(chan error, 2)
 	for range 2 {

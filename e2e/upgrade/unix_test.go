@@ -19,7 +19,7 @@ import (
 
 const pathEnv = "ROTA_E2E_PATH"
 
-// unixVersion is version on a unix socket.
+// unixVersion is Version on a unix socket.
 func unixVersion() {
 	server.Behave()
 	ln, err := rota.Listen("unix", os.Getenv(pathEnv))
@@ -52,7 +52,7 @@ func TestUpgradeKeepsUnixFile(t *testing.T) {
 	}
 }
 
-// A new master that fails takes no file with it.
+// A new master that fails doesn't remove the file of a unix socket.
 func TestBrokenUpgradeLeavesUnixFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(e2etest.ShortDir(t), "s")

@@ -17,9 +17,7 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// The master's own upgrade, on USR2: a second master beside the first, and never a
-// moment without one. docs/decisions/0020.
-
+// SIGUSR2 replaces the master without a failed request. See docs/decisions/0020.
 func TestUpgradeUnderLoad(t *testing.T) {
 	for _, tc := range []struct {
 		name, helper, path string
@@ -53,7 +51,8 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	}
 }
 
-// What a master knows, the next one knows.
+// The new master has the number of workers, the generation, the next worker id, the slots,
+// the ports and the PID file of the old one.
 func TestUpgradeKeepsNumbers(t *testing.T) {
 	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pid")
@@ -87,7 +86,7 @@ func TestUpgradeKeepsNumbers(t *testing.T) {
 	}
 }
 
-// A new master that fails, in each of the ways it can, changes nothing.
+// A new master that fails changes nothing, in whichever way it fails.
 func TestBrokenUpgrade(t *testing.T) {
 	t.Parallel()
 	e2etest.SkipShort(t)
@@ -130,8 +129,8 @@ func TestBrokenUpgrade(t *testing.T) {
 	}
 }
 
-// O_NONBLOCK is the open file's, which all masters and workers share: whoever clears
-// it for a moment has Accept block everywhere.
+// O_NONBLOCK belongs to the open file, which all masters and workers share: if one of them
+// cleared it, Accept would block in all.
 func TestUpgradeKeepsSocketsNonblocking(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	l := e2etest.StartLoad(p.Addr(), "/", 8)
@@ -149,7 +148,8 @@ func TestUpgradeKeepsSocketsNonblocking(t *testing.T) {
 	}
 }
 
-// watchFlags looks at the sockets of a process until it ends or stop is closed.
+// watchFlags reads the flags of the sockets of a process until it ends or stop is closed.
+// It returns how many it has read.
 func watchFlags(t *testing.T, pid int, stop <-chan struct{}) (looks int) {
 	for {
 		select {
@@ -170,8 +170,8 @@ func watchFlags(t *testing.T, pid int, stop <-chan struct{}) (looks int) {
 	}
 }
 
-// Neither tableflip's variable nor its descriptors come to a worker of a new master, or
-// to what that starts.
+// Workers of a new master, and their children, have no variable and no descriptor of the
+// upgrade.
 func TestUpgradeLeavesNothingToWorkers(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(1))
 	before := p.WorkerDescriptors()
@@ -193,7 +193,7 @@ func TestUpgradeLeavesNothingToWorkers(t *testing.T) {
 	}
 }
 
-// TERM during an upgrade ends both masters, and what is in flight is answered.
+// SIGTERM during an upgrade ends both masters, and requests in flight are answered.
 func TestTermDuringUpgrade(t *testing.T) {
 	t.Parallel()
 	d := server.NewRelease(t, "good")
@@ -213,7 +213,7 @@ func TestTermDuringUpgrade(t *testing.T) {
 	}
 }
 
-// An old master that is killed while the new one starts leaves it the service.
+// If the old master is killed while the new one starts, the new one takes over.
 func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 	t.Parallel()
 	p := e2etest.Start(t, "serve", master.Config{Workers: 1, MinUptime: 1500 * time.Millisecond})
@@ -226,7 +226,7 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 	l.MustBeWhole(t)
 }
 
-// HUP during an upgrade waits for its end, whichever it is.
+// A reload asked for during an upgrade starts when the upgrade has ended, well or not.
 func TestReloadDuringUpgrade(t *testing.T) {
 	t.Parallel()
 	d := server.NewRelease(t, "good")
