@@ -162,7 +162,7 @@ func posts(c *http.Client, url string) func() (string, error) {
 	return func() (string, error) {
 		err := post(c, url)
 		if err != nil && unsent(err) {
-			err = e2etest.NotARequest
+			err = e2etest.ErrNoRequest
 		}
 		return "", err
 	}

@@ -49,7 +49,7 @@ func StartKeepAlive(addr, request string, loops int, pause time.Duration) *Load 
 }
 
 // Add adds loops. Each calls one, which makes a request and returns the body of the
-// answer, until the load ends. If one returns NotARequest, nothing is
+// answer, until the load ends. If one returns ErrNoRequest, nothing is
 // counted.
 func (l *Load) Add(loops int, one func() (body string, err error)) {
 	for range loops {
@@ -62,8 +62,8 @@ func (l *Load) Add(loops int, one func() (body string, err error)) {
 	}
 }
 
-// NotARequest is what the function of a loop returns if it has made no request.
-var NotARequest = errors.New("no request was made")
+// ErrNoRequest is what the function of a loop returns if it has made no request.
+var ErrNoRequest = errors.New("no request was made")
 
 // AddKeepAlive adds the loops of StartKeepAlive.
 func (l *Load) AddKeepAlive(addr, request string, loops int, pause time.Duration) {
@@ -97,7 +97,7 @@ func (l *Load) count(body string, err error) {
 		if f := strings.Fields(body); len(f) > 1 && f[0] == "generation" {
 			l.generations[f[1]]++
 		}
-	case errors.Is(err, NotARequest):
+	case errors.Is(err, ErrNoRequest):
 	default:
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			l.refused++
