@@ -53,13 +53,13 @@ func TestWorkersChildGetsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(open, "socket:") {
-		t.Errorf("a child of a worker has a socket of it:\n%s", open)
+		t.Errorf("a child of a worker has a socket:\n%s", open)
 	}
 	env, err := e2etest.Request("tcp", p.Addr(), "/?spawn=env")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(env, "ROTA_WORKER=") {
-		t.Errorf("a child of a worker would be a worker:\n%s", env)
+		t.Errorf("a child of a worker has ROTA_WORKER:\n%s", env)
 	}
 }

@@ -58,7 +58,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	p.Signal(syscall.SIGINT)
 	p.Wait()
 	if d := time.Since(begin); d > 5*time.Second {
-		t.Errorf("it took %v", d)
+		t.Errorf("the end took %v after the second SIGINT", d)
 	}
 	if err := <-busy; err == nil {
 		t.Error("the request was answered: the second SIGINT did not end it at once")

@@ -71,7 +71,7 @@ func TestBadWorkers(t *testing.T) {
 			t.Errorf("log has no %q:\n%s", want, p.Log)
 		}
 		if n := p.Logged(e2etest.MasterStarts); n > 0 {
-			t.Errorf("something was half started:\n%s", p.Log)
+			t.Errorf("a master was started:\n%s", p.Log)
 		}
 	}
 }

@@ -155,7 +155,7 @@ func TestHundredWorkers(t *testing.T) {
 	took := time.Since(began)
 	t.Logf("%d workers forked, messaged and disconnected in %v", n, took)
 	if took > 10*time.Second && !e2etest.RaceDetector { // which makes ten of one second
-		t.Errorf("that is more than 10s")
+		t.Errorf("want at most 10s")
 	}
 	all.mustBeOne(t, n)
 }

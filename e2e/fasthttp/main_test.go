@@ -16,8 +16,8 @@ import (
 	"github.com/rota-go/rota/internal/e2etest"
 )
 
-// Reloads under keep-alive requests cost none: fasthttp knows nothing of rota, and the
-// conn tells its clients to go.
+// Reloads cost no request on connections that are kept, though fasthttp doesn't know of
+// rota: the conn adds Connection: close to answers when its worker drains.
 func TestReloadUnderRequests(t *testing.T) {
 	for _, tc := range []struct {
 		name, request, want string
@@ -29,18 +29,18 @@ func TestReloadUnderRequests(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := e2etest.StartProgram(t)
-			var told atomic.Int64
-			e2etest.UnderLoad(p, 32, 20, func() error { return session(p.Addr(), tc.request, tc.want, tc.pause, &told) })
-			if told.Load() == 0 {
-				t.Error("no client was told to go")
+			var closed atomic.Int64
+			e2etest.UnderLoad(p, 32, 20, func() error { return session(p.Addr(), tc.request, tc.want, tc.pause, &closed) })
+			if closed.Load() == 0 {
+				t.Error("no answer said Connection: close")
 			}
 		})
 	}
 }
 
-// session makes requests on one connection until it is told to go. The server may not end
-// it otherwise.
-func session(addr, request, want string, pause time.Duration, told *atomic.Int64) error {
+// session makes requests on one connection until an answer says Connection: close. The
+// server may not end the connection before.
+func session(addr, request, want string, pause time.Duration, closed *atomic.Int64) error {
 	c, err := net.DialTimeout("tcp", addr, e2etest.Stuck)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func session(addr, request, want string, pause time.Duration, told *atomic.Int64
 			return fmt.Errorf("request %d: %d bytes: %w", i, len(b), err)
 		}
 		if resp.Close {
-			told.Add(1)
+			closed.Add(1)
 			return nil
 		}
 		time.Sleep(pause)

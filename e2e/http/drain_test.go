@@ -43,10 +43,10 @@ func TestKeepAliveConnectionClosesWithItsNextAnswer(t *testing.T) {
 		drain(t, p)
 		resp, after := c.get("/")
 		if !resp.Close || after != before {
-			t.Errorf("close %v, answered by %q, want by %q that it closes", resp.Close, after, before)
+			t.Errorf("close %v, answer %q: want close and %q", resp.Close, after, before)
 		}
 		if n := len(resp.Header.Values("Connection")); n > 1 {
-			t.Errorf("said %d times", n)
+			t.Errorf("%d Connection headers, want one", n)
 		}
 		c.mustEnd()
 		p.WaitLog(e2etest.WorkerLeft, 1)
@@ -117,7 +117,7 @@ func TestServerSentEventsEndWithTheHandler(t *testing.T) {
 		drain(t, p)
 		rest, err := io.ReadAll(r)
 		if err != nil || !strings.HasSuffix(string(rest), "data: bye\n\n") {
-			t.Errorf("ended with %q, %v", rest, err)
+			t.Errorf("the stream ended with %q, %v; want the last event", rest, err)
 		}
 	})
 }
@@ -146,7 +146,7 @@ func TestHijackedConnectionIsWaitedFor(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if !e2etest.Alive(old) {
-			t.Error("the worker has not waited")
+			t.Error("the worker ended before the hijacked connection")
 		}
 		_ = c.Close()
 		e2etest.WaitFor(t, "the worker to leave", func() bool { return !e2etest.Alive(old) })
@@ -195,7 +195,7 @@ func TestTermDrainsConnections(t *testing.T) {
 			t.Error(err)
 		}
 		if resp, _ := idle.get("/"); !resp.Close {
-			t.Error("not told")
+			t.Error("the answer doesn't say Connection: close")
 		}
 		if status := p.Wait(); status != 0 {
 			t.Errorf("status %d", status)

@@ -70,7 +70,7 @@ func TestInitReapsOrphans(t *testing.T) {
 	}
 	orphans := e2etest.ChildrenNamed(init, "sleep")
 	if len(orphans) == 0 {
-		t.Fatal("no orphan has fallen to PID 1")
+		t.Fatal("PID 1 has no orphan")
 	}
 	e2etest.WaitFor(t, "the orphans to be reaped", func() bool {
 		for _, pid := range orphans {
@@ -113,6 +113,6 @@ func TestInitKeepsItsWorkersStatus(t *testing.T) {
 		p.WaitLog(e2etest.WorkerReady, i+3)
 	}
 	if n := p.Logged(e2etest.KilledBySignal); n != 5 {
-		t.Errorf("%d of 5 killed workers were said to be:\n%s", n, p.Log)
+		t.Errorf("%d of 5 workers are logged as killed:\n%s", n, p.Log)
 	}
 }

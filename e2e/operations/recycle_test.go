@@ -54,10 +54,10 @@ func TestUnhealthyWorkerIsReplaced(t *testing.T) {
 	p.WaitLog(e2etest.WorkerLeft, 1)
 	l.MustBeWhole(t)
 	if !p.LoggedTogether(e2etest.WorkerUnwell, e2etest.HealthFailures(3), databaseGone) {
-		t.Errorf("the log doesn't say so:\n%s", p.Log)
+		t.Errorf("the log has no line about the unhealthy worker:\n%s", p.Log)
 	}
 	if n := p.Logged(e2etest.WorkerReplaced); n != 1 {
-		t.Errorf("%d workers were replaced, want the ill one", n)
+		t.Errorf("%d workers were replaced, want the unhealthy one", n)
 	}
 }
 
@@ -72,6 +72,6 @@ func TestWorkerThatDoesNotAnswerIsReplaced(t *testing.T) {
 	p.WaitLog(e2etest.WorkerReady, 3)
 	e2etest.WaitFor(t, "the hung worker to be gone", func() bool { return !e2etest.Alive(victim) })
 	if n := p.Logged(e2etest.UnwellPID(victim)); n != 3 || p.Logged(e2etest.NoHealthAnswer) < n {
-		t.Errorf("%d questions without an answer, want 3:\n%s", n, p.Log)
+		t.Errorf("%d health checks without an answer, want 3:\n%s", n, p.Log)
 	}
 }

@@ -26,9 +26,9 @@ type manager struct {
 	path string
 	conn *net.UnixConn
 
-	mu   sync.Mutex
-	main int // 0: the first to say anything
-	told []string
+	mu     sync.Mutex
+	main   int      // pid of the main process; 0 before the first datagram
+	states []string // the datagrams
 }
 
 func systemd(t *testing.T) *manager {
@@ -53,7 +53,7 @@ func (m *manager) listen() {
 		if err != nil {
 			return
 		}
-		m.hear(string(b[:n]), sender(oob[:oobn]))
+		m.add(string(b[:n]), sender(oob[:oobn]))
 	}
 }
 
@@ -69,17 +69,17 @@ func sender(oob []byte) int {
 	return int(cred.Pid)
 }
 
-func (m *manager) hear(state string, pid int) {
+func (m *manager) add(state string, pid int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.main == 0 {
 		m.main = pid
 	}
 	if pid != m.main {
-		m.told = append(m.told, fmt.Sprintf("FROM SOMEBODY ELSE (%d, not %d): %s", pid, m.main, state))
+		m.states = append(m.states, fmt.Sprintf("FROM ANOTHER PROCESS (%d, not %d): %s", pid, m.main, state))
 		return
 	}
-	m.told = append(m.told, state)
+	m.states = append(m.states, state)
 	if s, ok := strings.CutPrefix(state, "MAINPID="); ok {
 		m.main, _ = strconv.Atoi(s)
 	}
@@ -90,9 +90,9 @@ func (m *manager) index(n int, texts ...string) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 next:
-	for i := n; i < len(m.told); i++ {
+	for i := n; i < len(m.states); i++ {
 		for _, text := range texts {
-			if !strings.Contains(m.told[i], text) {
+			if !strings.Contains(m.states[i], text) {
 				continue next
 			}
 		}
@@ -111,7 +111,7 @@ func (m *manager) wait(n int, texts ...string) int {
 func (m *manager) String() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return strings.Join(m.told, "\n--\n")
+	return strings.Join(m.states, "\n--\n")
 }
 
 func TestSystemdSeesEachState(t *testing.T) {
@@ -120,13 +120,13 @@ func TestSystemdSeesEachState(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(2), "NOTIFY_SOCKET="+m.path)
 	n := m.wait(-1, "READY=1", "STATUS=generation 1: 2 of 2 workers ready")
 	if n != 0 && m.index(0, "READY=1") < n {
-		t.Errorf("READY=1 came before the workers were:\n%v", m)
+		t.Errorf("READY=1 came before the workers were ready:\n%v", m)
 	}
 	begun := monotonic()
 	p.Reload()
 	n = m.wait(n, "RELOADING=1\nMONOTONIC_USEC=")
 	m.mu.Lock()
-	_, stamp, _ := strings.Cut(m.told[n], "MONOTONIC_USEC=")
+	_, stamp, _ := strings.Cut(m.states[n], "MONOTONIC_USEC=")
 	m.mu.Unlock()
 	if usec, err := strconv.ParseInt(strings.TrimSpace(stamp), 10, 64); err != nil || usec < begun || usec > monotonic() {
 		t.Errorf("timestamp %q, %v: want one since %d", stamp, err, begun)
@@ -138,8 +138,8 @@ func TestSystemdSeesEachState(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	m.wait(n, "STOPPING=1")
 	p.Wait()
-	if m.index(0, "FROM SOMEBODY ELSE") >= 0 {
-		t.Errorf("somebody else has spoken:\n%v", m)
+	if m.index(0, "FROM ANOTHER PROCESS") >= 0 {
+		t.Errorf("another process than the main one has notified systemd:\n%v", m)
 	}
 }
 
@@ -171,8 +171,8 @@ func TestSystemdSeesFailedReloads(t *testing.T) {
 	n = m.wait(n, "READY=1")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if strings.Contains(m.told[n], "failed") {
-		t.Errorf("the failure is still told after a good reload: %s", m.told[n])
+	if strings.Contains(m.states[n], "failed") {
+		t.Errorf("STATUS still has the failure after a good reload: %s", m.states[n])
 	}
 }
 

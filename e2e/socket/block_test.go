@@ -76,7 +76,7 @@ func TestFileLeavesSocketsNonblocking(t *testing.T) {
 		labs := sharedLabs(e2etest.Start(t, "lab", server.Quick(2)), network, sharedAddress(t, network))
 		labs[0].must("file", "name", "s")
 		if labs[1].isBlocking("s") {
-			t.Errorf("%s: File().Fd() has turned the socket blocking in every worker", network)
+			t.Errorf("%s: File().Fd() has cleared O_NONBLOCK in every worker", network)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 			labs := sharedLabs(p, network, address)
 			labs[0].must("clear", "name", "s")
 			if !labs[1].isBlocking("s") {
-				t.Fatal("the flag is not shared?")
+				t.Fatal("O_NONBLOCK is not shared between workers")
 			}
 			wantBoth(t, network, address) // workers still answer on a blocking socket
 			wantBoth(t, network, address)
@@ -118,7 +118,7 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 			// The other worker drains also with a blocking socket. After the reload no lab
 			// serves it until the test says so.
 			if labs[0].listen("s", network, address); labs[1].isBlocking("s") {
-				t.Error("a hand-out doesn't make it non-blocking again")
+				t.Error("Listen in a worker doesn't set O_NONBLOCK again")
 			}
 			labs[1].must("clear", "name", "s")
 			wantBoth(t, network, address)

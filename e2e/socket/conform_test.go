@@ -109,6 +109,6 @@ func TestNettest(t *testing.T) {
 	p := e2etest.Start(t, "nettest", server.Quick(1))
 	p.WaitOutput("nettest ends", 1)
 	if p.Log.Count("nettest ends: 0") != 1 || p.Log.Count("--- PASS: TestNettestInWorker/unix") == 0 {
-		t.Errorf("it failed:\n%s", p.Log)
+		t.Errorf("nettest failed:\n%s", p.Log)
 	}
 }

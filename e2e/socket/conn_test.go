@@ -205,7 +205,7 @@ func TestSendfile(t *testing.T) {
 		t.Errorf("%d bytes came, want %d", n, fileSize)
 	}
 	if calls > 1000 { // without sendfile: 2,048 reads and 2,048 writes
-		t.Errorf("%d reads and writes: that is no sendfile", calls)
+		t.Errorf("%d reads and writes: sendfile was not used", calls)
 	}
 	t.Logf("%d reads and writes for %d MB", calls, fileSize>>20)
 }
@@ -251,7 +251,7 @@ func TestSplice(t *testing.T) {
 		t.Errorf("%d bytes came, want %d", n, fileSize)
 	}
 	if calls > 1000 {
-		t.Errorf("%d reads and writes: that is no splice", calls)
+		t.Errorf("%d reads and writes: splice was not used", calls)
 	}
 	t.Logf("%d reads and writes for %d MB", calls, fileSize>>20)
 }

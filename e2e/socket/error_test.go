@@ -131,10 +131,10 @@ func wantSame(t *testing.T, lab bench, is string, args ...string) {
 		t.Errorf("the errors differ:\n net  %+v\n rota %+v", both[0], both[1])
 	}
 	if is != "" && !strings.Contains(fmt.Sprint(both[1].Is), is) {
-		t.Errorf("%+v is no %s", both[1], is)
+		t.Errorf("error %+v is not %s", both[1], is)
 	}
 	if is == "" && both[1].Text == "no error" {
-		t.Error("there is no error")
+		t.Error("no error")
 	}
 }
 
@@ -166,7 +166,7 @@ func TestFailedAddressCanBeAskedForAgain(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	if _, err := lab.try("listen", "name", "a", "network", "tcp", "address", addr); err == nil {
-		t.Fatal("it listens where somebody else does")
+		t.Fatal("Listen succeeds on an address in use")
 	}
 	ln.Close()
 	lab.listen("a", "tcp", addr)
@@ -185,7 +185,7 @@ func TestSameAddressTwiceIsInUse(t *testing.T) {
 		lab.must("listen", append(args, "name", "a")...)
 		_, err := lab.try("listen", append(args, "name", "b")...)
 		if err == nil || !strings.Contains(err.Error(), "address already in use") {
-			t.Errorf("%v: the second gives %v", row, err)
+			t.Errorf("%v: the second Listen returns %v", row, err)
 		}
 		lab.must("close", "name", "a")
 		lab.must("listen", append(args, "name", "a")...)
@@ -223,11 +223,11 @@ func TestListenAfterDisconnectFails(t *testing.T) {
 	p.Wait()
 	for _, when := range []string{"draining", "left"} {
 		if n := p.Log.Count(when + ": true true *net.OpError listen tcp 127.0.0.1:0: "); n != 1 {
-			t.Errorf("%s: not the error at once that it should be", when)
+			t.Errorf("%s: Listen doesn't return ErrDisconnected at once", when)
 		}
 	}
 	if n := p.Log.Count("; true listen udp 127.0.0.1:0: "); n != 2 {
-		t.Errorf("ListenPacket: not the error that it should be")
+		t.Errorf("ListenPacket doesn't return ErrDisconnected")
 	}
 }
 
@@ -251,7 +251,7 @@ func TestListenFailsWhenTheMasterDies(t *testing.T) {
 	}()
 	select {
 	case err := <-result:
-		t.Errorf("an answer of a master that stands still: %v", err)
+		t.Errorf("a stopped master has answered: %v", err)
 	case <-time.After(100 * time.Millisecond): // the worker waits, or hasn't asked yet
 	}
 	e2etest.Kill(t, p.PID())

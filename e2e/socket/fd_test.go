@@ -131,7 +131,7 @@ func TestInheritedDescriptors(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("the file of a given socket: %v", err)
+		t.Errorf("the file of an inherited socket: %v", err)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestSocketActivation(t *testing.T) {
 		lab := labsOf(p, 2)[0]
 		for _, row := range [][2]string{{"tcp", ":" + port}, {"tcp", "127.0.0.2:" + port}, {"unix", path + "2"}, {"tcp", "127.0.0.1:" + e2etest.FreePort(t)}} {
 			if got, err := lab.try("listen", "name", "n", "network", row[0], "address", row[1]); err == nil && (got == addr || got == path) {
-				t.Errorf("%v got a given socket: %s", row, got)
+				t.Errorf("%v got an inherited socket: %s", row, got)
 			}
 		}
 	})
@@ -203,7 +203,7 @@ func TestSocketActivation(t *testing.T) {
 			t.Errorf("fdgram web: %s, want %s", got, uaddr)
 		}
 		if _, err := lab.try("listen", "name", "x", "network", "fdgram", "address", "all"); err == nil {
-			t.Error("fdgram of a name that has only a stream")
+			t.Error("fdgram succeeds for a name that has only a stream socket")
 		}
 	})
 	t.Run("workers see nothing", func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestSocketActivation(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("the file of a given socket: %v", err)
+		t.Errorf("the file of an inherited socket: %v", err)
 	}
 }
 

@@ -127,7 +127,7 @@ func TestPortZero(t *testing.T) {
 			first := labsOf(p, 2)[0]
 			first.must("close", "name", "0")
 			if got := first.must("listen", "name", "0", "network", network, "address", "127.0.0.1:0"); got != want[0] {
-				t.Errorf("close and ask again: %s, want %s", got, want[0])
+				t.Errorf("after Close and Listen: %s, want %s", got, want[0])
 			}
 			e2etest.Kill(t, first.pid)
 			p.WaitLog(e2etest.WorkerReady, 3)
@@ -163,7 +163,7 @@ func TestPortZeroStaysAfterReload(t *testing.T) {
 		return err != nil
 	})
 	if now := lab.listen("a", "tcp", "127.0.0.1:0"); now != was {
-		t.Errorf("it is %s now, was %s", now, was)
+		t.Errorf("the address is %s, and was %s", now, was)
 	}
 }
 
@@ -213,7 +213,7 @@ func TestUnusedSocketIsClosedAfterReload(t *testing.T) {
 	})
 	labsOf(p, 2)[0].listen("a", "tcp", old)
 	if _, err := askOnce("tcp", old); err != nil {
-		t.Errorf("asked again: %v", err)
+		t.Errorf("after another Listen: %v", err)
 	}
 	p.Signal(syscall.SIGTERM)
 	p.Wait()

@@ -113,7 +113,7 @@ func TestPacketsAcrossTheDrain(t *testing.T) {
 			p.WaitOutput("read fails: true ", 1)
 			p.WaitLog(e2etest.WorkerLeft, 1)
 			if n := p.Log.Count("can't answer"); n > 0 {
-				t.Errorf("%d could not be answered", n)
+				t.Errorf("%d datagrams could not be answered", n)
 			}
 		})
 	}
@@ -279,6 +279,6 @@ func TestPacketBuffer(t *testing.T) {
 	labs[0].must("buffer", "name", "u")
 	args := []string{"name", "u", "level", fmt.Sprint(syscall.SOL_SOCKET), "option", fmt.Sprint(syscall.SO_RCVBUF)}
 	if one, two := labs[0].must("option", args...), labs[1].must("option", args...); one != fmt.Sprint(1<<18) || two != one {
-		t.Errorf("SO_RCVBUF is %s here and %s there, want %d: it is one socket", one, two, 1<<18)
+		t.Errorf("SO_RCVBUF is %s in one worker and %s in the other, want %d in both", one, two, 1<<18)
 	}
 }

@@ -82,7 +82,7 @@ func TestLiveUnixSocketIsInUse(t *testing.T) {
 			}
 		}
 		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
-			t.Errorf("%s: the file is another: %v", owner, err)
+			t.Errorf("%s: the file was replaced: %v", owner, err)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestUnixFileOfOthersStays(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
 	if _, err := net.Dial("unix", path); err != nil {
-		t.Errorf("the other's socket: %v", err)
+		t.Errorf("the socket of the other process: %v", err)
 	}
 }
 
@@ -142,11 +142,11 @@ func TestOneOfManyMastersGetsTheUnixFile(t *testing.T) {
 		}
 		who, err := askOnce("unix", path)
 		if err != nil {
-			t.Fatalf("the one is not reached: %v", err)
+			t.Fatalf("the master with the socket doesn't answer: %v", err)
 		}
 		for i, p := range all {
 			if won[i] && !strings.Contains(who, fmt.Sprintf("pid %d", labsOf(p, 1)[0].pid)) {
-				t.Errorf("%s answers, who did not win", who)
+				t.Errorf("%s answers, and is no worker of the master with the socket", who)
 			}
 			_ = p.Cmd.Process.Signal(syscall.SIGTERM) // an error if the master has ended
 			p.Wait()
@@ -202,7 +202,7 @@ func TestUnixRelativeName(t *testing.T) {
 	t.Chdir(dir)
 	lab := labsOf(e2etest.Start(t, "lab", server.Quick(1)), 1)[0]
 	if addr := lab.listen("a", "unix", "here"); addr != "here" {
-		t.Errorf("Addr is %s, net's is here", addr)
+		t.Errorf("Addr is %s, want here as from package net", addr)
 	}
 	if _, err := askOnce("unix", dir+"/here"); err != nil {
 		t.Error(err)
@@ -225,7 +225,7 @@ func TestLockedFolderIsNotChanged(t *testing.T) {
 	}
 	lab := labsOf(e2etest.Start(t, "lab", server.Quick(1)), 1)[0]
 	if _, err := lab.try("listen", "name", "a", "network", "unix", "address", dir+"/stale"); err == nil {
-		t.Error("it replaced a file without the lock")
+		t.Error("the master replaced a file without the lock")
 	}
 	lab.listen("b", "unix", dir+"/new") // nothing to replace
 	d.Close()

@@ -36,12 +36,12 @@ func TestUpgradeKeepsInheritedSockets(t *testing.T) {
 			t.Error(err)
 		}
 		if got, err := lab.try("listen", "name", "x", "network", "fd", "address", "7"); err == nil {
-			t.Errorf("a descriptor that nobody was given: %s", got)
+			t.Errorf("Listen succeeds on a descriptor that was not inherited: %s", got)
 		}
 	}
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("the file of a given socket: %v", err)
+		t.Errorf("the file of an inherited socket: %v", err)
 	}
 }

@@ -24,7 +24,7 @@ import (
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root may start processes as somebody else")
+		t.Skip("only root may start processes of other users")
 	}
 }
 
@@ -44,7 +44,7 @@ func privileged(t *testing.T) int {
 		t.Fatal(err)
 	}
 	if start, _ := strconv.Atoi(strings.TrimSpace(string(b))); start < 1024 {
-		t.Skipf("ports from %d on are everybody's here", start)
+		t.Skipf("every user may bind ports from %d on", start)
 	}
 	for range 1000 {
 		port := 513 + rand.IntN(511)
@@ -180,7 +180,7 @@ func privilegedOrSkip(t *testing.T) int {
 	}
 	b, _ := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 	if start, _ := strconv.Atoi(strings.TrimSpace(string(b))); start < 1024 {
-		t.Skipf("ports from %d on are everybody's here", start)
+		t.Skipf("every user may bind ports from %d on", start)
 	}
 	return 1023
 }

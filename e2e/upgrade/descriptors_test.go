@@ -23,7 +23,7 @@ func TestUpgradeKeepsSocketsNonblocking(t *testing.T) {
 	p.Upgrade()
 	close(stop)
 	if n := <-watched; n < 10 {
-		t.Errorf("the flags were looked at %d times only", n)
+		t.Errorf("the flags were read only %d times", n)
 	}
 	l.MustBeWhole(t)
 	for _, pid := range append(p.Children(), p.PID()) {
@@ -45,7 +45,7 @@ func watchFlags(t *testing.T, pid int, stop <-chan struct{}) (looks int) {
 		}
 		for _, f := range e2etest.SocketFlagsNow(pid) {
 			if f&e2etest.Nonblock == 0 {
-				t.Errorf("process %d has a socket with flags %o: it blocks", pid, f)
+				t.Errorf("process %d has a socket with flags %o: want O_NONBLOCK", pid, f)
 				return looks
 			}
 			looks++

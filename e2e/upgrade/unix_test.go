@@ -43,7 +43,7 @@ func TestUpgradeKeepsUnixFile(t *testing.T) {
 	is, err := os.Stat(path)
 	e2etest.NoError(t, err)
 	if !os.SameFile(was, is) {
-		t.Error("the file is another one")
+		t.Error("the file was replaced")
 	}
 	p.Signal(syscall.SIGTERM)
 	p.Wait()

@@ -69,7 +69,7 @@ func TestUpgradeKeepsNumbers(t *testing.T) {
 	for worker, slot := range map[int]int{1: 0, 3: 2, 7: 0, 9: 2, 12: 2} {
 		want := e2etest.InSlot(slot, (worker+2)/3)
 		if !p.LoggedTogether(e2etest.WorkerReady.OfWorker(worker), want) {
-			t.Errorf("worker %d is not of %s:\n%s", worker, want, p.Log)
+			t.Errorf("worker %d doesn't have %s:\n%s", worker, want, p.Log)
 		}
 	}
 	b, err := os.ReadFile(pidFile)
