@@ -117,7 +117,7 @@ func TestUnusedHelperIsFound(t *testing.T) {
 	}
 }
 
-func TestLeftProcessesFailTheTestAndEnd(t *testing.T) {
+func TestLeftProcessesAreFoundByTheirMark(t *testing.T) {
 	p := Begin(t, Command(t, "orphan", config{}))
 	WaitFor(t, "the helper to end", func() bool { return !Alive(p.Cmd.Process.Pid) })
 	left := p.left()

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/rota-go/rota"
@@ -84,12 +83,4 @@ func Answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, "generation %d worker %d pid %d\n", worker.Self().Generation(), worker.Self().ID(), os.Getpid())
-}
-
-// MustAnswer makes a request and returns the answer.
-func MustAnswer(t testing.TB, p *e2etest.Process, path string) string {
-	t.Helper()
-	body, err := e2etest.Request("tcp", p.Addr(), path)
-	e2etest.NoError(t, err)
-	return body
 }
