@@ -40,7 +40,7 @@ func (s source) line(n ast.Node) string {
 
 // library reports whether s is linked into the programs of users.
 func (s source) library() bool {
-	return !s.nested && !s.test() && !s.main() && !among("internal/*test listentest e2e", s.dir())
+	return !s.nested && !s.test() && !s.main() && !among("internal/*test listentest internal/e2etest/* e2e e2e/*", s.dir())
 }
 
 // sources returns the Go files of the library's module.

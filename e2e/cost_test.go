@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,26 +17,22 @@ import (
 	"time"
 
 	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/master"
 )
 
-// What rota costs, against plain net.Listen: both sides run in turn in one run, and
-// the ratio is printed. Run them alone on the machine:
+// What rota costs compared with net.Listen. Each benchmark runs both in turn and prints the
+// ratio. Run them alone on the machine:
 //
 //	go test ./e2e -run '^$' -bench Cost -benchtime 1x
 
-func init() {
-	helpers["plain"] = plain
-	helpers["serve-brief"] = serveBrief
-}
-
-// plain is serve with net.Listen.
+// plain is Serve with net.Listen.
 func plain() {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	fmt.Fprintf(os.Stderr, "worker ready on=[%s]\n", ln.Addr())
+	fmt.Fprintln(os.Stderr, e2etest.PlainReady(os.Getpid(), ln.Addr().String()))
 	_ = http.Serve(ln, http.HandlerFunc(brief))
 }
 
@@ -50,7 +45,7 @@ func serveBrief() {
 	_ = http.Serve(ln, http.HandlerFunc(brief))
 }
 
-// brief is a handler that costs nothing itself.
+// brief is a handler that does almost nothing.
 func brief(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
 
 const (
@@ -63,7 +58,7 @@ const (
 func BenchmarkCostConnections(b *testing.B) {
 	benchRatio(b, 0.97, func(addr string, stop *atomic.Bool) (n int) {
 		for !stop.Load() {
-			if _, err := request("tcp", addr, "/"); err != nil {
+			if _, err := e2etest.Request("tcp", addr, "/"); err != nil {
 				b.Error(err)
 				return n
 			}
@@ -99,7 +94,7 @@ func BenchmarkCostKeepAlive(b *testing.B) {
 	})
 }
 
-// skipAnswer reads one answer, as cheaply as can be: the client shares the machine.
+// skipAnswer reads one answer. It does little, because the client shares the machine.
 func skipAnswer(r *bufio.Reader, buf []byte) error {
 	length := 0
 	for {
@@ -118,8 +113,7 @@ func skipAnswer(r *bufio.Reader, buf []byte) error {
 	return err
 }
 
-// benchRatio runs one worker of rota and a plain server in turn, and prints what one
-// does of the other.
+// benchRatio measures one worker of rota and a plain server in turn, and prints the ratio.
 func benchRatio(b *testing.B, want float64, loop func(addr string, stop *atomic.Bool) int) {
 	rota := benchServer(b, "serve-brief")
 	plain := benchServer(b, "plain")
@@ -138,19 +132,14 @@ func benchRatio(b *testing.B, want float64, loop func(addr string, stop *atomic.
 		}
 		slices.Sort(ratios)
 		b.Logf("rota %.0f/s, plain %.0f/s (medians): ratio of medians %.3f, median ratio %.3f (want %.2f)",
-			median(ours), median(theirs), median(ours)/median(theirs), median(ratios), want)
-		b.ReportMetric(median(ours)/median(theirs), "ratio")
-		b.ReportMetric(median(ours), "rota/s")
-		b.ReportMetric(median(theirs), "plain/s")
+			e2etest.Median(ours), e2etest.Median(theirs), e2etest.Median(ours)/e2etest.Median(theirs), e2etest.Median(ratios), want)
+		b.ReportMetric(e2etest.Median(ours)/e2etest.Median(theirs), "ratio")
+		b.ReportMetric(e2etest.Median(ours), "rota/s")
+		b.ReportMetric(e2etest.Median(theirs), "plain/s")
 	}
 }
 
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/2]
-}
-
-// rate runs loops for a round and returns how many turns a second they made.
+// rate runs loops for roundTime and returns how many turns a second they have made.
 func rate(addr string, loop func(string, *atomic.Bool) int) float64 {
 	var stop atomic.Bool
 	var total atomic.Int64
@@ -167,42 +156,33 @@ func rate(addr string, loop func(string, *atomic.Bool) int) float64 {
 
 // benchServer runs a helper for a benchmark and returns its address.
 func benchServer(b *testing.B, helper string) string {
-	return start(b, helper, master.Config{Workers: 1}).addr()
+	return e2etest.Start(b, helper, master.Config{Workers: 1}).Addr()
 }
-
-var rssPattern = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
 
 // BenchmarkCostMemory prints the resident memory of the master of examples/hello.
 func BenchmarkCostMemory(b *testing.B) {
 	p := startHello(b)
 	time.Sleep(time.Second) // what a start leaves behind is given back
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.pid()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	m := rssPattern.FindSubmatch(status)
-	kb, _ := strconv.Atoi(string(m[1]))
+	kb := e2etest.ResidentKB(p.PID())
 	b.Logf("master of examples/hello: %.1f MB resident (want at most 12)", float64(kb)/1024)
 	b.ReportMetric(float64(kb)/1024, "MB")
 }
-
-var afterPattern = regexp.MustCompile(`worker ready .* after=(\S+)`)
 
 // BenchmarkCostStart prints how long a worker takes from fork to its first Accept.
 func BenchmarkCostStart(b *testing.B) {
 	p := startHello(b)
 	for range 50 {
-		p.reload()
+		p.Reload()
 	}
 	var ms []float64
-	for _, m := range afterPattern.FindAllStringSubmatch(p.log.String(), -1) {
-		d, err := time.ParseDuration(m[1])
+	for _, took := range p.StartTimes() {
+		d, err := time.ParseDuration(took)
 		if err != nil {
 			b.Fatal(err)
 		}
 		ms = append(ms, float64(d)/1e6)
 	}
 	b.Logf("fork to first Accept, %d workers: median %.0f ms, worst %.0f ms (want a median of at most 15)",
-		len(ms), median(ms), slices.Max(ms))
-	b.ReportMetric(median(ms), "ms")
+		len(ms), e2etest.Median(ms), slices.Max(ms))
+	b.ReportMetric(e2etest.Median(ms), "ms")
 }

@@ -1,7 +1,5 @@
-// Package e2e proves the promises of rota with real processes, real sockets and
-// real signals, through public packages only: one promise a file.
-//
-// The test binary plays every part: run with ROTA_E2E=name it is the helper of
-// that name, a small server as a user would write it, which becomes a master, which
-// starts the same binary as its workers.
+// Package e2e proves what rota promises to a server, with real processes, sockets and
+// signals: the start, reloads, signals, crashes and broken releases. The packages below it
+// do the same for one part each. They use public packages only, and package
+// internal/e2etest to start processes. Each file is about one promise.
 package e2e

@@ -4,40 +4,33 @@ package e2e
 
 import (
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/rota-go/rota/internal/e2etest"
 )
 
-// startHello builds examples/hello, as a reader of the README would run it, and starts
-// it.
-func startHello(t testing.TB) *process {
+// startHello builds and starts examples/hello as the README says.
+func startHello(t testing.TB) *e2etest.Process {
 	t.Helper()
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("no go command to build examples/hello with")
-	}
-	exe := filepath.Join(t.TempDir(), "hello")
-	if out, err := exec.Command("go", "build", "-o", exe, "../examples/hello").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
-	p := run(t, exec.Command(exe, "-addr", "127.0.0.1:0"))
-	p.waitLog("worker ready", 1)
+	p := e2etest.Run(t, exec.Command(e2etest.Build(t, "../examples/hello"), "-addr", "127.0.0.1:0"))
+	p.WaitLog(e2etest.WorkerReady, 1)
 	return p
 }
 
-// The README's first page: it answers with its pid, and another one after kill -HUP.
+// examples/hello answers with its pid, and after SIGHUP with the pid of a new worker.
 func TestHello(t *testing.T) {
 	t.Parallel()
 	p := startHello(t)
-	before, err := request("tcp", p.addr(), "/")
+	before, err := e2etest.Request("tcp", p.Addr(), "/")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.signal(syscall.SIGHUP)
-	p.waitLog("reload done", 1)
-	p.waitLog("worker left", 1)
-	after, err := request("tcp", p.addr(), "/")
+	p.Signal(syscall.SIGHUP)
+	p.WaitLog(e2etest.ReloadDone, 1)
+	p.WaitLog(e2etest.WorkerLeft, 1)
+	after, err := e2etest.Request("tcp", p.Addr(), "/")
 	if err != nil {
 		t.Fatal(err)
 	}

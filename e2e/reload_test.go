@@ -3,23 +3,22 @@
 package e2e
 
 import (
-	"fmt"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
 	"github.com/rota-go/rota/master"
 )
-
-// A reload costs no request: contract section 7, rule 1 of section 1.
 
 const (
 	loops   = 32
 	reloads = 20
-	every   = 300 * time.Millisecond
 )
 
+// TestReloadUnderLoad proves that a reload costs no request, one connection a request. The
+// next reload starts when the generation has a request.
 func TestReloadUnderLoad(t *testing.T) {
 	for _, tc := range []struct {
 		name, helper, path string
@@ -32,65 +31,40 @@ func TestReloadUnderLoad(t *testing.T) {
 		{"srv.Shutdown in the hook", "shutdown", "/?sleep=20ms", 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := start(t, tc.helper, quick(tc.workers))
-			l := startLoad(p.addr(), tc.path, loops)
+			p := e2etest.Start(t, tc.helper, server.Quick(tc.workers))
+			l := e2etest.StartLoad(p.Addr(), tc.path, loops)
 			n := reloads
 			if testing.Short() {
 				n = 5
 			}
-			p.serves(l, 1)
+			l.AnsweredBy(p, tc.path, 1)
 			for i := range n {
-				p.reloadEvery(every)
-				p.serves(l, i+2)
+				p.Reload()
+				l.AnsweredBy(p, tc.path, i+2)
+				l.Goes(t, loops/4)
 			}
-			l.mustBeWhole(t)
-			if seen := len(l.generations); seen != n+1 {
-				t.Errorf("%d generations answered, want %d", seen, n+1)
+			if r := l.MustBeWhole(t); r.Generations != n+1 {
+				t.Errorf("%d generations answered, want %d", r.Generations, n+1)
 			}
 		})
 	}
 }
 
-// reloadEvery reloads, and returns when it is done and d has passed.
-func (p *process) reloadEvery(d time.Duration) {
-	p.t.Helper()
-	next := time.NewTimer(d)
-	p.reload()
-	<-next.C
-}
-
-// serves waits until a generation has a request of a load. On a machine that stands
-// still for a moment it may be replaced before: while all clients wait for the one that
-// was there before it.
-func (p *process) serves(l *load, generation int) {
-	p.t.Helper()
-	waitFor(p.t, fmt.Sprintf("generation %d to have a request", generation), func() bool {
-		return l.seen(generation) || p.log.Count(fmt.Sprintf("handling %s generation %d\n", l.path, generation)) > 0
-	}, p.log.String)
-}
-
-// seen reports whether a generation has answered so far.
-func (l *load) seen(generation int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.generations[strconv.Itoa(generation)] > 0
-}
-
-// With the default configuration a reload waits for MinUptime, and signals that come
+// With the default configuration a reload waits for MinUptime. All signals that come
 // meanwhile are one more reload.
 func TestReloadsCoalesce(t *testing.T) {
 	t.Parallel()
-	p := start(t, "serve", master.Config{Workers: 1, MinUptime: time.Second})
-	l := startLoad(p.addr(), "/", 4)
-	p.signal(syscall.SIGHUP)
-	p.waitLog("rota: reload generation=2", 1)
+	p := e2etest.Start(t, "serve", master.Config{Workers: 1, MinUptime: 500 * time.Millisecond})
+	l := e2etest.StartLoad(p.Addr(), "/", 4)
+	p.Signal(syscall.SIGHUP)
+	p.WaitLog(e2etest.ReloadOf(2), 1)
 	for range 50 {
-		p.signal(syscall.SIGHUP)
+		p.Signal(syscall.SIGHUP)
 	}
-	p.waitLog("reload done", 2)
-	p.waitLog("worker left", 2)
-	l.mustBeWhole(t)
-	if n := p.log.Count("reload done"); n != 2 {
-		t.Errorf("%d reloads, want 2: the first, and one for all that came during it", n)
+	p.WaitLog(e2etest.ReloadDone, 2)
+	p.WaitLog(e2etest.WorkerLeft, 2)
+	l.MustBeWhole(t)
+	if n := p.Logged(e2etest.ReloadDone); n != 2 {
+		t.Errorf("%d reloads, want 2: the first, and one for all signals that came during it", n)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/link"
-	"github.com/rota-go/rota/internal/reloadtest"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -36,7 +36,7 @@ type peer struct {
 type stage struct {
 	*Master
 	t   *testing.T
-	log reloadtest.Output
+	log e2etest.Output
 
 	mu     sync.Mutex
 	next   *peer

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/ratelimit"
-	"github.com/rota-go/rota/internal/reloadtest"
 )
 
 const many = ratelimit.Burst + 4
@@ -65,7 +65,7 @@ func TestDrainStartsTheLimiter(t *testing.T) {
 // sinkConn keeps what is written.
 type sinkConn struct {
 	net.Conn
-	got reloadtest.Output
+	got e2etest.Output
 }
 
 func (s *sinkConn) Write(p []byte) (int, error) { return s.got.Write(p) }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -11,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/reloadtest"
+	"github.com/rota-go/rota/internal/e2etest"
 )
 
-// Reloads under keep-alive requests cost none: fasthttp knows nothing of rota, and the
-// conn tells its clients to go.
+// Reloads cost no request on connections that are kept, though fasthttp doesn't know of
+// rota: the conn adds Connection: close to answers when its worker drains.
 func TestReloadUnderRequests(t *testing.T) {
 	for _, tc := range []struct {
 		name, request, want string
@@ -26,25 +28,25 @@ func TestReloadUnderRequests(t *testing.T) {
 			strings.Repeat("x", 1000) + "whole", time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := reloadtest.Start(t)
-			var told atomic.Int64
-			reloadtest.UnderLoad(p, 32, 20, func() error { return session(p.Addr, tc.request, tc.want, tc.pause, &told) }).MustBeWhole(t, "connections of up to 1000 requests")
-			if told.Load() == 0 {
-				t.Error("no client was told to go")
+			p := e2etest.StartProgram(t)
+			var closed atomic.Int64
+			e2etest.UnderLoad(p, 32, 20, func() error { return session(p.Addr(), tc.request, tc.want, tc.pause, &closed) })
+			if closed.Load() == 0 {
+				t.Error("no answer said Connection: close")
 			}
 		})
 	}
 }
 
-// session makes requests on one connection until it is told to go. The server may not end
-// it otherwise.
-func session(addr, request, want string, pause time.Duration, told *atomic.Int64) error {
-	c, err := net.DialTimeout("tcp", addr, reloadtest.Stuck)
+// session makes requests on one connection until an answer says Connection: close. The
+// server may not end the connection before.
+func session(addr, request, want string, pause time.Duration, closed *atomic.Int64) error {
+	c, err := net.DialTimeout("tcp", addr, e2etest.Stuck)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(reloadtest.Stuck))
+	_ = c.SetDeadline(time.Now().Add(e2etest.Stuck))
 	r := bufio.NewReader(c)
 	for i := range 1000 {
 		if _, err := io.WriteString(c, request); err != nil {
@@ -59,7 +61,7 @@ func session(addr, request, want string, pause time.Duration, told *atomic.Int64
 			return fmt.Errorf("request %d: %d bytes: %w", i, len(b), err)
 		}
 		if resp.Close {
-			told.Add(1)
+			closed.Add(1)
 			return nil
 		}
 		time.Sleep(pause)

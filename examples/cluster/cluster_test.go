@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/reloadtest"
+	"github.com/rota-go/rota/internal/e2etest"
 )
 
 const stuck = 20 * time.Second
@@ -46,7 +46,7 @@ func run(m *testing.M) int {
 type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	out   reloadtest.Output
+	out   e2etest.Output
 	ended chan struct{}
 }
 

@@ -1,8 +1,0 @@
-//go:build linux && !race
-
-package e2e
-
-const (
-	raceDetector = false
-	exitTime     = 0
-)

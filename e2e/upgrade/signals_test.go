@@ -1,0 +1,65 @@
+//go:build linux
+
+package upgrade
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
+	"github.com/rota-go/rota/master"
+)
+
+// SIGTERM during an upgrade ends both masters, and requests in flight are answered.
+func TestTermDuringUpgrade(t *testing.T) {
+	t.Parallel()
+	d := server.NewRelease(t, "good")
+	cfg := server.Quick(2)
+	cfg.KillAfter = 100 * time.Millisecond // those that hang
+	p := e2etest.Start(t, "version", cfg, d.Flags)
+	busy := p.InFlight("/?sleep=400ms")
+	d.Write("hangs")
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.SuccessorStarted, 1)
+	p.Signal(syscall.SIGTERM)
+	if err := <-busy; err != nil {
+		t.Errorf("the request in flight: %v", err)
+	}
+	if status := p.Wait(); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// If the old master is killed while the new one starts, the new one takes over.
+func TestOldMasterKilledDuringUpgrade(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "serve", master.Config{Workers: 1, MinUptime: 1500 * time.Millisecond})
+	l := e2etest.StartLoad(p.Addr(), "/", 8)
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.WorkerReady, 2)
+	p.Signal(syscall.SIGKILL)
+	p.WaitLog(e2etest.TookOver, 1)
+	p.Reload()
+	l.MustBeWhole(t)
+}
+
+// A reload asked for during an upgrade starts when the upgrade has ended, well or not.
+func TestReloadDuringUpgrade(t *testing.T) {
+	t.Parallel()
+	d := server.NewRelease(t, "good")
+	cfg := master.Config{Workers: 1, MinUptime: time.Second, ReadyTimeout: 3 * time.Second, KillAfter: 100 * time.Millisecond}
+	p := e2etest.Start(t, "version", cfg, d.Flags)
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.SuccessorStarted, 1)
+	p.Signal(syscall.SIGHUP)
+	p.WaitLog(e2etest.TookOver, 1)
+	p.WaitLog(e2etest.ReloadDone, 1)
+	d.Write("hangs")
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.SuccessorStarted, 2)
+	p.Signal(syscall.SIGHUP)
+	p.WaitLog(e2etest.UpgradeFailed, 1)
+	p.WaitLog(e2etest.ReloadStarts, 2)
+}
