@@ -16,7 +16,7 @@ import (
 )
 
 // The master's own upgrade, on USR2: a second master beside the first, and never a
-// moment without one. docs/decisions/0020.
+// moment without one. docs/decisions/0015.
 
 // upgrade replaces the master, and returns when the old one has left.
 func (p *process) upgrade() {

@@ -345,7 +345,7 @@ func TestForce(t *testing.T) {
 	})
 }
 
-// Decision 6: only the new workers of a roll are held off.
+// Only the new workers of a reload begin to accept late (docs/decisions/0006).
 func TestHoldOffOnlyInARoll(t *testing.T) {
 	inBubble(t, Config{MinUptime: 4 * time.Second}, func(t *testing.T, b *bench) {
 		held := map[int]time.Duration{}

@@ -14,7 +14,7 @@ import (
 // fields and kinds; kinds that are not known are passed over.
 const noteVersion = 1
 
-// The kinds of note, in the order in which they are sent. See docs/decisions/0020.
+// The kinds of note, in the order in which they are sent. See docs/decisions/0015.
 const (
 	noteHello  = "hello"  // new: I am here
 	noteGiven  = "given"  // old: one socket that I was started with, with its descriptor

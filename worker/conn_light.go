@@ -8,7 +8,7 @@ import (
 
 // phase is what is known of a conn that is not followed byte by byte. Nobody needs
 // more before a drain, and to follow every byte costs a busy keep-alive connection
-// three percent (docs/decisions/0024). A drain takes the conn over in one of the
+// three percent (docs/decisions/0019). A drain takes the conn over in one of the
 // first four phases, at once or when the conn comes to one; until then it is left
 // alone.
 type phase = uint32

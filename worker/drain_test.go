@@ -278,7 +278,8 @@ func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
 	})
 }
 
-// Decision 6: a worker on trial takes no connection from a shared socket at first.
+// A new worker of a reload takes no connection from a shared socket at first
+// (docs/decisions/0006).
 func TestHoldOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})

@@ -1,5 +1,5 @@
 // Package pace spreads over a moment what many connections are told, so that their
-// clients don't all connect anew at once (docs/decisions/0025).
+// clients don't all connect anew at once (docs/decisions/0020).
 package pace
 
 import (
