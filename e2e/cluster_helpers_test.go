@@ -32,7 +32,7 @@ func init() {
 	helpers["deaf"] = func() { select {} }
 }
 
-// notice is the message of the seed's request counter.
+// notice is the message of the request counter in Node's documentation.
 type notice struct {
 	Cmd string `json:"cmd"`
 	N   int    `json:"n,omitempty"`

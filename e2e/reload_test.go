@@ -12,7 +12,7 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// A reload costs no request: contract section 7, rule 1 of section 1.
+// A reload loses no request (docs/contract.md#reload, docs/contract.md#sharing-1).
 
 const (
 	loops   = 32

@@ -15,7 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// The sharing rules of contract 1.
+// These tests check the rules of docs/contract.md#sharing.
 
 // idle is a worker that says hello and leaves the rest to the test.
 func idle(p *fakeProc) {

@@ -12,7 +12,7 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// Contract 7, with the policy's decisions carried out on a fake system.
+// These tests carry out the decisions of reload.Policy on a fake system (docs/contract.md#reload).
 
 // reload reloads and lets the whole roll pass.
 func (b *bench) reload(t *testing.T) error {
@@ -207,7 +207,8 @@ func TestSpawnFailureIsABackedOffCrash(t *testing.T) {
 	})
 }
 
-// Contract 7: ready is Accept on every address that the predecessor served.
+// A worker is ready when it has called Accept on every address that its predecessor
+// served (docs/contract.md#ready).
 func TestReadyMeansEveryAddress(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.os.script = func(p *fakeProc) {

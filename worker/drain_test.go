@@ -11,8 +11,8 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// Contract 2.3: Accept keeps blocking while accepted connections live, and returns
-// net.ErrClosed when the last has closed.
+// Accept keeps blocking while accepted connections live, and returns net.ErrClosed when
+// the last has closed (docs/contract.md#disconnect-3).
 func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
@@ -37,7 +37,8 @@ func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	})
 }
 
-// Facts 19: a connection that accept(2) has returned and Accept hasn't is not lost.
+// A connection that accept(2) has returned and Accept has not is counted
+// (docs/facts.md#f-accept-race).
 func TestConnectionInTheGapIsCounted(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
@@ -61,7 +62,8 @@ func TestConnectionInTheGapIsCounted(t *testing.T) {
 	})
 }
 
-// Contract 2.4, its end: after the grace what is left is closed.
+// At the end of the grace the remaining connections are closed
+// (docs/contract.md#disconnect-5).
 func TestGraceEndsTheDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 3 * time.Second, IdleGrace: time.Second})

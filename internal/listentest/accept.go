@@ -11,7 +11,7 @@ var acceptCases = []testCase{
 	{"AcceptOrder", "net.Listener: Accept returns the next connection: those of one listener come in the order in which they were made.", "", acceptOrder},
 	{"AcceptAddrs", "net.Conn: LocalAddr returns the local network address, RemoteAddr the remote one: what the client sees, the other way round.", "", acceptAddrs},
 	{"AcceptConcurrent", "net.Listener: multiple goroutines may invoke methods on a Listener simultaneously; each connection is given to one of them.", "", acceptConcurrent},
-	{"AcceptBacklog", "Contract 1, rule 1: connections wait in the socket's queue and none is refused.", "", acceptBacklog},
+	{"AcceptBacklog", "Connections wait in the socket's queue and none is refused (docs/contract.md#sharing-1).", "", acceptBacklog},
 	{"AcceptAfterResets", "What net does: a client that has gone before Accept is no error of the listener.", "", acceptAfterResets},
 }
 

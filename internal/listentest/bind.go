@@ -8,14 +8,14 @@ import (
 )
 
 var bindCases = []testCase{
-	{"InUse", "Contract 1, rule 3: the same explicit address twice in one process: EADDRINUSE, as with net.Listen.", "", inUse},
-	{"InUseElsewhere", "Contract 1, rule 8: errors look local: EADDRINUSE where somebody else has the address.", "", inUseElsewhere},
-	{"FailureForgotten", "Contract 1, rule 8: a failed bind is forgotten at once.", "", failureForgotten},
-	{"NotLocal", "Contract 1, rule 8: errors look local: EADDRNOTAVAIL for an address of no interface here.", tcpNets, notLocal},
-	{"NotPermitted", "Contract 1, rule 8: errors look local: EACCES for a port or a directory that is not ours.", byteNets, notPermitted},
-	{"PathTooLong", "Contract 1, rule 7: a path too long is an error, never truncated.", "unix unixpacket", pathTooLong},
-	{"PathNoDirectory", "Contract 1, rule 8: errors look local: ENOENT for a path in a directory that is not there.", "unix unixpacket", pathNoDirectory},
-	{"PathRegularFile", "Contract 1, rule 7: a regular file is never touched.", "unix unixpacket", pathRegularFile},
+	{"InUse", "The same explicit address twice in one process: EADDRINUSE, as with net.Listen (docs/contract.md#sharing-3).", "", inUse},
+	{"InUseElsewhere", "Errors look local: EADDRINUSE where somebody else has the address (docs/contract.md#sharing-8).", "", inUseElsewhere},
+	{"FailureForgotten", "A failed bind is forgotten at once (docs/contract.md#sharing-8).", "", failureForgotten},
+	{"NotLocal", "Errors look local: EADDRNOTAVAIL for an address of no interface here (docs/contract.md#sharing-8).", tcpNets, notLocal},
+	{"NotPermitted", "Errors look local: EACCES for a port or a directory that is not ours (docs/contract.md#sharing-8).", byteNets, notPermitted},
+	{"PathTooLong", "A path too long is an error, never truncated (docs/contract.md#sharing-7).", "unix unixpacket", pathTooLong},
+	{"PathNoDirectory", "Errors look local: ENOENT for a path in a directory that is not there (docs/contract.md#sharing-8).", "unix unixpacket", pathNoDirectory},
+	{"PathRegularFile", "A regular file is never touched (docs/contract.md#sharing-7).", "unix unixpacket", pathRegularFile},
 }
 
 // wantListenError wants the error that net gives at the same moment for the same

@@ -8,12 +8,12 @@ import (
 )
 
 var closeCases = []testCase{
-	{"CloseWakesAccept", "net.Listener: any blocked Accept operations will be unblocked and return errors. Contract 1: after Close, Accept gives net.ErrClosed.", "", closeWakesAccept},
-	{"AcceptAfterClose", "Contract 1: after Close, Accept gives net.ErrClosed.", "", acceptAfterClose},
+	{"CloseWakesAccept", "net.Listener: any blocked Accept operations will be unblocked and return errors. After Close, Accept gives net.ErrClosed (docs/contract.md#returned-closed).", "", closeWakesAccept},
+	{"AcceptAfterClose", "After Close, Accept gives net.ErrClosed (docs/contract.md#returned-closed).", "", acceptAfterClose},
 	{"CloseTwice", "net.ErrClosed: the error returned by an I/O call on a network connection that has already been closed.", "", closeTwice},
 	{"CloseConcurrent", "net.Listener: multiple goroutines may invoke methods on a Listener simultaneously. One Close closes it, the others are told.", "", closeConcurrent},
 	{"CloseKeepsConns", "net.TCPListener: Close stops listening; already accepted connections are not closed.", "", closeKeepsConns},
-	{"CloseReopen", "Contract 1, rule 3: after Close the same address may be asked for again.", "", closeReopen},
+	{"CloseReopen", "After Close the same address may be asked for again (docs/contract.md#sharing-3).", "", closeReopen},
 	{"CloseFile", "net.TCPListener: closing the listener does not affect the file, and closing the file does not affect the listener.", "", closeFile},
 }
 

@@ -12,11 +12,11 @@ import (
 var connCases = []testCase{
 	{"ConnTransfer", "io.Writer, io.Reader: every byte arrives, once and in order, in both directions at the same time.", "", connTransfer},
 	{"ConnHalfCloseByClient", "net.TCPConn: CloseWrite shuts down the writing side of the connection, and no more than that.", "", connHalfCloseByClient},
-	{"ConnHalfCloseByServer", "Contract 1: CloseWrite of an accepted connection keeps working.", "", connHalfCloseByServer},
+	{"ConnHalfCloseByServer", "CloseWrite of an accepted connection keeps working (docs/contract.md#returned-conns).", "", connHalfCloseByServer},
 	{"ConnEOF", "io.Reader: Read gives EOF, itself and not wrapped, when there is no more input.", "", connEOF},
 	{"ConnConcurrent", "net.Conn: multiple goroutines may invoke methods on a Conn simultaneously: each Write stays in one piece.", "", connConcurrent},
-	{"ConnMethods", "Contract 1: Accept gives conns that embed *net.TCPConn or *net.UnixConn.", "", connMethods},
-	{"ConnOptions", "Contract 1: SetNoDelay and the like keep working.", tcpNets, connOptions},
+	{"ConnMethods", "Accept gives conns that embed *net.TCPConn or *net.UnixConn (docs/contract.md#returned-conns).", "", connMethods},
+	{"ConnOptions", "SetNoDelay and the like keep working (docs/contract.md#returned-conns).", tcpNets, connOptions},
 }
 
 // payload is n bytes that do not repeat.

@@ -13,7 +13,7 @@ var connCloseCases = []testCase{
 	{"ConnCloseSeen", "net.Conn: Close closes the connection: its client reads the end.", "", connCloseSeen},
 	{"ConnCloseWakesRead", "net.Conn: any blocked Read operations will be unblocked and return errors.", "", connCloseWakesRead},
 	{"ConnCloseWakesWrite", "net.Conn: any blocked Write operations will be unblocked and return errors.", "", connCloseWakesWrite},
-	{"ConnCounted", "Contract 1: the listener counts its conns: Close is idempotent.", "", connCounted},
+	{"ConnCounted", "The listener counts its conns: Close is idempotent (docs/contract.md#returned-counted).", "", connCounted},
 }
 
 func connUseAfterClose(t *trial) {

@@ -9,8 +9,8 @@ import (
 )
 
 var copyCases = []testCase{
-	{"ConnReadFrom", "Contract 1: ReadFrom keeps working, sendfile too (io.Copy from a file to the connection).", tcpNets, connReadFrom},
-	{"ConnWriteTo", "Contract 1: WriteTo keeps working, splice too (io.Copy from the connection to another one).", tcpNets, connWriteTo},
+	{"ConnReadFrom", "ReadFrom keeps working, sendfile too (io.Copy from a file to the connection) (docs/contract.md#returned-conns).", tcpNets, connReadFrom},
+	{"ConnWriteTo", "WriteTo keeps working, splice too (io.Copy from the connection to another one) (docs/contract.md#returned-conns).", tcpNets, connWriteTo},
 	{"ConnBuffers", "net.Buffers: its WriteTo writes every buffer, in order.", byteNets, connBuffers},
 }
 

@@ -25,7 +25,7 @@ var packetErrorCases = []testCase{
 	packetRefusal("IPv6OnUDP4", "udp4", "[::1]:0"),
 }
 
-const saysErrorsLookLocal = "Contract 1, rule 8: errors look local: *net.OpError with the same text and errors.Is answers as net.Listen."
+const saysErrorsLookLocal = "Errors look local: *net.OpError with the same text and errors.Is answers as net.Listen (docs/contract.md#sharing-8)."
 
 func refusal(name, network, address string) testCase {
 	return testCase{name, saysErrorsLookLocal, "", func(t *trial) {

@@ -2,7 +2,7 @@ package listentest
 
 var keptCases = []testCase{
 	{"CloseRefuses", "net.TCPListener: Close stops listening on the TCP address.", "", closeRefuses},
-	{"CloseKeepsQueue", "Contract 1, rule 1: it stays open in the master when workers leave: connections wait in its queue and none is refused.", "", closeKeepsQueue},
+	{"CloseKeepsQueue", "It stays open in the master when workers leave: connections wait in its queue and none is refused (docs/contract.md#sharing-1).", "", closeKeepsQueue},
 }
 
 // In both cases a connection stays open, so that meanwhile the system gives its

@@ -1,6 +1,6 @@
 // Package listentest says what a net.Listener and a net.PacketConn must do, as
-// tests: each case carries the sentence of net's documentation or of this
-// project's contract that it enforces. Whatever plain net.Listen does is right;
+// tests: each case carries the sentence of net's documentation or of
+// docs/contract.md that it enforces. Whatever plain net.Listen does is right;
 // where a case needs to know more than a sentence says, it asks net.Listen for
 // the answer while it runs.
 //

@@ -7,7 +7,7 @@ import (
 )
 
 var nettestCases = []testCase{
-	{"ConnNettest", "Contract 1: the conns pass golang.org/x/net/nettest.TestConn.", "", connNettest},
+	{"ConnNettest", "The conns pass golang.org/x/net/nettest.TestConn (docs/contract.md#returned-nettest).", "", connNettest},
 }
 
 func connNettest(t *trial) {

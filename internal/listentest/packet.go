@@ -9,12 +9,12 @@ var packetCases = []testCase{
 	{"Addr", "net.PacketConn: LocalAddr returns the local network address: the chosen port with it.", "", packetAddr},
 	{"ReadBlocks", "net.PacketConn: ReadFrom reads a packet from the connection, and waits for it.", "", packetReadBlocks},
 	{"Echo", "net.PacketConn: ReadFrom returns the address that was on the packet; WriteTo writes a packet to an address.", "", packetEcho},
-	{"Queue", "Contract 1, rule 1: what comes before it is asked for waits in the socket's queue, in order.", "", packetQueue},
+	{"Queue", "What comes before it is asked for waits in the socket's queue, in order (docs/contract.md#sharing-1).", "", packetQueue},
 	{"Empty", "net.PacketConn: a packet may be empty.", "", packetEmpty},
 	{"Large", "net.PacketConn: a packet arrives whole.", "", packetLarge},
 	{"Truncated", "io, recvfrom(2): what of a packet does not fit in the buffer is lost; the next ReadFrom gets the next packet.", "", packetTruncated},
-	{"Methods", "Contract 1: the packet conn can do what *net.UDPConn or *net.UnixConn can.", "", packetMethods},
-	{"Flags", "Facts 3 and 4: the socket is non-blocking and closes on exec.", "", packetFlags},
+	{"Methods", "The packet conn can do what *net.UDPConn or *net.UnixConn can (docs/contract.md#returned-packet).", "", packetMethods},
+	{"Flags", "The socket is non-blocking and closes on exec (docs/facts.md#f-nonblock, docs/facts.md#f-received-flags).", "", packetFlags},
 }
 
 // packetConn asks the implementation for a packet socket on a fresh address.

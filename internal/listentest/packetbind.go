@@ -7,12 +7,12 @@ import (
 )
 
 var packetBindCases = []testCase{
-	{"InUse", "Contract 1, rule 3: the same explicit address twice in one process: EADDRINUSE, as with net.ListenPacket.", "", packetInUse},
-	{"InUseElsewhere", "Contract 1, rule 8: errors look local: EADDRINUSE where somebody else has the address.", "", packetInUseElsewhere},
-	{"FailureForgotten", "Contract 1, rule 8: a failed bind is forgotten at once.", udpNets, packetFailureForgotten},
-	{"NotLocal", "Contract 1, rule 8: errors look local: EADDRNOTAVAIL for an address of no interface here.", udpNets, packetNotLocal},
-	{"PathTooLong", "Contract 1, rule 7: a path too long is an error, never truncated.", "unixgram", packetPathTooLong},
-	{"PathNoDirectory", "Contract 1, rule 8: errors look local: ENOENT for a path in a directory that is not there.", "unixgram", packetPathNoDirectory},
+	{"InUse", "The same explicit address twice in one process: EADDRINUSE, as with net.ListenPacket (docs/contract.md#sharing-3).", "", packetInUse},
+	{"InUseElsewhere", "Errors look local: EADDRINUSE where somebody else has the address (docs/contract.md#sharing-8).", "", packetInUseElsewhere},
+	{"FailureForgotten", "A failed bind is forgotten at once (docs/contract.md#sharing-8).", udpNets, packetFailureForgotten},
+	{"NotLocal", "Errors look local: EADDRNOTAVAIL for an address of no interface here (docs/contract.md#sharing-8).", udpNets, packetNotLocal},
+	{"PathTooLong", "A path too long is an error, never truncated (docs/contract.md#sharing-7).", "unixgram", packetPathTooLong},
+	{"PathNoDirectory", "Errors look local: ENOENT for a path in a directory that is not there (docs/contract.md#sharing-8).", "unixgram", packetPathNoDirectory},
 }
 
 // wantPacketError is wantListenError for packet sockets.

@@ -6,12 +6,12 @@ import (
 )
 
 var packetCloseCases = []testCase{
-	{"CloseWakesRead", "net.PacketConn: any blocked ReadFrom operations will be unblocked and return errors. Contract 1: net.ErrClosed.", "", packetCloseWakesRead},
+	{"CloseWakesRead", "net.PacketConn: any blocked ReadFrom operations will be unblocked and return errors. The error is net.ErrClosed (docs/contract.md#returned-closed).", "", packetCloseWakesRead},
 	{"UseAfterClose", "net.ErrClosed: the error returned by an I/O call on a network connection that has already been closed.", "", packetUseAfterClose},
 	{"CloseTwice", "net.ErrClosed: Close of what has already been closed says so.", "", packetCloseTwice},
 	{"CloseConcurrent", "net.PacketConn: multiple goroutines may invoke methods on a PacketConn simultaneously. One Close closes it.", "", packetCloseConcurrent},
-	{"CloseReopen", "Contract 1, rule 3: after Close the same address may be asked for again.", udpNets, packetReopen},
-	{"CloseKeepsQueue", "Contract 1, rule 1: it stays open in the master when workers leave: what comes meanwhile waits in its queue.", "", packetCloseKeepsQueue},
+	{"CloseReopen", "After Close the same address may be asked for again (docs/contract.md#sharing-3).", udpNets, packetReopen},
+	{"CloseKeepsQueue", "It stays open in the master when workers leave: what comes meanwhile waits in its queue (docs/contract.md#sharing-1).", "", packetCloseKeepsQueue},
 }
 
 var packetDeadlineCases = []testCase{

@@ -6,8 +6,8 @@ import (
 )
 
 var socketCases = []testCase{
-	{"ConnSyscall", "Contract 1: SyscallConn keeps working.", "", connSyscall},
-	{"ConnFlags", "Facts 3 and 4: an accepted connection is non-blocking and closes on exec.", "", connFlags},
+	{"ConnSyscall", "SyscallConn keeps working (docs/contract.md#returned-conns).", "", connSyscall},
+	{"ConnFlags", "An accepted connection is non-blocking and closes on exec (docs/facts.md#f-nonblock, docs/facts.md#f-received-flags).", "", connFlags},
 	{"ConnKeepAlive", "net.ListenConfig: if zero, keep-alive probes are enabled on accepted connections, as net sets them; TCP_NODELAY likewise.", tcpNets, connKeepAlive},
 }
 
