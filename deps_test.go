@@ -42,6 +42,7 @@ const graph = `
 	e2e                 : . master worker reload ipc rotahttp
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
+	examples/migrate/*  : . master worker rotahttp
 	tests               : internal/listentest internal/reloadtest
 `
 
@@ -62,13 +63,13 @@ var modules = []struct{ path, by, reason string }{
 
 // forbidden are packages of the standard library that only some may import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
+	{"net/http", "rotahttp internal/listentest e2e examples/* examples/cluster/* examples/migrate/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
 	{"os/exec", "master internal/listentest internal/reloadtest e2e examples/* tests", "only a master starts processes"},
 	{"testing", "internal/listentest internal/reloadtest tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what we need"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
-	{"log", "examples/* examples/cluster/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
+	{"log", "examples/* examples/cluster/* examples/migrate/* e2e tests", "the master has its Logger, a worker writes one line to stderr"},
 	{"log/slog", ". master e2e examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link is package control's"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
