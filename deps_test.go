@@ -52,6 +52,7 @@ const graph = `
 	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
+	examples/migrate/*  : . master worker rotahttp
 	tests               : listentest internal/e2etest
 `
 
@@ -73,13 +74,13 @@ var modules = []struct{ path, by, reason string }{
 // forbidden are packages of the standard library that only the packages in but may
 // import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* examples/cluster/* tests", "a server of another protocol shouldn't link it"},
+	{"net/http", "rotahttp listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* examples/cluster/* examples/migrate/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e e2e/* examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
 	{"os/exec", "internal/process internal/successor internal/e2etest internal/e2etest/* e2e e2e/* examples/* tests", "only a master starts processes"},
 	{"testing", "listentest internal/e2etest internal/e2etest/* tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what is needed"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
-	{"log", "examples/* examples/cluster/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
+	{"log", "examples/* examples/cluster/* examples/migrate/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
 	{"log/slog", ". master internal/sdnotify e2e e2e/* examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link has a protocol of its own"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},

@@ -140,9 +140,9 @@ func TestTreeNotices(t *testing.T) {
 
 		{"a phrase in a comment", word(), []string{"p/x.go", "package p\n\n// The how\n// manieth of them.\n"}, "p/x.go:3: \"how manieth\": write"},
 		{"a phrase in a string", word(), []string{"p/x.go", "package p\n\nconst c = \"See Contract 1\"\n"}, "docs/contract.md"},
-		{"a phrase in a page", word(), []string{"docs/x.md", "One.\nIt is told\nto go.\n"}, "docs/x.md:2: \"is told to go\""},
+		{"a phrase in a page", word(), []string{"page.md", "One.\nIt is told\nto go.\n"}, "page.md:2: \"is told to go\""},
 		{"a phrase in what CI runs", word(), []string{".ci/run", "# the seed\n"}, ".ci/run:1:"},
-		{"a part of a word", word(), []string{"docs/x.md", "The theirs of beheirs.\n"}, ""},
+		{"a part of a word", word(), []string{"page.md", "The theirs of beheirs.\n"}, ""},
 		{"a name", word(), []string{"p/x.go", "package p\n\nfunc makeWay() {}\n"}, "the name makeWay has \"make way\": the term is closeLingering"},
 		{"a field's name", word(), []string{"p/x.go", "package p\n\ntype t struct{ isTold bool }\n"}, "the name isTold has \"told\""},
 		{"a local name", word(), []string{"p/x.go", "package p\n\nfunc f() { heir := 1; _ = heir }\n"}, "the term is successor"},

@@ -12,7 +12,7 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// Contract 7, with the policy's decisions carried out on a fake system.
+// These tests carry out the decisions of reload.Policy on a fake system (docs/contract.md#reload).
 
 // reload reloads and lets the whole roll pass.
 func (b *bench) reload(t *testing.T) error {
@@ -207,7 +207,8 @@ func TestSpawnFailureIsABackedOffCrash(t *testing.T) {
 	})
 }
 
-// Contract 7: ready is Accept on every address that the predecessor served.
+// A worker is ready when it has called Accept on every address that its predecessor
+// served (docs/contract.md#ready).
 func TestReadyMeansEveryAddress(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.os.script = func(p *fakeProc) {
@@ -345,7 +346,7 @@ func TestForce(t *testing.T) {
 	})
 }
 
-// Decision 6: only the new workers of a roll are held off.
+// Only the new workers of a reload begin to accept late (docs/decisions/0006).
 func TestHoldOffOnlyInARoll(t *testing.T) {
 	inBubble(t, Config{MinUptime: 4 * time.Second}, func(t *testing.T, b *bench) {
 		held := map[int]time.Duration{}

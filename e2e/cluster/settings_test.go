@@ -151,7 +151,7 @@ func TestReloadErrorHasTheWorkersOutput(t *testing.T) {
 	d.Write("exits")
 	var why *reload.Error
 	if err := c.Reload(ctx); !errors.As(err, &why) || why.Stderr != server.LastWords {
-		t.Errorf("%v, want the worker's last words in it", err)
+		t.Errorf("%v, want it to contain the worker's last line", err)
 	}
 	stop()
 	if err := e2etest.Await(t, "Run", ended); err != nil {

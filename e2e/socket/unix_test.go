@@ -146,7 +146,7 @@ func TestOneOfManyMastersGetsTheUnixFile(t *testing.T) {
 		}
 		for i, p := range all {
 			if won[i] && !strings.Contains(who, fmt.Sprintf("pid %d", labsOf(p, 1)[0].pid)) {
-				t.Errorf("%s answers, and is no worker of the master with the socket", who)
+				t.Errorf("%s answers, and is not a worker of the master that has the socket", who)
 			}
 			_ = p.Cmd.Process.Signal(syscall.SIGTERM) // an error if the master has ended
 			p.Wait()

@@ -45,7 +45,7 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 	l.MustBeWhole(t)
 }
 
-// A reload asked for during an upgrade starts when the upgrade has ended, well or not.
+// A reload asked for during an upgrade starts when the upgrade has ended, whether or not it has succeeded.
 func TestReloadDuringUpgrade(t *testing.T) {
 	t.Parallel()
 	d := server.NewRelease(t, "good")

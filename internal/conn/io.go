@@ -23,7 +23,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// finished reports whether Read returns io.EOF, and then does so for good.
+// finished reports whether Read returns io.EOF, and then does so from then on.
 func (c *conn) finished() bool {
 	if c.ended.Load() {
 		return true

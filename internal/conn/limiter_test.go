@@ -22,7 +22,7 @@ func TestConnsAnnounceAtALimitedRate(t *testing.T) {
 			out[i].room = math.MaxInt
 			conns[i].init(&out[i], w, true)
 		}
-		answer := func() (told int) {
+		answer := func() (announced int) {
 			for i := range conns {
 				out[i].got.Reset()
 				conns[i].http.OnReadStart()
@@ -31,30 +31,30 @@ func TestConnsAnnounceAtALimitedRate(t *testing.T) {
 					t.Fatal(err)
 				}
 				if s := out[i].got.String(); strings.Contains(s, http1.Line) {
-					told++
+					announced++
 				} else if s != plainAnswer {
 					t.Fatalf("conn %d: %q", i, s)
 				}
 			}
-			return told
+			return announced
 		}
 		if k := answer(); k != 0 {
-			t.Fatalf("%d told before the drain", k)
+			t.Fatalf("%d announced before the drain", k)
 		}
 		w.Limiter.Start(n, time.Hour)
 		w.Draining.Store(true)
 		for range 2 {
 			if k := answer(); k != ratelimit.Burst {
-				t.Errorf("%d told at once, want %d", k, ratelimit.Burst)
+				t.Errorf("%d announced at once, want %d", k, ratelimit.Burst)
 			}
 		}
 		time.Sleep(ratelimit.Period / 10)
 		if k := answer(); k <= ratelimit.Burst || k == n {
-			t.Errorf("%d told after a tenth of the time", k)
+			t.Errorf("%d announced after a tenth of the time", k)
 		}
 		time.Sleep(ratelimit.Period)
 		if k := answer(); k != n {
-			t.Errorf("%d told when the time is over, want all", k)
+			t.Errorf("%d announced when the time is over, want all", k)
 		}
 	})
 }

@@ -35,17 +35,17 @@ func TestConnLongPipeline(t *testing.T) {
 	ln.drain()
 	c := dialConn(t, ln.Addr())
 	c.send(pipeline(n))
-	told := 0
+	announced := 0
 	for i := range n {
 		head, body := c.answer("GET")
 		if body != fmt.Sprint("/", i) {
 			t.Fatalf("answer %d: %s%q", i, head, body)
 		}
 		if announced(head) {
-			told++
+			announced++
 		}
 	}
-	if told < 2 {
+	if announced < 2 {
 		t.Error("only the last answer announces the end")
 	}
 	c.end()

@@ -16,8 +16,8 @@ import (
 // shiftListener adds the connections that it accepts to the present generation.
 type shiftListener struct {
 	net.Listener
-	now  atomic.Pointer[connListener]
-	past []*connListener
+	now    atomic.Pointer[connListener]
+	former []*connListener
 }
 
 func (s *shiftListener) Accept() (net.Conn, error) {
@@ -33,7 +33,7 @@ func (s *shiftListener) Accept() (net.Conn, error) {
 func (s *shiftListener) reload() {
 	old := s.now.Swap(newConnListener(nil))
 	old.drain()
-	s.past = append(s.past, old)
+	s.former = append(s.former, old)
 }
 
 // During many reloads, clients that never repeat a request get all answers, and the old
@@ -65,11 +65,11 @@ func TestConnReloadsLoseNothing(t *testing.T) {
 			for i := range int64(10) {
 				eventually(t, "the clients get answers", func() bool { return asked.Load() >= 100*(i+1) })
 				ln.reload()
-				for _, old := range ln.past {
+				for _, old := range ln.former {
 					old.tick(1 << 30)
 				}
 			}
-			for _, old := range ln.past {
+			for _, old := range ln.former {
 				eventually(t, "the old conns are gone", func() bool { return old.live.Load() == 0 })
 			}
 			close(stop)
@@ -88,7 +88,7 @@ func neverTwice(addr net.Addr, request string, pause time.Duration, asked *atomi
 		}
 		defer c.Close()
 		c.SetDeadline(time.Now().Add(20 * time.Second))
-		for br, told := bufio.NewReader(c), false; !told; time.Sleep(pause) {
+		for br, closing := bufio.NewReader(c), false; !closing; time.Sleep(pause) {
 			select {
 			case <-stop:
 				return nil
@@ -105,7 +105,7 @@ func neverTwice(addr net.Addr, request string, pause time.Duration, asked *atomi
 				return err
 			}
 			asked.Add(1)
-			told = r.Close
+			closing = r.Close
 		}
 	}
 }

@@ -4,7 +4,7 @@ import "bytes"
 
 // phase is what an Observer knows of a connection whose bytes it doesn't follow.
 // Before a drain nothing more is needed, and following every byte costs a busy
-// keep-alive connection three percent (docs/decisions/0024).
+// keep-alive connection three percent (docs/decisions/0019).
 //
 // The table gives the next phase for each phase and event. The events are a Read that
 // begins with room for more than one byte; what a Read returned: one byte, a whole GET

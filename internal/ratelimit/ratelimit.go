@@ -1,6 +1,6 @@
 // Package ratelimit spreads events over a short time. When a worker drains, its
 // clients are told to reconnect; the limiter keeps them from reconnecting all at once
-// (docs/decisions/0025).
+// (docs/decisions/0020).
 package ratelimit
 
 import (

@@ -158,7 +158,7 @@ func (in inherited) close() {
 func (t *Table) Succeed() { t.inherited.successor = true }
 
 // Inherit takes a socket that the predecessor has inherited, and with it the files: one
-// descriptor, which the table closes at Close. What is no socket is closed.
+// descriptor, which the table closes at Close. Anything else is closed.
 func (t *Table) Inherit(s *InheritedSnapshot, files []*descriptor.FD) {
 	if s == nil || len(files) != 1 {
 		descriptor.CloseAll(files)

@@ -15,8 +15,8 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// Contract 2.3: Accept keeps blocking while accepted connections live, and returns
-// net.ErrClosed when the last has closed.
+// Accept keeps blocking while accepted connections live, and returns net.ErrClosed when
+// the last has closed (docs/contract.md#disconnect-3).
 func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
@@ -41,7 +41,8 @@ func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	})
 }
 
-// Facts 19: a connection that accept(2) has returned and Accept hasn't is not lost.
+// A connection that accept(2) has returned and Accept has not is counted
+// (docs/facts.md#f-accept-race).
 func TestConnectionInTheGapIsCounted(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
@@ -65,7 +66,8 @@ func TestConnectionInTheGapIsCounted(t *testing.T) {
 	})
 }
 
-// Contract 2.4, its end: after the grace what is left is closed.
+// At the end of the grace the remaining connections are closed
+// (docs/contract.md#disconnect-5).
 func TestGraceEndsTheDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 3 * time.Second, IdleGrace: time.Second})
@@ -282,7 +284,8 @@ func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
 	})
 }
 
-// Decision 6: a worker on trial takes no connection from a shared socket at first.
+// A new worker of a reload takes no connection from a shared socket at first
+// (docs/decisions/0006).
 func TestHoldOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})
