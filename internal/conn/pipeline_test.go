@@ -35,17 +35,17 @@ func TestConnLongPipeline(t *testing.T) {
 	ln.drain()
 	c := dialConn(t, ln.Addr())
 	c.send(pipeline(n))
-	announced := 0
+	count := 0
 	for i := range n {
 		head, body := c.answer("GET")
 		if body != fmt.Sprint("/", i) {
 			t.Fatalf("answer %d: %s%q", i, head, body)
 		}
 		if announced(head) {
-			announced++
+			count++
 		}
 	}
-	if announced < 2 {
+	if count < 2 {
 		t.Error("only the last answer announces the end")
 	}
 	c.end()
