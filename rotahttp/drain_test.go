@@ -13,7 +13,7 @@ var echoHandler = http.HandlerFunc(echo)
 
 // A connection that is idle when the worker leaves is told with its next answer.
 func TestIdleConnIsToldByItsNextAnswer(t *testing.T) {
-	s := start(t, &http.Server{Handler: echoHandler}, newShift(stuck))
+	s := start(t, &http.Server{Handler: echoHandler}, newWorker(stuck))
 	c := dial(t, s.addr)
 	c.get("/", false)
 	s.leave()
@@ -26,14 +26,14 @@ func TestIdleConnIsToldByItsNextAnswer(t *testing.T) {
 // One that stays idle ends after IdleGrace, and so does one that has never spoken.
 func TestIdleConnEnds(t *testing.T) {
 	const grace = 500 * time.Millisecond
-	s := start(t, &http.Server{Handler: echoHandler}, newShift(grace))
+	s := start(t, &http.Server{Handler: echoHandler}, newWorker(grace))
 	idle, silent := dial(t, s.addr), dial(t, s.addr)
 	idle.get("/", false)
 	begin := time.Now()
 	s.leave()
 	idle.mustEnd(grace + time.Second)
 	silent.mustEnd(grace + time.Second)
-	if d := time.Since(begin); d < grace-2*tick {
+	if d := time.Since(begin); d < grace-2*idleCheckInterval {
 		t.Errorf("ended after %v, want %v", d, grace)
 	}
 	s.mustReturn(nil, soon)
@@ -47,7 +47,7 @@ func TestLongHandler(t *testing.T) {
 		<-release
 		echo(w, r)
 	})
-	s := start(t, &http.Server{Handler: h}, newShift(tick))
+	s := start(t, &http.Server{Handler: h}, newWorker(idleCheckInterval))
 	c := dial(t, s.addr)
 	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
 	await(t, "the handler", entered)
@@ -71,7 +71,7 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var active atomic.Int32
 			srv := &http.Server{Handler: echoHandler, ConnState: countActive(&active)}
-			s := start(t, srv, newShift(2*tick)) // no measure for who is at work
+			s := start(t, srv, newWorker(2*idleCheckInterval)) // no measure for who is at work
 			c := dial(t, s.addr)
 			c.send("POST / HTTP/1.1\r\nHost: test\r\n%s\r\n%s", tc.head, tc.before)
 			waitFor(t, "the handler", func() bool { return active.Load() > 0 })
@@ -97,7 +97,7 @@ func TestRegisterOnShutdown(t *testing.T) {
 	var runs atomic.Int32
 	srv := &http.Server{Handler: echoHandler}
 	srv.RegisterOnShutdown(func() { runs.Add(1) })
-	s := start(t, srv, newShift(stuck))
+	s := start(t, srv, newWorker(stuck))
 	c := dial(t, s.addr)
 	c.get("/", false)
 	s.leave()
@@ -115,8 +115,8 @@ func TestRegisterOnShutdown(t *testing.T) {
 
 // They run before the grace ends even if a connection stays.
 func TestRegisterOnShutdownAtTheEndOfTheGrace(t *testing.T) {
-	shift := newShift(stuck)
-	shift.grace = time.Second
+	worker := newWorker(stuck)
+	worker.grace = time.Second
 	ran := make(chan bool, 1)
 	entered, release := make(chan bool), make(chan bool)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,13 +125,13 @@ func TestRegisterOnShutdownAtTheEndOfTheGrace(t *testing.T) {
 	})}
 	defer close(release)
 	srv.RegisterOnShutdown(func() { ran <- true })
-	s := start(t, srv, shift)
+	s := start(t, srv, worker)
 	dial(t, s.addr).send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	await(t, "the handler", entered)
-	shift.leave()
+	worker.leave()
 	await(t, "the function of RegisterOnShutdown", ran)
 	select {
-	case <-shift.done:
+	case <-worker.done:
 		t.Error("it ran after the grace")
 	default:
 	}
@@ -151,7 +151,7 @@ func TestShutdownByTheProgram(t *testing.T) {
 			var runs atomic.Int32
 			srv := &http.Server{Handler: echoHandler}
 			srv.RegisterOnShutdown(func() { runs.Add(1) })
-			s := start(t, srv, newShift(stuck))
+			s := start(t, srv, newWorker(stuck))
 			c := dial(t, s.addr)
 			c.get("/", false)
 			if err := tc.stop(srv); err != nil {
@@ -162,7 +162,7 @@ func TestShutdownByTheProgram(t *testing.T) {
 				t.Error(err)
 			}
 			s.leave()
-			await(t, "the worker to have left", s.shift.done)
+			await(t, "the worker to have left", s.worker.done)
 			if n := runs.Load(); n > 1 {
 				t.Errorf("RegisterOnShutdown's function ran %d times", n)
 			}

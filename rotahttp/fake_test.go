@@ -20,8 +20,8 @@ const (
 	soon = stuck / 2
 )
 
-// fakeShift is a worker that leaves when a test says so.
-type fakeShift struct {
+// fakeWorker is a worker that leaves when a test says so.
+type fakeWorker struct {
 	begun, done chan struct{}
 	idle, grace time.Duration
 
@@ -29,22 +29,22 @@ type fakeShift struct {
 	hooks []func(context.Context) error
 }
 
-func newShift(idle time.Duration) *fakeShift {
-	return &fakeShift{begun: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: stuck}
+func newWorker(idle time.Duration) *fakeWorker {
+	return &fakeWorker{begun: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: stuck}
 }
 
-func (f *fakeShift) Disconnecting() <-chan struct{}     { return f.begun }
-func (f *fakeShift) Done() <-chan struct{}              { return f.done }
-func (f *fakeShift) IdleGrace() time.Duration           { return f.idle }
-func (f *fakeShift) Track(ln net.Listener) net.Listener { return ln }
-func (f *fakeShift) OnDisconnect(h func(context.Context) error) {
+func (f *fakeWorker) Disconnecting() <-chan struct{}     { return f.begun }
+func (f *fakeWorker) Done() <-chan struct{}              { return f.done }
+func (f *fakeWorker) IdleGrace() time.Duration           { return f.idle }
+func (f *fakeWorker) Track(ln net.Listener) net.Listener { return ln }
+func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hooks = append(f.hooks, h)
 }
 
 // leave begins to leave. When the hooks have returned, it has left.
-func (f *fakeShift) leave() {
+func (f *fakeWorker) leave() {
 	close(f.begun)
 	ctx, cancel := context.WithTimeout(context.Background(), f.grace)
 	var group sync.WaitGroup
@@ -58,17 +58,17 @@ func (f *fakeShift) leave() {
 
 // service is a server under test.
 type service struct {
-	t     *testing.T
-	addr  string
-	srv   *http.Server
-	shift *fakeShift
-	ended chan error // of Serve
+	t      *testing.T
+	addr   string
+	srv    *http.Server
+	worker *fakeWorker
+	ended  chan error // of Serve
 }
 
 // leave has the worker leave, and returns when the server knows.
 func (s *service) leave() {
 	s.t.Helper()
-	s.shift.leave()
+	s.worker.leave()
 	waitFor(s.t, "the server to notice", s.srv.Handler.(*server).draining.Load)
 }
 
@@ -83,23 +83,23 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 
 // start serves srv on a port of its own. At the end of the test it leaves, and
 // nothing may be left.
-func start(t *testing.T, srv *http.Server, shift *fakeShift) *service {
+func start(t *testing.T, srv *http.Server, worker *fakeWorker) *service {
 	t.Helper()
-	return startOn(t, srv, shift, mustListen(t), srv.Serve)
+	return startOn(t, srv, worker, mustListen(t), srv.Serve)
 }
 
-func startOn(t *testing.T, srv *http.Server, shift *fakeShift, ln net.Listener, run func(net.Listener) error) *service {
+func startOn(t *testing.T, srv *http.Server, worker *fakeWorker, ln net.Listener, run func(net.Listener) error) *service {
 	t.Helper()
-	s := &service{t: t, addr: ln.Addr().String(), srv: srv, shift: shift, ended: make(chan error, 1)}
-	go func() { s.ended <- serve(ln, srv, shift, run) }()
+	s := &service{t: t, addr: ln.Addr().String(), srv: srv, worker: worker, ended: make(chan error, 1)}
+	go func() { s.ended <- serve(ln, srv, worker, run) }()
 	t.Cleanup(func() {
 		select {
-		case <-shift.begun:
+		case <-worker.begun:
 		default:
-			shift.leave()
+			worker.leave()
 		}
 		_ = srv.Close()
-		await(t, "the worker to have left", shift.done)
+		await(t, "the worker to have left", worker.done)
 	})
 	return s
 }
@@ -133,7 +133,7 @@ func (s *service) mustServe() {
 	select {
 	case err := <-s.ended:
 		s.t.Fatalf("Serve has returned %v", err)
-	case <-time.After(3 * tick):
+	case <-time.After(3 * idleCheckInterval):
 	}
 }
 

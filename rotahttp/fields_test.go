@@ -95,7 +95,7 @@ func TestFieldsAreKept(t *testing.T) {
 		})
 		ln = mustListen(t)
 		got := observe(t, secure, ln, func(srv *http.Server, run func(net.Listener) error) func() {
-			s := startOn(t, srv, newShift(stuck), ln, run)
+			s := startOn(t, srv, newWorker(stuck), ln, run)
 			return func() { s.leave(); s.mustReturn(nil, stuck) }
 		})
 		if !slices.Equal(got.states, want.states) || got.conns != 1 {
@@ -162,7 +162,7 @@ func TestAllocations(t *testing.T) {
 		go srv.Serve(ln)
 		return ln.Addr().String()
 	})
-	ours := measure(func(ln net.Listener, srv *http.Server) string { return start(t, srv, newShift(0)).addr })
+	ours := measure(func(ln net.Listener, srv *http.Server) string { return start(t, srv, newWorker(0)).addr })
 	if ours > plain {
 		t.Errorf("%v allocations a request, net/http alone has %v", ours, plain)
 	}

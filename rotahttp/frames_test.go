@@ -13,7 +13,7 @@ func frame(typ, flags byte, length int) []byte {
 // before the first frame or inside a header block.
 func TestFrames(t *testing.T) {
 	var all []byte
-	if new(frames).between() {
+	if new(frameTracker).atBoundary() {
 		t.Error("between frames before the first one")
 	}
 	between := map[int]bool{}
@@ -35,15 +35,15 @@ func TestFrames(t *testing.T) {
 		between[len(all)] = f.after
 	}
 	for range 1000 {
-		var f frames
+		var f frameTracker
 		for n := 0; n < len(all); {
 			part := all[n:min(n+1+rand.IntN(40000), len(all))]
 			if rand.IntN(2) == 0 {
 				part = part[:min(len(part), 1+rand.IntN(20))]
 			}
-			n += f.next(part)
-			if f.between() != between[n] {
-				t.Fatalf("at %d: between is %v", n, f.between())
+			n += f.advanceToBoundary(part)
+			if f.atBoundary() != between[n] {
+				t.Fatalf("at %d: between is %v", n, f.atBoundary())
 			}
 		}
 	}

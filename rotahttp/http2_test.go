@@ -37,7 +37,7 @@ func serverTLS(t testing.TB) *tls.Config {
 // TLS with HTTP/1.1: the conn below sees nothing of it.
 func TestTLSWithHTTP1(t *testing.T) {
 	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
-	s := startOn(t, srv, newShift(5*tick), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
+	s := startOn(t, srv, newWorker(5*idleCheckInterval), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
 	secure := func() *client {
 		c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -53,8 +53,8 @@ func TestTLSWithHTTP1(t *testing.T) {
 	busy.get("/", true)
 	busy.mustEnd(soon)
 	idle.mustEnd(soon)
-	if d := time.Since(begin); d < 3*tick {
-		t.Errorf("the idle connection ended after %v, want %v", d, 5*tick)
+	if d := time.Since(begin); d < 3*idleCheckInterval {
+		t.Errorf("the idle connection ended after %v, want %v", d, 5*idleCheckInterval)
 	}
 	s.mustReturn(nil, soon)
 }
@@ -63,7 +63,7 @@ func TestTLSWithHTTP1(t *testing.T) {
 type goAways struct {
 	net.Conn
 	mu     sync.Mutex
-	parser frames
+	parser frameTracker
 	body   []byte
 	last   []uint32 // stream, of each
 }
@@ -73,10 +73,10 @@ func (g *goAways) Read(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for b := p[:n]; len(b) > 0; {
-		payload := g.parser.left > 0
+		payload := g.parser.payloadLeft > 0
 		k := g.parser.step(b)
-		if payload && g.parser.head[3] == 7 {
-			if g.body = append(g.body, b[:k]...); g.parser.left == 0 {
+		if payload && g.parser.header[3] == 7 {
+			if g.body = append(g.body, b[:k]...); g.parser.payloadLeft == 0 {
 				g.last = append(g.last, binary.BigEndian.Uint32(g.body))
 				g.body = nil
 			}
@@ -130,7 +130,7 @@ func TestHTTP2StreamFinishes(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-release
 		}
-	}), newShift(stuck))
+	}), newWorker(stuck))
 	c, g := cleartext(t, s.addr)
 	resp, err := c.Get("http://" + s.addr)
 	if err != nil {
@@ -146,7 +146,7 @@ func TestHTTP2StreamFinishes(t *testing.T) {
 	if line, err := r.ReadString('\n'); line != "part 1\n" {
 		t.Fatal(line, err)
 	}
-	time.Sleep(goAwayTime + 2*tick) // net/http's GOAWAY comes; the stream is still open
+	time.Sleep(goAwayTime + 2*idleCheckInterval) // net/http's GOAWAY comes; the stream is still open
 	s.mustServe()
 	close(release)
 	if rest, err := io.ReadAll(r); string(rest) != "part 2\n" || err != nil {
@@ -161,7 +161,7 @@ func TestHTTP2StreamFinishes(t *testing.T) {
 // A request that is on its way when the worker leaves is answered: the first GOAWAY
 // refuses none. This client speaks frames itself, so that nothing is sent again.
 func TestHTTP2RequestOnItsWay(t *testing.T) {
-	s := start(t, h2cServer(echo), newShift(stuck))
+	s := start(t, h2cServer(echo), newWorker(stuck))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
 	request := func(stream byte) {
@@ -201,7 +201,7 @@ func (c *client) awaitFrame(typ, stream byte) {
 
 // An idle connection of HTTP/2, of a client that stays, is closed soon.
 func TestHTTP2IdleConnEnds(t *testing.T) {
-	s := start(t, h2cServer(echo), newShift(stuck))
+	s := start(t, h2cServer(echo), newWorker(stuck))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
 	c.awaitFrame(4, 0)
@@ -212,7 +212,7 @@ func TestHTTP2IdleConnEnds(t *testing.T) {
 // A client that says nothing of HTTP/2 after it has agreed on it is turned away.
 func TestHTTP2BogusPreface(t *testing.T) {
 	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
-	s := startOn(t, srv, newShift(stuck), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
+	s := startOn(t, srv, newWorker(stuck), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
 	tc, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)

@@ -43,21 +43,21 @@ func TestAnswersSayCloseAtAPace(t *testing.T) {
 // The pace begins with the drain.
 func TestDrainBeginsThePace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shift := newShift(time.Second)
-		s := of(&http.Server{}, shift)
+		worker := newWorker(time.Second)
+		s := attach(&http.Server{}, worker)
 		var conns [many]sinkConn
 		for i := range conns {
-			s.conns.note(&conns[i], http.StateNew)
+			s.http1.setState(&conns[i], http.StateNew)
 		}
-		shift.leave()
+		worker.leave()
 		synctest.Wait()
 		if d := s.pace.Turn(many - 1); d <= 0 {
 			t.Errorf("the last is told after %v", d)
 		}
 		for i := range conns {
-			s.conns.note(&conns[i], http.StateClosed)
+			s.http1.setState(&conns[i], http.StateClosed)
 		}
-		<-shift.done
+		<-worker.done
 	})
 }
 
@@ -80,7 +80,7 @@ func TestGoAwaysAtAPace(t *testing.T) {
 		sinks := make([]sinkConn, many)
 		for i := range sinks {
 			c := &http2Conn{Conn: &sinks[i]}
-			c.written.some = true
+			c.written.started = true
 			h.add(c)
 		}
 		told := func() (n int) {
@@ -92,12 +92,12 @@ func TestGoAwaysAtAPace(t *testing.T) {
 			}
 			return n
 		}
-		h.leave()
+		h.startGoAways()
 		if n := told(); n != pace.AtOnce {
 			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
 		}
 		begun := time.Now()
-		for !h.told() {
+		for !h.goAwaysObeyed() {
 			time.Sleep(time.Millisecond)
 		}
 		if n, took := told(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+pace.Limit {
@@ -105,10 +105,10 @@ func TestGoAwaysAtAPace(t *testing.T) {
 		}
 		late := &sinkConn{}
 		c := &http2Conn{Conn: late}
-		c.written.some = true
+		c.written.started = true
 		h.add(c)
 		synctest.Wait()
-		if !late.gone() || h.told() {
+		if !late.gone() || h.goAwaysObeyed() {
 			t.Error("a connection that comes later is not told")
 		}
 	})
