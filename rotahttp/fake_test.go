@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	// stuck is when to call something stuck.
-	stuck = 20 * time.Second
-	// soon is what doesn't wait for an IdleGrace or a grace of stuck, on any machine.
-	soon = stuck / 2
+	// timeout is how long a test waits for an event before it fails.
+	timeout = 20 * time.Second
+	// soon is a limit for what must not wait for an IdleGrace or a grace of timeout.
+	soon = timeout / 2
 )
 
-// fakeWorker is a worker that leaves when a test says so.
+// fakeWorker is a worker without a master. It drains when the test calls beginDrain.
 type fakeWorker struct {
-	begun, done chan struct{}
-	idle, grace time.Duration
+	disconnecting, done chan struct{}
+	idle, grace         time.Duration
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
 }
 
 func newWorker(idle time.Duration) *fakeWorker {
-	return &fakeWorker{begun: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: stuck}
+	return &fakeWorker{disconnecting: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: timeout}
 }
 
-func (f *fakeWorker) Disconnecting() <-chan struct{}     { return f.begun }
+func (f *fakeWorker) Disconnecting() <-chan struct{}     { return f.disconnecting }
 func (f *fakeWorker) Done() <-chan struct{}              { return f.done }
 func (f *fakeWorker) IdleGrace() time.Duration           { return f.idle }
 func (f *fakeWorker) Track(ln net.Listener) net.Listener { return ln }
@@ -43,9 +43,9 @@ func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.hooks = append(f.hooks, h)
 }
 
-// leave begins to leave. When the hooks have returned, it has left.
-func (f *fakeWorker) leave() {
-	close(f.begun)
+// beginDrain calls the functions of OnDisconnect. Done is closed when they have returned.
+func (f *fakeWorker) beginDrain() {
+	close(f.disconnecting)
 	ctx, cancel := context.WithTimeout(context.Background(), f.grace)
 	var group sync.WaitGroup
 	f.mu.Lock()
@@ -56,33 +56,33 @@ func (f *fakeWorker) leave() {
 	go func() { group.Wait(); cancel(); close(f.done) }()
 }
 
-// service is a server under test.
+// service is an http.Server under test, served by serve.
 type service struct {
 	t      *testing.T
 	addr   string
 	srv    *http.Server
 	worker *fakeWorker
-	ended  chan error // of Serve
+	ended  chan error // the result of serve
 }
 
-// leave has the worker leave, and returns when the server knows.
-func (s *service) leave() {
+// beginDrain makes the worker drain, and returns when the server has noticed.
+func (s *service) beginDrain() {
 	s.t.Helper()
-	s.worker.leave()
+	s.worker.beginDrain()
 	waitFor(s.t, "the server to notice", s.srv.Handler.(*server).draining.Load)
 }
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for begin := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > stuck {
-			t.Fatalf("stuck: waited %v for %s", stuck, what)
+		if time.Since(begin) > timeout {
+			t.Fatalf("waited %v for %s", timeout, what)
 		}
 	}
 }
 
-// start serves srv on a port of its own. At the end of the test it leaves, and
-// nothing may be left.
+// start serves srv on a free port. At the end of the test the worker drains, and the
+// test fails if that doesn't end.
 func start(t *testing.T, srv *http.Server, worker *fakeWorker) *service {
 	t.Helper()
 	return startOn(t, srv, worker, mustListen(t), srv.Serve)
@@ -94,12 +94,12 @@ func startOn(t *testing.T, srv *http.Server, worker *fakeWorker, ln net.Listener
 	go func() { s.ended <- serve(ln, srv, worker, run) }()
 	t.Cleanup(func() {
 		select {
-		case <-worker.begun:
+		case <-worker.disconnecting:
 		default:
-			worker.leave()
+			worker.beginDrain()
 		}
 		_ = srv.Close()
-		await(t, "the worker to have left", worker.done)
+		await(t, "the end of the worker's drain", worker.done)
 	})
 	return s
 }
@@ -113,26 +113,26 @@ func mustListen(t testing.TB) net.Listener {
 	return ln
 }
 
-// mustReturn checks that Serve returns want within the time.
+// mustReturn checks that serve returns want within the given time.
 func (s *service) mustReturn(want error, within time.Duration) {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
 		s.ended <- err
 		if err != want {
-			s.t.Errorf("Serve returned %v, want %v", err, want)
+			s.t.Errorf("serve returned %v, want %v", err, want)
 		}
 	case <-time.After(within):
-		s.t.Fatalf("Serve has not returned after %v", within)
+		s.t.Fatalf("serve has not returned after %v", within)
 	}
 }
 
-// mustServe checks that Serve does not return, as far as can be seen.
+// mustServe checks that serve doesn't return within three ticks of the idle check.
 func (s *service) mustServe() {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
-		s.t.Fatalf("Serve has returned %v", err)
+		s.t.Fatalf("serve returned %v while connections were open", err)
 	case <-time.After(3 * idleCheckInterval):
 	}
 }
@@ -141,13 +141,13 @@ func await[T any](t *testing.T, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(stuck):
-		t.Fatalf("stuck: waited %v for %s", stuck, what)
+	case <-time.After(timeout):
+		t.Fatalf("waited %v for %s", timeout, what)
 	}
 	return v
 }
 
-// client is one connection, used byte by byte.
+// client is one connection, on which a test writes requests and reads responses itself.
 type client struct {
 	t *testing.T
 	net.Conn
@@ -165,7 +165,7 @@ func dial(t *testing.T, addr string) *client {
 
 func over(t *testing.T, c net.Conn) *client {
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(stuck))
+	_ = c.SetDeadline(time.Now().Add(timeout))
 	return &client{t, c, bufio.NewReader(c)}
 }
 
@@ -176,7 +176,7 @@ func (c *client) send(format string, args ...any) {
 	}
 }
 
-// answer reads one whole answer.
+// answer reads one complete response.
 func (c *client) answer(method string) (*http.Response, string) {
 	c.t.Helper()
 	resp, err := http.ReadResponse(c.r, &http.Request{Method: method})
@@ -190,7 +190,7 @@ func (c *client) answer(method string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// get makes a request and checks whether its answer says close.
+// get makes a request, and checks whether its response has "Connection: close".
 func (c *client) get(path string, close bool) string {
 	c.t.Helper()
 	c.send("GET %s HTTP/1.1\r\nHost: test\r\n\r\n", path)
@@ -201,15 +201,15 @@ func (c *client) get(path string, close bool) string {
 	return body
 }
 
-// mustEnd checks that the server ends the connection within the time.
+// mustEnd checks that the server closes the connection within the given time.
 func (c *client) mustEnd(within time.Duration) {
 	c.t.Helper()
 	begin := time.Now()
 	if b, err := io.ReadAll(c.r); err != nil || len(b) > 0 {
-		c.t.Errorf("the connection ended with %q, %v; want io.EOF", b, err)
+		c.t.Errorf("the connection was closed after %q with error %v; want nothing and io.EOF", b, err)
 	}
 	if d := time.Since(begin); d > within {
-		c.t.Errorf("the connection ended after %v, want %v at most", d, within)
+		c.t.Errorf("the connection was closed after %v, want %v at most", d, within)
 	}
 }
 

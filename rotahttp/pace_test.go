@@ -20,7 +20,7 @@ func TestAnswersSayCloseAtAPace(t *testing.T) {
 		s := &server{handler: http.NotFoundHandler()}
 		s.pace.Begin(many, pace.Limit)
 		s.draining.Store(true)
-		told := func() (n int) {
+		count := func() (n int) {
 			for range many {
 				w := httptest.NewRecorder()
 				s.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
@@ -30,11 +30,11 @@ func TestAnswersSayCloseAtAPace(t *testing.T) {
 			}
 			return n
 		}
-		if n := told(); n != pace.AtOnce {
+		if n := count(); n != pace.AtOnce {
 			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
 		}
 		time.Sleep(pace.Limit)
-		if n := told(); n != many {
+		if n := count(); n != many {
 			t.Errorf("%d told when the time is over, want all", n)
 		}
 	})
@@ -49,7 +49,7 @@ func TestDrainBeginsThePace(t *testing.T) {
 		for i := range conns {
 			s.http1.setState(&conns[i], http.StateNew)
 		}
-		worker.leave()
+		worker.beginDrain()
 		synctest.Wait()
 		if d := s.pace.Turn(many - 1); d <= 0 {
 			t.Errorf("the last is told after %v", d)
@@ -83,7 +83,7 @@ func TestGoAwaysAtAPace(t *testing.T) {
 			c.written.started = true
 			h.add(c)
 		}
-		told := func() (n int) {
+		count := func() (n int) {
 			synctest.Wait()
 			for i := range sinks {
 				if sinks[i].gone() {
@@ -93,15 +93,15 @@ func TestGoAwaysAtAPace(t *testing.T) {
 			return n
 		}
 		h.startGoAways()
-		if n := told(); n != pace.AtOnce {
+		if n := count(); n != pace.AtOnce {
 			t.Errorf("%d told at once, want %d", n, pace.AtOnce)
 		}
 		begun := time.Now()
 		for !h.goAwaysObeyed() {
 			time.Sleep(time.Millisecond)
 		}
-		if n, took := told(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+pace.Limit {
-			t.Errorf("%d told, and all of that over after %v", n, took)
+		if n, took := count(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+pace.Limit {
+			t.Errorf("%d GOAWAYs written, all obeyed after %v", n, took)
 		}
 		late := &sinkConn{}
 		c := &http2Conn{Conn: late}
@@ -109,7 +109,7 @@ func TestGoAwaysAtAPace(t *testing.T) {
 		h.add(c)
 		synctest.Wait()
 		if !late.gone() || h.goAwaysObeyed() {
-			t.Error("a connection that comes later is not told")
+			t.Error("a connection that is added during the drain got no GOAWAY")
 		}
 	})
 }
