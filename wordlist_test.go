@@ -120,7 +120,6 @@ var pending = []string{
 	"internal/workerproc/",
 	"master/",
 	"reload/",
-	"rotahttp/",
 	"signals_other.go",
 	"worker/",
 }
