@@ -23,11 +23,11 @@ const module = "github.com/rota-go/rota"
 // package has a line. Its tests may import the same, the package itself, and what the
 // line "tests" lists. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/link internal/workerproc
+	.                   : master internal/bind internal/link internal/process internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/delivery internal/link internal/descriptor internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
 	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/ratelimit internal/window internal/wire
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/process internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :

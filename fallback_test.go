@@ -70,7 +70,7 @@ func TestSetup(t *testing.T) {
 	if err := Setup(master.Config{Workers: -1}); !errors.As(err, &config) || config.Field != "Workers" || config.Value != -1 {
 		t.Errorf("Workers -1: %v, want a ConfigError that names it", err)
 	}
-	if _, _, err := newMaster(); !errors.As(err, &config) {
+	if _, err := masterConfig(); !errors.As(err, &config) {
 		t.Errorf("the error was ignored, and the master starts: %v", err)
 	}
 	if err := Setup(master.Config{Workers: 2}); err != nil {

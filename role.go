@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
 )
@@ -28,6 +29,8 @@ func role() int {
 	switch {
 	case link.IsWorker():
 		return roleWorker
+	case isListening(): // the master that Listen has made
+		return roleMaster
 	case link.IsMaster(), !link.Supported, os.Getenv("ROTA") == "off":
 		return rolePlain
 	case underTest() && os.Getenv("ROTA") != "on":
@@ -64,6 +67,12 @@ var theMaster struct {
 	listening bool // Listen was called: too late for Setup
 }
 
+func isListening() bool {
+	theMaster.mu.Lock()
+	defer theMaster.mu.Unlock()
+	return theMaster.listening
+}
+
 // markListening records that a worker has called Listen. Setup fails from here on, as it
 // never returns in the master, which runs the same program up to Listen.
 func markListening() {
@@ -80,7 +89,15 @@ func becomeMaster() error {
 		theMaster.mu.Unlock()
 		select {}
 	}
-	m, cfg, err := newMaster()
+	cfg, err := masterConfig()
+	if err == nil && process.CanRestart() {
+		whyNot := restartAsMaster(cfg)
+		logger(cfg).Warn("rota: the master runs main too, and what main has begun goes on in it", "why", whyNot)
+	}
+	var m *master.Master
+	if err == nil {
+		m, err = master.New(cfg)
+	}
 	theMaster.listening = err == nil
 	theMaster.mu.Unlock()
 	if err != nil {
@@ -90,18 +107,18 @@ func becomeMaster() error {
 	return nil
 }
 
-// newMaster makes the master. The caller holds theMaster.mu.
-func newMaster() (*master.Master, master.Config, error) {
+// masterConfig returns the configuration of the master that Listen starts. The caller holds
+// theMaster.mu.
+func masterConfig() (master.Config, error) {
 	cfg := theMaster.cfg
 	if cfg.Workers == 0 {
 		n, err := workersFrom(os.Getenv("ROTA_WORKERS"))
 		if err != nil {
-			return nil, cfg, err
+			return cfg, err
 		}
 		cfg.Workers = n
 	}
-	m, err := master.New(cfg)
-	return m, cfg, err
+	return cfg, cfg.Check()
 }
 
 // workersFrom reads ROTA_WORKERS.

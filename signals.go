@@ -34,6 +34,7 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 	h := &signalHandler{m: m, log: logger(cfg), stop: stop, deferred: map[int][]os.Signal{}}
 	defer m.Subscribe(master.Events{Online: h.online, Exit: h.exit})()
 	signals := make(chan os.Signal, 64)
+	signal.Reset(masterSignals()...) // of main, if it has run
 	signal.Notify(signals, masterSignals()...)
 	go h.handle(signals)
 	err := m.Run(ctx)

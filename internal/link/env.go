@@ -70,13 +70,17 @@ const (
 	EnvTableflip = "TABLEFLIP_HAS_PARENT_7DIU3"
 )
 
+// EnvMaster makes a process a master that doesn't run main. A process that becomes the
+// master sets it for itself, and executes its program again; see docs/decisions/0021.
+const EnvMaster = "ROTA_MASTER"
+
 // masterOnly are the variables that are meant for the master: from systemd, from another
 // supervisor, or, in an upgrade, from its predecessor (through tableflip).
 var masterOnly = []string{
 	EnvName,
 	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
 	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
-	EnvUpgrade, EnvTableflip,
+	EnvUpgrade, EnvTableflip, EnvMaster,
 }
 
 // Environ returns env without the variables that are not meant for workers.

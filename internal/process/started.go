@@ -21,6 +21,9 @@ type Invocation struct {
 // never changes afterwards.
 var started = captureInvocation()
 
+// state is what else Restart restores, captured at the same time for the same reason.
+var state = captureState()
+
 // Started returns how this process was started. The caller may change the result.
 func Started() Invocation {
 	s := started

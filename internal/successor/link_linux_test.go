@@ -117,14 +117,14 @@ func TestNoPredecessor(t *testing.T) {
 		t.Errorf("a predecessor: %v, %v, %v", l, ok, err)
 	}
 	t.Setenv(link.EnvTableflip, "yes")
-	if i := inherit(); !i.none || os.Getenv(link.EnvTableflip) == "" {
+	if i := inherit(); i.dial != nil || os.Getenv(link.EnvTableflip) == "" {
 		t.Error("tableflip's variable alone is taken for an upgrade")
 	}
 }
 
 // A link that can't be taken up is an error of the first Run, and of no other.
 func TestPredecessorIsTakenOnce(t *testing.T) {
-	i := &inherited{err: errTest}
+	i := &inherited{dial: func() (*Link, error) { return nil, errTest }}
 	if _, ok, err := i.take(); !ok || !errors.Is(err, errTest) {
 		t.Errorf("first: %v, %v", ok, err)
 	}

@@ -10,18 +10,32 @@ import (
 	"github.com/rota-go/rota/internal/link"
 )
 
-// predecessor is the link to the master that has started this process to follow it. It is
-// global because the process inherits it, once; and it is taken up while packages are
-// initialised, before the init functions of main, so that no process that the program
-// starts sees the variables or inherits the descriptors.
+// predecessor is whether another master has started this process to follow it, until a
+// master takes it up. It is global because the process inherits it, once.
 var predecessor = inherit()
 
-// inherited is the link until a master takes it.
+// inherited is what this process has inherited of an upgrade.
 type inherited struct {
 	mu   sync.Mutex
-	link *Link
-	err  error
-	none bool // there is no predecessor, or the link was taken
+	dial func() (*Link, error) // nil: this process follows no master, or the link was taken
+}
+
+// inherit looks at both variables. tableflip's own alone belongs to a program that uses
+// tableflip itself. It runs while packages are initialised, before the init functions of
+// main, and hides the variables and descriptors from processes that main starts. The link
+// is not dialed before a master takes it up, because the process may execute its program
+// again first (process.Restart), which restores both.
+func inherit() *inherited {
+	sentinel := os.Getenv(link.EnvTableflip)
+	if os.Getenv(link.EnvUpgrade) == "" || sentinel == "" {
+		return &inherited{}
+	}
+	_ = os.Unsetenv(link.EnvUpgrade)
+	_ = os.Unsetenv(link.EnvTableflip)
+	for _, n := range []int{3, 4, 5} { // tableflip's pipes, and its one file
+		descriptor.CloseOnExec(n)
+	}
+	return &inherited{dial: func() (*Link, error) { return dial(sentinel) }}
 }
 
 // Predecessor returns the link to the master that this process is to follow, which is the
@@ -32,37 +46,27 @@ func Predecessor() (l *Link, ok bool, err error) { return predecessor.take() }
 func (i *inherited) take() (l *Link, ok bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.none {
+	dial := i.dial
+	if i.dial = nil; dial == nil {
 		return nil, false, nil
 	}
-	i.none = true
-	if i.err != nil {
-		return nil, true, fmt.Errorf("upgrade: %w", i.err)
+	if l, err = dial(); err != nil {
+		return nil, true, fmt.Errorf("upgrade: %w", err)
 	}
-	return i.link, true, nil
+	return l, true, nil
 }
 
-// inherit dials the old master, if both variables are set. tableflip's own alone belongs
-// to a program that uses tableflip itself.
-func inherit() *inherited {
-	if os.Getenv(link.EnvUpgrade) == "" || os.Getenv(link.EnvTableflip) == "" {
-		return &inherited{none: true}
+// dial gets the link from tableflip, and says hello on it. tableflip reads its variable,
+// whose value is sentinel, once.
+func dial(sentinel string) (*Link, error) {
+	if err := os.Setenv(link.EnvTableflip, sentinel); err != nil {
+		return nil, err
 	}
-	l, err := dial()
-	_ = os.Unsetenv(link.EnvUpgrade)
-	_ = os.Unsetenv(link.EnvTableflip)
-	return &inherited{link: l, err: err}
-}
-
-// dial gets the link from tableflip and says hello on it. tableflip's own pipes are the
-// descriptors 3 and 4.
-func dial() (*Link, error) {
 	u, err := upgrader()
+	_ = os.Unsetenv(link.EnvTableflip)
 	if err != nil {
 		return nil, err
 	}
-	descriptor.CloseOnExec(3)
-	descriptor.CloseOnExec(4)
 	file, err := u.File(fileName)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/message"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -67,7 +68,7 @@ func inherit() *Worker {
 	if !ok {
 		return nil
 	}
-	keepName()
+	process.RestoreName()
 	if err != nil {
 		w := newWorker(id, nil)
 		w.markDisconnected(err)

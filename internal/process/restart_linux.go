@@ -1,0 +1,155 @@
+//go:build linux
+
+package process
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// selfExe names the executable that runs, also when it was replaced or removed.
+const selfExe = "/proc/self/exe"
+
+// startState is what Restart restores besides Invocation.
+type startState struct {
+	env   []string
+	umask int              // -1 if not known
+	files map[int]openFile // the descriptors above standard error that exec passed
+}
+
+// openFile identifies what a descriptor has open.
+type openFile struct{ dev, ino uint64 }
+
+func captureState() startState {
+	return startState{env: os.Environ(), umask: readUmask(), files: inheritedFiles()}
+}
+
+// readUmask reads the umask. There is no system call that returns it without setting it.
+func readUmask() int {
+	b, _ := os.ReadFile("/proc/self/status")
+	for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
+		if v, ok := strings.CutPrefix(s.Text(), "Umask:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(v), 8, 32)
+			if err == nil {
+				return int(n)
+			}
+		}
+	}
+	return -1
+}
+
+// Umask returns the umask of this process, or -1 if it is not known.
+func Umask() int { return readUmask() }
+
+func inheritedFiles() map[int]openFile {
+	files := map[int]openFile{}
+	for _, n := range openDescriptors() {
+		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+		if f, ok := identify(n); ok && err == nil && flags&unix.FD_CLOEXEC == 0 {
+			files[n] = f
+		}
+	}
+	return files
+}
+
+// openDescriptors returns the descriptors above standard error.
+func openDescriptors() (all []int) {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil && n > 2 {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+func identify(n int) (openFile, bool) {
+	var st unix.Stat_t
+	if err := unix.Fstat(n, &st); err != nil {
+		return openFile{}, false
+	}
+	return openFile{uint64(st.Dev), st.Ino}, true
+}
+
+func canRestart() bool {
+	_, err := os.Stat(selfExe)
+	return err == nil && len(started.Args) > 0
+}
+
+func restart(env []string, files []*os.File) error {
+	undo := state.restore(files)
+	signal.Reset() // an ignored signal would stay ignored
+	stopTimers()
+	err := syscall.Exec(selfExe, started.Args, append(state.env[:len(state.env):len(state.env)], env...))
+	undo()
+	return os.NewSyscallError("execve", err)
+}
+
+// restore sets what exec keeps to what it was at the start, and returns a function that
+// undoes what the program could notice.
+func (s startState) restore(files []*os.File) (undo func()) {
+	s.restoreDescriptors(files)
+	dir, _ := os.Getwd()
+	if started.Dir != "" && started.Dir != dir {
+		_ = os.Chdir(started.Dir) // gone: the master has no use for its directory
+	}
+	umask := -1
+	if s.umask >= 0 {
+		umask = unix.Umask(s.umask)
+	}
+	return func() {
+		if umask >= 0 {
+			unix.Umask(umask)
+		}
+		if dir != "" {
+			_ = os.Chdir(dir)
+		}
+	}
+}
+
+// restoreDescriptors makes exec pass the descriptors that this process was started with,
+// and files. All others are closed by exec: what the program has opened is not the
+// master's.
+func (s startState) restoreDescriptors(files []*os.File) {
+	keep := map[int]bool{}
+	for _, f := range files {
+		if raw, err := f.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { keep[int(fd)] = true }) // closed: not passed
+		}
+	}
+	for _, n := range openDescriptors() {
+		was, inherited := s.files[n]
+		now, ok := identify(n)
+		flags := unix.FD_CLOEXEC
+		if keep[n] || inherited && ok && was == now {
+			flags = 0
+		}
+		_, _ = unix.FcntlInt(uintptr(n), unix.F_SETFD, flags) // the descriptor of the directory is closed by now
+	}
+}
+
+// stopTimers stops interval timers, which exec keeps. Their signals would kill the new
+// program before its runtime has a handler.
+func stopTimers() {
+	for _, which := range []unix.ItimerWhich{unix.ItimerReal, unix.ItimerVirtual, unix.ItimerProf} {
+		_, _ = unix.Setitimer(which, unix.Itimerval{}) // fails for no known reason, and changes nothing then
+	}
+}
+
+func restoreName() {
+	const comm = "/proc/self/comm"
+	b, err := os.ReadFile(comm)
+	name := strings.TrimSpace(string(b))
+	if err != nil || name == "" || name != "exe" && strings.Trim(name, "0123456789") != "" || len(os.Args) == 0 {
+		return
+	}
+	_ = os.WriteFile(comm, []byte(filepath.Base(os.Args[0])), 0) // the kernel truncates it; an error has no consequences
+}
