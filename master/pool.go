@@ -34,7 +34,7 @@ func (l *loop) runPool(result chan<- error) error {
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
-	l.dialPredecessor(l.startPool)
+	l.follow()
 	return nil
 }
 
@@ -71,7 +71,7 @@ func (l *loop) failPool(err error, e reload.Event) {
 func (l *loop) established() {
 	l.on(reload.EventEstablished)
 	if l.takeover != nil {
-		l.startTrial(l.takeover)
+		l.takeover.Established(l.pool.policy.WithDefaults().MinUptime)
 		return
 	}
 	l.publishPID()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func oldMaster(t *testing.T, cfg Config, play func(*otherMaster) error) (*Master
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	o := &fakeOS{}
 	s := o.sys()
-	s.startSuccessor = func(_ context.Context, end *os.File, _ string, starting func()) error {
+	s.masters.Start = func(_ context.Context, end *os.File, _ string, starting func()) error {
 		starting()
 		return play(otherEnd(t, end))
 	}
@@ -235,13 +236,14 @@ func TestUpgradesCoalesce(t *testing.T) {
 func TestHandover(t *testing.T) {
 	o := &fakeOS{}
 	next := make(chan *Master, 1)
-	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1}, func(l *otherMaster) error {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1, PIDFile: pidFile}, func(l *otherMaster) error {
 		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
 		ready := make(chan struct{})
 		s := o.sys()
-		s.predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
-		s.signalReady = func() error { close(ready); return nil }
-		m := newMaster(Config{Workers: 2, MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
+		s.masters.Predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
+		s.masters.SignalReady = func() error { close(ready); return nil }
+		m := newMaster(Config{Workers: 2, MinUptime: -1, PIDFile: pidFile, Logger: slog.New(slog.DiscardHandler)}, s)
 		go func() { _ = m.Run(context.Background()) }()
 		next <- m
 		<-ready
@@ -270,6 +272,9 @@ func TestHandover(t *testing.T) {
 	}
 	n := await(t, next)
 	defer n.Close()
+	if _, err := os.Stat(pidFile); err != nil { // it has the pid of both
+		t.Errorf("the old master has removed the new one's PID file: %v", err)
+	}
 	for i, w := range n.Workers() {
 		if w.ID() != last+1+i || w.Slot() != i || w.Generation() != 3 {
 			t.Errorf("worker %d in slot %d of generation %d, want %d in %d of 3", w.ID(), w.Slot(), w.Generation(), last+1+i, i)

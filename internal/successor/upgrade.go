@@ -33,7 +33,7 @@ const (
 //	Starting     hello, version too old     Stopping     sends stop
 //	Introduced   ready                      Announcing   tells the service manager the new pid
 //	Announcing   Announced                  Released     sends the other sockets, and go
-//	Starting…    failed                     Stopping
+//	Starting…    failed                     Stopping     kills the process later, unless it exits
 //	Starting…    Fail (deadline)            Stopping     sends stop
 //	Waiting, Due Abandon (master stops)     Ended        answers
 //	Starting…    Abandon (master stops)     Stopping     sends stop
@@ -64,6 +64,7 @@ const (
 	Introduce // send the sockets and the snapshot
 	Announce  // tell the service manager the new master's pid, then call Announced
 	SendStop  // send stop, and kill the process later unless it exits
+	AwaitExit // the process is going to exit: kill it later unless it does
 	Answer    // the upgrade has ended before it began: answer those who asked for it
 
 	AdoptSocket // add the message's socket to the table
@@ -85,16 +86,16 @@ func (u *Upgrade) PID() int { return u.pid }
 // WasReleased reports whether "go" was sent.
 func (u *Upgrade) WasReleased() bool { return u.released != nil }
 
-// HoldsReloads reports whether no reload may begin: the upgrade comes first.
-func (u *Upgrade) HoldsReloads() bool { return u.state != Waiting }
-
 func (u *Upgrade) running() bool { return u.state >= Starting && u.state <= Stopping }
 
-// ParentGone says that this master's own predecessor has exited.
-func (u *Upgrade) ParentGone() {
-	if u.state == Waiting {
-		u.state = Due
+// ParentGone says that this master's own predecessor has exited, and reports whether Start
+// may be called.
+func (u *Upgrade) ParentGone() bool {
+	if u.state != Waiting {
+		return false
 	}
+	u.state = Due
+	return true
 }
 
 // Start reports whether the new process is to be started now.
@@ -113,13 +114,23 @@ func (u *Upgrade) Receive(m *Message) Action {
 	case m.Kind == Hello:
 		return u.hello(m)
 	case m.Kind == Failed:
-		u.acked = true
-		u.fail(m.Err())
+		return u.failed(m.Err())
 	case m.Kind == Ready && u.state == Introduced:
 		u.state = Announcing
 		return Announce
 	}
 	return None
+}
+
+// failed takes the new master's word that it is going to exit.
+func (u *Upgrade) failed(err error) Action {
+	told := u.state == Stopping
+	u.acked = true
+	u.fail(err)
+	if told {
+		return None // SendStop or AwaitExit was the answer to what came first
+	}
+	return AwaitExit
 }
 
 func (u *Upgrade) hello(m *Message) Action {

@@ -47,17 +47,17 @@ func TestUpgradeTable(t *testing.T) {
 		Due:     {"start": {Starting, None}, "abandon": {Ended, Answer}},
 		Starting: {
 			"hello": {Introduced, Introduce}, "old hello": {Stopping, SendStop},
-			"failed": {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
+			"failed": {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
 		},
 		Introduced: {
 			"ready":  {Announcing, Announce},
-			"failed": {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
+			"failed": {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
 		},
 		Announcing: {
 			"announced": {Released, None},
-			"failed":    {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
+			"failed":    {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
 		},
-		Released: {"failed": {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop}},
+		Released: {"failed": {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop}},
 		Stopping: {"abandon": {Stopping, SendStop}},
 		Retired:  {},
 		Ended:    {},
