@@ -155,7 +155,7 @@ func (l *loop) finishPool(err error) {
 	}
 	l.abandonUpgrade(false) // one that was asked for before the first generation was prepared
 	l.reportGivenUp(p.err)
-	l.removePIDFile()
+	l.pidFile.Remove()
 	if l.state.Closing() {
 		p.result <- p.err // the loop may return before functions of Events do
 		return

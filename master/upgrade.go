@@ -109,7 +109,7 @@ func (u *upgrade) Ended(err error) {
 func (u *upgrade) retire() {
 	l := u.l
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
-	l.pidFile = ""
+	l.pidFile.Disown()
 	l.systemd.Silence()
 	u.answer(nil)
 	if l.state.Phase() == reload.PhaseUpgrading {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,6 +168,25 @@ func TestSuccessorDies(t *testing.T) {
 				t.Errorf("workers %v: their ids may have been used", got)
 			}
 		})
+	}
+}
+
+// A successor that has said that it fails, and then hangs, is killed.
+func TestSuccessorFailsAndHangs(t *testing.T) {
+	killed := make(chan struct{})
+	cfg := Config{MinUptime: -1, Grace: -1, KillAfter: -1}
+	m, _, _ := oldMaster(t, cfg, func(l *otherMaster) error {
+		defer l.Close()
+		l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+		l.Send(successor.Failure(errTest))
+		<-killed
+		return errExited
+	})
+	_ = m.ask(func(l *loop) error { l.sys.masters.Kill = func(string) { close(killed) }; return nil })
+	upgraded := make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	if err := await(t, upgraded); err == nil || !strings.Contains(err.Error(), errTest.Error()) {
+		t.Errorf("Upgrade: %v, want the reason that the successor gave", err)
 	}
 }
 
