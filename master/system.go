@@ -25,7 +25,7 @@ type sys struct {
 
 	pid func() int
 
-	masters successor.System
+	masters successor.System // the processes of the predecessor and the successor
 }
 
 func system() sys {

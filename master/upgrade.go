@@ -64,10 +64,7 @@ func (l *loop) abandonUpgrade(atOnce bool) {
 // keepsServing reports whether Run is under way and has not been told to stop.
 func (l *loop) keepsServing() bool { return l.state.Phase().Running() }
 
-func (u *upgrade) Limits() successor.Limits {
-	p := u.l.cfg.policy().WithDefaults()
-	return successor.Limits{ReadyTimeout: p.ReadyTimeout, MinUptime: p.MinUptime, Grace: p.Grace, KillAfter: p.KillAfter}
-}
+func (u *upgrade) Policy() reload.Policy { return u.l.cfg.policy().WithDefaults() }
 
 func (u *upgrade) Serving() bool { return u.l.keepsServing() }
 

@@ -31,8 +31,9 @@ type Attempt struct {
 
 // AttemptOwner is the old master, as an Attempt needs it.
 type AttemptOwner interface {
-	// Limits returns the limits for the new master.
-	Limits() Limits
+	// Policy returns the policy of this master, with defaults filled in: its durations bound
+	// the upgrade too.
+	Policy() reload.Policy
 	// Serving reports whether this master has not been told to stop.
 	Serving() bool
 	// Due says that this master's own predecessor has exited: Start may be called.
@@ -96,7 +97,7 @@ func (a *Attempt) Start() {
 
 // startDeadline bounds the time that the new master may take.
 func (a *Attempt) startDeadline() {
-	if d := a.Owner.Limits().Deadline(); d > 0 {
+	if d := deadline(a.Owner.Policy()); d > 0 {
 		a.stopDeadline = a.Loop.After(d, func() { a.fail(reload.ErrNotReady) })
 	}
 }
@@ -116,7 +117,7 @@ func (a *Attempt) receive(m *Message) {
 	case SendStop:
 		a.sendStop(false)
 	case AwaitExit:
-		_, last := a.Owner.Limits().Kill(false)
+		_, last := killTimes(a.Owner.Policy(), false)
 		a.killAfter(last, true)
 	}
 }
@@ -193,7 +194,7 @@ func (a *Attempt) Abandon(err error, atOnce bool) {
 func (a *Attempt) sendStop(atOnce bool) {
 	a.cancel()
 	a.link.Send(&Message{Kind: Stop, AtOnce: atOnce})
-	unacked, last := a.Owner.Limits().Kill(atOnce)
+	unacked, last := killTimes(a.Owner.Policy(), atOnce)
 	a.killAfter(unacked, false)
 	a.killAfter(last, true)
 }

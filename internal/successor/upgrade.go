@@ -1,6 +1,10 @@
 package successor
 
-import "time"
+import (
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
 
 // idBlock is how many worker ids an old master leaves to a new one, so that no id is used
 // twice if the upgrade fails.
@@ -239,27 +243,21 @@ func (u *Upgrade) End(err error) error {
 // longer than its workers take otherwise.
 const stopGrace = time.Second
 
-// Limits are the durations of a reload.Policy that bound an upgrade. A negative one means
-// none.
-type Limits struct {
-	ReadyTimeout, MinUptime, Grace, KillAfter time.Duration
-}
-
-// Deadline returns how long the new master may take until it has taken over, or 0 for no
+// deadline returns how long the new master may take until it has taken over, or 0 for no
 // limit. Its workers have ReadyTimeout and MinUptime, and its main has ReadyTimeout before.
-func (l Limits) Deadline() time.Duration {
-	if l.ReadyTimeout <= 0 {
+func deadline(p reload.Policy) time.Duration {
+	if p.ReadyTimeout <= 0 {
 		return 0
 	}
-	return 2*l.ReadyTimeout + max(l.MinUptime, 0)
+	return 2*p.ReadyTimeout + max(p.MinUptime, 0)
 }
 
-// Kill returns how long after a stop the new process is killed: if it has not said that it
-// is going to exit, and in any case.
-func (l Limits) Kill(atOnce bool) (unacked, last time.Duration) {
+// killTimes returns how long after a stop the new process is killed: if it has not said that
+// it is going to exit, and in any case.
+func killTimes(p reload.Policy, atOnce bool) (unacked, last time.Duration) {
 	if atOnce {
 		return stopGrace, stopGrace
 	}
-	after := max(l.KillAfter, 0)
-	return after, stopGrace + max(l.Grace, 0) + 2*after
+	after := max(p.KillAfter, 0)
+	return after, stopGrace + max(p.Grace, 0) + 2*after
 }
