@@ -38,7 +38,7 @@ const graph = `
 	internal/process    : internal/link
 	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
-	internal/sdnotify   :
+	internal/sdnotify   : reload
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire

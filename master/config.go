@@ -90,7 +90,8 @@ type Config struct {
 
 	// PIDFile is the path of a file for this process's pid, written when the first
 	// workers are ready. After an upgrade it holds the new master's. It is replaced
-	// atomically, and removed at the end. Empty means none.
+	// atomically, and removed at the end, except by a master that an upgrade has replaced.
+	// Empty means none.
 	PIDFile string
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is

@@ -83,8 +83,11 @@ func (o *fakeOS) sys() sys {
 		reap:          func(map[int]bool) []int { return nil },
 		releaseMemory: func() { o.released.Add(1) },
 		pid:           func() int { return 100 },
-		predecessor:   func() (*successor.Link, bool, error) { return nil, false, nil },
-		parentGone:    func(context.Context) {},
+		masters: successor.System{
+			Predecessor: func() (*successor.Link, bool, error) { return nil, false, nil },
+			AwaitParent: func(context.Context) {},
+			Kill:        func(string) {},
+		},
 	}
 }
 

@@ -25,18 +25,14 @@ type sys struct {
 
 	pid func() int
 
-	predecessor    func() (l *successor.Link, ok bool, err error) // the master that this one is to follow
-	parentGone     func(context.Context)                          // waits until it has exited
-	startSuccessor func(ctx context.Context, end *os.File, mark string, starting func()) error
-	signalReady    func() error // tells the predecessor that this master has taken over
+	masters successor.System // the processes of the predecessor and the successor
 }
 
 func system() sys {
 	return sys{
 		prepare: prepareGeneration, spawn: (*generation).start, open: sockets.Open,
 		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
-		pid: os.Getpid, predecessor: successor.Predecessor, parentGone: successor.AwaitParent,
-		startSuccessor: successor.Start, signalReady: successor.SignalReady,
+		pid: os.Getpid, masters: successor.NewSystem(),
 	}
 }
 

@@ -24,11 +24,7 @@ type inherited struct {
 	none bool // there is no predecessor, or the link was taken
 }
 
-// Predecessor returns the link to the master that this process is to follow, which is the
-// caller's to close. ok is false in a process that follows no master, and after the first
-// call. With an error the process was meant to follow one and can't.
-func Predecessor() (l *Link, ok bool, err error) { return predecessor.take() }
-
+// take is System.Predecessor.
 func (i *inherited) take() (l *Link, ok bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
