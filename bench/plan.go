@@ -21,8 +21,8 @@ type options struct {
 }
 
 const (
-	warmUp = 700 * time.Millisecond
-	settle = 700 * time.Millisecond // after the last reload
+	warmUp   = 700 * time.Millisecond // before the first reload
+	cooldown = 700 * time.Millisecond // the load goes on for this long after the last reload
 )
 
 // trial is rota's MinUptime. Its default, a second, doesn't fit between two reloads.
@@ -108,7 +108,7 @@ func (o options) measure(dir string, s server, shape shape) result {
 	before := l.instances()
 	r.busy = spans{l.during(func() { r.reloads = o.reload(p, l) })}
 	r.instances = l.instances() - before
-	time.Sleep(settle)
+	time.Sleep(cooldown)
 	r.quiet = spans{first, quiet()}
 	l.stop()
 	r.failed, r.requests, r.first = l.failed(), l.answered()+l.failed(), l.firstFailure()

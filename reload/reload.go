@@ -58,7 +58,7 @@ type Policy struct {
 	MinUptime time.Duration
 
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero
-	// means 60 s, negative for ever. It does not bound the first start of a rota.
+	// means 60 s, negative no limit. It does not bound the first start of a rota.
 	ReadyTimeout time.Duration
 
 	// Grace is how long a worker may drain. Zero means 30 s, negative none.

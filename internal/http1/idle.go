@@ -14,7 +14,7 @@ const freshTicks = 10
 
 // Finished reports whether Read is to return io.EOF from now on: the latest answer
 // announced the end, nothing is unanswered, no input waits, and the answer has left.
-// Input that waits is still served, even if the client sends it after it was told. A
+// Input that waits is still served, even if the client sends it after it got Connection: close. A
 // connection whose answer hasn't left stays open until IdleTick ends it: the kernel
 // discards the rest of the answer if input arrives on a closed connection.
 func (o *Observer) Finished(socket Socket) bool {
@@ -42,7 +42,7 @@ func (o *Observer) Quiet() bool {
 
 // IdleTick is called at each tick of a drain, by one goroutine. It shuts down the
 // reading side at the limit-th tick in a row at which an HTTP/1 connection is at rest,
-// or at the next tick if the client has been told (its program's Read began before
+// or at the next tick if the client got Connection: close (its program's Read began before
 // Finished was true).
 //
 // A Read that waits then returns io.EOF, after input that has arrived in the meantime,

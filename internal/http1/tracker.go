@@ -223,8 +223,8 @@ func (t *Tracker) answered() {
 }
 
 // Body returns how many bytes may be written next without a call of Answer, because
-// they can only be an answer's body (or because the Tracker is untracked). Skip takes
-// note of them.
+// they can only be an answer's body (or because the Tracker is untracked). Skip
+// records them.
 func (t *Tracker) Body() int64 {
 	switch {
 	case t.untracked || t.out.state == inEndless:
@@ -235,7 +235,7 @@ func (t *Tracker) Body() int64 {
 	return 0
 }
 
-// Skip takes note of n bytes of a body, at most [Tracker.Body], that were written unseen.
+// Skip records n bytes of a body, at most [Tracker.Body], that were written unseen.
 func (t *Tracker) Skip(n int64) {
 	if t.untracked || n == 0 {
 		return
