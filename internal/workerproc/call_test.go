@@ -92,6 +92,42 @@ func TestLateSocketIsGivenBack(t *testing.T) {
 	})
 }
 
+// Control is called for a shared socket when the master has passed it. If Control fails,
+// Listen fails with its error and the socket is given back.
+func TestControlOfSharedSocket(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	fd, err := descriptor.DupOf(ln)
+	if err != nil {
+		t.Skip(err)
+	}
+	inBubble(t, func(t *testing.T, b *bench) {
+		failure := errors.New("on purpose")
+		result := make(chan error, 1)
+		go func() {
+			r := bind.Request{Network: "tcp", Address: ":80"}
+			r.Control = func(network, address string, c syscall.RawConn) error { return failure }
+			_, err := b.Listen(context.Background(), r)
+			result <- err
+		}()
+		synctest.Wait()
+		b.link.frames <- link.Packet{
+			Frame: wire.Frame{Type: wire.Socket, Call: 1, FDs: 1, Body: wire.Body(wire.SocketBody{ID: 9})},
+			Files: []*descriptor.FD{fd},
+		}
+		var op *net.OpError
+		if err := <-result; !errors.Is(err, failure) || !errors.As(err, &op) {
+			t.Errorf("Listen: %v, want the error of Control in an OpError", err)
+		}
+		if b.link.count(wire.Closed) != 1 || fd.Int() >= 0 {
+			t.Errorf("the socket was kept: closed %d, descriptor %d", b.link.count(wire.Closed), fd.Int())
+		}
+	})
+}
+
 // Listen fails at once when the master is gone.
 func TestListenWhenTheMasterGoes(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
