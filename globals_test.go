@@ -19,7 +19,7 @@ var globals = map[string]string{
 	"internal/process.started":       "the working directory and os.Args, read before main can change them",
 	"internal/successor.shared":      "tableflip allows one Upgrader in a process",
 	"internal/successor.predecessor": "the link to the previous master, inherited before main can start a process",
-	"rotahttp.preparing":             "guards the fields of the http.Server values of the program, which have no lock of their own",
+	"rotahttp.attachMu":              "guards the fields of the http.Server values of the program, which have no lock of their own",
 	"internal/link.master":           "a process has one role, and packages that can't import each other ask for it",
 	"internal/link.worker":           "a process has one role, and packages that can't import each other ask for it",
 	"internal/link.segments":         "a pool of buffers, which all links of the process share",

@@ -107,5 +107,4 @@ var names = map[string]string{
 // words. The list may only shrink: delete a line when its words are gone.
 var pending = []string{
 	"master/",
-	"rotahttp/",
 }

@@ -8,91 +8,99 @@ import (
 )
 
 const (
-	tick = 100 * time.Millisecond // how often idle connections are looked at
+	// idleCheckInterval is how often the drain looks for connections that have been idle
+	// for too long.
+	idleCheckInterval = 100 * time.Millisecond
 
-	// lastCall is how long before the end of the grace Shutdown is called whatever is
-	// still open, for the functions of RegisterOnShutdown.
-	lastCall = time.Second
+	// shutdownLead is how long before the end of the grace Shutdown is called even if
+	// connections are open, so that the functions of RegisterOnShutdown have time to run.
+	shutdownLead = time.Second
 )
 
-// drain sees all connections off, once the worker leaves.
+// drain waits until the worker begins to drain, and then closes all connections
+// gracefully. It is the goroutine that attach starts.
 func (s *server) drain() {
-	<-s.shift.Disconnecting()
-	s.limiter.Start(int(s.conns.n.Load()), ratelimit.Period)
+	<-s.worker.Disconnecting()
+	s.limiter.Start(int(s.http1.n.Load()), ratelimit.Period)
 	s.draining.Store(true)
 	s.closeListeners()
-	s.http2.leave()
-	s.seeOff()
+	s.http2.startGoAways()
+	s.awaitConns()
 	s.shutdown()
-	close(s.over)
+	close(s.drained)
 }
 
-// closeListeners makes srv.Serve return: then no conn is between Accept and ConnState.
+// closeListeners makes http.Server.Serve return. After that no connection is between
+// Accept and ConnState, where it would be in no list.
 func (s *server) closeListeners() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for ln := range s.listeners {
-		_ = ln.Close() // most often the worker has done it
+		_ = ln.Close() // fails if the worker has closed it, as it usually has
 	}
 }
 
-// seeOff waits until Shutdown can do no harm: no connection of HTTP/1 is left, and
-// those of HTTP/2 have had the time to learn that they open no more streams.
-func (s *server) seeOff() {
-	ticker := time.NewTicker(tick)
+// awaitConns returns when Shutdown can't cut a request any more (see canShutDown), or
+// when the grace is about to end. Meanwhile it closes idle HTTP/1 connections.
+func (s *server) awaitConns() {
+	ticker := time.NewTicker(idleCheckInterval)
 	defer ticker.Stop()
-	grace := s.shift.IdleGrace()
-	s.conns.endIdle(grace)
-	for !s.seenOff() {
+	grace := s.worker.IdleGrace()
+	s.http1.closeIdle(grace)
+	for !s.canShutDown() {
 		select {
 		case <-s.changed:
 		case <-ticker.C:
-			s.conns.endIdle(grace)
-		case <-s.hurry:
+			s.http1.closeIdle(grace)
+		case <-s.graceEnding:
 			return
-		case <-s.shift.Done():
+		case <-s.worker.Done():
 			return
 		}
 	}
 }
 
-func (s *server) seenOff() bool {
+// canShutDown reports whether Serve has returned for every listener, no HTTP/1 connection
+// is open, and every HTTP/2 client has had the time to act on its first GOAWAY.
+func (s *server) canShutDown() bool {
 	s.mu.Lock()
 	serving := len(s.listeners)
 	s.mu.Unlock()
-	return serving == 0 && s.conns.n.Load() == 0 && s.http2.told()
+	return serving == 0 && s.http1.n.Load() == 0 && s.http2.goAwaysObeyed()
 }
 
-// shutdown lets the server end what is left: HTTP/2. It runs the functions of
-// RegisterOnShutdown, unless the program has.
+// shutdown calls http.Server.Shutdown, unless the program has. It runs the functions of
+// RegisterOnShutdown, sends every HTTP/2 client its second GOAWAY, and waits until all
+// connections are closed or the grace has ended.
 func (s *server) shutdown() {
 	s.mu.Lock()
-	closed := s.closed
+	isShutDown := s.isShutDown
 	s.mu.Unlock()
-	if closed {
+	if isShutDown {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
 		select {
-		case <-s.shift.Done():
+		case <-s.worker.Done():
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	_ = s.http.Shutdown(ctx) // fails when the grace has ended
+	_ = s.http.Shutdown(ctx) // fails if the grace ends first
 }
 
-// hold is the hook that keeps the worker until all is seen off.
-func (s *server) hold(ctx context.Context) error {
+// awaitDrained is the worker's OnDisconnect function: the worker stays until the drain is
+// complete, or ctx ends with the grace.
+func (s *server) awaitDrained(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
-		timer := time.AfterFunc(left-min(lastCall, left/2), func() { close(s.hurry) })
+		timer := time.AfterFunc(left-min(shutdownLead, left/2), func() { close(s.graceEnding) })
 		defer timer.Stop()
 	}
 	select {
-	case <-s.over:
+	case <-s.drained:
 	case <-ctx.Done():
 	}
 	return nil

@@ -11,47 +11,49 @@ import (
 
 var echoHandler = http.HandlerFunc(echo)
 
-// A connection that is idle when the worker leaves is told with its next answer.
-func TestIdleConnIsToldByItsNextAnswer(t *testing.T) {
-	s := start(t, &http.Server{Handler: echoHandler}, newShift(stuck))
+// The next response on a connection that was idle when the drain began has
+// "Connection: close".
+func TestNextResponseOnIdleConnSaysClose(t *testing.T) {
+	s := start(t, &http.Server{Handler: echoHandler}, newWorker(timeout))
 	c := dial(t, s.addr)
 	c.get("/", false)
-	s.leave()
+	s.beginDrain()
 	s.mustServe()
 	c.get("/", true)
 	c.mustEnd(soon)
 	s.mustReturn(nil, soon)
 }
 
-// One that stays idle ends after IdleGrace, and so does one that has never spoken.
-func TestIdleConnEnds(t *testing.T) {
+// A connection that stays idle is closed after IdleGrace, also one on which the client has
+// never sent anything.
+func TestIdleConnIsClosedAfterIdleGrace(t *testing.T) {
 	const grace = 500 * time.Millisecond
-	s := start(t, &http.Server{Handler: echoHandler}, newShift(grace))
+	s := start(t, &http.Server{Handler: echoHandler}, newWorker(grace))
 	idle, silent := dial(t, s.addr), dial(t, s.addr)
 	idle.get("/", false)
 	begin := time.Now()
-	s.leave()
+	s.beginDrain()
 	idle.mustEnd(grace + time.Second)
 	silent.mustEnd(grace + time.Second)
-	if d := time.Since(begin); d < grace-2*tick {
-		t.Errorf("ended after %v, want %v", d, grace)
+	if d := time.Since(begin); d < grace-2*idleCheckInterval {
+		t.Errorf("the connections were closed after %v, want %v", d, grace)
 	}
 	s.mustReturn(nil, soon)
 }
 
-// A handler at work keeps its connection, however long that takes.
-func TestLongHandler(t *testing.T) {
+// A connection stays open while its handler runs, longer than IdleGrace.
+func TestLongHandlerKeepsConn(t *testing.T) {
 	entered, release := make(chan bool), make(chan bool)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entered <- true
 		<-release
 		echo(w, r)
 	})
-	s := start(t, &http.Server{Handler: h}, newShift(tick))
+	s := start(t, &http.Server{Handler: h}, newWorker(idleCheckInterval))
 	c := dial(t, s.addr)
 	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
 	await(t, "the handler", entered)
-	s.leave()
+	s.beginDrain()
 	s.mustServe()
 	close(release)
 	if _, body := c.answer("POST"); body != "you sent hi" {
@@ -61,8 +63,8 @@ func TestLongHandler(t *testing.T) {
 	s.mustReturn(nil, soon)
 }
 
-// A request that came in pieces before and in the drain is answered: chunks, and a
-// body that waits for 100 Continue.
+// A request whose head arrives before the drain and whose body arrives during it is
+// answered: a chunked body, and one that waits for 100 Continue.
 func TestUploadAcrossTheDrain(t *testing.T) {
 	for _, tc := range []struct{ name, head, before, after string }{
 		{"chunked", "Transfer-Encoding: chunked\r\n", "2\r\nhi\r\n", "4\r\n you\r\n0\r\n\r\n"},
@@ -71,11 +73,11 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var active atomic.Int32
 			srv := &http.Server{Handler: echoHandler, ConnState: countActive(&active)}
-			s := start(t, srv, newShift(2*tick)) // no measure for who is at work
+			s := start(t, srv, newWorker(2*idleCheckInterval)) // shorter than the request takes
 			c := dial(t, s.addr)
 			c.send("POST / HTTP/1.1\r\nHost: test\r\n%s\r\n%s", tc.head, tc.before)
 			waitFor(t, "the handler", func() bool { return active.Load() > 0 })
-			s.leave()
+			s.beginDrain()
 			s.mustServe()
 			if tc.before == "" {
 				if resp, err := http.ReadResponse(c.r, nil); err != nil || resp.StatusCode != http.StatusContinue {
@@ -92,31 +94,32 @@ func TestUploadAcrossTheDrain(t *testing.T) {
 	}
 }
 
-// The functions of RegisterOnShutdown run once, when no request can be dropped any more.
+// The functions of RegisterOnShutdown are called once, when no HTTP/1 connection is open.
 func TestRegisterOnShutdown(t *testing.T) {
 	var runs atomic.Int32
 	srv := &http.Server{Handler: echoHandler}
 	srv.RegisterOnShutdown(func() { runs.Add(1) })
-	s := start(t, srv, newShift(stuck))
+	s := start(t, srv, newWorker(timeout))
 	c := dial(t, s.addr)
 	c.get("/", false)
-	s.leave()
+	s.beginDrain()
 	s.mustServe()
 	if n := runs.Load(); n != 0 {
-		t.Errorf("ran %d times while a request might come", n)
+		t.Errorf("called %d times while a connection was open", n)
 	}
 	c.get("/", true)
 	s.mustReturn(nil, soon)
 	waitFor(t, "the function of RegisterOnShutdown", func() bool { return runs.Load() > 0 })
 	if n := runs.Load(); n != 1 {
-		t.Errorf("ran %d times, want once", n)
+		t.Errorf("called %d times, want 1", n)
 	}
 }
 
-// They run before the grace ends even if a connection stays.
-func TestRegisterOnShutdownAtTheEndOfTheGrace(t *testing.T) {
-	shift := newShift(stuck)
-	shift.grace = time.Second
+// The functions of RegisterOnShutdown are called before the grace ends even if a
+// connection is open.
+func TestRegisterOnShutdownBeforeGraceEnds(t *testing.T) {
+	worker := newWorker(timeout)
+	worker.grace = time.Second
 	ran := make(chan bool, 1)
 	entered, release := make(chan bool), make(chan bool)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,20 +128,20 @@ func TestRegisterOnShutdownAtTheEndOfTheGrace(t *testing.T) {
 	})}
 	defer close(release)
 	srv.RegisterOnShutdown(func() { ran <- true })
-	s := start(t, srv, shift)
+	s := start(t, srv, worker)
 	dial(t, s.addr).send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	await(t, "the handler", entered)
-	shift.leave()
+	worker.beginDrain()
 	await(t, "the function of RegisterOnShutdown", ran)
 	select {
-	case <-shift.done:
-		t.Error("it ran after the grace")
+	case <-worker.done:
+		t.Error("it was called after the grace")
 	default:
 	}
-	s.mustReturn(nil, stuck)
+	s.mustReturn(nil, timeout)
 }
 
-// The program's own Shutdown and Close work as ever.
+// The program may call Shutdown and Close itself, before the drain.
 func TestShutdownByTheProgram(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -151,20 +154,20 @@ func TestShutdownByTheProgram(t *testing.T) {
 			var runs atomic.Int32
 			srv := &http.Server{Handler: echoHandler}
 			srv.RegisterOnShutdown(func() { runs.Add(1) })
-			s := start(t, srv, newShift(stuck))
+			s := start(t, srv, newWorker(timeout))
 			c := dial(t, s.addr)
 			c.get("/", false)
 			if err := tc.stop(srv); err != nil {
 				t.Error(err)
 			}
-			s.mustReturn(http.ErrServerClosed, stuck)
+			s.mustReturn(http.ErrServerClosed, timeout)
 			if _, err := io.ReadAll(c); err != nil {
 				t.Error(err)
 			}
-			s.leave()
-			await(t, "the worker to have left", s.shift.done)
+			s.beginDrain()
+			await(t, "the end of the worker's drain", s.worker.done)
 			if n := runs.Load(); n > 1 {
-				t.Errorf("RegisterOnShutdown's function ran %d times", n)
+				t.Errorf("the function of RegisterOnShutdown was called %d times, want 1 at most", n)
 			}
 		})
 	}

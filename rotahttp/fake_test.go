@@ -14,38 +14,38 @@ import (
 )
 
 const (
-	// stuck is when to call something stuck.
-	stuck = 20 * time.Second
-	// soon is what doesn't wait for an IdleGrace or a grace of stuck, on any machine.
-	soon = stuck / 2
+	// timeout is how long a test waits for an event before it fails.
+	timeout = 20 * time.Second
+	// soon is a limit for what must not wait for an IdleGrace or a grace of timeout.
+	soon = timeout / 2
 )
 
-// fakeShift is a worker that leaves when a test says so.
-type fakeShift struct {
-	begun, done chan struct{}
-	idle, grace time.Duration
+// fakeWorker is a worker without a master. It drains when the test calls beginDrain.
+type fakeWorker struct {
+	disconnecting, done chan struct{}
+	idle, grace         time.Duration
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
 }
 
-func newShift(idle time.Duration) *fakeShift {
-	return &fakeShift{begun: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: stuck}
+func newWorker(idle time.Duration) *fakeWorker {
+	return &fakeWorker{disconnecting: make(chan struct{}), done: make(chan struct{}), idle: idle, grace: timeout}
 }
 
-func (f *fakeShift) Disconnecting() <-chan struct{}     { return f.begun }
-func (f *fakeShift) Done() <-chan struct{}              { return f.done }
-func (f *fakeShift) IdleGrace() time.Duration           { return f.idle }
-func (f *fakeShift) Track(ln net.Listener) net.Listener { return ln }
-func (f *fakeShift) OnDisconnect(h func(context.Context) error) {
+func (f *fakeWorker) Disconnecting() <-chan struct{}     { return f.disconnecting }
+func (f *fakeWorker) Done() <-chan struct{}              { return f.done }
+func (f *fakeWorker) IdleGrace() time.Duration           { return f.idle }
+func (f *fakeWorker) Track(ln net.Listener) net.Listener { return ln }
+func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hooks = append(f.hooks, h)
 }
 
-// leave begins to leave. When the hooks have returned, it has left.
-func (f *fakeShift) leave() {
-	close(f.begun)
+// beginDrain calls the functions of OnDisconnect. Done is closed when they have returned.
+func (f *fakeWorker) beginDrain() {
+	close(f.disconnecting)
 	ctx, cancel := context.WithTimeout(context.Background(), f.grace)
 	var group sync.WaitGroup
 	f.mu.Lock()
@@ -56,50 +56,50 @@ func (f *fakeShift) leave() {
 	go func() { group.Wait(); cancel(); close(f.done) }()
 }
 
-// service is a server under test.
+// service is an http.Server under test, served by serve.
 type service struct {
-	t     *testing.T
-	addr  string
-	srv   *http.Server
-	shift *fakeShift
-	ended chan error // of Serve
+	t      *testing.T
+	addr   string
+	srv    *http.Server
+	worker *fakeWorker
+	ended  chan error // the result of serve
 }
 
-// leave has the worker leave, and returns when the server knows.
-func (s *service) leave() {
+// beginDrain makes the worker drain, and returns when the server has noticed.
+func (s *service) beginDrain() {
 	s.t.Helper()
-	s.shift.leave()
+	s.worker.beginDrain()
 	waitFor(s.t, "the server to notice", s.srv.Handler.(*server).draining.Load)
 }
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for begin := time.Now(); !ok(); time.Sleep(time.Millisecond) {
-		if time.Since(begin) > stuck {
-			t.Fatalf("stuck: waited %v for %s", stuck, what)
+		if time.Since(begin) > timeout {
+			t.Fatalf("waited %v for %s", timeout, what)
 		}
 	}
 }
 
-// start serves srv on a port of its own. At the end of the test it leaves, and
-// nothing may be left.
-func start(t *testing.T, srv *http.Server, shift *fakeShift) *service {
+// start serves srv on a free port. At the end of the test the worker drains, and the
+// test fails if that doesn't end.
+func start(t *testing.T, srv *http.Server, worker *fakeWorker) *service {
 	t.Helper()
-	return startOn(t, srv, shift, mustListen(t), srv.Serve)
+	return startOn(t, srv, worker, mustListen(t), srv.Serve)
 }
 
-func startOn(t *testing.T, srv *http.Server, shift *fakeShift, ln net.Listener, run func(net.Listener) error) *service {
+func startOn(t *testing.T, srv *http.Server, worker *fakeWorker, ln net.Listener, run func(net.Listener) error) *service {
 	t.Helper()
-	s := &service{t: t, addr: ln.Addr().String(), srv: srv, shift: shift, ended: make(chan error, 1)}
-	go func() { s.ended <- serve(ln, srv, shift, run) }()
+	s := &service{t: t, addr: ln.Addr().String(), srv: srv, worker: worker, ended: make(chan error, 1)}
+	go func() { s.ended <- serve(ln, srv, worker, run) }()
 	t.Cleanup(func() {
 		select {
-		case <-shift.begun:
+		case <-worker.disconnecting:
 		default:
-			shift.leave()
+			worker.beginDrain()
 		}
 		_ = srv.Close()
-		await(t, "the worker to have left", shift.done)
+		await(t, "the end of the worker's drain", worker.done)
 	})
 	return s
 }
@@ -113,27 +113,27 @@ func mustListen(t testing.TB) net.Listener {
 	return ln
 }
 
-// mustReturn checks that Serve returns want within the time.
+// mustReturn checks that serve returns want within the given time.
 func (s *service) mustReturn(want error, within time.Duration) {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
 		s.ended <- err
 		if err != want {
-			s.t.Errorf("Serve returned %v, want %v", err, want)
+			s.t.Errorf("serve returned %v, want %v", err, want)
 		}
 	case <-time.After(within):
-		s.t.Fatalf("Serve has not returned after %v", within)
+		s.t.Fatalf("serve has not returned after %v", within)
 	}
 }
 
-// mustServe checks that Serve does not return, as far as can be seen.
+// mustServe checks that serve doesn't return within three ticks of the idle check.
 func (s *service) mustServe() {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
-		s.t.Fatalf("Serve has returned %v", err)
-	case <-time.After(3 * tick):
+		s.t.Fatalf("serve returned %v while connections were open", err)
+	case <-time.After(3 * idleCheckInterval):
 	}
 }
 
@@ -141,13 +141,13 @@ func await[T any](t *testing.T, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(stuck):
-		t.Fatalf("stuck: waited %v for %s", stuck, what)
+	case <-time.After(timeout):
+		t.Fatalf("waited %v for %s", timeout, what)
 	}
 	return v
 }
 
-// client is one connection, used byte by byte.
+// client is one connection, on which a test writes requests and reads responses itself.
 type client struct {
 	t *testing.T
 	net.Conn
@@ -165,7 +165,7 @@ func dial(t *testing.T, addr string) *client {
 
 func over(t *testing.T, c net.Conn) *client {
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(stuck))
+	_ = c.SetDeadline(time.Now().Add(timeout))
 	return &client{t, c, bufio.NewReader(c)}
 }
 
@@ -176,7 +176,7 @@ func (c *client) send(format string, args ...any) {
 	}
 }
 
-// answer reads one whole answer.
+// answer reads one complete response.
 func (c *client) answer(method string) (*http.Response, string) {
 	c.t.Helper()
 	resp, err := http.ReadResponse(c.r, &http.Request{Method: method})
@@ -190,7 +190,7 @@ func (c *client) answer(method string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// get makes a request and checks whether its answer says close.
+// get makes a request, and checks whether its response has "Connection: close".
 func (c *client) get(path string, close bool) string {
 	c.t.Helper()
 	c.send("GET %s HTTP/1.1\r\nHost: test\r\n\r\n", path)
@@ -201,15 +201,15 @@ func (c *client) get(path string, close bool) string {
 	return body
 }
 
-// mustEnd checks that the server ends the connection within the time.
+// mustEnd checks that the server closes the connection within the given time.
 func (c *client) mustEnd(within time.Duration) {
 	c.t.Helper()
 	begin := time.Now()
 	if b, err := io.ReadAll(c.r); err != nil || len(b) > 0 {
-		c.t.Errorf("the connection ended with %q, %v; want io.EOF", b, err)
+		c.t.Errorf("the connection was closed after %q with error %v; want nothing and io.EOF", b, err)
 	}
 	if d := time.Since(begin); d > within {
-		c.t.Errorf("the connection ended after %v, want %v at most", d, within)
+		c.t.Errorf("the connection was closed after %v, want %v at most", d, within)
 	}
 }
 

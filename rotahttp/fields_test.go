@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// countActive is a ConnState that counts requests.
+// countActive returns a ConnState function that counts requests in n.
 func countActive(n *atomic.Int32) func(net.Conn, http.ConnState) {
 	return func(_ net.Conn, state http.ConnState) {
 		if state == http.StateActive {
@@ -22,14 +22,14 @@ func countActive(n *atomic.Int32) func(net.Conn, http.ConnState) {
 	}
 }
 
-// states is a program's ConnState.
+// states records the calls of a program's ConnState.
 type states struct {
 	mu   sync.Mutex
 	seen map[net.Conn][]http.ConnState
 	gone chan bool
 }
 
-func (s *states) note(c net.Conn, state http.ConnState) {
+func (s *states) record(c net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen[c] = append(s.seen[c], state)
@@ -40,28 +40,28 @@ func (s *states) note(c net.Conn, state http.ConnState) {
 
 type fieldKey string
 
-// seen is what a program's fields have shown it.
+// seen is what the functions in the fields of an http.Server were called with.
 type seen struct {
-	states []http.ConnState // of the conn of ConnContext
+	states []http.ConnState // of conn
 	base   net.Listener
 	conn   net.Conn
 	conns  int
 }
 
-// observe serves one request with every field set, by serve, and returns what they
-// saw. close ends the server.
+// observe serves one request with an http.Server that has every field set, and returns
+// what they were called with. serve starts the server; its result shuts the server down.
 func observe(t *testing.T, secure bool, ln net.Listener, serve func(*http.Server, func(net.Listener) error) (close func())) seen {
 	st := &states{seen: map[net.Conn][]http.ConnState{}, gone: make(chan bool, 4)}
 	var v seen
-	srv := &http.Server{Addr: "mine", ConnState: st.note}
+	srv := &http.Server{Addr: "mine", ConnState: st.record}
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v.base, _ = r.Context().Value(fieldKey("base")).(net.Listener)
 		v.conn, _ = r.Context().Value(fieldKey("conn")).(net.Conn)
 		if r.Context().Value(http.ServerContextKey) != srv {
-			t.Error("not the program's server")
+			t.Error("http.ServerContextKey isn't the program's http.Server")
 		}
 		if secure != (r.TLS != nil && r.TLS.NegotiatedProtocol == "h2" && r.ProtoMajor == 2) {
-			t.Errorf("%s with %v", r.Proto, r.TLS)
+			t.Errorf("protocol %s with TLS state %v", r.Proto, r.TLS)
 		}
 	})
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -85,8 +85,9 @@ func observe(t *testing.T, secure bool, ln net.Listener, serve func(*http.Server
 	return v
 }
 
-// The program's fields see what net/http alone shows them, with the same conns.
-func TestFieldsAreKept(t *testing.T) {
+// The functions that a program sets in an http.Server are called as with net/http alone,
+// with conns and listeners of the same types.
+func TestServerFieldsAreCalledAsByNetHTTP(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		ln := mustListen(t)
 		want := observe(t, secure, ln, func(srv *http.Server, run func(net.Listener) error) func() {
@@ -95,19 +96,19 @@ func TestFieldsAreKept(t *testing.T) {
 		})
 		ln = mustListen(t)
 		got := observe(t, secure, ln, func(srv *http.Server, run func(net.Listener) error) func() {
-			s := startOn(t, srv, newShift(stuck), ln, run)
-			return func() { s.leave(); s.mustReturn(nil, stuck) }
+			s := startOn(t, srv, newWorker(timeout), ln, run)
+			return func() { s.beginDrain(); s.mustReturn(nil, timeout) }
 		})
 		if !slices.Equal(got.states, want.states) || got.conns != 1 {
-			t.Errorf("secure %v: ConnState saw %v of %d conns, want %v of 1", secure, got.states, got.conns, want.states)
+			t.Errorf("TLS %v: ConnState got %v for %d conns, want %v for 1", secure, got.states, got.conns, want.states)
 		}
 		if g, w := fmt.Sprintf("%T %T", got.conn, got.base), fmt.Sprintf("%T %T", want.conn, want.base); g != w {
-			t.Errorf("secure %v: ConnContext and BaseContext got %s, want %s", secure, g, w)
+			t.Errorf("TLS %v: ConnContext and BaseContext got %s, want %s", secure, g, w)
 		}
 	}
 }
 
-// get makes one request with net/http's client, which leaves its connection idle.
+// get makes one request with net/http's client. Over TLS it leaves the connection idle.
 func get(t *testing.T, addr string, secure bool) {
 	t.Helper()
 	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
@@ -126,12 +127,12 @@ func get(t *testing.T, addr string, secure bool) {
 	}
 }
 
-// A request costs no allocation more than with net/http alone. A client that sends
-// as soon as it has its answer may be met by net/http's look-out for the hang-up, and
-// spare it one: each waits here until the server is idle.
+// A request needs no more allocations than with net/http alone. The client waits until the
+// connection is idle before it sends the next request: otherwise net/http's background read
+// sometimes gets the request, which saves an allocation.
 func TestAllocations(t *testing.T) {
 	if raceDetector {
-		t.Skip("the race detector makes sync.Pool forget")
+		t.Skip("sync.Pool drops items at random under the race detector")
 	}
 	measure := func(serve func(net.Listener, *http.Server) string) float64 {
 		idle := make(chan struct{}, 1)
@@ -144,7 +145,7 @@ func TestAllocations(t *testing.T) {
 		defer srv.Close()
 		c := dial(t, serve(mustListen(t), srv))
 		request, buf := []byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"), make([]byte, 4096)
-		least := math.Inf(1) // what else runs in this process allocates too
+		least := math.Inf(1) // other goroutines of this process allocate too
 		for range 5 {
 			least = min(least, testing.AllocsPerRun(1000, func() {
 				if _, err := c.Write(request); err != nil {
@@ -162,8 +163,8 @@ func TestAllocations(t *testing.T) {
 		go srv.Serve(ln)
 		return ln.Addr().String()
 	})
-	ours := measure(func(ln net.Listener, srv *http.Server) string { return start(t, srv, newShift(0)).addr })
+	ours := measure(func(ln net.Listener, srv *http.Server) string { return start(t, srv, newWorker(0)).addr })
 	if ours > plain {
-		t.Errorf("%v allocations a request, net/http alone has %v", ours, plain)
+		t.Errorf("%v allocations a request, want at most the %v of net/http alone", ours, plain)
 	}
 }

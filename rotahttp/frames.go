@@ -1,15 +1,17 @@
 package rotahttp
 
-// frames follows the frames of HTTP/2 that a server writes. The zero value is a
-// connection on which nothing has been written.
-type frames struct {
-	head [9]byte
-	have int  // of head
-	left int  // of the payload
-	some bool // the first frame, SETTINGS, has been written
-	open bool // a header block goes on in the next frame
+// frameTracker follows the HTTP/2 frames (RFC 9113, section 4.1) that a server writes, to
+// find where another frame may be inserted. The zero value is for a connection on which
+// nothing has been written.
+type frameTracker struct {
+	header       [9]byte // of the current frame: length, type, flags and stream
+	headerLen    int     // bytes of header written so far; 0 when it is complete
+	payloadLeft  int     // bytes of the payload not written yet
+	started      bool    // the first frame, SETTINGS, has begun
+	inFieldBlock bool    // the next frame must continue a field block
 }
 
+// Frame types and flags (RFC 9113, sections 6.2, 6.6 and 6.10).
 const (
 	frameHeaders      = 0x1
 	framePushPromise  = 0x5
@@ -17,51 +19,58 @@ const (
 	flagEndHeaders    = 0x4
 )
 
-// goAwayFrame lets the client finish every stream, and open no more.
+// goAwayFrame is a GOAWAY with the highest possible last stream, 2^31-1, and NO_ERROR: it
+// tells the client to open no more streams and refuses none of those on their way
+// (RFC 9113, section 6.8).
 var goAwayFrame = []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 
-// between reports whether a frame of another stream may be written here.
-func (f *frames) between() bool { return f.have == 0 && f.left == 0 && f.some && !f.open }
+// atBoundary reports whether a frame of another stream may be written here: between two
+// frames, after the SETTINGS that must come first (RFC 9113, section 3.4), and outside a
+// field block, which no other frame may interrupt (section 4.3).
+func (f *frameTracker) atBoundary() bool {
+	return f.headerLen == 0 && f.payloadLeft == 0 && f.started && !f.inFieldBlock
+}
 
-// skip takes note of p.
-func (f *frames) skip(p []byte) {
+// advance moves past p, which has been written.
+func (f *frameTracker) advance(p []byte) {
 	for len(p) > 0 {
 		p = p[f.step(p):]
 	}
 }
 
-// next takes note of p up to the first place between frames, and returns how much of
-// it that is: all of p if there is none.
-func (f *frames) next(p []byte) (n int) {
+// advanceToBoundary moves past p up to the first boundary, and returns how many bytes
+// that is: len(p) if there is none.
+func (f *frameTracker) advanceToBoundary(p []byte) (n int) {
 	for n < len(p) {
 		n += f.step(p[n:])
-		if f.between() {
+		if f.atBoundary() {
 			break
 		}
 	}
 	return n
 }
 
-// step takes note of what of p belongs to one head or one payload.
-func (f *frames) step(p []byte) int {
-	if f.left > 0 {
-		n := min(f.left, len(p))
-		f.left -= n
+// step moves past the bytes of p that belong to one frame header or one payload, and
+// returns how many they are.
+func (f *frameTracker) step(p []byte) int {
+	if f.payloadLeft > 0 {
+		n := min(f.payloadLeft, len(p))
+		f.payloadLeft -= n
 		return n
 	}
-	n := copy(f.head[f.have:], p)
-	if f.have += n; f.have == len(f.head) {
-		f.begin()
+	n := copy(f.header[f.headerLen:], p)
+	if f.headerLen += n; f.headerLen == len(f.header) {
+		f.parseHeader()
 	}
 	return n
 }
 
-// begin takes note of a whole head.
-func (f *frames) begin() {
-	f.have, f.some = 0, true
-	f.left = int(f.head[0])<<16 | int(f.head[1])<<8 | int(f.head[2])
-	switch f.head[3] {
+// parseHeader reads a complete frame header.
+func (f *frameTracker) parseHeader() {
+	f.headerLen, f.started = 0, true
+	f.payloadLeft = int(f.header[0])<<16 | int(f.header[1])<<8 | int(f.header[2])
+	switch f.header[3] {
 	case frameHeaders, framePushPromise, frameContinuation:
-		f.open = f.head[4]&flagEndHeaders == 0
+		f.inFieldBlock = f.header[4]&flagEndHeaders == 0
 	}
 }

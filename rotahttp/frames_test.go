@@ -9,14 +9,14 @@ func frame(typ, flags byte, length int) []byte {
 	return append([]byte{byte(length >> 16), byte(length >> 8), byte(length), typ, flags, 0, 0, 0, 1}, make([]byte, length)...)
 }
 
-// However the bytes are cut, the places between frames are the same, and none is
-// before the first frame or inside a header block.
-func TestFrames(t *testing.T) {
+// The boundaries between frames are found however the bytes are split into writes. There is
+// none before the first frame or inside a field block.
+func TestFrameBoundaries(t *testing.T) {
 	var all []byte
-	if new(frames).between() {
-		t.Error("between frames before the first one")
+	if new(frameTracker).atBoundary() {
+		t.Error("atBoundary is true before the first frame")
 	}
-	between := map[int]bool{}
+	boundary := map[int]bool{}
 	for _, f := range []struct {
 		bytes []byte
 		after bool
@@ -32,18 +32,18 @@ func TestFrames(t *testing.T) {
 		{frame(0, 1, 0), true},
 	} {
 		all = append(all, f.bytes...)
-		between[len(all)] = f.after
+		boundary[len(all)] = f.after
 	}
 	for range 1000 {
-		var f frames
+		var f frameTracker
 		for n := 0; n < len(all); {
 			part := all[n:min(n+1+rand.IntN(40000), len(all))]
 			if rand.IntN(2) == 0 {
 				part = part[:min(len(part), 1+rand.IntN(20))]
 			}
-			n += f.next(part)
-			if f.between() != between[n] {
-				t.Fatalf("at %d: between is %v", n, f.between())
+			n += f.advanceToBoundary(part)
+			if f.atBoundary() != boundary[n] {
+				t.Fatalf("atBoundary is %v after %d bytes, want %v", f.atBoundary(), n, boundary[n])
 			}
 		}
 	}

@@ -34,10 +34,11 @@ func serverTLS(t testing.TB) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
-// TLS with HTTP/1.1: the conn below sees nothing of it.
-func TestTLSWithHTTP1(t *testing.T) {
+// HTTP/1.1 over TLS drains too: the response says close, and an idle connection is closed
+// after IdleGrace.
+func TestHTTP1OverTLS(t *testing.T) {
 	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
-	s := startOn(t, srv, newShift(5*tick), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
+	s := startOn(t, srv, newWorker(5*idleCheckInterval), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
 	secure := func() *client {
 		c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -49,23 +50,23 @@ func TestTLSWithHTTP1(t *testing.T) {
 	busy.get("/", false)
 	idle.get("/", false)
 	begin := time.Now()
-	s.leave()
+	s.beginDrain()
 	busy.get("/", true)
 	busy.mustEnd(soon)
 	idle.mustEnd(soon)
-	if d := time.Since(begin); d < 3*tick {
-		t.Errorf("the idle connection ended after %v, want %v", d, 5*tick)
+	if d := time.Since(begin); d < 3*idleCheckInterval {
+		t.Errorf("the idle connection was closed after %v, want %v", d, 5*idleCheckInterval)
 	}
 	s.mustReturn(nil, soon)
 }
 
-// goAways notes the GOAWAYs that a client of h2c gets.
+// goAways is a client's conn that records the GOAWAY frames it reads.
 type goAways struct {
 	net.Conn
 	mu     sync.Mutex
-	parser frames
+	parser frameTracker
 	body   []byte
-	last   []uint32 // stream, of each
+	last   []uint32 // the last stream that each GOAWAY names
 }
 
 func (g *goAways) Read(p []byte) (int, error) {
@@ -73,10 +74,10 @@ func (g *goAways) Read(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for b := p[:n]; len(b) > 0; {
-		payload := g.parser.left > 0
+		payload := g.parser.payloadLeft > 0
 		k := g.parser.step(b)
-		if payload && g.parser.head[3] == 7 {
-			if g.body = append(g.body, b[:k]...); g.parser.left == 0 {
+		if payload && g.parser.header[3] == 7 {
+			if g.body = append(g.body, b[:k]...); g.parser.payloadLeft == 0 {
 				g.last = append(g.last, binary.BigEndian.Uint32(g.body))
 				g.body = nil
 			}
@@ -92,7 +93,7 @@ func (g *goAways) got() []uint32 {
 	return slices.Clone(g.last)
 }
 
-// cleartext is a client of h2c on one connection.
+// cleartext returns an h2c client that uses one connection.
 func cleartext(t *testing.T, addr string) (*http.Client, *goAways) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -109,7 +110,8 @@ func cleartext(t *testing.T, addr string) (*http.Client, *goAways) {
 	return &http.Client{Transport: tr}, g
 }
 
-// settings is a client's first frame, on stream 0 as it must be.
+// settings is an empty SETTINGS frame, the first that a client sends (RFC 9113, section
+// 3.4).
 var settings = make([]byte, 9)
 
 func init() { settings[3] = 4 }
@@ -121,8 +123,9 @@ func h2cServer(h http.HandlerFunc) *http.Server {
 	return srv
 }
 
-// A stream in flight finishes, and the client is told at once to open no more.
-func TestHTTP2StreamFinishes(t *testing.T) {
+// A stream in flight finishes. The client gets the first GOAWAY at once, with the highest
+// possible stream, and the second one later.
+func TestHTTP2StreamInFlightFinishes(t *testing.T) {
 	release := make(chan bool)
 	s := start(t, h2cServer(func(w http.ResponseWriter, r *http.Request) {
 		for i := range 3 {
@@ -130,7 +133,7 @@ func TestHTTP2StreamFinishes(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-release
 		}
-	}), newShift(stuck))
+	}), newWorker(timeout))
 	c, g := cleartext(t, s.addr)
 	resp, err := c.Get("http://" + s.addr)
 	if err != nil {
@@ -140,28 +143,28 @@ func TestHTTP2StreamFinishes(t *testing.T) {
 	if line, err := r.ReadString('\n'); line != "part 0\n" {
 		t.Fatal(line, err)
 	}
-	s.leave()
+	s.beginDrain()
 	waitFor(t, "a GOAWAY", func() bool { return len(g.got()) > 0 })
 	release <- true
 	if line, err := r.ReadString('\n'); line != "part 1\n" {
 		t.Fatal(line, err)
 	}
-	time.Sleep(goAwayTime + 2*tick) // net/http's GOAWAY comes; the stream is still open
+	time.Sleep(goAwayTime + 2*idleCheckInterval) // net/http sends the second GOAWAY; the stream is still open
 	s.mustServe()
 	close(release)
 	if rest, err := io.ReadAll(r); string(rest) != "part 2\n" || err != nil {
 		t.Fatal(string(rest), err)
 	}
-	s.mustReturn(nil, stuck)
+	s.mustReturn(nil, timeout)
 	if got := g.got(); !slices.Equal(got, []uint32{1<<31 - 1, 1}) {
-		t.Errorf("GOAWAYs named streams %d, want the highest that there is, then 1", got)
+		t.Errorf("the GOAWAYs name streams %d, want 2^31-1 and 1", got)
 	}
 }
 
-// A request that is on its way when the worker leaves is answered: the first GOAWAY
-// refuses none. This client speaks frames itself, so that nothing is sent again.
-func TestHTTP2RequestOnItsWay(t *testing.T) {
-	s := start(t, h2cServer(echo), newShift(stuck))
+// The first GOAWAY refuses no request: requests that cross it are answered. This client
+// writes frames itself, because net/http's would retry.
+func TestHTTP2RequestsThatCrossGoAwayAreAnswered(t *testing.T) {
+	s := start(t, h2cServer(echo), newWorker(timeout))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
 	request := func(stream byte) {
@@ -172,17 +175,18 @@ func TestHTTP2RequestOnItsWay(t *testing.T) {
 	}
 	request(1)
 	c.awaitFrame(0, 1)
-	s.leave()
-	c.awaitFrame(7, 0) // the client has it, but pretends that these were sent before
+	s.beginDrain()
+	c.awaitFrame(7, 0) // the next two stand for requests sent before it arrived
 	request(3)
 	c.awaitFrame(0, 3)
 	request(5)
 	c.awaitFrame(0, 5)
 	c.awaitFrame(7, 0)
-	s.mustReturn(nil, stuck)
+	s.mustReturn(nil, timeout)
 }
 
-// awaitFrame reads frames until one has this type and stream, and is the stream's last.
+// awaitFrame reads frames until one has this type and stream. A DATA frame (type 0) must
+// also have END_STREAM.
 func (c *client) awaitFrame(typ, stream byte) {
 	c.t.Helper()
 	for {
@@ -199,20 +203,21 @@ func (c *client) awaitFrame(typ, stream byte) {
 	}
 }
 
-// An idle connection of HTTP/2, of a client that stays, is closed soon.
-func TestHTTP2IdleConnEnds(t *testing.T) {
-	s := start(t, h2cServer(echo), newShift(stuck))
+// An idle HTTP/2 connection is closed soon after goAwayTime, even if the client does
+// nothing.
+func TestHTTP2IdleConnIsClosed(t *testing.T) {
+	s := start(t, h2cServer(echo), newWorker(timeout))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
 	c.awaitFrame(4, 0)
-	s.leave()
+	s.beginDrain()
 	s.mustReturn(nil, goAwayTime+3*time.Second)
 }
 
-// A client that says nothing of HTTP/2 after it has agreed on it is turned away.
-func TestHTTP2BogusPreface(t *testing.T) {
+// A connection is closed if the client has negotiated HTTP/2 but doesn't send its preface.
+func TestHTTP2WrongPreface(t *testing.T) {
 	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
-	s := startOn(t, srv, newShift(stuck), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
+	s := startOn(t, srv, newWorker(timeout), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
 	tc, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func TestAnswersSayCloseAtALimitedRate(t *testing.T) {
 		s := &server{handler: http.NotFoundHandler()}
 		s.limiter.Start(many, ratelimit.Period)
 		s.draining.Store(true)
-		told := func() (n int) {
+		count := func() (n int) {
 			for range many {
 				w := httptest.NewRecorder()
 				s.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
@@ -31,11 +31,11 @@ func TestAnswersSayCloseAtALimitedRate(t *testing.T) {
 			}
 			return n
 		}
-		if n := told(); n != ratelimit.Burst {
+		if n := count(); n != ratelimit.Burst {
 			t.Errorf("%d told at once, want %d", n, ratelimit.Burst)
 		}
 		time.Sleep(ratelimit.Period)
-		if n := told(); n != many {
+		if n := count(); n != many {
 			t.Errorf("%d told when the time is over, want all", n)
 		}
 	})
@@ -44,21 +44,21 @@ func TestAnswersSayCloseAtALimitedRate(t *testing.T) {
 // The drain starts the rate limiter.
 func TestDrainStartsTheLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shift := newShift(time.Second)
-		s := of(&http.Server{}, shift)
+		worker := newWorker(time.Second)
+		s := attach(&http.Server{}, worker)
 		var conns [many]sinkConn
 		for i := range conns {
-			s.conns.note(&conns[i], http.StateNew)
+			s.http1.setState(&conns[i], http.StateNew)
 		}
-		shift.leave()
+		worker.beginDrain()
 		synctest.Wait()
 		if d := s.limiter.Delay(many - 1); d <= 0 {
 			t.Errorf("the last is told after %v", d)
 		}
 		for i := range conns {
-			s.conns.note(&conns[i], http.StateClosed)
+			s.http1.setState(&conns[i], http.StateClosed)
 		}
-		<-shift.done
+		<-worker.done
 	})
 }
 
@@ -81,10 +81,10 @@ func TestGoAwaysAtALimitedRate(t *testing.T) {
 		sinks := make([]sinkConn, many)
 		for i := range sinks {
 			c := &http2Conn{Conn: &sinks[i]}
-			c.written.some = true
+			c.written.started = true
 			h.add(c)
 		}
-		told := func() (n int) {
+		count := func() (n int) {
 			synctest.Wait()
 			for i := range sinks {
 				if sinks[i].gone() {
@@ -93,24 +93,24 @@ func TestGoAwaysAtALimitedRate(t *testing.T) {
 			}
 			return n
 		}
-		h.leave()
-		if n := told(); n != ratelimit.Burst {
+		h.startGoAways()
+		if n := count(); n != ratelimit.Burst {
 			t.Errorf("%d told at once, want %d", n, ratelimit.Burst)
 		}
 		begun := time.Now()
-		for !h.told() {
+		for !h.goAwaysObeyed() {
 			time.Sleep(time.Millisecond)
 		}
-		if n, took := told(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+ratelimit.Period {
-			t.Errorf("%d told, and all of that over after %v", n, took)
+		if n, took := count(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+ratelimit.Period {
+			t.Errorf("%d GOAWAYs written, all obeyed after %v", n, took)
 		}
 		late := &sinkConn{}
 		c := &http2Conn{Conn: late}
-		c.written.some = true
+		c.written.started = true
 		h.add(c)
 		synctest.Wait()
-		if !late.gone() || h.told() {
-			t.Error("a connection that comes later is not told")
+		if !late.gone() || h.goAwaysObeyed() {
+			t.Error("a connection that is added during the drain got no GOAWAY")
 		}
 	})
 }

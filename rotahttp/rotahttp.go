@@ -1,27 +1,42 @@
-// Package rotahttp serves HTTP without losing a request when the worker leaves.
-// Write rotahttp.ListenAndServe where you wrote http.ListenAndServe:
+// Package rotahttp serves HTTP in a worker so that no request is lost when the worker is
+// replaced. Use [ListenAndServe] in place of http.ListenAndServe:
 //
 //	log.Fatal(rotahttp.ListenAndServe(":8080", handler))
 //
-// or, with an http.Server of your own, rotahttp.Serve(ln, srv) for srv.Serve(ln).
+// or, for an http.Server and a listener of your own, [Serve] in place of srv.Serve and
+// [ServeTLS] in place of srv.ServeTLS.
 //
-// A plain http.Serve on a listener of rota.Listen is helped already, by what can be
-// seen of HTTP/1 from outside. This package does what cannot: TLS, HTTP/2 and h2c.
-// When the worker leaves:
+// A plain http.Serve on a listener of [rota.Listen] already drains cleartext HTTP/1,
+// because the listener can read it. This package is for what a listener can't read: TLS,
+// HTTP/2 and h2c.
 //
-//   - Answers of HTTP/1 carry "Connection: close". A connection that is idle stays
-//     open for its next request, which gets that answer, and ends when it has been
-//     idle for master.Config.IdleGrace.
-//   - Clients of HTTP/2 get a GOAWAY that still lets in every request under way, and
-//     a second later the one that ends. Streams in flight finish.
-//   - Hijacked connections are waited for; their handlers learn of it from
-//     workerproc.Self().Disconnecting().
-//   - Functions of RegisterOnShutdown run once, when the last connection of HTTP/1
-//     has ended: net/http drops requests that it reads after Shutdown. They run a
-//     second before the grace ends at the latest.
+// # Drain
+//
+// When the worker begins to drain:
+//
+//   - Every listener is closed.
+//   - HTTP/1 responses get the header "Connection: close". An idle connection stays open
+//     for one more request, whose response has that header. It is closed when it has
+//     been idle for master.Config.IdleGrace (5 s by default).
+//   - HTTP/2 clients get two GOAWAY frames (RFC 9113, section 6.8). The first refuses no
+//     request. The second follows a second later and names the last stream accepted.
+//     Streams in flight finish, then the connection is closed.
+//   - If there are more than 16 connections, the others are told at a limited rate, all
+//     within 250 ms.
+//   - Hijacked connections are waited for until the grace ends. Their handlers learn of
+//     the drain from the channel of [worker.Worker.Disconnecting].
+//   - The functions of http.Server.RegisterOnShutdown are called once, when the last
+//     HTTP/1 connection has closed, and at the latest a second before the grace ends. They
+//     aren't called earlier, because net/http drops a request that it reads after
+//     Shutdown.
 //   - Serve returns nil when the worker has left.
 //
-// In a process that is no worker, Serve is srv.Serve.
+// A connection that is open when the grace ends (master.Config.Grace, 30 s by default) is
+// closed.
+//
+// In a process that is not a worker, Serve and ServeTLS are the methods of http.Server.
+//
+// [worker.Worker.Disconnecting]: https://pkg.go.dev/github.com/rota-go/rota/worker#Worker.Disconnecting
 package rotahttp
 
 import (
@@ -32,9 +47,12 @@ import (
 	"github.com/rota-go/rota/internal/workerproc"
 )
 
-// ListenAndServe is http.ListenAndServe on a listener of rota.Listen: the process that
-// a person starts becomes the master and does not come back from it. A nil handler
-// is http.DefaultServeMux. It returns nil when the worker has left.
+// ListenAndServe is http.ListenAndServe with a listener of rota.Listen, which it closes.
+// A nil handler is http.DefaultServeMux. An empty addr is ":http".
+//
+// In the process that a person or a supervisor starts, it makes that process the master
+// and does not return. In a worker it returns nil when the worker has left, and otherwise
+// the error of rota.Listen or of http.Server.Serve.
 func ListenAndServe(addr string, handler http.Handler) error {
 	ln, err := listen(addr, ":http")
 	if err != nil {
@@ -43,31 +61,39 @@ func ListenAndServe(addr string, handler http.Handler) error {
 	return Serve(ln, &http.Server{Addr: addr, Handler: handler})
 }
 
-// ListenAndServeTLS is ListenAndServe with TLS, as http.ListenAndServeTLS. It speaks
-// HTTP/2 too. The files are read by each worker: a reload takes up new ones.
+// ListenAndServeTLS is [ListenAndServe] over TLS, with HTTP/1.1 and HTTP/2, as
+// http.ListenAndServeTLS is. An empty addr is ":https". Every worker reads the two files
+// when it starts, so that a reload takes up new ones.
 func ListenAndServeTLS(addr, certFile, keyFile string, handler http.Handler) error {
 	ln, err := listen(addr, ":https")
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
+	defer ln.Close() // http.Server.ServeTLS doesn't if it can't read the files
 	return ServeTLS(ln, &http.Server{Addr: addr, Handler: handler}, certFile, keyFile)
 }
 
-func listen(addr, byDefault string) (net.Listener, error) {
+func listen(addr, defaultAddr string) (net.Listener, error) {
 	if addr == "" {
-		addr = byDefault
+		addr = defaultAddr
 	}
 	return rota.Listen("tcp", addr)
 }
 
-// Serve is srv.Serve(ln), and sees every request off when the worker leaves. It
-// closes ln. After that it returns nil; the error of srv.Shutdown and srv.Close, which
-// work as ever, is http.ErrServerClosed.
+// Serve is srv.Serve(ln), and drains srv when the worker leaves, as the package comment
+// says.
 //
-// The fields of srv keep their meaning. Set them before: Serve wraps Handler,
-// ConnState, ConnContext and BaseContext of a worker's srv, and serves it for good.
-// ln need not be a rota listener.
+// Serve closes ln. ln may be any listener: a *net.TCPListener or *net.UnixListener that
+// doesn't come from rota becomes part of the worker's drain, as with rota.Track; with
+// other types, hijacked connections are not waited for.
+//
+// Serve returns nil when the worker has left. If srv.Serve returns before the worker
+// begins to drain, Serve returns its error at once: http.ErrServerClosed after
+// srv.Shutdown or srv.Close, which may be called as usual.
+//
+// The fields of srv must be set before. In a worker, Serve replaces Handler, ConnState,
+// ConnContext and BaseContext by functions that call the original ones, and the functions
+// of TLSNextProto. Further calls with the same srv, for other listeners, are allowed.
 func Serve(ln net.Listener, srv *http.Server) error {
 	w := workerproc.Self()
 	if w == nil {
@@ -76,12 +102,13 @@ func Serve(ln net.Listener, srv *http.Server) error {
 	return serve(ln, srv, w, srv.Serve)
 }
 
-// ServeTLS is srv.ServeTLS(ln, certFile, keyFile), as Serve is srv.Serve.
+// ServeTLS is srv.ServeTLS(ln, certFile, keyFile), and otherwise as [Serve]. It leaves ln
+// open if the files can't be read, as srv.ServeTLS does.
 func ServeTLS(ln net.Listener, srv *http.Server, certFile, keyFile string) error {
-	run := func(ln net.Listener) error { return srv.ServeTLS(ln, certFile, keyFile) }
+	serveTLS := func(ln net.Listener) error { return srv.ServeTLS(ln, certFile, keyFile) }
 	w := workerproc.Self()
 	if w == nil {
-		return run(ln)
+		return serveTLS(ln)
 	}
-	return serve(ln, srv, w, run)
+	return serve(ln, srv, w, serveTLS)
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/rota-go/rota/internal/ratelimit"
 )
 
-// shift is what this package needs of worker.Worker.
-type shift interface {
+// worker is what this package uses of workerproc.Worker, so that tests can drain a server
+// without a master.
+type worker interface {
 	Disconnecting() <-chan struct{}
 	Done() <-chan struct{}
 	OnDisconnect(func(context.Context) error)
@@ -20,96 +21,108 @@ type shift interface {
 	Track(net.Listener) net.Listener
 }
 
-// server is what Serve adds to an http.Server: its Handler, and its hooks. There is
-// one of it for a server, however many listeners that serves.
+// server drains an http.Server. It is the http.Server's Handler, and its hooks. An
+// http.Server has one of it, however many listeners it serves.
 type server struct {
-	http  *http.Server
-	shift shift
+	http   *http.Server
+	worker worker
 
-	// What the program has set.
+	// The values that the program has set in these fields of http.
 	handler     http.Handler
 	connState   func(net.Conn, http.ConnState)
 	connContext func(context.Context, net.Conn) context.Context
 	baseContext func(net.Listener) context.Context
 
 	draining atomic.Bool
-	limiter  ratelimit.Limiter // of the clients that are told to reconnect; started with the drain
-	conns    conns
+	limiter  ratelimit.Limiter // started with the drain
+	http1    http1Conns
 	http2    http2Conns
 
-	mu        sync.Mutex
-	listeners map[*listener]bool // that srv.Serve accepts from
-	hasHTTP2  bool               // the protocol's hooks are in place
-	closed    bool               // the program has called Shutdown or Close
+	mu         sync.Mutex
+	listeners  map[*listener]bool // that http.Serve accepts from
+	hasHTTP2   bool               // hookHTTP2 has replaced TLSNextProto
+	isShutDown bool               // the program has called Shutdown or Close
 
-	changed chan struct{} // has a place for one: something has come to its end
-	hurry   chan struct{} // closed when the grace is about to end
-	over    chan struct{} // closed when all is seen off
+	changed     chan struct{} // capacity 1: a connection or a Serve has ended
+	graceEnding chan struct{} // closed shutdownLead before the end of the grace
+	drained     chan struct{} // closed when the drain is complete
 }
 
-// preparing guards the fields of every http.Server while of is at work.
-var preparing sync.Mutex
+// attachMu guards the Handler and the hooks of every http.Server during attach. It is one
+// for the process because an http.Server has no place for a mutex of this package.
+var attachMu sync.Mutex
 
-// of returns what Serve adds to srv. It is added once.
-func of(srv *http.Server, sh shift) *server {
-	preparing.Lock()
-	defer preparing.Unlock()
+// attach returns the server that drains srv. The first call for srv makes it, installs it
+// in the fields of srv, and starts its drain goroutine. That ends with the worker.
+func attach(srv *http.Server, w worker) *server {
+	attachMu.Lock()
+	defer attachMu.Unlock()
 	if s, ok := srv.Handler.(*server); ok {
 		return s
 	}
 	s := &server{
-		http: srv, shift: sh,
+		http: srv, worker: w,
 		handler: srv.Handler, connState: srv.ConnState, connContext: srv.ConnContext, baseContext: srv.BaseContext,
-		listeners: make(map[*listener]bool),
-		changed:   make(chan struct{}, 1),
-		hurry:     make(chan struct{}),
-		over:      make(chan struct{}),
+		listeners:   make(map[*listener]bool),
+		changed:     make(chan struct{}, 1),
+		graceEnding: make(chan struct{}),
+		drained:     make(chan struct{}),
 	}
-	s.conns.changed, s.http2.changed = s.changed, s.changed
-	srv.Handler, srv.ConnState, srv.ConnContext = s, s.onState, s.onConn
+	s.http1.changed, s.http2.changed = s.changed, s.changed
+	srv.Handler, srv.ConnState, srv.ConnContext = s, s.onConnState, s.onConnContext
 	if srv.BaseContext != nil {
-		srv.BaseContext = s.onListener
+		srv.BaseContext = s.onBaseContext
 	}
-	sh.OnDisconnect(s.hold)
+	w.OnDisconnect(s.awaitDrained)
 	go s.drain()
 	return s
 }
 
-// serve runs srv on ln, and returns nil when the worker has left.
-func serve(ln net.Listener, srv *http.Server, sh shift, run func(net.Listener) error) error {
+// serve runs srv on ln. It returns nil when w has left, and the error of run if run returns
+// before w begins to drain. run closes the listener.
+func serve(ln net.Listener, srv *http.Server, w worker, run func(net.Listener) error) error {
 	switch ln.(type) {
 	case *net.TCPListener, *net.UnixListener:
-		ln = sh.Track(ln)
+		ln = w.Track(ln)
 	}
-	s := of(srv, sh)
+	s := attach(srv, w)
 	err := s.run(&listener{Listener: ln, server: s}, run)
 	select {
-	case <-sh.Disconnecting():
-		<-sh.Done()
+	case <-w.Disconnecting():
+		<-w.Done()
 		return nil
 	default:
 		return err
 	}
 }
 
+// run calls run with ln, which is in s.listeners until run returns.
 func (s *server) run(ln *listener, run func(net.Listener) error) error {
 	s.mu.Lock()
 	s.listeners[ln] = true
 	s.mu.Unlock()
 	if s.draining.Load() {
-		_ = ln.Close() // the drain may not have seen it
+		_ = ln.Close() // closeListeners may have run before ln was in the map
 	}
 	err := run(ln)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, ln)
-	poke(s.changed)
-	s.closed = s.closed || err == http.ErrServerClosed
+	notify(s.changed)
+	s.isShutDown = s.isShutDown || err == http.ErrServerClosed
 	return err
 }
 
-// listener is what srv.Serve gets. It calls Accept when it has set up HTTP/2, and has
-// no connection yet.
+// notify wakes the drain goroutine, which rechecks everything. It never blocks.
+func notify(changed chan<- struct{}) {
+	select {
+	case changed <- struct{}{}:
+	default:
+	}
+}
+
+// listener is the listener that http.Server.Serve gets. Its first Accept installs the
+// HTTP/2 hook: by then Serve has set up HTTP/2, and no connection exists yet.
 type listener struct {
 	net.Listener
 	server *server
@@ -119,58 +132,4 @@ type listener struct {
 func (l *listener) Accept() (net.Conn, error) {
 	l.first.Do(l.server.hookHTTP2)
 	return l.Listener.Accept()
-}
-
-// onListener is the server's BaseContext.
-func (s *server) onListener(ln net.Listener) context.Context {
-	if l, ok := ln.(*listener); ok {
-		ln = l.Listener
-	}
-	return s.baseContext(ln)
-}
-
-// onState is the server's ConnState.
-func (s *server) onState(c net.Conn, state http.ConnState) {
-	if h, ok := c.(interface{ served() net.Conn }); ok {
-		c = h.served() // HTTP/2: the program knows the conn below
-	} else {
-		s.conns.note(c, state)
-	}
-	if s.connState != nil {
-		s.connState(c, state)
-	}
-}
-
-// saysClose is the key in the context of connections that announce their end
-// themselves.
-type saysClose struct{}
-
-// onConn is the server's ConnContext.
-func (s *server) onConn(ctx context.Context, c net.Conn) context.Context {
-	if s.connContext != nil {
-		ctx = s.connContext(ctx, c)
-	}
-	if c, ok := c.(interface{ SaysClose() bool }); ok && ctx != nil && c.SaysClose() {
-		ctx = context.WithValue(ctx, saysClose{}, saysClose{})
-	}
-	return ctx
-}
-
-// ServeHTTP makes server the Handler.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() && saysCloseByHeader(r) && s.limiter.Allow() {
-		w.Header().Set("Connection", "close")
-	}
-	if s.handler == nil {
-		http.DefaultServeMux.ServeHTTP(w, r)
-		return
-	}
-	s.handler.ServeHTTP(w, r)
-}
-
-// saysCloseByHeader reports whether the answer to r needs the header: not where the
-// conn adds it, nor where the connection goes on as something else.
-func saysCloseByHeader(r *http.Request) bool {
-	return r.ProtoMajor == 1 && r.Method != http.MethodConnect && r.Header["Upgrade"] == nil &&
-		r.Context().Value(saysClose{}) == nil
 }
