@@ -50,7 +50,7 @@ func TestMode(t *testing.T) {
 }
 
 // Control is called before bind(2) for a socket that this process binds. Its error is
-// that of Listen, and then nothing is bound.
+// that of Listen, and then nothing is bound (docs/contract.md#sharing-10).
 func TestControlBeforeBind(t *testing.T) {
 	dir, err := os.MkdirTemp("", "b")
 	if err != nil {

@@ -93,7 +93,7 @@ func TestLateSocketIsGivenBack(t *testing.T) {
 }
 
 // Control is called for a shared socket when the master has passed it. If Control fails,
-// Listen fails with its error and the socket is given back.
+// Listen fails with its error and the socket is given back (docs/contract.md#sharing-10).
 func TestControlOfSharedSocket(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
