@@ -6,7 +6,7 @@
 // the places: it follows every byte and knows where each answer begins and ends and how
 // many requests are unanswered, as soon as the program answers with "HTTP/1.". An
 // [Observer] is what a connection uses: it only sniffs at the bytes until a drain needs
-// a Tracker. Whatever is not plainly HTTP/1 becomes untracked: nothing is done to it.
+// a Tracker. A connection that is not plainly HTTP/1 becomes untracked and is left unchanged.
 package http1
 
 import (
@@ -18,7 +18,7 @@ import (
 const Line = "Connection: close\r\n"
 
 // maxPutOff is how many answers may go out without the announcement because further
-// requests wait. It makes sure that a client whose pipeline never ends is told too.
+// requests wait. It makes sure that a client whose pipeline never ends gets it too.
 const maxPutOff = 64
 
 // A Tracker follows one connection. The zero value is a connection on which
@@ -261,8 +261,8 @@ func (t *Tracker) Rest() bool {
 // Announced reports whether an answer has carried Line.
 func (t *Tracker) Announced() bool { return t.announced }
 
-// Over reports whether the connection is at rest, and its latest answers have told the
-// client that there will be no other.
+// Over reports whether the connection is at rest, and its latest answers have announced
+// the end to the client.
 func (t *Tracker) Over() bool { return t.announced && t.Rest() }
 
 // Boundary reports whether the next byte written begins an answer.
