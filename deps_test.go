@@ -21,7 +21,8 @@ const module = "github.com/rota-go/rota"
 
 // graph is what each package may import within the module; "." is the root. Every
 // package has a line. Its tests may import the same, the package itself, and what the
-// line "tests" lists. docs/architecture.md shows this text under "The import graph".
+// line "tests" lists. Examples may also import what the line "example_test.go" lists, as
+// they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
 	.                   : master internal/bind internal/link internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
@@ -54,6 +55,7 @@ const graph = `
 	examples/cluster/*  : . master worker ipc
 	examples/migrate/*  : . master worker rotahttp
 	tests               : listentest internal/e2etest
+	example_test.go     : . master worker ipc rotahttp
 `
 
 // modules are the packages of other modules that may be imported, the packages that may
@@ -183,6 +185,9 @@ func checkImports(s source) (bad []string) {
 	if s.test() {
 		allowed += " " + s.dir() + " " + edges()["tests"]
 	}
+	if path.Base(s.path) == "example_test.go" {
+		allowed += " " + edges()["example_test.go"]
+	}
 	for _, spec := range s.ast.Imports {
 		p, _ := strconv.Unquote(spec.Path.Value)
 		if why := refused(s, p, allowed); why != "" {
@@ -296,7 +301,7 @@ func TestRequirements(t *testing.T) {
 func checkGraph(h tree) (bad []string) {
 	dirs := h.packages()
 	for from := range edges() {
-		exists := from == "tests"
+		exists := from == "tests" || from == "example_test.go"
 		for dir := range dirs {
 			exists = exists || among(from, dir)
 		}

@@ -103,9 +103,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Check returns a *ConfigError that names the first field with an invalid value, or nil.
+// Validate returns a *ConfigError that names the first field with an invalid value, or nil.
 // New and Setup call it.
-func (c Config) Check() error {
+func (c Config) Validate() error {
 	switch {
 	case c.Workers < 0:
 		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}

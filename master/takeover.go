@@ -52,7 +52,7 @@ func (l *loop) failOnDeath(m *member) {
 func (l *loop) reportGivenUp(err error) {
 	if t := l.takeover; t != nil {
 		l.takeover = nil
-		t.GiveUp(err)
+		t.Withdrawn(err)
 	}
 }
 

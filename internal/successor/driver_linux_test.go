@@ -213,7 +213,7 @@ func TestFollowerWithdraws(t *testing.T) {
 			if got := b.events[len(b.events)-1]; !strings.HasPrefix(got, tc.want) {
 				t.Errorf("the owner was called: %s, want %s", got, tc.want)
 			}
-			f.GiveUp(nil)
+			f.Withdrawn(nil)
 			if kind == "abort" {
 				return
 			}

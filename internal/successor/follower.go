@@ -20,7 +20,7 @@ type Follower struct {
 	System  System
 
 	takeover    Takeover
-	link        *Link // closed when it has ended, or by GiveUp
+	link        *Link // closed when it has ended, or by Withdrawn
 	established bool  // the workers were ready
 	over        bool  // this master has taken over or given up
 }
@@ -185,9 +185,9 @@ func (f *Follower) tookOver(err error) {
 	}
 }
 
-// GiveUp tells the old master why this one exits without having taken over, and closes the
+// Withdrawn tells the old master why this one exits without having taken over, and closes the
 // link. err is nil if this master was told to stop.
-func (f *Follower) GiveUp(err error) {
+func (f *Follower) Withdrawn(err error) {
 	f.over = true
 	f.takeover.Stopped()
 	f.link.Send(Failure(err))

@@ -203,8 +203,9 @@ func (p *pair) check() {
 	}
 }
 
-// settle lets happen what must happen sooner or later: messages arrive, deadlines pass.
-func (p *pair) settle() {
+// finish makes everything happen that must happen sooner or later: messages arrive,
+// deadlines pass.
+func (p *pair) finish() {
 	for range 20 {
 		for _, step := range []func(*pair){
 			func(p *pair) { p.old.ParentGone() },
@@ -228,15 +229,15 @@ func (p *pair) settle() {
 	}
 }
 
-// ended finds a master that waits for ever, and a service with no master or two.
+// ended fails the test if a master still waits, or if not exactly one serves.
 func (p *pair) ended() {
 	oldServes := p.oldAlive && p.old.State() == Ended && !p.oldStops
 	newServes := p.newAlive && !p.hangs && !p.newStops
 	switch {
 	case p.oldAlive && !p.oldStops && p.old.State() < Retired:
-		p.t.Errorf("the old master is in state %d for ever", p.old.State())
+		p.t.Errorf("the old master stays in state %d", p.old.State())
 	case newServes && p.new.State() != Owner:
-		p.t.Errorf("the new master is in state %d for ever", p.new.State())
+		p.t.Errorf("the new master stays in state %d", p.new.State())
 	case oldServes && newServes:
 		p.t.Error("both masters serve")
 	case p.old.State() == Retired && !p.byteSent:
@@ -264,7 +265,7 @@ func FuzzMasters(f *testing.F) {
 			steps[int(b)%len(steps)](p)
 			p.check()
 		}
-		p.settle()
+		p.finish()
 		p.ended()
 	})
 }

@@ -128,10 +128,10 @@ func (u *Upgrade) Receive(m *Message) Action {
 
 // failed takes the new master's word that it is going to exit.
 func (u *Upgrade) failed(err error) Action {
-	told := u.state == Stopping
+	stopping := u.state == Stopping
 	u.acked = true
 	u.fail(err)
-	if told {
+	if stopping {
 		return None // SendStop or AwaitExit was the answer to what came first
 	}
 	return AwaitExit
