@@ -21,11 +21,12 @@ const module = "github.com/rota-go/rota"
 
 // graph is what each package may import within the module; "." is the root. Every
 // package has a line. Its tests may import the same, the package itself, and what the
-// line "tests" lists. docs/architecture.md shows this text under "The import graph".
+// line "tests" lists. Examples may also import what the line "example_test.go" lists, as
+// they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
 	.                   : master internal/bind internal/link internal/process internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/delivery internal/link internal/descriptor internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/process internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -38,9 +39,10 @@ const graph = `
 	internal/process    : internal/link
 	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
-	internal/sdnotify   :
+	internal/sdnotify   : reload
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
+	internal/child      : internal/descriptor internal/link internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/window     :
 	internal/ratelimit  :
@@ -54,6 +56,7 @@ const graph = `
 	examples/cluster/*  : . master worker ipc
 	examples/migrate/*  : . master worker rotahttp
 	tests               : listentest internal/e2etest
+	example_test.go     : . master worker ipc rotahttp
 `
 
 // modules are the packages of other modules that may be imported, the packages that may
@@ -183,6 +186,9 @@ func checkImports(s source) (bad []string) {
 	if s.test() {
 		allowed += " " + s.dir() + " " + edges()["tests"]
 	}
+	if path.Base(s.path) == "example_test.go" {
+		allowed += " " + edges()["example_test.go"]
+	}
 	for _, spec := range s.ast.Imports {
 		p, _ := strconv.Unquote(spec.Path.Value)
 		if why := refused(s, p, allowed); why != "" {
@@ -296,7 +302,7 @@ func TestRequirements(t *testing.T) {
 func checkGraph(h tree) (bad []string) {
 	dirs := h.packages()
 	for from := range edges() {
-		exists := from == "tests"
+		exists := from == "tests" || from == "example_test.go"
 		for dir := range dirs {
 			exists = exists || among(from, dir)
 		}

@@ -24,6 +24,7 @@ func TestHouseNotices(t *testing.T) {
 		{"worker and master", "worker/x.go", "package worker\n\nimport _ \"" + module + "/master\"\n", "worker may import"},
 		{"master and worker", "master/x.go", "package master\n\nimport _ \"" + module + "/worker\"\n", "master may import"},
 		{"their tests too", "master/x_test.go", "package master\n\nimport _ \"" + module + "/worker\"\n", "master may import"},
+		{"an example", "worker/example_test.go", "package worker_test\n\nimport _ \"" + module + "/master\"\n", ""},
 		{"the root from below", "master/x.go", "package master\n\nimport _ \"" + module + "\"\n", "master may import"},
 		{"an end-to-end test inside", "e2e/x_test.go", "package e2e\n\nimport _ \"" + module + "/internal/wire\"\n", "e2e may import"},
 		{"a new package", "internal/util/x.go", "package util\n", "not in the graph"},

@@ -176,7 +176,7 @@ func Setup(cfg master.Config) error {
 		return fmt.Errorf("setup after Listen: %w", master.ErrRunning)
 	}
 	theMaster.cfg = cfg
-	if err := cfg.Check(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
 	return nil

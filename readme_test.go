@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -92,4 +93,38 @@ func testFuncs(t *testing.T, dir, prefix string) (names []string) {
 		}
 	}
 	return names
+}
+
+// logLine matches a log line, and its attributes if the page shows any.
+var logLine = regexp.MustCompile("`(rota: [^`]+?)(?: \\w+=[^`]*)?`")
+
+// TestLogLinesInTheDocs checks that each log line in README.md and docs is a string
+// of the code.
+func TestLogLinesInTheDocs(t *testing.T) {
+	h := load(t, ".")
+	logged := map[string]bool{}
+	for _, s := range h.sources() {
+		if s.test() {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				body, _ := strconv.Unquote(lit.Value)
+				logged[body] = true
+			}
+			return true
+		})
+	}
+	found := 0
+	for _, x := range h.texts {
+		for _, m := range logLine.FindAllStringSubmatch(x.body, -1) {
+			found++
+			if !logged[m[1]] {
+				t.Errorf("%s: no code has the log line %q", x.path, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no log line was found: has the form of the docs changed?")
+	}
 }

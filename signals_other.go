@@ -4,7 +4,7 @@ package rota
 
 import "os"
 
-// actions is empty: there is no master on this platform.
+// actions is empty: this platform has no masters.
 var actions map[os.Signal]func(*signalHandler)
 
 func masterSignals() []os.Signal { return nil }

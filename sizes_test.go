@@ -24,8 +24,7 @@ var (
 // larger are the packages that are over a bound today. The list may only shrink: lower
 // a number when the package does, and delete the line when it is within the bounds.
 var larger = map[string]size{
-	"master":           {lines: 4247, files: 31, tests: 30},
-	"internal/process": {lines: 2500, files: 22, tests: 30},
+	"master": {lines: 4247, files: 31, tests: 30},
 }
 
 // checkSizes finds packages that are over their bounds, and exceptions that are no longer

@@ -106,20 +106,5 @@ var names = map[string]string{
 // pending are directories, with a slash at the end, and files that still have some of the
 // words. The list may only shrink: delete a line when its words are gone.
 var pending = []string{
-	"bench/",
-	"bench/server/",
-	"docs/",
-	"docs/decisions/",
-	"examples/cluster/announce/",
-	"examples/grpc/",
-	"internal/delivery/",
-	"internal/descriptor/",
-	"internal/http1/",
-	"internal/link/",
-	"internal/successor/",
-	"internal/workerproc/",
 	"master/",
-	"reload/",
-	"signals_other.go",
-	"worker/",
 }

@@ -12,9 +12,9 @@ const (
 	costTime   = 500 * time.Millisecond // of each server in each round
 )
 
-// cost compares rota's rows with net.Listen, without any reload: all run, and are loaded
-// in turn for a moment each, in every order, so that what else the machine does hits
-// all alike.
+// cost compares the servers that use rota with net.Listen, without reloads. All run at the
+// same time and get load in turn, briefly and in every order, so that other work of the
+// machine affects all alike.
 func (o options) cost() error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// answerTime is how long an answer may take to be one.
+// answerTime is how long an answer may take before the request has failed.
 const answerTime = 20 * time.Second
 
-// conn is a client's connection of HTTP/1.
+// conn is a client's HTTP/1 connection.
 type conn struct {
 	net.Conn
 	r   *bufio.Reader
@@ -31,8 +31,8 @@ func dial(addr string) (*conn, error) {
 	return &conn{c, bufio.NewReader(c), raw}, err
 }
 
-// hungUp reports whether the server is known to have ended the connection. Clients look
-// before they send, so what fails is what a client could not know.
+// hungUp reports whether the server has closed the connection. Clients check before they
+// send, so only requests that cross the close can fail.
 func (c *conn) hungUp() (yes bool) {
 	_ = c.raw.Control(func(fd uintptr) {
 		var b [1]byte
@@ -42,7 +42,7 @@ func (c *conn) hungUp() (yes bool) {
 	return yes
 }
 
-// http1 is a loop of requests, on connections that it keeps as the server allows.
+// http1 makes requests in a loop, and keeps connections open if the server allows it.
 func (l *load) http1() {
 	b := l.book()
 	defer b.close()
@@ -103,7 +103,8 @@ func (c *conn) exchange(request []byte) (keep bool, pid string, err error) {
 	return c.answer(int64(len("hello\n")))
 }
 
-// answer reads an answer, which must be whole, of that size and 2xx.
+// answer reads an answer. It fails unless the answer is complete, of the given size, and
+// has a status of 2xx.
 func (c *conn) answer(size int64) (keep bool, pid string, err error) {
 	resp, err := http.ReadResponse(c.r, nil)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// http2 is one connection of HTTP/2 after the other, with a number of loops on it. The
-// connection's own RoundTrip is used, which sends nothing twice.
+// http2 makes one HTTP/2 connection after the other, each with several request loops. It
+// calls the connection's RoundTrip, which never retries.
 func (l *load) http2() {
 	for !l.stopping.Load() {
 		c, err := l.dialHTTP2()
@@ -44,7 +44,7 @@ func (l *load) dialHTTP2() (*http2.ClientConn, error) {
 	return new(http2.Transport).NewClientConn(c)
 }
 
-// stream makes requests until the server wants no more on this connection.
+// stream makes requests until the server accepts no more on this connection.
 func (l *load) stream(c *http2.ClientConn) {
 	b := l.book()
 	defer b.close()
@@ -63,8 +63,8 @@ func (l *load) stream(c *http2.ClientConn) {
 	}
 }
 
-// unsent reports whether err says that the request has never left: the client knew
-// before that the connection takes no more.
+// unsent reports whether err means that the request was not sent, because the client knew
+// that the connection accepts no more.
 func unsent(err error) bool {
 	return strings.Contains(err.Error(), "client conn not usable") || strings.Contains(err.Error(), "client conn is closed")
 }

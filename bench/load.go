@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// load is a number of closed loops against one server. It never retries: what got no
-// whole answer is counted as failed.
+// load is a number of closed loops against one server. It never retries: a request
+// without a complete answer has failed.
 type load struct {
 	p        *process
 	shape    shape
@@ -26,7 +26,7 @@ type load struct {
 	first error
 }
 
-// sample is one whole answer.
+// sample is one complete answer.
 type sample struct {
 	at   time.Duration // since the load began
 	took time.Duration
@@ -65,7 +65,7 @@ type book struct {
 
 func (l *load) book() *book { return &book{l: l, pids: map[string]bool{}} }
 
-// answered notes a whole answer to a request that began at that time.
+// answered records a complete answer to a request that began at the given time.
 func (b *book) answered(began time.Time, pid string) {
 	now := time.Now()
 	b.mine = append(b.mine, sample{now.Sub(b.l.began), now.Sub(began)})
@@ -76,7 +76,7 @@ func (b *book) answered(began time.Time, pid string) {
 	b.l.nAnswered.Add(1)
 }
 
-// close hands the record over.
+// close adds the record to the load's.
 func (b *book) close() {
 	b.l.mu.Lock()
 	defer b.l.mu.Unlock()
@@ -106,7 +106,7 @@ func (l *load) firstFailure() error {
 	return l.first
 }
 
-// instances is how many processes have answered.
+// instances returns how many processes have answered.
 func (l *load) instances() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,20 +122,20 @@ func (l *load) during(f func()) span {
 	return span{from, time.Since(l.began)}
 }
 
-// samples is everything, in order, once the load has stopped.
+// samples returns all samples in order. The load must have stopped.
 func (l *load) samples() []sample {
 	slices.SortFunc(l.all, func(a, b sample) int { return int(a.at - b.at) })
 	return l.all
 }
 
-// in are the samples of a part of the time.
+// in returns the samples within the span.
 func (s span) in(all []sample) []sample {
 	from, _ := slices.BinarySearchFunc(all, s.from, func(a sample, d time.Duration) int { return int(a.at - d) })
 	to, _ := slices.BinarySearchFunc(all, s.to, func(a sample, d time.Duration) int { return int(a.at - d) })
 	return all[from:to]
 }
 
-// spans are several.
+// spans is a list of spans.
 type spans []span
 
 func (s spans) count(all []sample) (n int) {
@@ -152,12 +152,12 @@ func (s spans) length() (sum time.Duration) {
 	return sum
 }
 
-// rate is requests a second.
+// rate returns the requests a second.
 func (s spans) rate(all []sample) float64 {
 	return float64(s.count(all)) / s.length().Seconds()
 }
 
-// p99 is what one answer in a hundred took longer than.
+// p99 returns the 99th percentile of the answer times.
 func (s spans) p99(all []sample) time.Duration {
 	var took []time.Duration
 	for _, part := range s {

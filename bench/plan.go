@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// options are the flags.
+// options holds the flags.
 type options struct {
 	interval        time.Duration
 	reloads         int
@@ -21,8 +21,8 @@ type options struct {
 }
 
 const (
-	warmUp = 700 * time.Millisecond
-	settle = 700 * time.Millisecond // after the last reload
+	warmUp   = 700 * time.Millisecond // before the first reload
+	cooldown = 700 * time.Millisecond // the load goes on for this long after the last reload
 )
 
 // trial is rota's MinUptime. Its default, a second, doesn't fit between two reloads.
@@ -54,7 +54,7 @@ func (o options) run() error {
 		}
 	}
 	if o.strict && lost(all) {
-		return errors.New("a row of rota's has failed requests")
+		return errors.New("a row of rota has failed requests")
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (o options) measure(dir string, s server, shape shape) result {
 	before := l.instances()
 	r.busy = spans{l.during(func() { r.reloads = o.reload(p, l) })}
 	r.instances = l.instances() - before
-	time.Sleep(settle)
+	time.Sleep(cooldown)
 	r.quiet = spans{first, quiet()}
 	l.stop()
 	r.failed, r.requests, r.first = l.failed(), l.answered()+l.failed(), l.firstFailure()
@@ -119,7 +119,7 @@ func (o options) measure(dir string, s server, shape shape) result {
 	return r
 }
 
-// reload reloads at each interval, and returns when each time was.
+// reload reloads once an interval, and returns the times of the reloads.
 func (o options) reload(p *process, l *load) (at []time.Time) {
 	next := time.NewTicker(o.interval)
 	defer next.Stop()
@@ -138,7 +138,7 @@ func (o options) reload(p *process, l *load) (at []time.Time) {
 	return at
 }
 
-// lost reports whether a server of rota's has failed a request.
+// lost reports whether a server that uses rota has failed a request.
 func lost(results []result) bool {
 	for _, r := range results {
 		if strings.HasPrefix(r.server, "rota") && (r.failed > 0 || r.err != nil) {

@@ -26,7 +26,7 @@ type server struct {
 	pid     func(p *process) int   // nil: the command's
 }
 
-// process is a server that runs.
+// process is a running server.
 type process struct {
 	server server
 	shape  shape
@@ -88,7 +88,7 @@ func (p *process) await() error {
 	}
 }
 
-// signal sends a signal to the process that takes them.
+// signal sends a signal to the process that handles them.
 func (p *process) signal(s syscall.Signal) error {
 	pid := p.cmd.Process.Pid
 	if p.server.pid != nil {
@@ -97,8 +97,8 @@ func (p *process) signal(s syscall.Signal) error {
 	return syscall.Kill(pid, s)
 }
 
-// stop ends the server, and what it has started: all that is in its process group,
-// and rota's workers by the end of their master.
+// stop ends the server and the processes that it has started: those in its process group,
+// and rota's workers, which end with their master.
 func (p *process) stop() {
 	_ = p.signal(syscall.SIGTERM)
 	select {
@@ -128,7 +128,7 @@ func certFile(dir string) string   { return filepath.Join(filepath.Dir(dir), "ce
 func bigFile(dir string) string    { return filepath.Join(filepath.Dir(dir), "files", "big") }
 func serverFile(dir string) string { return filepath.Join(filepath.Dir(dir), "server") }
 
-// prepare makes them.
+// prepare creates the files that all servers use.
 func prepare(dir string) error {
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "server"), "./server")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -38,7 +38,7 @@ func (o options) write(all []result, took time.Duration) error {
 	return os.WriteFile(o.out, []byte(text+endMark+after), 0o644)
 }
 
-// conditions says where and how.
+// conditions describes the machine and the flags of the run.
 func (o options) conditions(took time.Duration) string {
 	versions := runtime.Version()
 	for _, v := range [][]string{{"nginx", "-v"}, {"haproxy", "-v"}, {"node", "-v"}} {
@@ -52,7 +52,7 @@ func (o options) conditions(took time.Duration) string {
 		time.Now().Format(time.DateOnly), took.Round(time.Second))
 }
 
-// version is the first word of a line that has a digit and a dot.
+// version returns the first word of a line that has a digit and a dot.
 func version(line string) string {
 	for word := range strings.FieldsSeq(line) {
 		if strings.ContainsAny(word, "0123456789") && strings.Contains(word, ".") {

@@ -19,10 +19,10 @@ type result struct {
 	rates, tails     []float64 // during reloads to without, of each run that can be compared
 }
 
-// few is how many answers say nothing about a rate or a tail.
+// few is the number of answers below which rate and tail mean nothing.
 const few = 20
 
-// compared reports whether there is enough to compare the reloads' time with.
+// compared reports whether the time without reloads has enough answers to compare with.
 func (r result) compared() bool {
 	return r.quiet.count(r.samples) >= few && r.busy.count(r.samples) >= few
 }
@@ -35,7 +35,7 @@ func (r result) tailRatio() float64 {
 	return float64(r.busy.p99(r.samples)) / float64(r.quiet.p99(r.samples))
 }
 
-// String is the line of progress.
+// String returns the line of progress.
 func (r result) String() string {
 	if r.err != nil {
 		return "not measured: " + r.err.Error()
@@ -84,7 +84,7 @@ func find(all []result, server, shape string) int {
 	return -1
 }
 
-// table is the report, as Markdown.
+// table returns the report, as Markdown.
 func table(all []result) string {
 	var b strings.Builder
 	cols := columns(all)
@@ -114,7 +114,7 @@ func table(all []result) string {
 	return b.String()
 }
 
-// cellsOf are a server's cells; any is false where it was not measured at all.
+// cellsOf returns a server's cells; any is false if it was not measured at all.
 func cellsOf(all []result, server string, cols []string, cell func(result) string) (cells []string, any bool) {
 	for _, c := range cols {
 		i := find(all, server, c)
@@ -144,7 +144,7 @@ func columns(all []result) (cols []string) {
 	return cols
 }
 
-// ratio is the median of all runs.
+// ratio returns the median of all runs.
 func ratio(v []float64) string {
 	if len(v) == 0 {
 		return ""

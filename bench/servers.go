@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// What cluster.js finds in its environment.
+// The environment variables of cluster.js.
 const (
 	addrEnv = "BENCH_ADDR"
 	certEnv = "BENCH_CERT" // empty: no TLS
@@ -41,7 +41,7 @@ func goServer(as string) func(*process) (*exec.Cmd, error) {
 	}
 }
 
-// inPIDFile is who is in charge now.
+// inPIDFile returns the pid in the pid file.
 func inPIDFile(p *process) int {
 	for range 100 {
 		b, _ := os.ReadFile(filepath.Join(p.dir, "pid"))

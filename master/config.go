@@ -90,7 +90,8 @@ type Config struct {
 
 	// PIDFile is the path of a file for this process's pid, written when the first
 	// workers are ready. After an upgrade it holds the new master's. It is replaced
-	// atomically, and removed at the end. Empty means none.
+	// atomically, and removed at the end, except by a master that an upgrade has replaced.
+	// Empty means none.
 	PIDFile string
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
@@ -102,9 +103,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Check returns a *ConfigError that names the first field with an invalid value, or nil.
+// Validate returns a *ConfigError that names the first field with an invalid value, or nil.
 // New and Setup call it.
-func (c Config) Check() error {
+func (c Config) Validate() error {
 	switch {
 	case c.Workers < 0:
 		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}

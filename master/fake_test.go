@@ -16,8 +16,10 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
@@ -83,8 +85,11 @@ func (o *fakeOS) sys() sys {
 		reap:          func(map[int]bool) []int { return nil },
 		releaseMemory: func() { o.released.Add(1) },
 		pid:           func() int { return 100 },
-		predecessor:   func() (*successor.Link, bool, error) { return nil, false, nil },
-		parentGone:    func(context.Context) {},
+		masters: successor.System{
+			Predecessor: func() (*successor.Link, bool, error) { return nil, false, nil },
+			AwaitParent: func(context.Context) {},
+			Kill:        func(string) {},
+		},
 	}
 }
 
@@ -100,7 +105,7 @@ func newBound(port int) (sockets.Opened, error) {
 	return sockets.Opened{FD: fd, Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
 }
 
-func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*workerProcess, error) {
+func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*child.Process, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.spawn != nil {
@@ -117,8 +122,8 @@ func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (
 		script = (*fakeProc).serve
 	}
 	go script(p)
-	return &workerProcess{link: p, os: &os.Process{Pid: 100 + id.ID}, signal: p.signal,
-		wait: func() Exit { <-p.died; return p.exit }}, nil
+	return &child.Process{Link: p, OS: &os.Process{Pid: 100 + id.ID}, Kill: p.signal,
+		Wait: func() process.Exit { <-p.died; return process.Exit(p.exit) }}, nil
 }
 
 // The master's end of the link.

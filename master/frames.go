@@ -1,100 +1,34 @@
 package master
 
 import (
-	"context"
 	"fmt"
-	"time"
 
 	"github.com/rota-go/rota/internal/link"
-	"github.com/rota-go/rota/internal/message"
-	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-const (
-	// maxDraining is delivery.MaxWaiting for a worker that drains, in bytes: what it has
-	// sent is delivered, and its link can't end before it is read.
-	maxDraining = 16 << 20
-
-	// refuseTimeout is how long a worker whose link is closed may take to read why.
-	refuseTimeout = time.Second
-)
-
-// reader reads a worker's link. One goroutine at a time runs it.
-type reader struct {
-	l     *loop
-	m     *member
-	link  workerLink
-	ended chan error // capacity 1: the error of the last Receive
-}
+// maxDraining is delivery.MaxWaiting for a worker that drains, in bytes: what it has sent is
+// delivered, and its link can't end before it is read.
+const maxDraining = 16 << 20
 
 // read reads a worker's link until it is closed, and returns why.
-func (l *loop) read(m *member, link workerLink) error {
-	r := &reader{l: l, m: m, link: link, ended: make(chan error, 1)}
-	go r.run()
-	return <-r.ended
-}
-
-// run reads until the link is closed, or another goroutine reads on.
-func (r *reader) run() {
-	h := window.NewHandoff(r.run)
-	for {
-		packets, err := r.link.Receive()
-		if err != nil {
-			r.link.CloseReceived()
-			r.ended <- err
-			return
-		}
-		if !r.deliver(packets, h) {
-			return
-		}
+func (l *loop) read(m *member) error {
+	m.reader.Link = m.process.Link
+	m.reader.Handle = func(packets []link.Packet, done func()) {
+		l.m.calls <- func(l *loop) { l.received(m, packets); done() } // the loop runs as long as the link is read
 	}
-}
-
-// deliver hands packets to the loop. If they are all messages, and the loop has handled all
-// packets before them, it emits them directly, so that many messages don't keep the loop
-// busy. It blocks while the worker's window is full, and reports whether the caller reads
-// on.
-func (r *reader) deliver(packets []link.Packet, h *window.Handoff) bool {
-	size, only := 0, true
-	for i := range packets {
-		if packets[i].Type == wire.Message {
-			size += message.Cost(packets[i])
-		} else {
-			only = false
-		}
-	}
-	m, e := r.m, r.l.m.events
-	if size > 0 {
-		m.worker.source.Window.Acquire(size)
-	}
-	if only && m.direct.Load() && m.behind.Load() == 0 {
-		e.EmitMessages(m.worker.source, packets, size)
-		return !e.Claim() || h.Do(e.Deliver)
-	}
-	m.behind.Add(1)
-	r.l.m.calls <- func(l *loop) { l.received(m, packets); m.behind.Add(-1) } // the loop runs as long as the link is read
-	return true
-}
-
-// messages returns how many packets at the beginning are messages, and their cost in bytes.
-func messages(packets []link.Packet) (n, size int) {
-	for n < len(packets) && packets[n].Type == wire.Message {
-		size += message.Cost(packets[n])
-		n++
-	}
-	return n, size
+	return m.reader.Read()
 }
 
 // received handles packets of a worker. If one violates the protocol, the worker's link is
 // closed. It owns packets.
 func (l *loop) received(m *member, packets []link.Packet) {
 	for len(packets) > 0 {
-		if n, size := messages(packets); n > 0 && m.hello != nil {
-			l.m.events.EmitMessages(m.worker.source, packets[:n:n], size)
-			l.m.events.Start()
-			packets = packets[n:]
-			continue
+		if m.hello != nil {
+			packets = m.reader.EmitLeading(packets)
+		}
+		if len(packets) == 0 {
+			return
 		}
 		if err := l.handle(m, packets[0]); err != nil {
 			l.closeLink(m, packets, err)
@@ -110,16 +44,9 @@ func (l *loop) closeLink(m *member, packets []link.Packet, why error) {
 	for _, p := range packets {
 		p.Close()
 	}
-	m.direct.Store(false)
+	m.reader.AllowBypass(false)
 	l.log.Error("rota: worker violates the protocol, its link is closed", "worker", m.ID, "pid", m.pid(), "err", why)
-	to := m.process.link
-	l.work(func() func() {
-		ctx, cancel := context.WithTimeout(context.Background(), refuseTimeout)
-		defer cancel()
-		_ = to.CloseWrite(ctx) // fails if the link is closed already
-		_ = to.Close()
-		return func() {}
-	})
+	l.work(func() func() { m.process.Refuse(); return func() {} })
 }
 
 // handle handles a frame of a worker. It owns p's descriptors unless it fails.
@@ -168,7 +95,7 @@ func (l *loop) hello(m *member, p link.Packet) error {
 		return fmt.Errorf("%w: %s", wire.ErrVersion, reason)
 	}
 	m.hello = &body
-	m.direct.Store(true)
+	m.reader.AllowBypass(true)
 	m.send(wire.Welcome, wire.WelcomeBody{
 		Version: min(body.Max, wire.Version),
 		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),

@@ -122,7 +122,7 @@ func TestHealthTimerIsStopped(t *testing.T) {
 		b.os.script = watched(func() (string, bool) { return "", true })
 		b.run()
 		stopped := make(chan struct{})
-		_ = b.ask(func(l *loop) error { l.members[1].health.stop = func() { close(stopped) }; return nil })
+		_ = b.ask(func(l *loop) error { l.members[1].health.SetTimer(func() { close(stopped) }); return nil })
 		if err := b.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}

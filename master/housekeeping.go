@@ -1,10 +1,6 @@
 package master
 
-import (
-	"time"
-
-	"github.com/rota-go/rota/internal/process"
-)
+import "time"
 
 // releaseDelay is how long after a reload the master releases memory. In the first tenths
 // of a second the clients of the old workers connect to the new ones: collecting garbage
@@ -32,30 +28,27 @@ const reapEvery = time.Second
 // then the parent of what workers have started and left behind. It goes on as long as
 // the pool runs. See process.Reap for how it leaves the program's own children alone.
 func (l *loop) reapOrphans() {
-	p := l.pool
-	if l.sys.pid() != 1 {
-		return
-	}
-	l.after(reapEvery, func() {
-		if l.pool != p {
-			return
-		}
-		workers := l.pids()
-		l.work(func() func() {
-			pids := l.sys.reap(workers)
-			return func() { l.reaped(pids) }
+	if p := l.pool; p != nil && l.sys.pid() == 1 {
+		l.after(reapEvery, func() {
+			if l.pool == p {
+				l.reap()
+			}
 		})
-	})
+	}
 }
 
-// reaped logs what was reaped, and schedules the next time.
-func (l *loop) reaped(pids []int) {
-	if len(pids) > 0 {
-		l.log.Debug("rota: orphans reaped", "pids", pids)
-	}
-	if l.pool != nil {
-		l.reapOrphans()
-	}
+// reap reaps orphans once, and schedules the next time.
+func (l *loop) reap() {
+	workers := l.pids()
+	l.work(func() func() {
+		pids := l.sys.reap(workers)
+		return func() {
+			if len(pids) > 0 {
+				l.log.Debug("rota: orphans reaped", "pids", pids)
+			}
+			l.reapOrphans()
+		}
+	})
 }
 
 // pids returns the pids of the workers, which the loop waits for itself.
@@ -70,22 +63,7 @@ func (l *loop) pids() map[int]bool {
 // publishPID writes Config.PIDFile: from now on this process is the master that the
 // outside world sends signals to. A failure is logged.
 func (l *loop) publishPID() {
-	path := l.cfg.PIDFile
-	if path == "" {
-		return
-	}
-	if err := process.WritePIDFile(path); err != nil {
+	if err := l.pidFile.Write(l.cfg.PIDFile); err != nil {
 		l.log.Error("rota: PID file can't be written", "err", err)
-		return
-	}
-	l.pidFile = path
-}
-
-// removePIDFile removes the PID file that publishPID has written, unless another master
-// has replaced it.
-func (l *loop) removePIDFile() {
-	if l.pidFile != "" {
-		process.RemovePIDFile(l.pidFile)
-		l.pidFile = ""
 	}
 }

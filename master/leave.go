@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -28,7 +29,7 @@ func (l *loop) disconnect(id int) {
 
 // draining marks a worker that drains, because it was told to or by itself.
 func (l *loop) draining(m *member) {
-	m.worker.decideVoluntary(voluntary)
+	m.worker.published.Decide(child.Voluntary)
 	m.Voluntary = true
 	if !m.Draining.IsZero() {
 		return
@@ -64,7 +65,7 @@ func (l *loop) unlinked(m *member, err error) {
 	m.linkOpen = false
 	m.Unlinked = time.Now()
 	if !errors.Is(err, io.EOF) {
-		_ = m.process.link.Close() // the worker sees EOF, and drains
+		m.process.CloseLink() // the worker sees EOF, and drains
 		l.log.Warn("rota: link to worker lost", "worker", m.ID, "pid", m.pid(), "err", err)
 	}
 	m.publish()
@@ -77,8 +78,7 @@ func (l *loop) exited(m *member, x Exit) {
 	m.running, m.exit = false, x
 	m.worker.source.Window.Widen(-1) // the rest is at most a kernel buffer
 	if m.linkOpen {
-		link := m.process.link
-		l.after(exitLinger, func() { _ = link.Close() })
+		l.after(exitLinger, m.process.CloseLink)
 	}
 	l.gone(m)
 }
@@ -91,13 +91,11 @@ func (l *loop) gone(m *member) {
 	m.Exited = time.Now()
 	l.failOnDeath(m)
 	l.sockets.Release(m.ID)
-	m.health.stopChecks()
-	if m.process != nil {
-		_ = m.process.link.Close()
-	}
-	m.worker.decideVoluntary(involuntary)
+	m.health.Stop()
+	m.process.CloseLink()
+	m.worker.published.Decide(child.Involuntary)
 	m.publish()
-	m.worker.closeOutput()
+	m.worker.output.Close()
 	l.logExit(m)
 	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Exit != nil {
@@ -129,7 +127,7 @@ func (l *loop) killAll() {
 		l.pool.goal.Kill = true
 	}
 	for _, m := range l.members {
-		m.worker.decideVoluntary(voluntary)
+		m.worker.published.Decide(child.Voluntary)
 		m.Voluntary = true
 		if m.Killed.IsZero() {
 			m.Killed = time.Now()

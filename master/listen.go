@@ -109,7 +109,7 @@ func (l *loop) send(m *member, a sockets.Answer) {
 		return
 	}
 	body := wire.Body(wire.SocketBody{ID: a.Socket.ID})
-	_ = m.process.link.Send(wire.Frame{Type: wire.Socket, Call: a.Call, Body: body}, fd)
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: a.Call, Body: body}, fd)
 	m.listening = true
 	m.publish()
 	addr := addressOf(a.Socket.Key.Network, a.Socket.Addr)
@@ -145,7 +145,7 @@ func (l *loop) refuse(m *member, call uint32, r bind.Request, err error) {
 		return
 	}
 	body := wire.Body(neterr.Encode(sockets.OpError(r, err)))
-	_ = m.process.link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: body})
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: body})
 }
 
 // closed handles the frame that a worker sends when its program has closed a socket.

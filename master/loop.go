@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
@@ -32,7 +33,7 @@ type loop struct {
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	systemd  *sdnotify.Notifier
-	pidFile  string // the PID file that was written
+	pidFile  process.PIDFile
 
 	disconnects []*disconnectCall
 	timer       *time.Timer // when to reconcile again

@@ -72,7 +72,7 @@ func New(cfg Config) (*Master, error) {
 	if err := checkRole(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
-	if err := cfg.Check(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	link.SetMaster()
@@ -169,7 +169,7 @@ func (m *Master) Scale(n int) error {
 // doesn't change the number of workers; Scale does. It fails with a *ConfigError, and with
 // ErrClosed after Close.
 func (m *Master) Setup(cfg Config) error {
-	if err := cfg.Check(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
 	return m.ask(func(l *loop) error { l.setup(cfg); return nil })

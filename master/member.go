@@ -3,8 +3,9 @@ package master
 import (
 	"os"
 	"slices"
-	"sync/atomic"
 
+	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -15,7 +16,7 @@ type member struct {
 	worker        *Worker
 	gen           *generation
 	pooled        bool           // Run's: the policy decides on it
-	process       *workerProcess // nil until it is started
+	process       *child.Process // nil until it is started
 
 	linkOpen bool // frames may still come
 	running  bool // the process has not ended
@@ -25,11 +26,10 @@ type member struct {
 	onStart   func(*Worker)   // Fork's answer
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
-	health    health
+	health    child.Health
 	signals   []os.Signal // of Kill, for when the process runs
 
-	direct atomic.Bool  // it is online: its reader may pass messages past the loop
-	behind atomic.Int32 // batches that its reader has brought to the loop, not yet handled
+	reader *delivery.Reader[Events]
 }
 
 func (m *member) alive() bool { return m.Exited.IsZero() }
@@ -59,43 +59,25 @@ func (m *member) state() State {
 // publish makes what the loop knows of the worker what its Worker answers. It is called
 // after each change, before the event of the change.
 func (m *member) publish() {
-	s := snapshot{state: m.state(), connected: m.linkOpen}
+	s := child.Snapshot[State]{State: m.state(), Connected: m.linkOpen}
 	if m.process != nil {
-		s.process, s.link = m.process.os, m.process.link
+		s.Process, s.Link = m.process.OS, m.process.Link
 	}
-	m.worker.publish(s)
+	m.worker.published.Publish(s)
 }
 
-// send sends a frame without descriptors. Where the link has ended, nobody is left
-// to read it.
-func (m *member) send(t wire.Type, body any) {
-	if m.process == nil {
-		return
-	}
-	f := wire.Frame{Type: t}
-	if body != nil {
-		f.Body = wire.Body(body)
-	}
-	_ = m.process.link.Send(f)
-}
+// send sends a frame without descriptors.
+func (m *member) send(t wire.Type, body any) { m.process.Send(t, 0, body) }
 
+// signal sends a signal, unless the process has not been started, or has ended.
 func (m *member) signal(s os.Signal) error {
-	if m.process == nil || !m.running {
+	if !m.running {
 		return nil
 	}
-	err := m.process.signal(s)
-	if err == os.ErrProcessDone {
-		return nil
-	}
-	return err
+	return m.process.Signal(s)
 }
 
-func (m *member) pid() int {
-	if m.process == nil || m.process.os == nil {
-		return 0
-	}
-	return m.process.os.Pid
-}
+func (m *member) pid() int { return m.process.PID() }
 
 // living returns how many workers are alive.
 func (l *loop) living() (n int) {

@@ -1,12 +1,6 @@
 package master
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/rota-go/rota/internal/sdnotify"
-	"github.com/rota-go/rota/reload"
-)
+import "github.com/rota-go/rota/internal/sdnotify"
 
 // report tells systemd what has changed since the last report. The loop calls it after
 // each event, and feeds the watchdog here: if the loop hangs, systemd notices.
@@ -18,60 +12,26 @@ func (l *loop) report() {
 	if again := n.Feed(); again > 0 {
 		l.after(again, func() {})
 	}
-	n.Report(l.phase(), l.describe())
+	n.Report(l.status())
 }
 
-// phase returns the phase of the service, or "" while it stays as it was reported: a reload
-// reports itself when it begins.
-func (l *loop) phase() string {
-	switch phase := l.state.Phase(); {
-	case phase.Stopping():
-		return sdnotify.Stopping
-	case phase == reload.PhaseServing, phase == reload.PhaseRollingBack, phase == reload.PhaseUpgrading:
-		return sdnotify.Ready
+// status returns what systemd is told.
+func (l *loop) status() sdnotify.Status {
+	goal := l.pool.goal
+	s := sdnotify.Status{
+		Phase: l.state.Phase(), Upgrading: l.upgrade != nil, Failed: l.failed,
+		Generation: goal.Generation, Latest: l.lastGen, Workers: goal.Workers,
 	}
-	return ""
-}
-
-// describe returns the status line.
-func (l *loop) describe() string {
-	p := l.pool
-	var ready, starting, draining int
 	for _, m := range l.members {
 		switch {
 		case !m.pooled || !m.alive():
 		case !m.serving():
-			draining++
+			s.Draining++
 		case m.Ready.IsZero():
-			starting++
+			s.Starting++
 		default:
-			ready++
+			s.Ready++
 		}
 	}
-	s := fmt.Sprintf("generation %d: %d of %d workers ready", p.goal.Generation, ready, p.goal.Workers)
-	s += andCount(starting, "starting") + andCount(draining, "draining")
-	return s + l.describeChange()
-}
-
-// describeChange returns what is going on, or what has failed last.
-func (l *loop) describeChange() string {
-	switch phase := l.state.Phase(); {
-	case phase.Stopping():
-		return "; stopping"
-	case l.upgrade != nil:
-		return "; upgrading the master"
-	case phase == reload.PhasePreparingReload, phase == reload.PhaseRollingOut:
-		return fmt.Sprintf("; reloading to generation %d", l.lastGen)
-	case l.failed != nil:
-		first, _, _ := strings.Cut(l.failed.Error(), "\n")
-		return "; failed: " + first
-	}
-	return ""
-}
-
-func andCount(n int, state string) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", %d %s", n, state)
+	return s
 }

@@ -18,13 +18,13 @@ func TestPublishPID(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(b)) != strconv.Itoa(os.Getpid()) {
 		t.Fatalf("the file holds %q, %v, want this process's pid", b, err)
 	}
-	l.removePIDFile()
+	l.pidFile.Remove()
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("%v is left", left)
 	}
 	l.cfg.PIDFile = filepath.Join(dir, "none", "pid")
 	l.publishPID() // only logs the error
-	l.removePIDFile()
+	l.pidFile.Remove()
 }
 
 // A master removes only the file that it has written.
@@ -35,7 +35,7 @@ func TestRemovePIDFileOfSuccessor(t *testing.T) {
 	if err := os.WriteFile(path, []byte("1\n"), 0o644); err != nil { // as the successor does
 		t.Fatal(err)
 	}
-	l.removePIDFile()
+	l.pidFile.Remove()
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the successor's file was removed: %v", err)
 	}

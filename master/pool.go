@@ -34,7 +34,7 @@ func (l *loop) runPool(result chan<- error) error {
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
-	l.dialPredecessor(l.startPool)
+	l.follow()
 	return nil
 }
 
@@ -71,7 +71,7 @@ func (l *loop) failPool(err error, e reload.Event) {
 func (l *loop) established() {
 	l.on(reload.EventEstablished)
 	if l.takeover != nil {
-		l.startTrial(l.takeover)
+		l.takeover.Established(l.pool.policy.WithDefaults().MinUptime)
 		return
 	}
 	l.publishPID()
@@ -155,7 +155,7 @@ func (l *loop) finishPool(err error) {
 	}
 	l.abandonUpgrade(false) // one that was asked for before the first generation was prepared
 	l.reportGivenUp(p.err)
-	l.removePIDFile()
+	l.pidFile.Remove()
 	if l.state.Closing() {
 		p.result <- p.err // the loop may return before functions of Events do
 		return

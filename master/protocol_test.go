@@ -18,8 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -65,7 +67,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) spawn(*generation, link.Identity, map[string]string) (*workerProcess, error) {
+func (s *stage) spawn(*generation, link.Identity, map[string]string) (*child.Process, error) {
 	link, end, err := link.Pair()
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func (s *stage) spawn(*generation, link.Identity, map[string]string) (*workerPro
 	end1 := func() { p.exit <- Exit{} }
 	var once sync.Once
 	signal := func(os.Signal) error { once.Do(end1); return nil }
-	return &workerProcess{link: link, signal: signal, wait: func() Exit { x := <-p.exit; p.Close(); return x }}, nil
+	return &child.Process{Link: link, Kill: signal, Wait: func() process.Exit { x := <-p.exit; p.Close(); return process.Exit(x) }}, nil
 }
 
 // fork starts a peer.

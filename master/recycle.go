@@ -1,9 +1,9 @@
 package master
 
 import (
-	"errors"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -75,7 +75,7 @@ func (l *loop) limited(now time.Time) (all []*member) {
 
 // checkMemory recycles a worker that uses more bytes than its limit.
 func (l *loop) checkMemory(m *member, used int64) {
-	if !m.serving() || l.pool == nil || used <= memoryLimit(m.gen.cfg.MaxMemory, m.ID) {
+	if !m.serving() || l.pool == nil || used <= child.MemoryLimit(m.gen.cfg.MaxMemory, m.ID) {
 		return
 	}
 	l.pool.memoryCooldown[m.Slot] = time.Now().Add(memoryCooldown)
@@ -83,28 +83,10 @@ func (l *loop) checkMemory(m *member, used int64) {
 	l.recycle(m, "memory")
 }
 
-// memoryLimit returns the limit of a worker in bytes. It is up to a tenth below the
-// configured limit, by the worker's id, so that workers that grow alike are not replaced
-// at the same time.
-func memoryLimit(limit int64, id int) int64 {
-	return limit - limit/10*int64(id*7919%100)/100
-}
-
 const (
 	defaultHealthInterval = 10 * time.Second
 	defaultHealthFailures = 3
 )
-
-// health is the state of the health checks of a worker.
-type health struct {
-	started  bool
-	last     uint32 // number of the last check
-	waiting  bool   // for the answer to it
-	failures int    // in a row
-	stop     func() // stops the timer of the next check; nil before the first
-}
-
-var errNoAnswer = errors.New("no answer")
 
 // healthInterval returns how often workers are checked; 0 means never.
 func (c Config) healthInterval() time.Duration {
@@ -120,11 +102,9 @@ func (c Config) healthFailures() int {
 
 // startHealthChecks starts the checks of a worker that has said that it answers them.
 func (l *loop) startHealthChecks(m *member) {
-	if m.health.started || m.gen.cfg.healthInterval() == 0 {
-		return
+	if m.gen.cfg.healthInterval() > 0 && m.health.Start() {
+		l.checkHealth(m)
 	}
-	m.health.started = true
-	l.checkHealth(m)
 }
 
 // checkHealth sends the worker a check, and another after each interval as long as it
@@ -133,48 +113,33 @@ func (l *loop) checkHealth(m *member) {
 	if !m.serving() || m.Recycle {
 		return
 	}
-	if m.health.waiting {
-		l.unhealthy(m, errNoAnswer)
+	number, err := m.health.Next()
+	if err != nil {
+		l.unhealthy(m, err)
 	}
 	interval := m.gen.cfg.healthInterval()
-	m.health.last++
-	m.health.waiting = true
-	body := wire.Body(wire.CheckBody{Within: interval})
-	_ = m.process.link.Send(wire.Frame{Type: wire.Check, Call: m.health.last, Body: body}) // if it fails, so does the check
-	m.health.stop = l.after(interval, func() { l.checkHealth(m) })
+	m.process.Send(wire.Check, number, wire.CheckBody{Within: interval})
+	m.health.SetTimer(l.after(interval, func() { l.checkHealth(m) }))
 }
 
-// stopChecks stops the timer of the next check, which would keep a dead worker in memory.
-func (h *health) stopChecks() {
-	if h.stop != nil {
-		h.stop()
-	}
-}
-
-// healthChecked handles the answer to a check. A late answer is ignored.
+// healthChecked handles the answer to a check.
 func (l *loop) healthChecked(m *member, p link.Packet) error {
 	var body wire.CheckedBody
 	if err := p.Decode(&body); err != nil {
 		return err
 	}
-	if p.Call != m.health.last || !m.health.waiting {
-		return nil
+	if err, counts := m.health.Answer(p.Call, body.Error); counts && err != nil {
+		l.unhealthy(m, err)
 	}
-	m.health.waiting = false
-	if body.Error != "" {
-		l.unhealthy(m, errors.New(body.Error))
-		return nil
-	}
-	m.health.failures = 0
 	return nil
 }
 
 // unhealthy counts a failed check, and recycles the worker after Config.HealthFailures in
 // a row.
 func (l *loop) unhealthy(m *member, err error) {
-	m.health.failures++
-	l.log.Warn("rota: worker is not well", "worker", m.ID, "pid", m.pid(), "times", m.health.failures, "err", err)
-	if m.health.failures >= m.gen.cfg.healthFailures() {
+	times := m.health.Fail()
+	l.log.Warn("rota: worker is not well", "worker", m.ID, "pid", m.pid(), "times", times, "err", err)
+	if times >= m.gen.cfg.healthFailures() {
 		l.recycle(m, "health")
 	}
 }

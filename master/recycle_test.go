@@ -38,20 +38,3 @@ func TestMaxMemoryTooLow(t *testing.T) {
 		b.wantLiving(t, 3)
 	})
 }
-
-func TestMemoryLimitIsSpread(t *testing.T) {
-	seen := map[int64]bool{}
-	for id := range 100 {
-		limit := memoryLimit(1000_000, id)
-		if limit < 900_000 || limit > 1000_000 {
-			t.Errorf("worker %d: limit %d", id, limit)
-		}
-		seen[limit] = true
-	}
-	if len(seen) < 90 {
-		t.Errorf("100 workers have %d different limits, want at least 90", len(seen))
-	}
-	if memoryLimit(1<<60, 3) <= 0 {
-		t.Error("the limit of a large MaxMemory overflows")
-	}
-}

@@ -106,7 +106,7 @@ func (l *loop) completeRollout() {
 // abortRollout begins the roll-back, because worker m of the new generation has failed.
 func (l *loop) abortRollout(m *member, why error) {
 	p := l.pool
-	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.stderr.LastLines()}
+	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
 	if errors.Is(why, reload.ErrDied) {
 		e.Err = &diedError{m.exit}
 	}

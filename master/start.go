@@ -4,6 +4,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
@@ -47,15 +49,8 @@ func (c Config) callEnv() (env []string, err error) {
 }
 
 // start starts a worker of g.
-func (g *generation) start(id link.Identity, env map[string]string) (*workerProcess, error) {
-	p, err := g.image.Start(id, env)
-	if err != nil {
-		return nil, err
-	}
-	return &workerProcess{
-		link: p.Link, os: p.OS, output: p.Output, signal: p.Signal,
-		wait: func() Exit { return Exit(p.Wait()) },
-	}, nil
+func (g *generation) start(id link.Identity, env map[string]string) (*child.Process, error) {
+	return child.Start(g.image, id, env)
 }
 
 // use counts a user. Each calls release once.
@@ -127,6 +122,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
 		worker: w, gen: g,
+		reader: &delivery.Reader[Events]{Queue: l.m.events, Source: w.source},
 	}
 	g.use()
 	l.members[w.id] = m
@@ -143,7 +139,7 @@ func (l *loop) spawn(m *member, env map[string]string) {
 }
 
 // spawned takes up the process of a member, or err if it could not be started.
-func (l *loop) spawned(m *member, p *workerProcess, err error) {
+func (l *loop) spawned(m *member, p *child.Process, err error) {
 	if err != nil {
 		l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
 		m.exit = Exit{Err: err}
@@ -152,11 +148,11 @@ func (l *loop) spawned(m *member, p *workerProcess, err error) {
 		return
 	}
 	m.process, m.linkOpen, m.running = p, true, true
-	m.worker.readOutput(p)
+	m.worker.output.Attach(p)
 	m.publish()
 	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
-	l.work(func() func() { x := m.worker.wait(p); return func() { l.exited(m, x) } })
-	l.work(func() func() { err := l.read(m, p.link); return func() { l.unlinked(m, err) } })
+	l.work(func() func() { x := Exit(m.worker.output.Wait(p, exitLinger)); return func() { l.exited(m, x) } })
+	l.work(func() func() { err := l.read(m); return func() { l.unlinked(m, err) } })
 	m.started()
 	l.catchUp(m)
 }

@@ -1,139 +1,110 @@
 package master
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"time"
 
-	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
 )
 
-// takeover is what a new master does until it has taken over.
+// takeover is what a new master does until it has taken over. The Follower carries it out,
+// and calls the methods below, which make a takeover a successor.FollowerOwner.
 type takeover struct {
-	successor.Takeover
-	link  *successor.Link
+	*successor.Follower
+	l     *loop
 	began time.Time
-	start func(error) // starts the workers, once the snapshot has come
 }
 
-// dialPredecessor calls start: at once in a process that has no predecessor, and otherwise
-// when the predecessor's snapshot has come.
-func (l *loop) dialPredecessor(start func(error)) {
-	link, ok, err := l.sys.predecessor()
+// follow starts the pool: at once in a process that has no predecessor, and otherwise when
+// the predecessor's snapshot has come.
+func (l *loop) follow() {
+	link, ok, err := l.sys.masters.Predecessor()
 	if !ok || err != nil {
-		start(err)
+		l.startPool(err)
 		return
 	}
 	l.sockets.Succeed()
-	t := &takeover{link: link, began: time.Now(), start: start}
+	t := &takeover{l: l, began: time.Now()}
+	t.Follower = &successor.Follower{Owner: t, Loop: l.functions(), Sockets: l.sockets, System: l.sys.masters}
 	l.takeover = t
 	l.on(reload.EventFollowing)
-	l.work(func() func() {
-		_ = t.link.Read(func(m *successor.Message, files []*descriptor.FD) {
-			l.m.calls <- func(l *loop) { l.fromPredecessor(t, m, files) }
-		})
-		return func() { l.orphaned(t) }
-	})
-}
-
-// fromPredecessor takes a message of the old master, and its files.
-func (l *loop) fromPredecessor(t *takeover, m *successor.Message, files []*descriptor.FD) {
-	l.checkStop(t)
-	do := t.Receive(m)
-	switch {
-	case do == successor.AdoptGiven:
-		l.restoreInherited(m.Given, files)
-		return
-	case do == successor.AdoptSocket && l.takeover == t:
-		if err := l.restoreSocket(m.Socket, files); err != nil {
-			l.failTakeover(err)
-		}
-		return
-	}
-	descriptor.CloseAll(files)
-	l.obey(t, do, m)
-}
-
-// obey does what doesn't need m's files.
-func (l *loop) obey(t *takeover, do successor.Action, m *successor.Message) {
-	switch do {
-	case successor.Begin:
-		l.adopt(m.State)
-		t.start(nil)
-	case successor.TakeOver:
-		l.takeOver(t)
-	case successor.CatchUp:
-		l.late(m.State)
-	case successor.Withdraw, successor.StopPool:
-		l.stopTakeover(t, do)
-	}
-	if m.Kind == successor.Stop && m.AtOnce {
-		l.killAll()
-	}
-}
-
-// stopTakeover does what a stop message asks for.
-func (l *loop) stopTakeover(t *takeover, do successor.Action) {
-	if do == successor.Withdraw && l.takeover == t {
-		l.failTakeover(errors.New("it was not wanted any more"))
-		return
-	}
-	l.stopPool()
-}
-
-// checkStop tells the state machine if this master stops.
-func (l *loop) checkStop(t *takeover) {
-	if !l.keepsServing() {
-		t.Stopped()
-	}
-}
-
-// startTrial begins when all workers of a successor are ready. They must live for
-// MinUptime, as in a reload.
-func (l *loop) startTrial(t *takeover) {
-	l.after(max(l.pool.policy.WithDefaults().MinUptime, 0), func() {
-		l.checkStop(t)
-		if l.takeover != t || !t.Passed() {
-			return
-		}
-		t.link.Send(&successor.Message{Kind: successor.Ready})
-		if t.Next() == successor.TakeOver {
-			l.takeOver(t)
-		}
-	})
+	t.Follow(link)
 }
 
 // boundTakeover limits how long the workers of a successor may take to become ready. A first
 // master's may take as long as they need, because there is nothing to fall back on.
 func (l *loop) boundTakeover() {
-	t, limit := l.takeover, l.pool.policy.WithDefaults().ReadyTimeout
-	if t == nil || limit < 0 {
-		return
+	if l.takeover != nil {
+		l.takeover.Started(l.pool.policy.WithDefaults().ReadyTimeout)
 	}
-	l.after(limit, func() {
-		if l.takeover == t && l.state.Phase() == reload.PhaseStarting {
-			l.failTakeover(fmt.Errorf("its workers are %w", ErrNotReady))
-		}
-	})
 }
 
 // failOnDeath fails the takeover if a worker has died before this master has taken over.
 func (l *loop) failOnDeath(m *member) {
-	if t := l.takeover; t != nil && t.OnTrial() && m.pooled && !m.Voluntary && l.pool != nil {
-		l.failTakeover(&StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit})
+	if l.takeover != nil && l.pool != nil && m.pooled && !m.Voluntary {
+		l.takeover.WorkerDied(&StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit})
 	}
 }
 
-// failTakeover leaves the service to the old master.
-func (l *loop) failTakeover(err error) {
-	if !l.keepsServing() {
+// reportGivenUp tells the old master why this one exits without having taken over. err is
+// nil if it was told to stop.
+func (l *loop) reportGivenUp(err error) {
+	if t := l.takeover; t != nil {
+		l.takeover = nil
+		t.Withdrawn(err)
+	}
+}
+
+func (t *takeover) Serving() bool { return t.l.keepsServing() }
+
+func (t *takeover) Begin(s *successor.Snapshot) {
+	l := t.l
+	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
+	l.systemd.SetWatchdog(s.Watchdog)
+	l.sockets.RestorePorts(s.Ports)
+	if s.Scaled {
+		l.cfg.Workers, l.scaled = s.Workers, true
+	}
+	for slot, names := range s.Served {
+		l.pool.readiness.Inherit(slot, names)
+	}
+	l.startPool(nil)
+}
+
+func (t *takeover) TakingOver() { t.l.on(reload.EventTrialPassed) }
+
+func (t *takeover) TookOver(err error) {
+	l := t.l
+	l.takeover = nil
+	if err != nil {
+		l.log.Warn("rota: the old master died during the upgrade", "err", err)
+	}
+	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.began).Round(time.Millisecond))
+	l.on(reload.EventTakenOver)
+	if l.pool != nil {
+		l.closeUnused()
+		l.publishPID()
+	}
+}
+
+func (t *takeover) CatchUp(s *successor.Snapshot) {
+	l := t.l
+	if l.pool == nil {
 		return
 	}
+	l.lastID = max(l.lastID, s.LastID)
+	if s.Scaled && s.Workers != l.pool.goal.Workers {
+		l.scale(s.Workers)
+	}
+	if s.Reload {
+		_ = l.reload(make(chan error, 1)) // the old master has answered its caller
+	}
+}
+
+func (t *takeover) Withdraw(err error) {
+	l := t.l
 	l.log.Error("rota: no takeover, the old master keeps its place", "err", err)
-	l.takeover.link.Send(successor.Failure(err))
 	if l.state.Phase() != reload.PhasePreparing {
 		l.log.Info("rota: stop")
 	}
@@ -141,63 +112,8 @@ func (l *loop) failTakeover(err error) {
 	l.abandonUpgrade(false)
 }
 
-// orphaned closes this master's end of the link when the old one's is closed. If this master
-// has not taken over yet, the old one has died.
-func (l *loop) orphaned(t *takeover) {
-	t.link.Abort()
-	if l.takeover != t {
-		return
-	}
-	l.checkStop(t)
-	switch t.Lost() {
-	case successor.Abort:
-		l.failPool(errors.New("the old master is gone, and has told nothing"), reload.EventPrepareFailed)
-	case successor.TakeOver:
-		l.takeOver(t)
-	}
-}
+func (t *takeover) Abort(err error) { t.l.failPool(err, reload.EventPrepareFailed) }
 
-// takeOver writes the ready byte, on which the predecessor retires.
-func (l *loop) takeOver(t *takeover) {
-	l.on(reload.EventTrialPassed)
-	l.work(func() func() {
-		err := l.sys.signalReady()
-		return func() { l.tookOver(t, err) }
-	})
-}
+func (t *takeover) Stop() { t.l.stopPool() }
 
-func (l *loop) tookOver(t *takeover, err error) {
-	t.TookOver()
-	l.takeover = nil
-	l.sockets.OwnFiles()
-	if err != nil {
-		l.log.Warn("rota: the old master died during the upgrade", "err", err)
-	}
-	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.began).Round(time.Millisecond))
-	l.on(reload.EventTakenOver)
-	if l.pool == nil {
-		return
-	}
-	l.closeUnused()
-	l.publishPID()
-	if s := t.Final(); s != nil {
-		l.lastID = max(l.lastID, s.LastID)
-		l.late(s)
-	}
-}
-
-// reportGivenUp tells the old master why this one exits without having taken over. err is
-// nil if it was told to stop.
-func (l *loop) reportGivenUp(err error) {
-	t := l.takeover
-	if t == nil {
-		return
-	}
-	l.takeover = nil
-	t.Stopped()
-	t.link.Send(successor.Failure(err))
-	l.work(func() func() {
-		t.link.Close()
-		return func() {}
-	})
-}
+func (t *takeover) KillWorkers() { t.l.killAll() }

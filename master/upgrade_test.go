@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +29,7 @@ func oldMaster(t *testing.T, cfg Config, play func(*otherMaster) error) (*Master
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	o := &fakeOS{}
 	s := o.sys()
-	s.startSuccessor = func(_ context.Context, end *os.File, _ string, starting func()) error {
+	s.masters.Start = func(_ context.Context, end *os.File, _ string, starting func()) error {
 		starting()
 		return play(otherEnd(t, end))
 	}
@@ -169,6 +171,25 @@ func TestSuccessorDies(t *testing.T) {
 	}
 }
 
+// A successor that has said that it fails, and then hangs, is killed.
+func TestSuccessorFailsAndHangs(t *testing.T) {
+	killed := make(chan struct{})
+	cfg := Config{MinUptime: -1, Grace: -1, KillAfter: -1}
+	m, _, _ := oldMaster(t, cfg, func(l *otherMaster) error {
+		defer l.Close()
+		l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+		l.Send(successor.Failure(errTest))
+		<-killed
+		return errExited
+	})
+	_ = m.ask(func(l *loop) error { l.sys.masters.Kill = func(string) { close(killed) }; return nil })
+	upgraded := make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	if err := await(t, upgraded); err == nil || !strings.Contains(err.Error(), errTest.Error()) {
+		t.Errorf("Upgrade: %v, want the reason that the successor gave", err)
+	}
+}
+
 // The old master's stop is the new one's too, up to the last moment.
 func TestStopBeforeGo(t *testing.T) {
 	told := make(chan successor.Message, 1)
@@ -235,13 +256,14 @@ func TestUpgradesCoalesce(t *testing.T) {
 func TestHandover(t *testing.T) {
 	o := &fakeOS{}
 	next := make(chan *Master, 1)
-	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1}, func(l *otherMaster) error {
+	pidFile := filepath.Join(t.TempDir(), "pid")
+	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1, PIDFile: pidFile}, func(l *otherMaster) error {
 		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
 		ready := make(chan struct{})
 		s := o.sys()
-		s.predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
-		s.signalReady = func() error { close(ready); return nil }
-		m := newMaster(Config{Workers: 2, MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
+		s.masters.Predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
+		s.masters.SignalReady = func() error { close(ready); return nil }
+		m := newMaster(Config{Workers: 2, MinUptime: -1, PIDFile: pidFile, Logger: slog.New(slog.DiscardHandler)}, s)
 		go func() { _ = m.Run(context.Background()) }()
 		next <- m
 		<-ready
@@ -270,6 +292,9 @@ func TestHandover(t *testing.T) {
 	}
 	n := await(t, next)
 	defer n.Close()
+	if _, err := os.Stat(pidFile); err != nil { // it has the pid of both
+		t.Errorf("the old master has removed the new one's PID file: %v", err)
+	}
 	for i, w := range n.Workers() {
 		if w.ID() != last+1+i || w.Slot() != i || w.Generation() != 3 {
 			t.Errorf("worker %d in slot %d of generation %d, want %d in %d of 3", w.ID(), w.Slot(), w.Generation(), last+1+i, i)

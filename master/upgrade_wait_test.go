@@ -17,7 +17,7 @@ import (
 func predecessorStays(m *Master) (release chan struct{}) {
 	release = make(chan struct{})
 	_ = m.ask(func(l *loop) error {
-		l.sys.parentGone = func(ctx context.Context) {
+		l.sys.masters.AwaitParent = func(ctx context.Context) {
 			select {
 			case <-release:
 			case <-ctx.Done():
@@ -137,8 +137,8 @@ func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster)
 	old := otherEnd(t, end)
 	o := &fakeOS{}
 	s := o.sys()
-	s.predecessor = func() (*successor.Link, bool, error) { return successor.NewLink(mine), true, nil }
-	s.signalReady = signalReady
+	s.masters.Predecessor = func() (*successor.Link, bool, error) { return successor.NewLink(mine), true, nil }
+	s.masters.SignalReady = signalReady
 	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })
 	go func() { _ = m.Run(context.Background()) }()

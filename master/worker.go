@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
-	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/message"
-	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -35,90 +33,19 @@ type Worker struct {
 	m                    *Master
 	id, slot, generation int
 
-	exited chan struct{}
-	source *delivery.Source[Events]
-
-	stdout, stderr *process.Output // nil unless silent
-
-	mu       sync.Mutex
-	snapshot snapshot
+	exited    chan struct{}
+	source    *delivery.Source[Events]
+	output    child.Output
+	published child.Published[State]
 }
-
-// snapshot is what a Worker answers. The loop replaces it as a whole; Disconnect and
-// Kill set voluntary, at once.
-type snapshot struct {
-	state     State
-	connected bool
-	voluntary voluntariness
-	process   *os.Process // nil: there is none
-	link      workerLink  // nil: there is none
-}
-
-type voluntariness int
-
-const (
-	unknown voluntariness = iota
-	voluntary
-	involuntary
-)
 
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
 	w := &Worker{m: m, id: id, slot: slot, generation: g.number, exited: make(chan struct{})}
 	w.source = newSource(w, id)
 	if g.cfg.Silent {
-		w.stdout, w.stderr = process.NewOutput(), process.NewOutput()
+		w.output = child.NewOutput()
 	}
 	return w
-}
-
-// publish makes s what the worker answers. That the end is voluntary, or not, stays.
-func (w *Worker) publish(s snapshot) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s.voluntary = w.snapshot.voluntary
-	w.snapshot = s
-}
-
-// decideVoluntary sets whether the end is voluntary, unless that is known already.
-func (w *Worker) decideVoluntary(v voluntariness) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.snapshot.voluntary == unknown {
-		w.snapshot.voluntary = v
-	}
-}
-
-func (w *Worker) now() snapshot {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.snapshot
-}
-
-// readOutput begins to read what the process of a silent worker writes.
-func (w *Worker) readOutput(p *workerProcess) {
-	if w.stdout != nil {
-		w.stdout.Attach(p.output[0])
-		w.stderr.Attach(p.output[1])
-	}
-}
-
-// wait waits for the end of the process and of its output.
-func (w *Worker) wait(p *workerProcess) Exit {
-	x := p.wait()
-	if w.stdout != nil {
-		linger := time.Now().Add(exitLinger)
-		w.stdout.Finish(time.Until(linger))
-		w.stderr.Finish(time.Until(linger))
-	}
-	return x
-}
-
-// closeOutput lets readers of the output see io.EOF, if the worker could not be started.
-func (w *Worker) closeOutput() {
-	if w.stdout != nil {
-		w.stdout.CloseWrite()
-		w.stderr.CloseWrite()
-	}
 }
 
 // ID returns the worker's id: 1, 2, 3 …, never used again.
@@ -132,42 +59,42 @@ func (w *Worker) Generation() int { return w.generation }
 
 // Process returns the worker's process, or nil if there is none (yet). The master waits for
 // it: don't call its Wait or Release.
-func (w *Worker) Process() *os.Process { return w.now().process }
+func (w *Worker) Process() *os.Process { return w.published.Now().Process }
 
 // Stdout returns a reader of what the worker writes to its standard output, or nil without
 // Config.Silent. It need not be read: until Stdout is called, and when the reader pauses for
 // a second while the worker writes, only the newest 64 KB are kept, and the worker is not
 // blocked. The reader returns io.EOF when the worker has ended.
-func (w *Worker) Stdout() io.Reader { return w.stdout.Reader() }
+func (w *Worker) Stdout() io.Reader { return w.output.Stdout() }
 
 // Stderr is as Stdout, for standard error.
-func (w *Worker) Stderr() io.Reader { return w.stderr.Reader() }
+func (w *Worker) Stderr() io.Reader { return w.output.Stderr() }
 
 // Exited returns a channel that is closed when the worker has ended and the functions of
 // Events have been called. It doesn't wait for a function that takes longer than 100 ms.
 func (w *Worker) Exited() <-chan struct{} { return w.exited }
 
 // IsConnected reports whether the link to the worker is open.
-func (w *Worker) IsConnected() bool { return w.now().connected }
+func (w *Worker) IsConnected() bool { return w.published.Now().Connected }
 
 // IsDead reports whether the worker's process has ended.
 func (w *Worker) IsDead() bool { return w.State() == Dead }
 
 // State returns the worker's state.
-func (w *Worker) State() State { return w.now().state }
+func (w *Worker) State() State { return w.published.Now().State }
 
 // Voluntary reports whether the worker's end was asked for: yes as soon as the master or the
 // worker itself has called Disconnect or Kill, no when it has ended in any other way. Until
 // then known is false. It is Node's worker.exitedAfterDisconnect, formerly worker.suicide.
 func (w *Worker) Voluntary() (yes, known bool) {
-	v := w.now().voluntary
-	return v == voluntary, v != unknown
+	v := w.published.Now().Voluntary
+	return v == child.Voluntary, v != child.Unknown
 }
 
 // Disconnect tells the worker to drain and leave, and returns at once. Called again, or on a
 // dead worker, it does nothing. The error is always nil.
 func (w *Worker) Disconnect() error {
-	w.decideVoluntary(voluntary)
+	w.published.Decide(child.Voluntary)
 	w.m.post(func(l *loop) { l.disconnect(w.id) })
 	return nil
 }
@@ -176,7 +103,7 @@ func (w *Worker) Disconnect() error {
 // its place until the next reload or Scale. On a dead worker it does nothing. The error is
 // that of sending the signal.
 func (w *Worker) Kill(sig os.Signal) error {
-	w.decideVoluntary(voluntary)
+	w.published.Decide(child.Voluntary)
 	err := w.m.ask(func(l *loop) error { return l.kill(w.id, sig) })
 	if err == ErrClosed {
 		return nil // and dead
@@ -192,11 +119,11 @@ func (w *Worker) Kill(sig os.Signal) error {
 // doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
 // encoded as JSON. If it fails, nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error {
-	now := w.now()
-	if !now.connected {
+	now := w.published.Now()
+	if !now.Connected {
 		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
 	}
-	if err := message.Send(now.link, v, handles); err != nil {
+	if err := message.Send(now.Link, v, handles); err != nil {
 		return fmt.Errorf("send to worker %d: %w", w.id, err)
 	}
 	return nil

@@ -17,8 +17,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -76,7 +78,7 @@ func (w *world) prepare(number int, cfg Config) (*generation, error) {
 	return &generation{number: number, cfg: cfg}, nil
 }
 
-func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*workerProcess, error) {
+func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*child.Process, error) {
 	if w.hold != nil {
 		<-w.hold
 	}
@@ -90,7 +92,7 @@ func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*wo
 	if w.behave != nil {
 		go w.behave(a)
 	}
-	return &workerProcess{link: a.link, os: &os.Process{Pid: 1000 + id.ID}, signal: a.signal, wait: func() Exit { return <-a.exit }}, nil
+	return &child.Process{Link: a.link, OS: &os.Process{Pid: 1000 + id.ID}, Kill: a.signal, Wait: func() process.Exit { return process.Exit(<-a.exit) }}, nil
 }
 
 // fork forks, and returns both sides when all is quiet.

@@ -63,7 +63,7 @@ func TestAbort(t *testing.T) {
 			 104s  exit a2              | forget a2
 			  end                       | a1 b1, at rest`,
 	}, {
-		name:   "no ReadyTimeout: a new worker may take for ever",
+		name:   "no ReadyTimeout: a new worker may take any time",
 		policy: Policy{ReadyTimeout: -1},
 		text: `
 			   0s  size 1               | start a1

@@ -12,8 +12,8 @@ var (
 	ErrNotReady = errors.New("not ready in time")
 )
 
-// Error is why a reload has failed: which new worker, and what became of it. The
-// old workers still serve, or are being started again.
+// Error says why a reload has failed: which new worker failed, and how. The old workers
+// still serve, or are being started again.
 type Error struct {
 	Worker     int    // its id; 0: no worker was started, because there is no executable or environment for one
 	Slot       int    // of the worker

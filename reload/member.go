@@ -32,8 +32,8 @@ func (m *Member) stoppedServing() time.Time {
 }
 
 // needsBackoff reports whether the worker after m must wait. A worker that leaves
-// before it was ready has not crashed, but to start the next at once could go on
-// for ever.
+// before it was ready has not crashed, but starting the next at once could repeat
+// without a pause.
 func (m *Member) needsBackoff() bool { return !m.Voluntary || !m.isReady() }
 
 // crashes returns how many crashes in a row the slot has had when m, gone or

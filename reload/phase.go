@@ -114,7 +114,7 @@ const (
 	EventPredecessorGone
 	// EventUpgraded: the successor has taken over. This master stops.
 	EventUpgraded
-	// EventUpgradeFailed: there is no successor. This master keeps its place.
+	// EventUpgradeFailed: the successor has failed. This master keeps its place.
 	EventUpgradeFailed
 	// EventWorkersGone: a stopping master has no workers left ([Stopped]).
 	EventWorkersGone

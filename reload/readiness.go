@@ -10,7 +10,7 @@ import (
 // accept on no further address.
 const acceptPause = time.Second
 
-// Readiness decides when workers that do not say so themselves are ready. It
+// Readiness decides when workers that do not call Ready themselves are ready. It
 // keeps the addresses that each worker accepts on, and compares a new worker of a
 // slot with the last that became ready there and still serves, or if none does,
 // with the last that served. A new worker of a slot that has never been served is
@@ -50,8 +50,8 @@ func (r *Readiness) Ready(id, slot int) {
 	}
 }
 
-// Gone reports that a worker of slot serves no more. What it accepted on is kept
-// if there is no other to compare with.
+// Gone reports that a worker of slot has stopped serving. Its addresses are kept if there
+// is no other worker to compare with.
 func (r *Readiness) Gone(id, slot int) {
 	a, ok := r.workers[id]
 	if !ok {

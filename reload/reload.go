@@ -58,7 +58,7 @@ type Policy struct {
 	MinUptime time.Duration
 
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero
-	// means 60 s, negative for ever. It does not bound the first start of a rota.
+	// means 60 s, negative no limit. It does not bound the first start of a rota.
 	ReadyTimeout time.Duration
 
 	// Grace is how long a worker may drain. Zero means 30 s, negative none.
@@ -102,20 +102,20 @@ type Member struct {
 
 	Started  time.Time // never zero
 	Ready    time.Time // zero: not yet
-	Draining time.Time // when it was told to disconnect or began to by itself; zero: it does not drain
+	Draining time.Time // when the drain began, by order or by itself; zero: it does not drain
 	Unlinked time.Time // when its link closed, for whatever reason; zero: it is open
 	Termed   time.Time // when Terminate was carried out; zero: it was not
 	Killed   time.Time // when Kill was carried out; zero: it was not
 	Exited   time.Time // zero: it is alive
 
-	// Voluntary: the master or the program has asked the worker to end, or it has
-	// begun to by itself. Its exit is no crash. The step Kill does not set this.
+	// Voluntary means that the master or the program has asked the worker to end, or that
+	// it drains by itself. Its exit is not a crash. The step Kill does not set this.
 	Voluntary bool
-	// Retired: its end was asked for, and no worker is to take its place. The slot
-	// stays empty until a rollout fills it or the caller clears the field.
+	// Retired means that the worker was asked to end and is not replaced. The slot stays
+	// empty until a rollout fills it or the caller clears the field.
 	Retired bool
-	// Recycle: the worker should be replaced, because of its memory or health, when
-	// nothing else is under way. It serves until its successor is ready.
+	// Recycle means that the worker should be replaced because of its memory or health,
+	// when nothing else is under way. It serves until its successor is ready.
 	Recycle bool
 }
 

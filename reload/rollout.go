@@ -1,7 +1,7 @@
 package reload
 
-// changeGoal adds the step that ends the first start, a rollout or a roll-back, or
-// says that one has failed. It reports whether there is such a step.
+// changeGoal adds the step that ends the first start, a rollout or a roll-back, whether
+// or not it succeeded. It reports whether there is such a step.
 func (d *decision) changeGoal() bool {
 	switch {
 	case !d.goal.Established:
@@ -16,8 +16,8 @@ func (d *decision) changeGoal() bool {
 	return len(d.steps) > 0
 }
 
-// endStart: there is no older generation to return to yet, so a worker that dies
-// before it is ready fails the start.
+// endStart ends the first start. A worker that dies before it is ready fails it, as there
+// is no older generation to return to.
 func (d *decision) endStart() {
 	for _, m := range d.rota.order {
 		if d.hasCrashed(m) && !m.isReady() {

@@ -16,12 +16,12 @@ package reload
 // reloads that wait are one, and so are any number of upgrades. An upgrade also
 // waits until the master's own predecessor is gone; reloads go on meanwhile.
 // Stop and Close do not wait. A stop drops an upgrade that waits at once, and a
-// reload that waits when the phase becomes PhaseIdle or PhaseClosed: whoever
-// asked is then to be told that the master is stopping. Until then a reload that
+// reload that waits when the phase becomes PhaseIdle or PhaseClosed: the caller
+// must then answer it with an error that says that the master is stopping. Until then a reload that
 // waits may still be passed on to a successor.
 //
-// Whether a process can be upgraded at all (PID 1 can't) is for the caller to
-// say before it calls Begin.
+// State doesn't know whether the process can be upgraded at all (PID 1 can't). The
+// caller checks that before it calls Begin.
 type State struct {
 	phase       Phase
 	rollingBack bool // in PhasePreparingReload and PhaseUpgrading: a roll-back goes on as well

@@ -161,7 +161,7 @@ func (p *player) memberEvent(verb string, m *Member) {
 func (p *player) member(name string) *Member {
 	i, ok := p.index[p.ids[name]]
 	if !ok {
-		p.t.Fatalf("%v: there is no worker %q\n%s", p.now.Sub(p.begin), name, strings.Join(p.transcript, "\n"))
+		p.t.Fatalf("%v: worker %q does not exist\n%s", p.now.Sub(p.begin), name, strings.Join(p.transcript, "\n"))
 	}
 	return &p.members[i]
 }

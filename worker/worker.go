@@ -1,5 +1,5 @@
-// Package worker is a worker's view of itself: its place in the rota, and how it leaves.
-// It is Node's cluster.worker.
+// Package worker is a worker's view of itself: its place in the rota, its messages, and
+// its graceful shutdown. It is Node's cluster.worker.
 //
 // A process is a worker if a master has started it. [Self] returns nil in every other
 // process:
@@ -65,7 +65,7 @@ func (w *Worker) Ready() error { return w.p.Ready() }
 // before the worker disconnects is delivered; if the process exits without disconnecting,
 // the last messages may be lost.
 //
-// Send fails with ErrDisconnected if there is no link, with ErrQueueFull, with
+// Send fails with ErrDisconnected if the link is closed, with ErrQueueFull, with
 // ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be encoded as JSON. If it fails,
 // nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, handles...) }
@@ -98,7 +98,7 @@ func (w *Worker) OnHealth(f func(context.Context) error) { w.p.OnHealth(f) }
 //     bring another request, which srv.Shutdown would drop: at once if there is none, and
 //     at most IdleGrace later.
 //  3. Accept blocks while accepted connections are open, so that a main which ends when
-//     http.Serve returns doesn't cut them. HTTP/1 clients are told to close (see
+//     http.Serve returns doesn't cut them. HTTP/1 clients get Connection: close (see
 //     rota.ListenConfig.Opaque).
 //  4. When the last connection has closed and the functions have returned, or when the
 //     grace has ended and the remaining connections have been closed, everything sent to
@@ -106,10 +106,10 @@ func (w *Worker) OnHealth(f func(context.Context) error) { w.p.OnHealth(f) }
 //     and Accept returns net.ErrClosed.
 //
 // Then main returns and the process exits, or the master ends the process. Calling
-// Disconnect again does nothing. It fails with ErrDisconnected if there is no link.
+// Disconnect again does nothing. It fails with ErrDisconnected if the link is closed.
 func (w *Worker) Disconnect() error { return w.p.Disconnect() }
 
-// Kill is Disconnect, and tells the master to start no successor. It is Node's
+// Kill is Disconnect, and asks the master to start no successor. It is Node's
 // worker.kill, called in the worker.
 func (w *Worker) Kill() error { return w.p.Kill() }
 

@@ -1,5 +1,6 @@
-// Server is what a user of rota, of tableflip or of neither would write: a program apart
-// from the bench, so that a process that starts has no more to do than a user's.
+// Server is the measured program, written as a user of rota, of tableflip or of package
+// net alone would write it. It is a program of its own so that a new process starts as
+// fast as a user's.
 package main
 
 import (
@@ -23,12 +24,12 @@ import (
 )
 
 var (
-	as      = flag.String("as", "plain", "the row: rota, rotahttp, tableflip or plain")
+	as      = flag.String("as", "plain", "the row of the table: rota, rotahttp, tableflip or plain")
 	addr    = flag.String("addr", "", "where to listen")
 	cert    = flag.String("cert", "", "file with certificate and key; without one, no TLS")
 	big     = flag.String("big", "", "the file of GET /big")
-	pidFile = flag.String("pidfile", "", "tableflip's")
-	trial   = flag.Duration("trial", 0, "rota's MinUptime")
+	pidFile = flag.String("pidfile", "", "the pid file, for tableflip")
+	trial   = flag.Duration("trial", 0, "MinUptime, for rota")
 )
 
 func main() {
@@ -48,7 +49,7 @@ func main() {
 	case "plain":
 		log.Print(serveOn(must(net.Listen("tcp", *addr)), &http.Server{Handler: handler()}))
 	case "tableflip":
-		flip()
+		serveTableflip()
 	}
 }
 
@@ -59,8 +60,8 @@ func serveOn(ln net.Listener, srv *http.Server) error {
 	return srv.Serve(ln)
 }
 
-// flip is the program of tableflip's README.
-func flip() {
+// serveTableflip is the program of tableflip's README.
+func serveTableflip() {
 	upg := must(tableflip.New(tableflip.Options{PIDFile: *pidFile}))
 	defer upg.Stop()
 	go func() {
@@ -91,7 +92,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// handler answers every shape.
+// handler answers the requests of every shape.
 func handler() http.Handler {
 	pid := strconv.Itoa(os.Getpid())
 	mux := http.NewServeMux()

@@ -172,7 +172,7 @@ func TestAnnounce(t *testing.T) {
 	p.lines(1, "I am master")
 	for id := 1; id <= 4; id++ {
 		p.lines(1, fmt.Sprintf("I am worker #%d", id))
-		p.lines(1, fmt.Sprintf("worker #%d hears: big announcement to all workers", id))
+		p.lines(1, fmt.Sprintf("worker #%d receives: big announcement to all workers", id))
 	}
 }
 

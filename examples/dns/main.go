@@ -6,7 +6,7 @@
 //	dig @127.0.0.1 -p 5300 example.org
 //	kill -HUP <the master's pid, from its first log line>
 //
-// A worker that leaves reads nothing more, and answers what it has read: ReadFrom
+// A draining worker reads no more datagrams, and answers those that it has read: ReadFrom
 // fails only when the worker has left.
 package main
 

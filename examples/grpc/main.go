@@ -1,5 +1,5 @@
-// Grpc is a gRPC server that reloads without cutting a call: GracefulStop is its hook
-// of OnDisconnect, and everything else is as ever.
+// Grpc is a gRPC server that reloads without cutting a call. It calls GracefulStop when
+// its worker drains; everything else is as without rota.
 //
 //	go run . &
 //	kill -HUP <the master's pid, from its first log line>

@@ -1,5 +1,5 @@
-// Hello is the smallest server that reloads: one line of it is rota's. It answers
-// with its pid, so that a person sees it change:
+// Hello is the smallest server that reloads: one line differs from a server without rota.
+// It answers with its pid, which a reload changes:
 //
 //	go run ./examples/hello &
 //	curl localhost:8080

@@ -1,6 +1,6 @@
 // Websocket is an echo server that reloads without losing a message. When its worker
-// leaves it says so to each client; the client stops sending, gets what it is owed, and
-// closes. A socket that a client leaves open ends with the grace.
+// drains, it sends each client the text "leaving"; the client stops sending, gets the
+// remaining answers, and closes. A connection that a client leaves open ends with the grace.
 //
 //	go run . &
 //	kill -HUP <the master's pid, from its first log line>
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// leaving is the message that asks a client to go.
+// leaving is the message that asks a client to close its connection.
 const leaving = "leaving"
 
 func echo(w http.ResponseWriter, r *http.Request) {
@@ -50,11 +50,11 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// warn tells the client when the worker begins to leave.
+// warn sends leaving to the client when the worker begins to drain.
 func warn(ctx context.Context, c *websocket.Conn, disconnecting <-chan struct{}) {
 	select {
 	case <-disconnecting:
-		_ = c.Write(ctx, websocket.MessageText, []byte(leaving)) // it may have gone itself
+		_ = c.Write(ctx, websocket.MessageText, []byte(leaving)) // fails if the client has closed
 	case <-ctx.Done():
 	}
 }

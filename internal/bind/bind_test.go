@@ -49,6 +49,53 @@ func TestMode(t *testing.T) {
 	}
 }
 
+// Control is called before bind(2) for a socket that this process binds. Its error is
+// that of Listen, and then nothing is bound (docs/contract.md#sharing-10).
+func TestControlBeforeBind(t *testing.T) {
+	dir, err := os.MkdirTemp("", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "s")
+	failure := errors.New("on purpose")
+	calls := 0
+	o := bind.Options{Control: func(network, address string, c syscall.RawConn) error {
+		calls++
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) || network != "unix" || address != path || c == nil {
+			t.Errorf("Control(%s, %s, %v), and the file: %v; want a call before bind", network, address, c, err)
+		}
+		return failure
+	}}
+	if _, err := o.Listen(context.Background(), "unix", path); !errors.Is(err, failure) || calls != 1 {
+		t.Errorf("Listen: %v after %d calls of Control, want the error of one call", err, calls)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file after a failed Listen: %v", err)
+	}
+}
+
+// AfterBind calls Control with a socket that is bound already.
+func TestControlAfterBind(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	failure := errors.New("on purpose")
+	var descriptors int
+	o := bind.Options{Control: func(network, address string, c syscall.RawConn) error {
+		_ = c.Control(func(uintptr) { descriptors++ })
+		return failure
+	}}
+	if err := o.AfterBind("tcp", "127.0.0.1:0", ln); !errors.Is(err, failure) || descriptors != 1 {
+		t.Errorf("AfterBind: %v, the descriptor was used %d times", err, descriptors)
+	}
+	if err := (bind.Options{}).AfterBind("tcp", "127.0.0.1:0", ln); err != nil {
+		t.Errorf("AfterBind without Control: %v", err)
+	}
+}
+
 func TestNumber(t *testing.T) {
 	for address, want := range map[string]int{"0": 0, "7": 7, "2147483647": 1<<31 - 1} {
 		if n, err := bind.Number(address); n != want || err != nil {

@@ -3,9 +3,9 @@
 // link, for its messages, or one that is started for other events. Functions may call
 // anything and take their time.
 //
-// A [Source] is what events are about: a worker. What has happened to it is repeated to
-// those who subscribe to it later. Messages that nobody has subscribed to are kept for
-// the first subscriber, up to a bound. The queue is bounded for messages, by the window
+// A [Source] is what events are about: a worker. Its earlier events are repeated to
+// later subscribers. Messages without a subscriber are kept for the first one, up to a
+// bound. The queue is bounded for messages, by the window
 // of each source; other events of a source are few.
 package delivery
 
@@ -115,8 +115,8 @@ func (q *Queue[F]) EmitOnce(s *Source[F], call func(*F)) {
 
 // EmitMessages queues messages of s and starts nothing: the caller calls Start, or Claim
 // and Deliver. It owns packets from here on. size is what they hold of the source's
-// window; it is released when they are handled. Messages that nobody has subscribed to
-// are kept for the first subscriber.
+// window; it is released when they are handled. Messages without a subscriber are kept
+// for the first one.
 func (q *Queue[F]) EmitMessages(s *Source[F], packets []link.Packet, size int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -154,8 +154,8 @@ func (q *Queue[F]) start() {
 	}
 }
 
-// Claim reports whether something is queued that nobody delivers yet. If so, the caller
-// must call Deliver.
+// Claim reports whether something is queued and no goroutine delivers it yet. If so, the
+// caller must call Deliver.
 func (q *Queue[F]) Claim() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// MaxWaiting bounds what waits of a source's messages, in bytes, and separately
-	// what is kept of them for the first subscriber.
+	// MaxWaiting bounds, in bytes, the messages of a source that wait for delivery,
+	// and separately those that are kept for the first subscriber.
 	MaxWaiting = 1 << 20
 
-	// maxHistory bounds how many events of a source are repeated to late subscribers: a
-	// worker may open and close sockets for ever.
+	// maxHistory bounds how many events of a source are repeated to late subscribers. A
+	// worker may open and close any number of sockets.
 	maxHistory = 256
 )
 
-// Source is what events are about. The queue's mutex guards its history.
+// Source is what events are about, a worker for example. The queue's mutex guards its history.
 type Source[F any] struct {
 	ID     int
 	Window *window.Window // of its messages that wait
 	// Message returns the call that hands the message in p to a subscriber.
 	Message func(p link.Packet) func(*F)
 
-	// history is what has happened, in order: a program that forks a worker subscribes
-	// to it when its first events may have come. Messages are in it only while nobody
-	// has subscribed to them.
+	// history holds the events so far, in order. A program subscribes to a worker after
+	// it has forked it, when the first events may have been emitted already. Messages
+	// are in history only until the first subscription to them.
 	history []event[F]
-	kept    int  // what the messages in history cost, in bytes
-	full    bool // some messages were too many to keep
-	warned  bool // Config.Dropped was told
+	kept    int  // bytes of the messages in history
+	full    bool // messages were dropped because history had no room
+	warned  bool // Config.Dropped was called
 }
 
 // NewSource returns a source with a window of MaxWaiting.

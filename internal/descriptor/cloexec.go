@@ -1,7 +1,7 @@
 package descriptor
 
-// CloseOnExec sets close-on-exec for descriptor n. It does nothing on platforms on which
-// there is no master.
+// CloseOnExec sets close-on-exec for descriptor n. It does nothing on platforms without
+// masters.
 func CloseOnExec(n int) { closeOnExec(n) }
 
 // CloseListenersOnExec sets close-on-exec for all listening sockets except standard input,

@@ -1,7 +1,7 @@
 package http1
 
-// idle is what the drain's goroutine remembers of a connection from one tick to the
-// next. It is guarded by Observer.mu.
+// idle is what the drain's goroutine keeps about a connection from one tick to the next.
+// It is guarded by Observer.mu.
 type idle struct {
 	events        uint32 // Tracker.Events at the last IdleTick
 	ticks         int    // how many ticks events hasn't changed for
@@ -14,9 +14,9 @@ const freshTicks = 10
 
 // Finished reports whether Read is to return io.EOF from now on: the latest answer
 // announced the end, nothing is unanswered, no input waits, and the answer has left.
-// Input that waits is still served, even if the client sends it after it was told. A
-// connection whose answer hasn't left stays open until IdleTick ends it: the kernel
-// discards the rest of the answer if input arrives on a closed connection.
+// Input that waits is still served, even if the client sends it after it got
+// Connection: close. A connection whose answer hasn't left stays open until IdleTick ends
+// it: the kernel discards the rest of the answer if input arrives on a closed connection.
 func (o *Observer) Finished(socket Socket) bool {
 	if o.untracked.Load() {
 		return false
@@ -26,8 +26,8 @@ func (o *Observer) Finished(socket Socket) bool {
 	return o.tryFollow() && o.tracker.Over() && !socket.InputWaiting() && !socket.OutputWaiting()
 }
 
-// Quiet reports whether closing the connection now takes nothing from its client that
-// the program has promised: the program reads, and has nothing unanswered.
+// Quiet reports whether closing the connection now cuts no answer: the program reads, and
+// nothing is unanswered.
 func (o *Observer) Quiet() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -42,7 +42,7 @@ func (o *Observer) Quiet() bool {
 
 // IdleTick is called at each tick of a drain, by one goroutine. It shuts down the
 // reading side at the limit-th tick in a row at which an HTTP/1 connection is at rest,
-// or at the next tick if the client has been told (its program's Read began before
+// or at the next tick if the client got Connection: close (its program's Read began before
 // Finished was true).
 //
 // A Read that waits then returns io.EOF, after input that has arrived in the meantime,
@@ -61,7 +61,7 @@ func (o *Observer) IdleTick(limit int, socket Socket) {
 		o.idle.ticks = 0
 		return
 	}
-	_ = socket.CloseRead() // fails where the client has gone
+	_ = socket.CloseRead() // fails if the client is gone
 }
 
 // ExpectsRequest reports whether the client may send, or has just sent, a request that

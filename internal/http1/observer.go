@@ -16,7 +16,7 @@ import (
 // called from several goroutines. None of them blocks, except that those with a Socket
 // make its system calls.
 type Observer struct {
-	// untracked is set for good when there is nothing (more) to track.
+	// untracked is set, and stays set, when there is nothing (more) to track.
 	untracked atomic.Bool
 	// busy is kept up to date from when the connection is followed or untracked; until
 	// then the phase says as much. It is false at first, and while a Read with room for
@@ -51,10 +51,11 @@ type Socket interface {
 	CloseRead() error
 }
 
-// A Limiter bounds how many clients are told in a short time to reconnect.
+// A Limiter bounds how many clients get Connection: close in a short time, because each
+// then reconnects.
 type Limiter interface {
-	Allowed() bool // reports whether one more client may be told now
-	Count()        // counts a client that is told
+	Allowed() bool // reports whether one more client may get the header now
+	Count()        // counts a client that gets it
 }
 
 // Ignore makes the Observer one of a connection that is never tracked. It is called
@@ -68,9 +69,9 @@ func (o *Observer) Ignore() {
 // tunnel, or of another protocol, or bytes have passed unseen. It stays true.
 func (o *Observer) Untracked() bool { return o.untracked.Load() }
 
-// OnReadStart takes note of a Read with room for more than one byte that begins. If
-// it begins before the answer, or while a copy goes out, another goroutine reads than
-// the one that answers, and the Read says nothing of the answers.
+// OnReadStart records that a Read with room for more than one byte begins. If it begins
+// before the answer, or during a copy to the client, the program reads and answers on
+// different goroutines, and the Read says nothing about the answers.
 func (o *Observer) OnReadStart() {
 	switch ph := o.loadPhase(); ph {
 	case requested, requestedHead:
@@ -89,7 +90,7 @@ func (o *Observer) OnReadStart() {
 	}
 }
 
-// OnRead takes note of p, at least one byte, which the program has read.
+// OnRead records p, at least one byte, which the program has read.
 func (o *Observer) OnRead(p []byte, draining bool) {
 	if draining {
 		o.follow()
@@ -107,7 +108,7 @@ func (o *Observer) OnRead(p []byte, draining bool) {
 	o.mu.Unlock()
 }
 
-// OnWrite takes note of p, which is about to be written unchanged. If the Write fails
+// OnWrite records p, which is about to be written unchanged. If the Write fails
 // and the connection was tracked before, StopTracking must follow. In a drain a tracked
 // connection's owner calls Split instead.
 func (o *Observer) OnWrite(p []byte) {
@@ -142,7 +143,7 @@ func (o *Observer) StopTracking() {
 	o.mu.Unlock()
 }
 
-// Split takes note of p, which is about to be written in a drain, and divides it where
+// Split records p, which is about to be written in a drain, and divides it where
 // header lines belong. The parts at even indices are p's bytes, those at odd indices
 // header lines. The first part is nil if the rest of a cut line must be written first.
 // After the parts are written, Wrote must be called if there are several;
@@ -160,21 +161,21 @@ func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
 	}
 	waiting := o.tracker.Boundary() && socket.InputWaiting()
 	for {
-		told := o.tracker.Announced()
-		n, announce := o.tracker.Answer(p, told || limiter.Allowed(), waiting)
+		announced := o.tracker.Announced()
+		n, announce := o.tracker.Answer(p, announced || limiter.Allowed(), waiting)
 		parts = append(parts, p[:n])
 		if !announce {
 			o.checkTracker()
 			return parts
 		}
-		if !told {
+		if !announced {
 			limiter.Count()
 		}
 		parts, p = append(parts, []byte(Line)), p[n:]
 	}
 }
 
-// Wrote takes note of the result of writing several parts, and returns how many of the
+// Wrote records the result of writing several parts, and returns how many of the
 // program's bytes were written.
 func (o *Observer) Wrote(parts [][]byte, sent int64, err error) (n int) {
 	n, rest := count(parts, sent)
@@ -208,7 +209,7 @@ func count(parts [][]byte, sent int64) (n int, rest string) {
 }
 
 // Unseen returns how many bytes may be written next without a call of OnWrite or Split.
-// Skip takes note of them. If it is math.MaxInt64, so may all that a copy writes; see
+// Skip records them. If it is math.MaxInt64, so may all that a copy writes; see
 // StartCopy.
 func (o *Observer) Unseen() int64 {
 	if o.untracked.Load() {
@@ -228,7 +229,7 @@ func (o *Observer) Unseen() int64 {
 	return o.tracker.Body()
 }
 
-// StartCopy takes note of an unseen copy to the client, of unknown length. EndCopy
+// StartCopy records the start of an unseen copy to the client, of unknown length. EndCopy
 // must follow it.
 func (o *Observer) StartCopy() {
 	o.busy.Store(true)
@@ -239,10 +240,10 @@ func (o *Observer) StartCopy() {
 	}
 }
 
-// EndCopy takes note of the end of an unseen copy. Skip comes before it.
+// EndCopy records the end of an unseen copy. Skip comes before it.
 func (o *Observer) EndCopy() { o.copying.Store(false) }
 
-// Skip takes note of n bytes of a body that were written unseen, and of the error.
+// Skip records n bytes of a body that were written unseen, and of the error.
 func (o *Observer) Skip(n int64, err error) {
 	if err != nil {
 		o.StopTracking()

@@ -11,7 +11,7 @@ import "bytes"
 // or HEAD without a body and nothing after it, or anything else; what is written: a
 // final status line, an informational one (1xx but not 101), fewer bytes than a status
 // line needs, or anything else, 101 included; and a drain. "untracked" is the phase
-// followed of a connection whose tracking has ended for good. TestPhaseTable reads
+// followed of a connection whose tracking has ended permanently. TestPhaseTable reads
 // this comment.
 //
 //	phase         | Read starts | 1 byte   | GET       | HEAD          | other    | final     | 1xx      | too short | not HTTP  | drain
@@ -55,7 +55,7 @@ func (o *Observer) swapPhase(from, to phase) bool {
 	return o.phase.CompareAndSwap(uint32(from), uint32(to))
 }
 
-// sniffRead takes note of what was read. It reports false if the tracker must see it.
+// sniffRead records what was read. It reports false if the tracker must see it.
 func (o *Observer) sniffRead(p []byte) bool {
 	for {
 		ph := o.loadPhase()
@@ -112,7 +112,7 @@ func hasBody(p []byte) bool {
 	return bytes.Contains(p, []byte("ontent-")) || bytes.Contains(p, []byte("ransfer-"))
 }
 
-// sniffWrite takes note of what is about to be written. It reports false if the
+// sniffWrite records what is about to be written. It reports false if the
 // tracker must see it.
 func (o *Observer) sniffWrite(p []byte) bool {
 	ph := o.loadPhase()

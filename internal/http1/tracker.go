@@ -6,7 +6,7 @@
 // the places: it follows every byte and knows where each answer begins and ends and how
 // many requests are unanswered, as soon as the program answers with "HTTP/1.". An
 // [Observer] is what a connection uses: it only sniffs at the bytes until a drain needs
-// a Tracker. Whatever is not plainly HTTP/1 becomes untracked: nothing is done to it.
+// a Tracker. A connection that is not plainly HTTP/1 becomes untracked and is left unchanged.
 package http1
 
 import (
@@ -18,7 +18,7 @@ import (
 const Line = "Connection: close\r\n"
 
 // maxPutOff is how many answers may go out without the announcement because further
-// requests wait. It makes sure that a client whose pipeline never ends is told too.
+// requests wait. It makes sure that a client whose pipeline never ends gets it too.
 const maxPutOff = 64
 
 // A Tracker follows one connection. The zero value is a connection on which
@@ -223,8 +223,8 @@ func (t *Tracker) answered() {
 }
 
 // Body returns how many bytes may be written next without a call of Answer, because
-// they can only be an answer's body (or because the Tracker is untracked). Skip takes
-// note of them.
+// they can only be an answer's body (or because the Tracker is untracked). Skip
+// records them.
 func (t *Tracker) Body() int64 {
 	switch {
 	case t.untracked || t.out.state == inEndless:
@@ -235,7 +235,7 @@ func (t *Tracker) Body() int64 {
 	return 0
 }
 
-// Skip takes note of n bytes of a body, at most [Tracker.Body], that were written unseen.
+// Skip records n bytes of a body, at most [Tracker.Body], that were written unseen.
 func (t *Tracker) Skip(n int64) {
 	if t.untracked || n == 0 {
 		return
@@ -261,8 +261,8 @@ func (t *Tracker) Rest() bool {
 // Announced reports whether an answer has carried Line.
 func (t *Tracker) Announced() bool { return t.announced }
 
-// Over reports whether the connection is at rest, and its latest answers have told the
-// client that there will be no other.
+// Over reports whether the connection is at rest, and its latest answers have announced
+// the end to the client.
 func (t *Tracker) Over() bool { return t.announced && t.Rest() }
 
 // Boundary reports whether the next byte written begins an answer.

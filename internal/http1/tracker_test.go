@@ -163,7 +163,7 @@ func TestDrainBeginsBetweenAnswers(t *testing.T) {
 			}
 			read(&tr, get, 1<<20)
 			if tr.Rest() {
-				t.Fatal("at rest with a request in hand")
+				t.Fatal("at rest with an unanswered request")
 			}
 			plain := strings.ReplaceAll(hi, "@", "")
 			if got, want := send(&tr, plain, 5, true), strings.ReplaceAll(hi, "@", Line); got != want {
@@ -235,7 +235,7 @@ func TestResync(t *testing.T) {
 	send(&tr, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", 99, true)
 	read(&tr, head, 9)
 	if tr.Rest() {
-		t.Error("at rest with a request in hand")
+		t.Error("at rest with an unanswered request")
 	}
 	send(&tr, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 99, true)
 	if !tr.Over() {

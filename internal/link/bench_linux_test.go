@@ -13,7 +13,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// small is what a program would send many of.
+// small is a message as programs send many of.
 var small = []byte(`{"kind":"stats","requests":123456,"bytes":7890123,"slot":3}`)
 
 func init() { helpers["mirror"] = helpMirror }
@@ -29,7 +29,7 @@ func helpMirror() int {
 }
 
 // mirror is the far end of a benchmark: it sends back what has a call id, and
-// answers a Ready with a Ready, so that the near end knows that all has come.
+// answers a Ready with a Ready, so that the near end knows that all frames have arrived.
 func mirror(l *Link) {
 	defer l.Close()
 	for {
@@ -75,7 +75,7 @@ func benchLinks(b *testing.B, bench func(*testing.B, *Link)) {
 	})
 }
 
-// sendPatiently sends a message, and waits where the queue is full.
+// sendPatiently sends a message, and tries again while the queue is full.
 func sendPatiently(l *Link, f wire.Frame) error {
 	for {
 		err := l.Send(f)

@@ -15,7 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// TestFlush waits for a slow reader, and ends with its context.
+// Flush waits for a slow reader until its context ends.
 func TestFlush(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -38,7 +38,7 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-// TestFlushThenClose delivers all, to a reader that comes later.
+// After Flush and Close, a reader that starts later still gets all frames.
 func TestFlushThenClose(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -60,8 +60,8 @@ func TestFlushThenClose(t *testing.T) {
 	}
 }
 
-// TestCloseWrite: the other side reads all and EOF; this side still reads, and sends
-// nothing more.
+// After CloseWrite the other side gets all frames and io.EOF. This side still receives,
+// and its Send fails.
 func TestCloseWrite(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -89,8 +89,7 @@ func TestCloseWrite(t *testing.T) {
 	}
 }
 
-// TestCloseWriteRefusesAtOnce: while CloseWrite still delivers, a Send fails. One that
-// succeeded would come too late for the other side.
+// Send fails as soon as CloseWrite has begun: the other side would not get the frame.
 func TestCloseWriteRefusesAtOnce(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -116,7 +115,7 @@ func TestCloseWriteRefusesAtOnce(t *testing.T) {
 	}
 }
 
-// TestCloseWriteGivesUp with its context, and this side still reads.
+// CloseWrite returns when its context ends. This side still receives.
 func TestCloseWriteGivesUp(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -137,7 +136,7 @@ func TestCloseWriteGivesUp(t *testing.T) {
 	wantErr(t, "the other side", got.err, wire.ErrTruncated)
 }
 
-// TestCloseWakes whoever waits.
+// Close ends all blocked calls.
 func TestCloseWakes(t *testing.T) {
 	noneLeft(t)
 	a, _ := pairOfLinks(t)
@@ -179,8 +178,7 @@ func TestCloseWakes(t *testing.T) {
 	}
 }
 
-// TestCloseClosesWhatIsBeingSent: when Close returns, the frame that the goroutine was
-// waiting with is gone too.
+// Close also closes the descriptors of the frame that is being written.
 func TestCloseClosesWhatIsBeingSent(t *testing.T) {
 	noneLeft(t)
 	for range 20 {
@@ -197,7 +195,7 @@ func TestCloseClosesWhatIsBeingSent(t *testing.T) {
 	}
 }
 
-// stuff fills the kernel's buffer behind the link's back.
+// stuff fills the kernel's buffer without the link.
 func stuff(t *testing.T, l *Link) {
 	t.Helper()
 	junk := make([]byte, 1000)
@@ -210,7 +208,7 @@ func stuff(t *testing.T, l *Link) {
 	}
 }
 
-// TestCloseWhileSending: whatever the moment, nothing stays open and nobody hangs.
+// Close at any time during a Send leaves no descriptor open and no call blocked.
 func TestCloseWhileSending(t *testing.T) {
 	noneLeft(t)
 	for i := range 100 {
@@ -237,7 +235,7 @@ func TestCloseWhileSending(t *testing.T) {
 	}
 }
 
-// dupOf is a descriptor of the null device.
+// dupOf returns a descriptor of the null device.
 func dupOf(t testing.TB) *descriptor.FD {
 	null, err := os.Open(os.DevNull)
 	if err != nil {

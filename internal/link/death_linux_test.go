@@ -13,7 +13,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// TestDeathIsEOF, whichever way the other side goes.
+// However the other side ends, Receive returns its frames and then io.EOF.
 func TestDeathIsEOF(t *testing.T) {
 	for name, die := range map[string]func(peer int, l *Link){
 		"closed":     func(peer int, _ *Link) {},
@@ -23,7 +23,7 @@ func TestDeathIsEOF(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			noneLeft(t)
 			l, peer := rawPeer(t)
-			b, _ := wire.Append(nil, message("last words"))
+			b, _ := wire.Append(nil, message("sent before the close"))
 			if _, err := unix.Write(peer, b); err != nil {
 				t.Fatal(err)
 			}
@@ -47,29 +47,29 @@ func closePeer(peer int) {
 	}
 }
 
-// TestLastWords: a side whose own frames nobody takes any more still reads what the
-// other left.
-func TestLastWords(t *testing.T) {
+// A side whose Send fails because the other has closed still receives the frames that
+// the other sent before.
+func TestReceiveAfterSendFails(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
-	mustSend(t, b, message("last words"), someFD(t, "will"))
+	mustSend(t, b, message("sent before the close"), someFD(t, "content"))
 	if err := b.Flush(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
 	var err error
 	for end := time.Now().Add(stuck); err == nil && time.Now().Before(end); {
-		err = a.Send(message("are you there?"))
+		err = a.Send(message("never read"))
 	}
-	wantErr(t, "send to the dead", err, ErrClosed)
-	got := await(t, "last words", receiveAll(a))
+	wantErr(t, "send to a closed link", err, ErrClosed)
+	got := await(t, "sent before the close", receiveAll(a))
 	if got.err != io.EOF || len(got.packets) != 1 {
 		t.Fatalf("%d packets and error %v, want 1 and EOF", len(got.packets), got.err)
 	}
-	if c := contentOf(t, got.packets[0].Files[0]); c != "will" {
-		t.Errorf("inherited %q", c)
+	if c := contentOf(t, got.packets[0].Files[0]); c != "content" {
+		t.Errorf("the file has %q", c)
 	}
 	if err := a.Flush(within(t)); !errors.Is(err, ErrClosed) {
-		t.Errorf("flush to the dead: %v", err)
+		t.Errorf("flush to a closed link: %v", err)
 	}
 }

@@ -23,7 +23,7 @@ func TestIdentityRoundTrip(t *testing.T) {
 	}
 }
 
-// TestIdentityString: the words are read by workers of other versions.
+// The form of an Identity must not change: workers of other versions read it.
 func TestIdentityString(t *testing.T) {
 	if got, want := identities[1].String(), "fd=17 id=1204 slot=3 generation=12 master=4711"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -12,7 +12,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// hostile is what a peer writes: bytes, and n descriptors with them.
+// hostile is one sendmsg of a peer: bytes, and fds descriptors with them.
 type hostile struct {
 	bytes []byte
 	fds   int
@@ -27,8 +27,8 @@ func frameBytes(t testing.TB, f wire.Frame) []byte {
 	return b
 }
 
-// write is a sendmsg of a peer that keeps no rules. The descriptors are all the same
-// file, and the peer's own is closed.
+// write sends h without any check. The descriptors are duplicates of one file, which
+// write closes.
 func (h hostile) write(t testing.TB, peer int) {
 	t.Helper()
 	var oob []byte
@@ -46,8 +46,9 @@ func (h hostile) write(t testing.TB, peer int) {
 	}
 }
 
-// TestHostilePeer: each ends with the error it deserves, everything that came is
-// closed, what came before is delivered, and another link of the same process works.
+// A frame that breaks the protocol ends its link with the error that names the fault.
+// Frames before it are delivered, all descriptors are closed, and other links of the
+// process still work.
 func TestHostilePeer(t *testing.T) {
 	ready := frameBytes(t, wire.Frame{Type: wire.Ready})
 	two := frameBytes(t, wire.Frame{Type: wire.Message, FDs: 2, Body: []byte("two")})
@@ -92,16 +93,16 @@ func TestHostilePeer(t *testing.T) {
 				t.Errorf("%d frames and error %v; want %d and %v", n, got.err, tt.before, tt.want)
 			}
 			if _, err := l.Receive(); err != got.err {
-				t.Errorf("asked again: %v, at first %v", err, got.err)
+				t.Errorf("second Receive: %v, the first %v", err, got.err)
 			}
-			mustSend(t, a, message("as ever"), someFD(t, "x"))
+			mustSend(t, a, message("another link"), someFD(t, "x"))
 			receiveN(t, b, 1)[0].Close()
 		})
 	}
 }
 
-// TestOutOfDescriptors: what the kernel had to cut off ends the link, and what it did
-// deliver is closed.
+// If the process has no room for all descriptors of a frame, the link ends, and those that
+// the kernel has delivered are closed.
 func TestOutOfDescriptors(t *testing.T) {
 	noneLeft(t)
 	l, peer := rawPeer(t)
@@ -124,7 +125,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	wantErr(t, "receive", err, wire.ErrDescriptors)
 }
 
-// TestOtherControlData than descriptors can't be made sense of.
+// Control data that isn't descriptors is an error.
 func TestOtherControlData(t *testing.T) {
 	for name, oob := range map[string][]byte{
 		"credentials": unix.UnixCredentials(&unix.Ucred{Pid: 1}),

@@ -23,7 +23,7 @@ func init() {
 	helpers["grandchild"] = helpGrandchild
 }
 
-// inherited is what a child found out about itself.
+// inherited is what a child reports about itself.
 type inherited struct {
 	OK, Link bool
 	Err      string
@@ -36,8 +36,8 @@ type inherited struct {
 	Worker   bool // IsWorker
 }
 
-// helpInherit takes up the link, says on standard output what came of it, and, where
-// there is a link, says hello and waits for its end.
+// helpInherit inherits the link and reports the result on standard output. If there is a
+// link, it sends Hello and waits until the other end is closed.
 func helpInherit() int {
 	id, link, ok, err := Inherit()
 	_, left := os.LookupEnv(EnvName)
@@ -70,8 +70,8 @@ func helpInherit() int {
 	return 0
 }
 
-// helpGrandchild is a worker that starts a process, which must be no worker and have
-// none of the worker's descriptors.
+// helpGrandchild is a worker that starts a process, which must not be a worker
+// and must not have the worker's descriptors.
 func helpGrandchild() int {
 	_, link, ok, err := Inherit()
 	if !ok || err != nil {
@@ -88,7 +88,7 @@ func helpGrandchild() int {
 	return 0
 }
 
-// noTest is the testing.TB of a process that is no test.
+// noTest is a testing.TB for a helper process, in which no test runs.
 type noTest struct{ testing.TB }
 
 func (noTest) Helper()           {}
@@ -118,7 +118,7 @@ func child(t *testing.T, helper string, file *os.File, value string, with func()
 		file.Close()
 	}
 	if err := json.NewDecoder(out).Decode(&r); err != nil {
-		t.Errorf("child said nothing: %v", err)
+		t.Errorf("the child reported nothing: %v", err)
 	}
 	if with != nil {
 		with()
@@ -149,13 +149,13 @@ func TestInherit(t *testing.T) {
 	}
 }
 
-func TestInheritOfNoWorker(t *testing.T) {
+func TestInheritOutsideWorker(t *testing.T) {
 	if got := child(t, "inherit", nil, "", nil); got != (inherited{}) {
 		t.Errorf("got %+v", got)
 	}
 }
 
-// TestGrandchild of a worker is no worker, and doesn't keep the link open.
+// A process that a worker starts is not a worker, and doesn't keep the link open.
 func TestGrandchild(t *testing.T) {
 	noneLeft(t)
 	link, end, err := Pair()
@@ -172,9 +172,9 @@ func TestGrandchild(t *testing.T) {
 	}
 }
 
-// TestInheritWhatIsNoLink: a wrapper has closed the descriptor, or has something of
-// its own there. The error names it.
-func TestInheritWhatIsNoLink(t *testing.T) {
+// A wrapper may have closed the descriptor, or opened another file at its number. The
+// error names the descriptor.
+func TestInheritInvalidDescriptor(t *testing.T) {
 	noneLeft(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

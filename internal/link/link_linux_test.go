@@ -54,7 +54,7 @@ func TestRoundTripOfDescriptors(t *testing.T) {
 	}
 }
 
-// TestMostDescriptors: as many as a frame may carry, several times over.
+// Frames may carry as many descriptors as wire.MaxFDs.
 func TestMostDescriptors(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -74,8 +74,7 @@ func TestMostDescriptors(t *testing.T) {
 	}
 }
 
-// TestOrder: frames of up to 8 MB with descriptors between them come in order, whole,
-// each with its own.
+// Frames of up to 8 MB arrive whole and in order, each with its descriptors.
 func TestOrder(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -120,8 +119,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestManySenders: what one goroutine sends keeps its order, and each descriptor
-// stays with its frame.
+// With many senders, the frames of each goroutine stay in order, and each descriptor stays
+// with its frame.
 func TestManySenders(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -183,7 +182,7 @@ func expectNext(t *testing.T, l *Link, next []int, each int) bool {
 	return true
 }
 
-// TestBothWaysAtOnce: two sides that write before they read don't block each other.
+// Two sides that write before they read don't block each other.
 func TestBothWaysAtOnce(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -198,7 +197,7 @@ func TestBothWaysAtOnce(t *testing.T) {
 	}
 }
 
-// TestSkipped: a newer peer's frames are passed over, and their descriptors closed.
+// Skippable frames of a newer peer are skipped, and their descriptors closed.
 func TestSkipped(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -211,7 +210,7 @@ func TestSkipped(t *testing.T) {
 	}
 }
 
-// TestSendCopies: the caller may use the body's memory again at once.
+// Send copies the body.
 func TestSendCopies(t *testing.T) {
 	a, b := pairOfLinks(t)
 	body := make([]byte, 1<<20)
@@ -226,8 +225,7 @@ func TestSendCopies(t *testing.T) {
 	}
 }
 
-// TestIdle: a link that has nothing to do costs no goroutine and little memory, also
-// after it has been busy.
+// An idle link has no goroutine and little memory, also after it has been busy.
 func TestIdle(t *testing.T) {
 	noneLeft(t)
 	before := runtime.NumGoroutine()
@@ -263,8 +261,8 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestBlockingSocket: O_NONBLOCK is a flag of the open file, which others may share and
-// change. The link doesn't depend on it.
+// The link works without O_NONBLOCK, which another process that shares the open file may
+// have cleared.
 func TestBlockingSocket(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -283,7 +281,7 @@ func TestBlockingSocket(t *testing.T) {
 	wantErr(t, "receive", await(t, "receive", all).err, ErrClosed)
 }
 
-// TestNewLinkTakes fd also where it can't make a link.
+// NewLink owns fd also if it fails.
 func TestNewLinkTakes(t *testing.T) {
 	noneLeft(t)
 	for name, fd := range map[string]*descriptor.FD{"file": someFD(t, ""), "datagrams": datagramFD(t), "closed": descriptor.New(-1)} {

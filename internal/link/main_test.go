@@ -12,7 +12,7 @@ import (
 // helperEnv makes the test binary one of the helpers instead of a test.
 const helperEnv = "ROTA_CONTROL_TEST_HELPER"
 
-// helpers are the processes that tests start. What one returns is its exit status.
+// helpers are the processes that tests start. Each returns its exit status.
 var helpers = map[string]func() int{}
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(helper())
 }
 
-// helperCommand is the test binary as a helper. Descriptor 3+i is files[i].
+// helperCommand returns a command that runs the test binary as a helper. Descriptor 3+i is files[i].
 func helperCommand(t testing.TB, name string, files ...*os.File) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()

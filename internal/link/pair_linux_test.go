@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestPairFlags: only exec may pass the worker's end on, and only where it is asked to.
+// Both ends are close-on-exec: only exec.Cmd.ExtraFiles passes the worker's end on.
 func TestPairFlags(t *testing.T) {
 	noneLeft(t)
 	link, end, err := Pair()

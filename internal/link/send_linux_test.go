@@ -84,8 +84,8 @@ func block(t testing.TB, l *Link) {
 	time.Sleep(moment)
 }
 
-// TestHardLimit: a peer that reads nothing at all loses the link, and who sent to it
-// the descriptors that wait.
+// If the peer reads nothing, the link ends when its queue is full, and the queued
+// descriptors are closed.
 func TestHardLimit(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
@@ -114,7 +114,7 @@ func TestHardLimit(t *testing.T) {
 	wantErr(t, "the other side", got.err, wire.ErrTruncated)
 }
 
-// TestSendOwns: descriptors are closed on every way that a Send can end.
+// Send closes the descriptors, whether it succeeds or fails.
 func TestSendOwns(t *testing.T) {
 	closed := func() *descriptor.FD { f := someFD(t, ""); f.Close(); return f }
 	for _, tt := range []struct {
@@ -190,14 +190,14 @@ func TestSendAfterAnError(t *testing.T) {
 	}
 }
 
-// TestSendWorksLittleForOthers: a Send that finds much queued by others writes some of
-// it, and the rest is written by somebody else.
-func TestSendWorksLittleForOthers(t *testing.T) {
+// A Send that finds many frames of other goroutines queued writes some of them. Another
+// goroutine writes the rest.
+func TestSendWritesSome(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
 	const n = 3 * sendSegments
 	a.mu.Lock()
-	a.out.writing = true // as Send does when nobody writes
+	a.out.writing = true // as Send does when no goroutine writes
 	for range n {
 		if err := a.out.add(wire.Frame{Type: wire.Message, FDs: 1}, []*descriptor.FD{someFD(t, "")}); err != nil { // each a segment
 			t.Fatal(err)
@@ -213,8 +213,8 @@ func TestSendWorksLittleForOthers(t *testing.T) {
 	}
 }
 
-// TestSendErrorNames the frame.
-func TestSendErrorNames(t *testing.T) {
+// The error of Send names the type of the frame.
+func TestSendErrorNamesFrame(t *testing.T) {
 	a, _ := pairOfLinks(t)
 	a.Close()
 	if err := a.Send(wire.Frame{Type: wire.Draining}); err == nil || !strings.HasPrefix(err.Error(), "send draining: ") {
@@ -222,8 +222,7 @@ func TestSendErrorNames(t *testing.T) {
 	}
 }
 
-// TestBadDescriptorEndsTheLink: a number that is no descriptor any more, because some
-// other code has closed it, is found out by the kernel only.
+// A descriptor that other code has closed ends the link. Only the kernel notices it.
 func TestBadDescriptorEndsTheLink(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)

@@ -21,14 +21,14 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// stuck is when a test gives up. Believing that something blocks takes less: see
-// moment.
+// stuck is how long a test waits before it fails. To see that a call blocks, tests wait
+// for moment.
 const (
 	stuck  = 20 * time.Second
 	moment = 20 * time.Millisecond
 )
 
-// openFiles are this process's descriptors, and what each is.
+// openFiles returns this process's descriptors and what each is open on.
 func openFiles(t testing.TB) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -63,7 +63,7 @@ func noneLeft(t testing.TB) {
 	})
 }
 
-// pairOfLinks is a link and its other end. Both are closed with the test.
+// pairOfLinks returns a link and its other end. Both are closed with the test.
 func pairOfLinks(t testing.TB) (a, b *Link) {
 	t.Helper()
 	a, end, err := Pair()
@@ -88,7 +88,7 @@ func linkOf(end *os.File) (*Link, error) {
 	return New(fd)
 }
 
-// rawPeer is a link, and a plain blocking socket at its other end.
+// rawPeer returns a link, and a plain blocking socket at its other end.
 func rawPeer(t testing.TB) (l *Link, peer int) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -108,7 +108,7 @@ func rawPeer(t testing.TB) (l *Link, peer int) {
 	return l, fds[1]
 }
 
-// someFD is a descriptor to send: a file in memory that contentOf reads back.
+// someFD returns a descriptor to send: a file in memory that contentOf reads back.
 func someFD(t testing.TB, content string) *descriptor.FD {
 	t.Helper()
 	n, err := unix.MemfdCreate("some file", unix.MFD_CLOEXEC)
@@ -142,13 +142,13 @@ func mustSend(t testing.TB, l *Link, f wire.Frame, files ...*descriptor.FD) {
 	}
 }
 
-// received is what a link brings until it ends, and the error that ended it.
+// received holds the packets of a link until it ended, and the error that ended it.
 type received struct {
 	packets []Packet
 	err     error
 }
 
-// bodies closes the descriptors.
+// bodies returns the bodies, and closes the descriptors.
 func (r received) bodies() (all []string) {
 	for _, p := range r.packets {
 		p.Close()
@@ -210,7 +210,7 @@ func wantErr(t testing.TB, what string, err, want error) {
 	}
 }
 
-// numbered is a body that says which it is, of n bytes or a few more.
+// numbered returns a body that contains its number, of n bytes or a few more.
 func numbered(i, n int) []byte {
 	b := []byte(strconv.Itoa(i) + ":")
 	return append(b, bytes.Repeat([]byte{byte('a' + i%26)}, n)...)

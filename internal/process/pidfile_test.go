@@ -11,7 +11,8 @@ import (
 func TestPIDFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "pid")
-	if err := WritePIDFile(path); err != nil {
+	var p PIDFile
+	if err := p.Write(path); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
@@ -21,7 +22,7 @@ func TestPIDFile(t *testing.T) {
 	if info, _ := os.Stat(path); info.Mode() != 0o644 {
 		t.Errorf("the file has mode %v, want it readable for everybody", info.Mode())
 	}
-	RemovePIDFile(path)
+	p.Remove()
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("%v is left", left)
 	}
@@ -30,19 +31,38 @@ func TestPIDFile(t *testing.T) {
 // The file of another process, the successor's say, is left alone.
 func TestPIDFileOfAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pid")
+	var p PIDFile
+	if err := p.Write(path); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, []byte("1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	RemovePIDFile(path)
+	p.Remove()
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("another process's file was removed: %v", err)
 	}
 }
 
+// A file that is left to another process stays, whatever it holds.
+func TestPIDFileDisowned(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pid")
+	var p PIDFile
+	if err := p.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	p.Disown()
+	p.Remove()
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the file was removed: %v", err)
+	}
+}
+
 func TestPIDFileWithoutDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "pid")
-	if err := WritePIDFile(path); err == nil || !strings.Contains(err.Error(), "PID file") {
-		t.Errorf("WritePIDFile returned %v, want an error that names the PID file", err)
+	var p PIDFile
+	if err := p.Write(path); err == nil || !strings.Contains(err.Error(), "PID file") {
+		t.Errorf("Write returned %v, want an error that names the PID file", err)
 	}
-	RemovePIDFile(path)
+	p.Remove()
 }

@@ -6,3 +6,7 @@ package process
 // recognizes by them whether it can tell such orphans from the program's own children,
 // and otherwise reaps nothing.
 func Reap(workers map[int]bool) (pids []int) { return reap(workers) }
+
+// Children returns the pids of this process's children, dead ones included. It returns
+// none on systems other than Linux.
+func Children() []int { return children() }

@@ -3,3 +3,5 @@
 package process
 
 func reap(map[int]bool) []int { return nil }
+
+func children() []int { return nil }

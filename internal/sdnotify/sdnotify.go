@@ -19,12 +19,6 @@ import (
 // timeout is how long Flush and Close wait for the manager to read.
 const timeout = time.Second
 
-// The phases of a service that Report takes.
-const (
-	Ready    = daemon.SdNotifyReady
-	Stopping = daemon.SdNotifyStopping
-)
-
 // Notifier sends notifications to the manager that NOTIFY_SOCKET names. Without that
 // variable its methods do nothing. Send, MainPID and Flush may be called from any
 // goroutine, the other methods from the one that owns the Notifier.
@@ -99,9 +93,12 @@ func (n *Notifier) Reloading() {
 	n.Send(n.phase, strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
-// Report sends the phase, if it isn't empty, and the status line, if they have changed since
+// Report tells the manager what has changed since the last report.
+func (n *Notifier) Report(s Status) { n.report(s.service(), s.String()) }
+
+// report sends the phase, if it isn't empty, and the status line, if they have changed since
 // the last report.
-func (n *Notifier) Report(phase, status string) {
+func (n *Notifier) report(phase, status string) {
 	if !n.Active() {
 		return
 	}

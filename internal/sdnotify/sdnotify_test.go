@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // manager is the socket of a service manager.
@@ -56,12 +58,12 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func TestReport(t *testing.T) {
 	m := newManager(t)
 	n := New(quiet())
-	n.Report("", "starting")
-	n.Report(Ready, "ready")
-	n.Report(Ready, "ready")
-	n.Report("", "ready")
-	n.Report(Ready, "busy")
-	n.Report(Stopping, "busy")
+	n.report("", "starting")
+	n.report(daemon.SdNotifyReady, "ready")
+	n.report(daemon.SdNotifyReady, "ready")
+	n.report("", "ready")
+	n.report(daemon.SdNotifyReady, "busy")
+	n.report(daemon.SdNotifyStopping, "busy")
 	n.Close()
 	m.want("STATUS=starting", "READY=1\nSTATUS=ready", "STATUS=busy", "STOPPING=1\nSTATUS=busy")
 }
@@ -70,9 +72,9 @@ func TestReport(t *testing.T) {
 func TestReloading(t *testing.T) {
 	m := newManager(t)
 	n := New(quiet())
-	n.Report(Ready, "1")
+	n.report(daemon.SdNotifyReady, "1")
 	n.Reloading()
-	n.Report(Ready, "1")
+	n.report(daemon.SdNotifyReady, "1")
 	n.Reloading()
 	n.Close()
 	if got := m.next(); got != "READY=1\nSTATUS=1" {
@@ -96,7 +98,7 @@ func TestSilence(t *testing.T) {
 	n := New(quiet())
 	n.SetWatchdog(time.Second)
 	n.Silence()
-	n.Report(Ready, "1")
+	n.report(daemon.SdNotifyReady, "1")
 	n.Reloading()
 	if n.Active() || n.Feed() != 0 {
 		t.Error("a silent notifier is active")
@@ -146,7 +148,7 @@ func TestManagerThatDoesNotRead(t *testing.T) {
 func TestNoManager(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	n := New(quiet())
-	n.Report(Ready, "1")
+	n.report(daemon.SdNotifyReady, "1")
 	n.Send("READY=1")
 	n.Reloading()
 	n.Flush()

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"slices"
@@ -157,10 +158,12 @@ func (in inherited) close() {
 // those of the first master, and not this process's.
 func (t *Table) Succeed() { t.inherited.successor = true }
 
-// Inherit takes a socket that the predecessor has inherited, and with it the files: one
-// descriptor, which the table closes at Close. Anything else is closed.
-func (t *Table) Inherit(s *InheritedSnapshot, files []*descriptor.FD) {
-	if s == nil || len(files) != 1 {
+// Inherit takes a socket that the predecessor has inherited, as its SendInherited has
+// described it, and with it the files: one descriptor, which the table closes at Close.
+// Anything else is closed.
+func (t *Table) Inherit(payload json.RawMessage, files []*descriptor.FD) {
+	var s *inheritedSnapshot // nil after "null"
+	if json.Unmarshal(payload, &s) != nil || s == nil || len(files) != 1 {
 		descriptor.CloseAll(files)
 		return
 	}
@@ -174,14 +177,15 @@ func (t *Table) Inherit(s *InheritedSnapshot, files []*descriptor.FD) {
 	})
 }
 
-// SendInherited calls send with each inherited socket, and a duplicate of its descriptor
-// that send must close. The next release may ask for a socket that this one doesn't.
-func (t *Table) SendInherited(send func(*InheritedSnapshot, *descriptor.FD)) {
+// SendInherited calls send with a description of each inherited socket, and with a
+// duplicate of its descriptor, which send must close. The next release may ask for a socket
+// that this one doesn't.
+func (t *Table) SendInherited(send func(json.RawMessage, *descriptor.FD)) {
 	for _, s := range t.inherited.all {
 		fd, err := descriptor.New(s.n).Dup() // New's FD is not closed: the descriptor stays open
 		if err != nil {
 			continue // the program has closed it
 		}
-		send(&InheritedSnapshot{First: s.first, Name: s.name, Packet: s.packet}, fd)
+		send(payload(inheritedSnapshot{First: s.first, Name: s.name, Packet: s.packet}), fd)
 	}
 }

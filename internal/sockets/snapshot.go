@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 
@@ -10,8 +11,8 @@ import (
 // What a master tells its successor about its sockets. The JSON of the types below is
 // part of the upgrade protocol.
 
-// Snapshot describes an open socket, whose descriptor is sent with it.
-type Snapshot struct {
+// snapshot describes an open socket, whose descriptor is sent with it.
+type snapshot struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
 	Packet  bool   `json:"packet,omitempty"`
@@ -21,9 +22,9 @@ type Snapshot struct {
 	Path    string `json:"path,omitempty"` // the file to unlink when the socket is closed
 }
 
-// PortSnapshot is the port that the system has chosen for port 0, also of a socket that
+// portSnapshot is the port that the system has chosen for port 0, also of a socket that
 // is closed.
-type PortSnapshot struct {
+type portSnapshot struct {
 	Network string `json:"network"`
 	Address string `json:"address"`
 	Packet  bool   `json:"packet,omitempty"`
@@ -31,19 +32,41 @@ type PortSnapshot struct {
 	Port    string `json:"port"` // an address, with host
 }
 
-// InheritedSnapshot describes a socket that the first master was started with, and whose
+// inheritedSnapshot describes a socket that the first master was started with, and whose
 // descriptor is sent with it.
-type InheritedSnapshot struct {
+type inheritedSnapshot struct {
 	First  int    `json:"first"` // its number in the first master
 	Name   string `json:"name,omitempty"`
 	Packet bool   `json:"packet,omitempty"`
 }
 
-// Snapshot describes socket id, which must be open.
-func (t *Table) Snapshot(id int) *Snapshot { return t.byID[id].snapshot() }
+// payload returns v, one of the types above, as JSON.
+func payload(v any) json.RawMessage {
+	b, _ := json.Marshal(v) // fails for none of them
+	return b
+}
 
-func (e *entry) snapshot() *Snapshot {
-	s := &Snapshot{
+// SendOpen calls send with a description of each open socket whose id is not in sent, and
+// with a duplicate of its descriptor, which send must close. It adds the ids to sent. It
+// returns the error of the last descriptor that can't be duplicated.
+func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) (err error) {
+	for id, e := range t.byID {
+		if e.fd == nil || sent[id] {
+			continue
+		}
+		sent[id] = true
+		fd, derr := e.fd.Dup()
+		if derr != nil {
+			err = derr
+			continue
+		}
+		send(payload(e.snapshot()), fd)
+	}
+	return err
+}
+
+func (e *entry) snapshot() *snapshot {
+	s := &snapshot{
 		Network: e.key.Network, Address: e.key.Address, Packet: e.key.Packet, Index: e.key.Index,
 		Name: e.addr.String(), NameNet: e.addr.Network(),
 	}
@@ -53,7 +76,7 @@ func (e *entry) snapshot() *Snapshot {
 	return s
 }
 
-func (s *Snapshot) key() Key { return Key{s.Network, s.Address, s.Packet, s.Index} }
+func (s *snapshot) key() Key { return Key{s.Network, s.Address, s.Packet, s.Index} }
 
 // recordedAddr is the address of a socket as the predecessor knew it.
 type recordedAddr struct{ network, text string }
@@ -63,10 +86,16 @@ var _ net.Addr = recordedAddr{}
 func (a recordedAddr) Network() string { return a.network }
 func (a recordedAddr) String() string  { return a.text }
 
-// Restore takes a socket of the predecessor, and with it the files: one descriptor. A
-// file in the file system stays the predecessor's until OwnFiles. If the table has the
-// socket already, Restore does nothing.
-func (t *Table) Restore(s *Snapshot, files []*descriptor.FD) error {
+// Restore takes a socket of the predecessor, as its SendOpen has described it, and with it
+// the files: one descriptor. A file in the file system stays the predecessor's until
+// OwnFiles. If the table has the socket already, Restore closes the descriptor. After an
+// error it has closed all files.
+func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
+	var s snapshot
+	if err := json.Unmarshal(payload, &s); err != nil {
+		descriptor.CloseAll(files)
+		return fmt.Errorf("socket of the old master: %w", err)
+	}
 	if len(files) != 1 {
 		descriptor.CloseAll(files)
 		return fmt.Errorf("socket %s came with %d descriptors, want 1", s.key(), len(files))
@@ -100,16 +129,23 @@ func (t *Table) DisownFiles() {
 	}
 }
 
-// Ports returns the ports that the system has chosen.
-func (t *Table) Ports() (all []PortSnapshot) {
+// Ports returns the ports that the system has chosen, for RestorePorts, or nil if there
+// are none.
+func (t *Table) Ports() json.RawMessage {
+	var all []portSnapshot
 	for k, port := range t.ports {
-		all = append(all, PortSnapshot{k.Network, k.Address, k.Packet, k.Index, port})
+		all = append(all, portSnapshot{k.Network, k.Address, k.Packet, k.Index, port})
 	}
-	return all
+	if all == nil {
+		return nil
+	}
+	return payload(all)
 }
 
-// RestorePorts records the ports of the predecessor.
-func (t *Table) RestorePorts(all []PortSnapshot) {
+// RestorePorts records the ports of the predecessor. It ignores what it can't read.
+func (t *Table) RestorePorts(payload json.RawMessage) {
+	var all []portSnapshot
+	_ = json.Unmarshal(payload, &all)
 	for _, p := range all {
 		t.ports[Key{p.Network, p.Address, p.Packet, p.Index}] = p.Port
 	}

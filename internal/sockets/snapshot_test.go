@@ -15,15 +15,7 @@ func TestPortsTravel(t *testing.T) {
 	old.ports[Key{"tcp", ":0", false, 0}] = ":4001"
 	old.ports[Key{"tcp", ":0", false, 1}] = ":4002"
 	old.ports[Key{"udp", "127.0.0.1:0", true, 0}] = "127.0.0.1:4001"
-	b, err := json.Marshal(old.Ports())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ports []PortSnapshot
-	if err := json.Unmarshal(b, &ports); err != nil {
-		t.Fatal(err)
-	}
-	next.RestorePorts(ports)
+	next.RestorePorts(old.Ports())
 	if !maps.Equal(old.ports, next.ports) {
 		t.Errorf("%v came as %v", old.ports, next.ports)
 	}
@@ -33,12 +25,8 @@ func TestPortsTravel(t *testing.T) {
 func TestKeysTravel(t *testing.T) {
 	for _, key := range []Key{{"tcp", ":0", false, 1}, {"udp", "127.0.0.1:53", true, 0}} {
 		e := &entry{key: key, addr: recordedAddr{key.Network, key.Address}}
-		b, err := json.Marshal(e.snapshot())
-		if err != nil {
-			t.Fatal(err)
-		}
-		var s Snapshot
-		if err := json.Unmarshal(b, &s); err != nil || s.key() != key {
+		var s snapshot
+		if err := json.Unmarshal(payload(e.snapshot()), &s); err != nil || s.key() != key {
 			t.Errorf("%v came as %v (%v)", key, s.key(), err)
 		}
 	}
@@ -48,10 +36,10 @@ func TestKeysTravel(t *testing.T) {
 // exchange it.
 func TestSnapshotJSON(t *testing.T) {
 	for want, v := range map[string]any{
-		`{"network":"tcp","address":":0","packet":true,"index":1,"name":"[::]:4002","nameNet":"tcp","path":"/p"}`: Snapshot{"tcp", ":0", true, 1, "[::]:4002", "tcp", "/p"},
-		`{"network":"tcp","address":":80","name":"[::]:80","nameNet":"tcp"}`:                                      Snapshot{Network: "tcp", Address: ":80", Name: "[::]:80", NameNet: "tcp"},
-		`{"network":"udp","address":":0","packet":true,"index":2,"port":":4001"}`:                                 PortSnapshot{"udp", ":0", true, 2, ":4001"},
-		`{"first":3,"name":"web","packet":true}`:                                                                  InheritedSnapshot{3, "web", true},
+		`{"network":"tcp","address":":0","packet":true,"index":1,"name":"[::]:4002","nameNet":"tcp","path":"/p"}`: snapshot{"tcp", ":0", true, 1, "[::]:4002", "tcp", "/p"},
+		`{"network":"tcp","address":":80","name":"[::]:80","nameNet":"tcp"}`:                                      snapshot{Network: "tcp", Address: ":80", Name: "[::]:80", NameNet: "tcp"},
+		`{"network":"udp","address":":0","packet":true,"index":2,"port":":4001"}`:                                 portSnapshot{"udp", ":0", true, 2, ":4001"},
+		`{"first":3,"name":"web","packet":true}`:                                                                  inheritedSnapshot{3, "web", true},
 	} {
 		if got, err := json.Marshal(v); string(got) != want || err != nil {
 			t.Errorf("got  %s, %v\nwant %s", got, err, want)
@@ -62,7 +50,7 @@ func TestSnapshotJSON(t *testing.T) {
 // A socket comes with one descriptor, and once; other descriptors are closed.
 func TestRestore(t *testing.T) {
 	table := New()
-	s := &Snapshot{Network: "tcp", Address: ":0", Index: 1, Name: "[::]:4002", NameNet: "tcp"}
+	s := payload(snapshot{Network: "tcp", Address: ":0", Index: 1, Name: "[::]:4002", NameNet: "tcp"})
 	first, second := fakeFD(), fakeFD()
 	if err := table.Restore(s, []*descriptor.FD{first}); err != nil {
 		t.Fatal(err)
@@ -75,7 +63,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("the table has %+v", e)
 	}
 	for _, files := range [][]*descriptor.FD{nil, {fakeFD(), fakeFD()}} {
-		if err := table.Restore(&Snapshot{Network: "udp", Address: ":1"}, files); err == nil {
+		if err := table.Restore(payload(snapshot{Network: "udp", Address: ":1"}), files); err == nil {
 			t.Errorf("%d descriptors: no error", len(files))
 		}
 		for _, f := range files {

@@ -1,10 +1,11 @@
 // Package successor is the upgrade of a master: how one process of a program hands its
 // service over to the next one.
 //
-// The old master starts the new one ([Start], which hides tableflip), and the new
-// one dials it ([Predecessor]). They talk on a [Link] in [Message]s. [Upgrade] and
-// [Takeover] are the two sides as state machines: they decide what a master does after each
-// event, and the master does it. The order of an upgrade that succeeds:
+// The old master starts the new one, and the new one dials it (see [System], which hides
+// tableflip). They talk on a [Link] in [Message]s. [Upgrade] and [Takeover] are the two
+// sides as state machines: they decide what a master does after each event. [Attempt] and
+// [Follower] do it: they have the link and the timers, and call the master, their owner, for
+// what only it can do. The order of an upgrade that succeeds:
 //
 //	old master                      new master
 //	starts the process

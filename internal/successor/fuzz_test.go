@@ -10,7 +10,8 @@ type pair struct {
 	old                Upgrade
 	oldAlive, oldStops bool
 	announcing         bool // the service manager is being told
-	stopSent           bool // the kill timers run
+	stopSent           bool // the timer of the first kill runs
+	killsLater         bool // the timer of the last kill runs
 	goes               int  // how many times "go" was sent
 
 	new                *Takeover // nil before the process is started
@@ -41,7 +42,7 @@ var steps = []func(*pair){
 	func(p *pair) { p.kill(false) },
 	func(p *pair) { p.kill(true) },
 	func(p *pair) { p.stopNew() },
-	func(p *pair) { p.hangs = p.newActs() && !p.newStops },
+	func(p *pair) { p.hangs = p.newActs() },
 	(*pair).newExits,
 }
 
@@ -73,8 +74,10 @@ func (p *pair) oldDoes(do Action) {
 		p.toNew = append(p.toNew, socketMsg, stateMsg)
 	case Announce:
 		p.announcing = true
+	case AwaitExit:
+		p.killsLater = true
 	case SendStop:
-		p.stopSent = true
+		p.stopSent, p.killsLater = true, true
 		p.toNew = append(p.toNew, stopMsg)
 	case Answer:
 		if p.old.End(errStop) == nil {
@@ -169,7 +172,7 @@ func (p *pair) exitArrives() {
 }
 
 func (p *pair) kill(last bool) {
-	if p.oldAlive && p.stopSent && p.old.MayKill(last) {
+	if p.oldAlive && (p.stopSent || last && p.killsLater) && p.old.MayKill(last) {
 		p.newAlive = false
 	}
 }
@@ -200,8 +203,9 @@ func (p *pair) check() {
 	}
 }
 
-// settle lets happen what must happen sooner or later: messages arrive, deadlines pass.
-func (p *pair) settle() {
+// finish makes everything happen that must happen sooner or later: messages arrive,
+// deadlines pass.
+func (p *pair) finish() {
 	for range 20 {
 		for _, step := range []func(*pair){
 			func(p *pair) { p.old.ParentGone() },
@@ -225,15 +229,15 @@ func (p *pair) settle() {
 	}
 }
 
-// ended finds a master that waits for ever, and a service with no master or two.
+// ended fails the test if a master still waits, or if not exactly one serves.
 func (p *pair) ended() {
 	oldServes := p.oldAlive && p.old.State() == Ended && !p.oldStops
 	newServes := p.newAlive && !p.hangs && !p.newStops
 	switch {
 	case p.oldAlive && !p.oldStops && p.old.State() < Retired:
-		p.t.Errorf("the old master is in state %d for ever", p.old.State())
+		p.t.Errorf("the old master stays in state %d", p.old.State())
 	case newServes && p.new.State() != Owner:
-		p.t.Errorf("the new master is in state %d for ever", p.new.State())
+		p.t.Errorf("the new master stays in state %d", p.new.State())
 	case oldServes && newServes:
 		p.t.Error("both masters serve")
 	case p.old.State() == Retired && !p.byteSent:
@@ -251,6 +255,7 @@ func FuzzMasters(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 3, 5, 3, 2, 18, 12})    // the old master is told to stop
 	f.Add([]byte{0, 1, 17, 4, 14, 12})               // never says hello
 	f.Add([]byte{0, 1, 2, 3, 3, 8, 2, 18, 12})       // a worker dies
+	f.Add([]byte{0, 1, 2, 3, 3, 8, 17, 2})           // a worker dies, and the new master doesn't exit
 	f.Add([]byte{0, 1, 2, 3, 3, 7, 2, 5, 6, 3, 3})   // stop crosses ready
 	f.Add([]byte{0, 1, 2, 3, 3, 7, 2, 6, 3, 16, 9})  // a signal while it takes over
 	f.Add([]byte{0, 1, 2, 13, 3, 3, 7, 3, 9, 17, 3}) // the old master dies before the trial
@@ -260,7 +265,7 @@ func FuzzMasters(f *testing.F) {
 			steps[int(b)%len(steps)](p)
 			p.check()
 		}
-		p.settle()
+		p.finish()
 		p.ended()
 	})
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/rota-go/rota/internal/process"
 )
 
+// kill kills the child of this process that start has started with mark. tableflip doesn't
+// tell the pid, and one that never says hello must be ended too.
 func kill(mark string) {
 	variable := []byte(link.EnvUpgrade + "=" + mark)
 	for _, pid := range process.Children() {

@@ -18,7 +18,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	defer other.Process.Kill()
-	Kill("1.2")
+	kill("1.2")
 	if err := marked.Wait(); err == nil || err.Error() != "signal: killed" {
 		t.Errorf("the marked process: %v, want killed", err)
 	}

@@ -113,7 +113,7 @@ func descriptors(t *testing.T) int {
 // A process that nobody has started as a successor has no predecessor, and ignores
 // tableflip's variable where it is alone.
 func TestNoPredecessor(t *testing.T) {
-	if l, ok, err := Predecessor(); l != nil || ok || err != nil {
+	if l, ok, err := predecessor.take(); l != nil || ok || err != nil {
 		t.Errorf("a predecessor: %v, %v, %v", l, ok, err)
 	}
 	t.Setenv(link.EnvTableflip, "yes")

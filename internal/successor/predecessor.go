@@ -38,11 +38,7 @@ func inherit() *inherited {
 	return &inherited{dial: func() (*Link, error) { return dial(sentinel) }}
 }
 
-// Predecessor returns the link to the master that this process is to follow, which is the
-// caller's to close. ok is false in a process that follows no master, and after the first
-// call. With an error the process was meant to follow one and can't.
-func Predecessor() (l *Link, ok bool, err error) { return predecessor.take() }
-
+// take is System.Predecessor.
 func (i *inherited) take() (l *Link, ok bool, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

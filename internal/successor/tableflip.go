@@ -44,9 +44,9 @@ func upgrader() (*tableflip.Upgrader, error) {
 	return p.upgrader, p.err
 }
 
-// SignalReady tells the old master that this one has taken over. It does nothing in the
-// first master, and nothing the second time. Its error means that the old master has died.
-func SignalReady() error {
+// signalReady is System.SignalReady. It does nothing in the first master, and nothing the
+// second time.
+func signalReady() error {
 	u, err := upgrader()
 	if err != nil {
 		return err
@@ -54,9 +54,8 @@ func SignalReady() error {
 	return u.Ready()
 }
 
-// AwaitParent waits until this master's own predecessor has exited, or ctx ends. An error
-// of tableflip is left for Start to report.
-func AwaitParent(ctx context.Context) {
+// awaitParent is System.AwaitParent. An error of tableflip is left for start to report.
+func awaitParent(ctx context.Context) {
 	u, err := upgrader()
 	if err != nil {
 		return
@@ -67,12 +66,10 @@ func AwaitParent(ctx context.Context) {
 	_ = u.WaitForParent(ctx) // its error is about the parent, which is gone either way
 }
 
-// Start starts this process's program anew, as it was started, with end as the one file
-// that the new process gets, and closes end. It calls starting before it starts the
-// process, and blocks for as long as the upgrade takes: it returns nil when the new process
-// has signalled that it is ready, and an error if it could not be started or has exited
-// before. mark is what Kill finds the process by. Once ctx has ended no process is started.
-func Start(ctx context.Context, end *os.File, mark string, starting func()) error {
+// start is System.Start. It starts this process's program anew, as it was started, with end
+// as the one file that the new process gets, and blocks for as long as the upgrade takes.
+// mark is what kill finds the process by. Once ctx has ended no process is started.
+func start(ctx context.Context, end *os.File, mark string, starting func()) error {
 	defer end.Close()
 	u, err := upgrader()
 	if err != nil {
@@ -89,18 +86,18 @@ func Start(ctx context.Context, end *os.File, mark string, starting func()) erro
 	if err := os.Setenv(link.EnvUpgrade, mark); err != nil {
 		return err
 	}
-	defer ForgetMark()
+	defer forgetMark()
 	starting()
 	return explain(upgrade(u), started.Dir)
 }
 
-// ForgetMark removes the mark from this process's environment, where it has been since
-// Start for the new process to inherit. It is called as soon as that process has said
+// forgetMark removes the mark from this process's environment, where it has been since
+// start for the new process to inherit. It is called as soon as that process has said
 // hello, so that no other process inherits it.
-func ForgetMark() { _ = os.Unsetenv(link.EnvUpgrade) }
+func forgetMark() { _ = os.Unsetenv(link.EnvUpgrade) }
 
-// NewMark returns a mark for Start that no other process has.
-func NewMark() string { return fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano()) }
+// newMark returns a mark for start that no other process has.
+func newMark() string { return fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano()) }
 
 // explain adds what may be wrong with dir, the working directory of this process's start:
 // tableflip starts the new process there, and if dir is gone the system's error names the

@@ -1,6 +1,10 @@
 package successor
 
-import "time"
+import (
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
 
 // idBlock is how many worker ids an old master leaves to a new one, so that no id is used
 // twice if the upgrade fails.
@@ -33,7 +37,7 @@ const (
 //	Starting     hello, version too old     Stopping     sends stop
 //	Introduced   ready                      Announcing   tells the service manager the new pid
 //	Announcing   Announced                  Released     sends the other sockets, and go
-//	Starting…    failed                     Stopping
+//	Starting…    failed                     Stopping     kills the process later, unless it exits
 //	Starting…    Fail (deadline)            Stopping     sends stop
 //	Waiting, Due Abandon (master stops)     Ended        answers
 //	Starting…    Abandon (master stops)     Stopping     sends stop
@@ -64,6 +68,7 @@ const (
 	Introduce // send the sockets and the snapshot
 	Announce  // tell the service manager the new master's pid, then call Announced
 	SendStop  // send stop, and kill the process later unless it exits
+	AwaitExit // the process is going to exit: kill it later unless it does
 	Answer    // the upgrade has ended before it began: answer those who asked for it
 
 	AdoptSocket // add the message's socket to the table
@@ -85,16 +90,16 @@ func (u *Upgrade) PID() int { return u.pid }
 // WasReleased reports whether "go" was sent.
 func (u *Upgrade) WasReleased() bool { return u.released != nil }
 
-// HoldsReloads reports whether no reload may begin: the upgrade comes first.
-func (u *Upgrade) HoldsReloads() bool { return u.state != Waiting }
-
 func (u *Upgrade) running() bool { return u.state >= Starting && u.state <= Stopping }
 
-// ParentGone says that this master's own predecessor has exited.
-func (u *Upgrade) ParentGone() {
-	if u.state == Waiting {
-		u.state = Due
+// ParentGone says that this master's own predecessor has exited, and reports whether Start
+// may be called.
+func (u *Upgrade) ParentGone() bool {
+	if u.state != Waiting {
+		return false
 	}
+	u.state = Due
+	return true
 }
 
 // Start reports whether the new process is to be started now.
@@ -113,13 +118,23 @@ func (u *Upgrade) Receive(m *Message) Action {
 	case m.Kind == Hello:
 		return u.hello(m)
 	case m.Kind == Failed:
-		u.acked = true
-		u.fail(m.Err())
+		return u.failed(m.Err())
 	case m.Kind == Ready && u.state == Introduced:
 		u.state = Announcing
 		return Announce
 	}
 	return None
+}
+
+// failed takes the new master's word that it is going to exit.
+func (u *Upgrade) failed(err error) Action {
+	stopping := u.state == Stopping
+	u.acked = true
+	u.fail(err)
+	if stopping {
+		return None // SendStop or AwaitExit was the answer to what came first
+	}
+	return AwaitExit
 }
 
 func (u *Upgrade) hello(m *Message) Action {
@@ -228,27 +243,21 @@ func (u *Upgrade) End(err error) error {
 // longer than its workers take otherwise.
 const stopGrace = time.Second
 
-// Limits are the durations of a reload.Policy that bound an upgrade. A negative one means
-// none.
-type Limits struct {
-	ReadyTimeout, MinUptime, Grace, KillAfter time.Duration
-}
-
-// Deadline returns how long the new master may take until it has taken over, or 0 for no
+// deadline returns how long the new master may take until it has taken over, or 0 for no
 // limit. Its workers have ReadyTimeout and MinUptime, and its main has ReadyTimeout before.
-func (l Limits) Deadline() time.Duration {
-	if l.ReadyTimeout <= 0 {
+func deadline(p reload.Policy) time.Duration {
+	if p.ReadyTimeout <= 0 {
 		return 0
 	}
-	return 2*l.ReadyTimeout + max(l.MinUptime, 0)
+	return 2*p.ReadyTimeout + max(p.MinUptime, 0)
 }
 
-// Kill returns how long after a stop the new process is killed: if it has not said that it
-// is going to exit, and in any case.
-func (l Limits) Kill(atOnce bool) (unacked, last time.Duration) {
+// killTimes returns how long after a stop the new process is killed: if it has not said that
+// it is going to exit, and in any case.
+func killTimes(p reload.Policy, atOnce bool) (unacked, last time.Duration) {
 	if atOnce {
 		return stopGrace, stopGrace
 	}
-	after := max(l.KillAfter, 0)
-	return after, stopGrace + max(l.Grace, 0) + 2*after
+	after := max(p.KillAfter, 0)
+	return after, stopGrace + max(p.Grace, 0) + 2*after
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/rota-go/rota/reload"
 )
 
 var (
@@ -47,17 +49,17 @@ func TestUpgradeTable(t *testing.T) {
 		Due:     {"start": {Starting, None}, "abandon": {Ended, Answer}},
 		Starting: {
 			"hello": {Introduced, Introduce}, "old hello": {Stopping, SendStop},
-			"failed": {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
+			"failed": {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
 		},
 		Introduced: {
 			"ready":  {Announcing, Announce},
-			"failed": {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
+			"failed": {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
 		},
 		Announcing: {
 			"announced": {Released, None},
-			"failed":    {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
+			"failed":    {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop},
 		},
-		Released: {"failed": {Stopping, None}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop}},
+		Released: {"failed": {Stopping, AwaitExit}, "fail": {Stopping, SendStop}, "abandon": {Stopping, SendStop}},
 		Stopping: {"abandon": {Stopping, SendStop}},
 		Retired:  {},
 		Ended:    {},
@@ -153,21 +155,21 @@ func TestLate(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	l := Limits{ReadyTimeout: time.Minute, MinUptime: time.Second, Grace: 30 * time.Second, KillAfter: 5 * time.Second}
-	if got := l.Deadline(); got != 121*time.Second {
+	p := reload.Policy{ReadyTimeout: time.Minute, MinUptime: time.Second, Grace: 30 * time.Second, KillAfter: 5 * time.Second}
+	if got := deadline(p); got != 121*time.Second {
 		t.Errorf("the deadline is %v, want 121 s", got)
 	}
-	if unacked, last := l.Kill(false); unacked != 5*time.Second || last != 41*time.Second {
+	if unacked, last := killTimes(p, false); unacked != 5*time.Second || last != 41*time.Second {
 		t.Errorf("kill after %v and %v, want 5 s and 41 s", unacked, last)
 	}
-	if unacked, last := l.Kill(true); unacked != time.Second || last != time.Second {
+	if unacked, last := killTimes(p, true); unacked != time.Second || last != time.Second {
 		t.Errorf("at once: kill after %v and %v, want 1 s", unacked, last)
 	}
-	none := Limits{ReadyTimeout: -1, MinUptime: -1, Grace: -1, KillAfter: -1}
-	if got := none.Deadline(); got != 0 {
+	none := reload.Policy{ReadyTimeout: -1, MinUptime: -1, Grace: -1, KillAfter: -1}
+	if got := deadline(none); got != 0 {
 		t.Errorf("without a limit the deadline is %v", got)
 	}
-	if unacked, last := none.Kill(false); unacked != 0 || last != time.Second {
+	if unacked, last := killTimes(none, false); unacked != 0 || last != time.Second {
 		t.Errorf("without limits kill after %v and %v, want 0 and 1 s", unacked, last)
 	}
 }

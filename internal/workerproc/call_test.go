@@ -17,7 +17,7 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// openFD returns a descriptor that can be asked whether it is still open.
+// openFD returns an open descriptor. Its Int is negative when it has been closed.
 func openFD(t *testing.T) *descriptor.FD {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -44,7 +44,7 @@ func (b *bench) listenCall(ctx context.Context) <-chan error {
 	return result
 }
 
-// An error of the master's bind looks as if the worker's own had failed.
+// An error of the master's bind reads as if the worker had called bind itself.
 func TestErrorsLookLocal(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
@@ -58,7 +58,7 @@ func TestErrorsLookLocal(t *testing.T) {
 	})
 }
 
-// The master may know before the worker that it leaves.
+// The master may fail a Listen because it has asked the worker to disconnect.
 func TestListenAsTheMasterDisconnects(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
@@ -71,8 +71,8 @@ func TestListenAsTheMasterDisconnects(t *testing.T) {
 	})
 }
 
-// When ctx ends the call does, and a socket that comes later goes back.
-func TestLateAnswerGoesBack(t *testing.T) {
+// Listen returns when ctx ends. A socket that comes later is given back.
+func TestLateSocketIsGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
 		result := b.listenCall(ctx)
@@ -92,7 +92,43 @@ func TestLateAnswerGoesBack(t *testing.T) {
 	})
 }
 
-// Rule 8: Listen when the master is gone fails at once.
+// Control is called for a shared socket when the master has passed it. If Control fails,
+// Listen fails with its error and the socket is given back (docs/contract.md#sharing-10).
+func TestControlOfSharedSocket(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	fd, err := descriptor.DupOf(ln)
+	if err != nil {
+		t.Skip(err)
+	}
+	inBubble(t, func(t *testing.T, b *bench) {
+		failure := errors.New("on purpose")
+		result := make(chan error, 1)
+		go func() {
+			r := bind.Request{Network: "tcp", Address: ":80"}
+			r.Control = func(network, address string, c syscall.RawConn) error { return failure }
+			_, err := b.Listen(context.Background(), r)
+			result <- err
+		}()
+		synctest.Wait()
+		b.link.frames <- link.Packet{
+			Frame: wire.Frame{Type: wire.Socket, Call: 1, FDs: 1, Body: wire.Body(wire.SocketBody{ID: 9})},
+			Files: []*descriptor.FD{fd},
+		}
+		var op *net.OpError
+		if err := <-result; !errors.Is(err, failure) || !errors.As(err, &op) {
+			t.Errorf("Listen: %v, want the error of Control in an OpError", err)
+		}
+		if b.link.count(wire.Closed) != 1 || fd.Int() >= 0 {
+			t.Errorf("the socket was kept: closed %d, descriptor %d", b.link.count(wire.Closed), fd.Int())
+		}
+	})
+}
+
+// Listen fails at once when the master is gone.
 func TestListenWhenTheMasterGoes(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
@@ -104,8 +140,8 @@ func TestListenWhenTheMasterGoes(t *testing.T) {
 	})
 }
 
-// A socket must bring exactly one descriptor; what came is closed.
-func TestSocketWithoutDescriptor(t *testing.T) {
+// A socket frame must have exactly one descriptor. Otherwise all of them are closed.
+func TestSocketWithTwoDescriptors(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		result := b.listenCall(t.Context())
 		one, two := openFD(t), openFD(t)

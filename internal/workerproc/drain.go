@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	drainTick    = 100 * time.Millisecond // how often idle connections are looked at
-	flushAtLeast = time.Second            // for what was sent to the master, whatever is left of the grace
+	drainTick    = 100 * time.Millisecond // how often idle connections are checked
+	flushAtLeast = time.Second            // for frames to the master that are still queued when the grace ends
 )
 
-// drain is what a worker has to see off before it may leave: the sockets that it
-// listens on, the connections that it has accepted, the hooks of the program.
+// drain holds what must end before the worker may leave: the sockets that it listens on,
+// the connections that it has accepted, and the functions of OnDisconnect.
 type drain struct {
-	draining atomic.Bool       // set first of all, read by every conn
-	limiter  ratelimit.Limiter // of the clients that are told to reconnect; started with the drain
-	begun    chan struct{}     // closed when the drain begins
-	over     chan struct{}     // closed when the worker has left
-	changed  chan struct{}     // capacity 1: something may have come to its end
+	draining atomic.Bool       // set before the sources are closed; read by every connection
+	limiter  ratelimit.Limiter // of Connection: close headers; started with the drain
+	started  chan struct{}     // closed when all sources are closed
+	left     chan struct{}     // closed when the worker has left
+	changed  chan struct{}     // capacity 1: empty may return another result
 
-	accepting atomic.Int64 // Accepts that may hold a connection not yet in conns
+	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
 
 	mu      sync.Mutex
 	sources map[source]bool
@@ -32,22 +32,22 @@ type drain struct {
 	hooks   hooks
 }
 
-// source is a socket from which new work comes.
+// source is where a worker gets work from: a listener, a packet conn, or the inbox.
 type source interface {
-	stop()      // give up this process's copy; nothing new comes afterwards
-	busy() bool // after stop: work that came from here is still in hand
+	closeSource() // the source brings no work afterwards
+	busy() bool   // after closeSource: work of this source is not finished
 }
 
 func newDrain() *drain {
 	return &drain{
-		begun:   make(chan struct{}),
-		over:    make(chan struct{}),
+		started: make(chan struct{}),
+		left:    make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		sources: make(map[source]bool),
 	}
 }
 
-// addSource reports whether s may be used: not when the drain has begun.
+// addSource adds s. It returns false, and adds nothing, if the drain has begun.
 func (d *drain) addSource(s source) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -65,7 +65,8 @@ func (d *drain) removeSource(s source) {
 	d.notify()
 }
 
-// addConn counts an accepted connection, between enter and leave of its Accept.
+// addConn adds an accepted connection. Its Accept calls it between acceptStarts and
+// acceptEnds.
 func (d *drain) addConn(c *conn.Tracked) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,17 +80,17 @@ func (d *drain) removeConn(c *conn.Tracked) {
 	d.notify()
 }
 
-// enter and leave stand around every Accept. A connection that accept(2) has
-// returned and nobody has counted yet is thus never overlooked.
-func (d *drain) enter() { d.accepting.Add(1) }
+// acceptStarts and acceptEnds are called before and after every Accept. Between them the
+// drain is not empty, as accept(2) may have returned a connection that is not added yet.
+func (d *drain) acceptStarts() { d.accepts.Add(1) }
 
-func (d *drain) leave() {
-	if d.accepting.Add(-1) == 0 && d.draining.Load() {
+func (d *drain) acceptEnds() {
+	if d.accepts.Add(-1) == 0 && d.draining.Load() {
 		d.notify()
 	}
 }
 
-// notify wakes the goroutine in run.
+// notify has waitEmpty call empty again.
 func (d *drain) notify() {
 	select {
 	case d.changed <- struct{}{}:
@@ -97,15 +98,23 @@ func (d *drain) notify() {
 	}
 }
 
-// run sees everything off and returns when nothing is left, or after the grace,
-// when it has closed what was.
+// run drains the worker. It returns when everything has ended. At the end of the grace it
+// closes the connections that remain and returns.
 func (d *drain) run(grace, idleGrace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	d.begin(ctx)
+	d.closeSources(ctx)
+	if !d.waitEmpty(ctx, int(idleGrace/drainTick)) {
+		d.closeRest()
+	}
+}
+
+// waitEmpty waits until everything has ended, and reports false if ctx ends before. Each
+// tick it ends connections that are idle for limit ticks. It calls the hooks when no
+// connection expects a request, after limit ticks at the latest.
+func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	limit := int(idleGrace / drainTick)
 	for ticks := 0; !d.empty(); {
 		select {
 		case <-d.changed:
@@ -113,25 +122,26 @@ func (d *drain) run(grace, idleGrace time.Duration) {
 			ticks++
 			d.endIdle(limit)
 			if ticks >= limit || !d.expectsRequest(ticks) {
-				d.runHooks()
+				d.callHooks()
 			}
 		case <-ctx.Done():
-			d.closeRest()
-			return
+			return false
 		}
 	}
+	return true
 }
 
-// begin stops the sources first, then tells everybody.
-func (d *drain) begin(ctx context.Context) {
-	for _, s := range d.close(ctx) {
-		s.stop()
+// closeSources closes all sources, and then the channel of Disconnecting. ctx ends with
+// the grace.
+func (d *drain) closeSources(ctx context.Context) {
+	for _, s := range d.setDraining(ctx) {
+		s.closeSource()
 	}
-	close(d.begun)
+	close(d.started)
 }
 
-// close lets no further source in, and returns those that there are.
-func (d *drain) close(ctx context.Context) (sources []source) {
+// setDraining makes addSource refuse further sources, and returns those added so far.
+func (d *drain) setDraining(ctx context.Context) (sources []source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	end, _ := ctx.Deadline()
@@ -144,10 +154,10 @@ func (d *drain) close(ctx context.Context) (sources []source) {
 	return sources
 }
 
-// empty reports whether nothing is left. The hooks run at the latest when no
-// connection is.
+// empty reports whether everything has ended. If no connection is open, it calls the
+// hooks first.
 func (d *drain) empty() bool {
-	if d.accepting.Load() > 0 {
+	if d.accepts.Load() > 0 {
 		return false
 	}
 	d.mu.Lock()
@@ -155,7 +165,7 @@ func (d *drain) empty() bool {
 	if d.conns.Len() > 0 {
 		return false
 	}
-	d.hooks.run(d.ended)
+	d.hooks.callAll(d.hookReturned)
 	for s := range d.sources {
 		if s.busy() {
 			return false
@@ -164,47 +174,49 @@ func (d *drain) empty() bool {
 	return d.hooks.running == 0
 }
 
-func (d *drain) runHooks() {
+// callHooks calls the functions of OnDisconnect, unless they have been called.
+func (d *drain) callHooks() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.run(d.ended)
+	d.hooks.callAll(d.hookReturned)
 }
 
-// addHook runs f at once if it is time for the hooks.
+// addHook adds f, which is called at once if the other hooks have been. failed gets its
+// error.
 func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.add(hook{f, failed}, d.ended)
+	d.hooks.add(hook{f, failed}, d.hookReturned)
 }
 
-// ended: a hook has returned.
-func (d *drain) ended() {
+// hookReturned records that a hook has returned.
+func (d *drain) hookReturned() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hooks.running--
 	d.notify()
 }
 
-// expectsRequest reports whether some connection may still bring a request that
-// the program hasn't begun to handle.
+// expectsRequest reports whether a connection may still bring a request that the
+// program hasn't begun to handle.
 func (d *drain) expectsRequest(ticks int) (expects bool) {
-	for _, c := range d.list() {
-		expects = c.ExpectsRequest(ticks) || expects // ask all: each compares with the last tick
+	for _, c := range d.openConns() {
+		expects = c.ExpectsRequest(ticks) || expects // call all: each compares with the last tick
 	}
 	return expects
 }
 
-// endIdle ends HTTP/1 connections that were silent for limit ticks.
+// endIdle ends HTTP/1 connections that have been idle for limit ticks.
 func (d *drain) endIdle(limit int) {
-	for _, c := range d.list() {
+	for _, c := range d.openConns() {
 		c.IdleTick(limit)
 	}
 }
 
-// closeRest closes what the grace has not seen off: first who has its answer,
-// so that the last moments of the grace go to those who wait for one.
+// closeRest closes the connections that are open at the end of the grace: first those
+// that have their answers, then those that wait for one, which may still get it.
 func (d *drain) closeRest() {
-	rest := d.list()
+	rest := d.openConns()
 	for _, c := range rest {
 		if c.Quiet() {
 			c.Close()
@@ -215,7 +227,7 @@ func (d *drain) closeRest() {
 	}
 }
 
-func (d *drain) list() []*conn.Tracked {
+func (d *drain) openConns() []*conn.Tracked {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.conns.All()

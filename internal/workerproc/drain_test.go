@@ -15,7 +15,7 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// Accept keeps blocking while accepted connections live, and returns net.ErrClosed when
+// Accept keeps blocking while accepted connections are open, and returns net.ErrClosed when
 // the last has closed (docs/contract.md#disconnect-3).
 func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
@@ -29,7 +29,7 @@ func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 		first.Close()
 		first.Close() // counts once
 		if b.hasLeft() || len(failed) > 0 {
-			t.Fatal("the worker left with a connection alive")
+			t.Fatal("the worker left with an open connection")
 		}
 		second.Close()
 		if err := <-failed; !errors.Is(err, net.ErrClosed) {
@@ -41,9 +41,9 @@ func TestAcceptBlocksUntilTheLastConnectionHasClosed(t *testing.T) {
 	})
 }
 
-// A connection that accept(2) has returned and Accept has not is counted
+// The drain waits for a connection that accept(2) has returned but Accept has not
 // (docs/facts.md#f-accept-race).
-func TestConnectionInTheGapIsCounted(t *testing.T) {
+func TestConnectionBeforeAcceptReturns(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
 		pipe.gap = make(chan struct{})
@@ -57,7 +57,7 @@ func TestConnectionInTheGapIsCounted(t *testing.T) {
 		close(pipe.gap)
 		c := <-conns
 		if b.hasLeft() {
-			t.Fatal("the worker left with a connection alive")
+			t.Fatal("the worker left with an open connection")
 		}
 		c.Close()
 		if !b.hasLeft() {
@@ -89,7 +89,7 @@ func TestGraceEndsTheDrain(t *testing.T) {
 	})
 }
 
-// At the end of the grace those at a quiet point are closed first.
+// At the end of the grace, connections that wait for no answer are closed first.
 func TestQuietConnectionsAreClosedFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		var order []string
@@ -131,7 +131,7 @@ func TestProgramClosesTheListener(t *testing.T) {
 			t.Errorf("Accept: %v, want net.ErrClosed", err)
 		}
 		if b.hasLeft() {
-			t.Error("the worker left with a connection alive")
+			t.Error("the worker left with an open connection")
 		}
 		c.Close()
 		if !b.hasLeft() {
@@ -140,7 +140,7 @@ func TestProgramClosesTheListener(t *testing.T) {
 	})
 }
 
-// Rule 8: Listen after disconnect is an error at once, never a hang.
+// Listen after Disconnect fails at once.
 func TestListenAfterDisconnect(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Disconnect, nil)
@@ -151,30 +151,30 @@ func TestListenAfterDisconnect(t *testing.T) {
 		}
 		for name, err := range map[string]error{"Ready": b.Ready(), "Disconnect": b.Disconnect(), "Kill": b.Kill()} {
 			if !errors.Is(err, ipc.ErrDisconnected) {
-				t.Errorf("%s after the end: %v, want ipc.ErrDisconnected", name, err)
+				t.Errorf("%s after the drain: %v, want ipc.ErrDisconnected", name, err)
 			}
 		}
 		if ln := newPipeListener(); b.Track(ln) != net.Listener(ln) {
-			t.Error("Handle after the end wraps")
+			t.Error("Track after the drain returns another listener")
 		} else if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("its Accept: %v, want net.ErrClosed", err)
 		}
 	})
 }
 
-// What Listen or Handle has returned is not counted twice.
-func TestHandleTwice(t *testing.T) {
+// Track returns a listener of the worker unchanged.
+func TestTrackTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		once := b.Track(newPipeListener())
 		defer once.Close()
 		if b.Track(once) != once {
-			t.Error("a listener of the worker's is wrapped again")
+			t.Error("Track wraps a listener of the worker again")
 		}
 	})
 }
 
-// The death of the master is EOF on the link: the same drain, and then the end of the
-// process with status 0, before main can go on.
+// If the master dies, the link has EOF: the worker drains and its process exits with
+// status 0. Accept doesn't return before, so main can't continue.
 func TestMasterGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
@@ -189,19 +189,19 @@ func TestMasterGone(t *testing.T) {
 			t.Fatal("no drain")
 		}
 		if len(b.exited) > 0 {
-			t.Fatal("exit with a connection alive")
+			t.Fatal("exit with an open connection")
 		}
 		c.Close()
 		if status := <-b.exited; status != 0 {
 			t.Errorf("exit status %d", status)
 		}
 		if len(failed) > 0 || b.hasLeft() {
-			t.Error("main could go on")
+			t.Error("Accept or Done returned before the exit")
 		}
 	})
 }
 
-// A worker that has left and hangs in its main ends when the master dies.
+// A worker that has left exits when the master dies, even if its main hangs.
 func TestMasterGoneAfterTheDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Disconnect, nil)
@@ -213,8 +213,8 @@ func TestMasterGoneAfterTheDrain(t *testing.T) {
 	})
 }
 
-// What a master says and a worker doesn't understand ends the link, with a drain.
-func TestNonsenseFromTheMaster(t *testing.T) {
+// A frame that only workers may send ends the link, and the worker drains.
+func TestInvalidFrameFromMaster(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Hello, nil)
 		if status := <-b.exited; status != 0 {
@@ -234,7 +234,7 @@ func TestKillRetires(t *testing.T) {
 	})
 }
 
-func TestReadyIsSaidOnce(t *testing.T) {
+func TestReadyIsSentOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		for range 3 {
 			if err := b.Ready(); err != nil {
@@ -242,31 +242,31 @@ func TestReadyIsSaidOnce(t *testing.T) {
 			}
 		}
 		if n := b.link.count(wire.Ready); n != 1 {
-			t.Errorf("said %d times", n)
+			t.Errorf("sent %d times", n)
 		}
 	})
 }
 
-// The first Accept tells the master, the others don't.
-func TestFirstAcceptIsSaidOnce(t *testing.T) {
+// Only the first Accept of a listener sends Accepting.
+func TestAcceptingIsSentOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
 		conns, _ := accepts(b.Track(pipe))
 		if n := b.link.count(wire.Accepting); n > 1 {
-			t.Fatal("said before Accept")
+			t.Fatal("sent before Accept")
 		}
 		for range 3 {
 			defer pipe.dial().Close()
 			defer (<-conns).Close()
 		}
 		if n := b.link.count(wire.Accepting); n != 1 {
-			t.Errorf("said %d times, want once", n)
+			t.Errorf("sent %d times, want once", n)
 		}
 	})
 }
 
-// A listener's deadline holds in a drain too.
-func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
+// A listener's deadline also ends an Accept that the drain blocks.
+func TestDeadlineDuringDrain(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		pipe := newPipeListener()
 		l := b.Track(pipe).(*listener)
@@ -284,13 +284,13 @@ func TestDeadlineWhileAcceptIsHeld(t *testing.T) {
 	})
 }
 
-// A new worker of a reload takes no connection from a shared socket at first
+// A new worker of a reload accepts nothing from a shared socket during its trial
 // (docs/decisions/0006).
 func TestHoldOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})
 		shared, own := newPipeListener(), newPipeListener()
-		l, err := b.take(&listener{Listener: shared, id: 4}, bind.Request{})
+		l, err := b.trackListener(&listener{Listener: shared, id: 4}, bind.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,17 +304,17 @@ func TestHoldOff(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := b.link.count(wire.Accepting); n != 2 {
-			t.Errorf("%d of 2 sockets said to be accepting", n)
+			t.Errorf("Accepting was sent for %d of 2 sockets", n)
 		}
 		defer shared.dial().Close()
 		defer (<-conns).Close()
 		if d := time.Since(begin); d != 3*time.Second {
-			t.Errorf("the first connection was taken after %v, want 3s", d)
+			t.Errorf("the first connection was accepted after %v, want 3s", d)
 		}
 	})
 }
 
-// The drain starts the rate limiter, which leaves most of the grace to the clients.
+// The drain starts the rate limiter with at most a quarter of the grace.
 func TestDrainStartsTheLimiter(t *testing.T) {
 	for grace, want := range map[time.Duration]time.Duration{
 		time.Minute:            ratelimit.Period,
@@ -322,7 +322,7 @@ func TestDrainStartsTheLimiter(t *testing.T) {
 	} {
 		inBubble(t, func(t *testing.T, b *bench) {
 			const n = 1000
-			ln, err := b.take(&listener{Listener: newPipeListener(), id: 1}, bind.Request{})
+			ln, err := b.trackListener(&listener{Listener: newPipeListener(), id: 1}, bind.Request{})
 			if err != nil {
 				t.Fatal(err)
 			}

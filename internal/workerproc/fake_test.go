@@ -15,13 +15,13 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// fakeLink is the master as the tests play it.
+// fakeLink is a link whose other end is the test.
 type fakeLink struct {
 	mu     sync.Mutex
 	sent   []wire.Frame
 	onSend func(wire.Frame)
 	frames chan link.Packet // to the worker
-	gone   chan struct{}    // the master has died
+	gone   chan struct{}    // closed when the master dies
 	half   bool             // CloseWrite was called
 }
 
@@ -86,7 +86,7 @@ type bench struct {
 }
 
 // inBubble runs f with a worker whose link is read. At the end the master dies, so that
-// nothing is left of the bubble.
+// all goroutines of the bubble end.
 func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -101,7 +101,7 @@ func inBubble(t *testing.T, f func(t *testing.T, b *bench)) {
 			close(b.link.gone)
 		}
 		synctest.Wait()
-		time.Sleep(time.Hour) // for whatever waits for the grace
+		time.Sleep(time.Hour) // longer than the grace
 		for s := range b.drain.sources {
 			if l, ok := s.(*listener); ok {
 				l.Close() // an orphan's Accept doesn't return by itself
@@ -129,8 +129,8 @@ func (b *bench) hasLeft() bool {
 	}
 }
 
-// pipeListener is a listener in memory. gap, if not nil, holds a connection between
-// accept(2) and the return of Accept.
+// pipeListener is a listener in memory. If gap isn't nil, Accept
+// returns a connection only after it can receive from gap.
 type pipeListener struct {
 	conns  chan net.Conn
 	once   sync.Once
@@ -168,7 +168,7 @@ func (l *pipeListener) dial() net.Conn {
 	return client
 }
 
-// accepts runs Accept until it fails, and says what became of it.
+// accepts calls Accept until it fails. It returns the connections and the error.
 func accepts(ln net.Listener) (conns <-chan net.Conn, failed <-chan error) {
 	c, f := make(chan net.Conn, 16), make(chan error, 1)
 	go func() {
@@ -184,8 +184,8 @@ func accepts(ln net.Listener) (conns <-chan net.Conn, failed <-chan error) {
 	return c, f
 }
 
-// tracked makes a connection in memory that is tracked as a TCP connection is: its
-// client's end, its program's and its drain's.
+// tracked makes a connection in memory that is tracked as a TCP connection is. It returns
+// the client's end, the program's end, and the drain's record of it.
 func (b *bench) tracked(l *listener) (client, program net.Conn, c *conn.Tracked) {
 	client, server := net.Pipe()
 	program, c = conn.NewTracked(halfPipe{server}, l.conns)
@@ -193,7 +193,7 @@ func (b *bench) tracked(l *listener) (client, program net.Conn, c *conn.Tracked)
 	return client, program, c
 }
 
-// halfPipe has the method that the end of an idle connection needs.
+// halfPipe has CloseRead, which the drain calls to end an idle connection.
 type halfPipe struct{ net.Conn }
 
 func (p halfPipe) CloseRead() error { return p.Close() }

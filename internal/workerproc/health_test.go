@@ -11,7 +11,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// ask sends a Check and returns the answer, if there is one by the time it is due.
+// check sends a Check. It returns the answer, if it came in time.
 func (b *bench) check(call uint32, within time.Duration) (answer string, ok bool) {
 	b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Check, Call: call, Body: wire.Body(wire.CheckBody{Within: within})}}
 	time.Sleep(within)
@@ -36,11 +36,11 @@ func TestOnHealth(t *testing.T) {
 			t.Errorf("the master was told %d times, want once", n)
 		}
 		if answer, ok := b.check(1, time.Second); !ok || answer != "" {
-			t.Errorf("well: %q, %v", answer, ok)
+			t.Errorf("healthy: %q, %v", answer, ok)
 		}
 		err = errors.New("the database is gone")
 		if answer, ok := b.check(2, time.Second); !ok || answer != "the database is gone" {
-			t.Errorf("ill: %q, %v", answer, ok)
+			t.Errorf("unhealthy: %q, %v", answer, ok)
 		}
 	})
 }
@@ -54,7 +54,7 @@ func TestOnHealthThatPanics(t *testing.T) {
 	})
 }
 
-// One that hangs gives no answer, and isn't called again before it has returned.
+// A function that hangs gives no answer, and isn't called again until it has returned.
 func TestOnHealthThatHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		running, most := 0, 0

@@ -5,57 +5,59 @@ import (
 	"fmt"
 )
 
-// hooks are the functions of OnDisconnect. They run when no connection expects a
-// request any more, and not before: net/http's Shutdown, which belongs here, drops a
-// request that it reads after it has been called. The drain's mutex guards them.
+// hooks are the functions of OnDisconnect. They are called when no connection expects a
+// request, because net/http's Shutdown, the usual hook, drops requests that are read
+// after its call. The drain's mutex guards the fields.
 type hooks struct {
-	list    []hook
-	ctx     context.Context // theirs, once the drain has begun
-	started bool
-	running int
+	added   []hook          // to be called
+	ctx     context.Context // for the hooks; set when the drain begins
+	called  bool            // callAll was called
+	running int             // hooks that have not returned
 }
 
 type hook struct {
-	run    func(context.Context) error
-	failed func(error)
+	f      func(context.Context) error // of the program
+	failed func(error)                 // gets the error of f
 }
 
-// run starts all of them, once. Each calls ended when it has returned.
-func (h *hooks) run(ended func()) {
-	h.started = true
-	for _, hook := range h.list {
-		h.start(hook, ended)
+// callAll calls each hook on a goroutine of its own, which then calls returned. Further
+// calls of callAll do nothing.
+func (h *hooks) callAll(returned func()) {
+	h.called = true
+	for _, hook := range h.added {
+		h.callOne(hook, returned)
 	}
-	h.list = nil
+	h.added = nil
 }
 
-// add takes a hook on, and starts it if the others have been.
-func (h *hooks) add(hook hook, ended func()) {
-	if h.started {
-		h.start(hook, ended)
+// add adds a hook. It calls the hook at once if callAll was called.
+func (h *hooks) add(hook hook, returned func()) {
+	if h.called {
+		h.callOne(hook, returned)
 		return
 	}
-	h.list = append(h.list, hook)
+	h.added = append(h.added, hook)
 }
 
-func (h *hooks) start(hook hook, ended func()) {
+// callOne calls a hook on a goroutine of its own, which then calls returned.
+func (h *hooks) callOne(hook hook, returned func()) {
 	h.running++
 	ctx := h.ctx
 	go func() {
-		defer ended()
+		defer returned()
 		if err := hook.call(ctx); err != nil {
 			hook.failed(err)
 		}
 	}()
 }
 
-// call turns a panic of the program's hook into an error: the requests of the
-// others are not its to cut.
+// call calls the program's function. A panic counts as an error, so that it doesn't end
+// the process, which is serving requests.
 func (h hook) call(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return h.run(ctx)
+	return h.f(ctx)
 }

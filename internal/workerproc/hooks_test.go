@@ -10,31 +10,32 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// freshTicks is package http1's: how many ticks a request is expected on a connection on
+// freshTicks is for how many ticks package http1 expects a request on a connection on
 // which nothing has been read.
 const freshTicks = 10
 
-// hooked gives the worker a hook that says when it ran, and returns when it may.
-func (b *bench) hooked() (ran chan time.Time, release chan struct{}) {
-	ran, release = make(chan time.Time, 1), make(chan struct{})
+// addHook adds a hook that sends the time of its call on called, and returns when release
+// is closed or the grace ends.
+func (b *bench) addHook() (called chan time.Time, release chan struct{}) {
+	called, release = make(chan time.Time, 1), make(chan struct{})
 	b.OnDisconnect(func(ctx context.Context) error {
-		ran <- time.Now()
+		called <- time.Now()
 		select {
 		case <-release:
 		case <-ctx.Done():
 		}
 		return ctx.Err()
 	})
-	return ran, release
+	return called, release
 }
 
-func TestHooksRunAtOnceWithoutConnections(t *testing.T) {
+func TestHooksWithoutConnections(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		ran, release := b.hooked()
+		called, release := b.addHook()
 		begin := time.Now()
 		b.receive(wire.Disconnect, nil)
-		if at := <-ran; !at.Equal(begin) {
-			t.Errorf("it ran after %v", at.Sub(begin))
+		if at := <-called; !at.Equal(begin) {
+			t.Errorf("the hook was called after %v", at.Sub(begin))
 		}
 		if b.hasLeft() {
 			t.Fatal("the worker left before its hook returned")
@@ -46,10 +47,10 @@ func TestHooksRunAtOnceWithoutConnections(t *testing.T) {
 	})
 }
 
-// A hook's context ends with the grace, and so does the wait for it.
+// A hook's context ends with the grace, and the worker doesn't wait for the hook any longer.
 func TestHooksEndWithTheGrace(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		_, _ = b.hooked() // returns when its context ends
+		_, _ = b.addHook() // returns when its context ends
 		begin := time.Now()
 		b.receive(wire.Disconnect, nil)
 		<-b.Done()
@@ -71,10 +72,10 @@ func TestHookThatPanics(t *testing.T) {
 
 func TestHookAfterTheOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		_, release := b.hooked()
+		_, release := b.addHook()
 		b.receive(wire.Disconnect, nil)
-		ran, also := b.hooked()
-		<-ran
+		called, also := b.addHook()
+		<-called
 		close(release)
 		if b.hasLeft() {
 			t.Fatal("the worker left before its late hook returned")
@@ -86,8 +87,8 @@ func TestHookAfterTheOthers(t *testing.T) {
 	})
 }
 
-// srv.Shutdown drops a request that comes after it was called, so the hooks wait for
-// connections that may bring one.
+// srv.Shutdown drops requests that are read after its call, so the hooks are not called
+// while a connection may bring one.
 func TestHooksWaitForRequests(t *testing.T) {
 	answer := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 	request := "GET / HTTP/1.1\r\n\r\n"
@@ -98,7 +99,7 @@ func TestHooksWaitForRequests(t *testing.T) {
 		after time.Duration
 	}{
 		{"new and silent", nil, false, freshTicks * drainTick},
-		{"at rest between requests", []string{request, answer}, true, defaultIdleGrace},
+		{"idle between requests", []string{request, answer}, true, defaultIdleGrace},
 		{"in the handler", []string{request}, false, 2 * drainTick},
 		{"in the middle of an answer", []string{request, answer[:20]}, false, drainTick},
 		{"another protocol", []string{request, "220 not an HTTP answer"}, false, drainTick},
@@ -120,11 +121,11 @@ func TestHooksWaitForRequests(t *testing.T) {
 					go func() { _, _ = program.Read(make([]byte, 1024)) }()
 					synctest.Wait()
 				}
-				ran, release := b.hooked()
+				called, release := b.addHook()
 				begin := time.Now()
 				b.receive(wire.Disconnect, nil)
-				if d := (<-ran).Sub(begin); d != tc.after {
-					t.Errorf("the hook ran after %v, want %v", d, tc.after)
+				if d := (<-called).Sub(begin); d != tc.after {
+					t.Errorf("the hook was called after %v, want %v", d, tc.after)
 				}
 				close(release)
 				c.Close()

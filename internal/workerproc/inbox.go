@@ -54,8 +54,8 @@ func (b *inbox) addFunc(f func(ipc.Message)) {
 	}
 }
 
-// claim reports whether messages wait that nobody delivers yet, and there is a function
-// for them. If so, the caller must call deliver.
+// claim reports whether messages wait, there is a function for them, and no goroutine
+// delivers them yet. If so, the caller must call deliver.
 func (b *inbox) claim() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -66,8 +66,8 @@ func (b *inbox) claim() bool {
 	return true
 }
 
-// deliver calls the functions until no message waits. Only the goroutine that claim has
-// told to calls it.
+// deliver calls the functions until no message waits. The caller is the goroutine for
+// which claim returned true.
 func (b *inbox) deliver() { b.deliverFrom(nil, nil) }
 
 // deliverFrom is deliver, beginning with the rest of a batch.
@@ -93,7 +93,7 @@ func (b *inbox) deliverFrom(batch []link.Packet, funcs []func(ipc.Message)) {
 }
 
 // next returns all messages that wait, and keeps the used batch as the next queue. If
-// no message waits, nobody delivers any more.
+// no message waits, it ends the delivery.
 func (b *inbox) next(used []link.Packet) ([]link.Packet, []func(ipc.Message)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,9 +110,9 @@ func (b *inbox) next(used []link.Packet) ([]link.Packet, []func(ipc.Message)) {
 	return batch, b.funcs
 }
 
-// stop and busy make inbox a source of the drain: the drain waits for messages that have
-// come, if there is a function for them.
-func (b *inbox) stop() {}
+// closeSource and busy make inbox a source of the drain: the drain waits for messages that
+// have come, if there is a function for them.
+func (b *inbox) closeSource() {}
 
 func (b *inbox) busy() bool {
 	b.mu.Lock()

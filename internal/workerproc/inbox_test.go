@@ -21,7 +21,7 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// Messages that come before OnMessage are kept for it, and the order is theirs.
+// Messages that come before the first OnMessage are kept for it, in order.
 func TestEarlyMessages(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		for i := range 3 {
@@ -36,7 +36,7 @@ func TestEarlyMessages(t *testing.T) {
 	})
 }
 
-// Every function gets every message from then on.
+// Each function gets the messages that come after its OnMessage.
 func TestSeveralOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		var first, second []string
@@ -50,8 +50,8 @@ func TestSeveralOnMessage(t *testing.T) {
 	})
 }
 
-// A function that takes its time delays messages, and no order of the master; and what
-// came before the order is handled before the worker leaves.
+// A slow function delays messages, but not Disconnect. Messages that came before
+// Disconnect are handled before the worker leaves.
 func TestSlowOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		done, began := 0, time.Now()
@@ -60,26 +60,26 @@ func TestSlowOnMessage(t *testing.T) {
 			b.receive(wire.Message, "work")
 		}
 		b.receive(wire.Disconnect, nil)
-		time.Sleep(100 * time.Millisecond) // for the goroutine that reads on
+		time.Sleep(100 * time.Millisecond) // for the goroutine that takes over reading
 		select {
 		case <-b.Disconnecting():
 		default:
-			t.Error("the order to leave waits behind messages")
+			t.Error("Disconnect waits for messages")
 		}
 		if b.hasLeft() {
-			t.Error("the worker has left with messages in hand")
+			t.Error("the worker has left with unhandled messages")
 		}
 		<-b.Done()
 		if done != 3 {
 			t.Errorf("%d of 3 messages were handled", done)
 		}
 		if d := time.Since(began); d != 3*time.Second {
-			t.Errorf("it left after %v, want to when the last was handled, after 3s", d)
+			t.Errorf("the worker left after %v, want 3s, when the last message was handled", d)
 		}
 	})
 }
 
-// A function that never returns holds a worker up no longer than the grace.
+// A function that never returns delays the worker until the grace ends.
 func TestStuckOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.OnMessage(func(ipc.Message) { <-b.Done() })
@@ -106,7 +106,7 @@ func TestPanicInOnMessage(t *testing.T) {
 	})
 }
 
-// A function that ends its goroutine takes nothing with it.
+// After a function that calls runtime.Goexit, delivery continues.
 func TestGoexitInOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		n := 0
@@ -124,9 +124,9 @@ func TestGoexitInOnMessage(t *testing.T) {
 	})
 }
 
-// Where too much waits for OnMessage, the master isn't read; when the worker leaves it
-// is, so that its death is seen.
-func TestUnheardMessages(t *testing.T) {
+// While too many messages wait for OnMessage, the link isn't read. It is read in a drain,
+// so that the worker notices when the master dies.
+func TestMessagesWithoutOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		big := link.Packet{Frame: wire.Frame{Type: wire.Message, Body: make([]byte, 1<<20)}}
 		for range 10 * maxWaiting >> 20 {
@@ -137,27 +137,27 @@ func TestUnheardMessages(t *testing.T) {
 			synctest.Wait()
 		}
 		if len(b.link.frames) == 0 {
-			t.Error("everything was read, though nobody listens")
+			t.Error("all messages were read without an OnMessage function")
 		}
 		_ = b.Disconnect()
 		synctest.Wait()
 		if len(b.link.frames) > 0 {
-			t.Error("a worker that leaves doesn't read its link")
+			t.Error("a draining worker doesn't read its link")
 		}
 		if !b.hasLeft() {
-			t.Error("messages that nobody listens to hold the worker up")
+			t.Error("messages without an OnMessage function delay the worker")
 		}
 	})
 }
 
-// Handles that no function takes are closed after the last one.
-func TestUntakenHandles(t *testing.T) {
+// Handles that no function has used are closed when the last function has returned.
+func TestUnusedHandles(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		fds := []*descriptor.FD{null(t), null(t)}
 		b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Message, Body: []byte("1"), FDs: 2}, Files: fds}
 		synctest.Wait()
 		if fds[0].Int() < 0 {
-			t.Error("a handle was closed before anybody could take it")
+			t.Error("a handle was closed before its message was delivered")
 		}
 		b.OnMessage(func(m ipc.Message) {
 			f, err := m.Handles[0].File()
@@ -192,7 +192,7 @@ func null(t *testing.T) *descriptor.FD {
 func TestSendFails(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		if err := b.Send(math.NaN()); err == nil {
-			t.Error("NaN was sent, which JSON can't say")
+			t.Error("NaN was sent, which JSON has no form for")
 		}
 		if err := b.Send("x", nil); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("empty handle: %v", err)
@@ -213,35 +213,35 @@ func TestSendFails(t *testing.T) {
 	})
 }
 
-// A conn that is handed over is closed here and counted out, so that the worker may
-// leave; one whose Send failed is neither.
-func TestHandOverCounts(t *testing.T) {
+// A connection that was sent is closed in this process, and the drain doesn't wait for it.
+// If Send fails, the connection stays as it was.
+func TestSendConn(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w, master := withMaster(t)
-	handled := w.Track(ln)
+	tracked := w.Track(ln)
 	client, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	c, err := handled.Accept()
+	c, err := tracked.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Send(math.NaN(), ipc.FromConn(c)); err == nil {
 		t.Fatal("NaN was sent")
 	}
-	if _, err := c.Write([]byte("still mine\n")); err != nil {
+	if _, err := c.Write([]byte("still open\n")); err != nil {
 		t.Errorf("after a failed Send: %v", err)
 	}
 	h := ipc.FromConn(c)
-	if err := w.Send("yours", h); err != nil {
+	if err := w.Send("first", h); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Send("yours again", h); !errors.Is(err, ipc.ErrHandle) || !errors.Is(err, net.ErrClosed) {
+	if err := w.Send("second", h); !errors.Is(err, ipc.ErrHandle) || !errors.Is(err, net.ErrClosed) {
 		t.Errorf("sent twice: %v, want ErrHandle and net.ErrClosed", err)
 	}
 	if _, err := c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
@@ -251,11 +251,11 @@ func TestHandOverCounts(t *testing.T) {
 	receive(t, w.Done()) // would wait for the conn for 30 s
 	_ = master.SetDeadline(time.Now().Add(10 * time.Second))
 	if said := types(t, readToEnd(t, master)); said != "hello message draining" && said != "hello accepting message draining" {
-		t.Errorf("the master was told %q", said)
+		t.Errorf("the worker sent %q", said)
 	}
 }
 
-// readToEnd reads the master's end, whose descriptors the kernel closes.
+// readToEnd reads the master's end until it fails. The kernel closes descriptors that come.
 func readToEnd(t *testing.T, master *net.UnixConn) (b []byte) {
 	t.Helper()
 	buf := make([]byte, 4096)
@@ -268,8 +268,8 @@ func readToEnd(t *testing.T, master *net.UnixConn) (b []byte) {
 	}
 }
 
-// What can't be sent is named.
-func TestSendWhatIsNoSocket(t *testing.T) {
+// The error of Send names the type of a conn that can't be sent.
+func TestSendPipe(t *testing.T) {
 	w, _ := withMaster(t)
 	a, b := net.Pipe()
 	defer a.Close()

@@ -18,8 +18,9 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// heldOff is the listener of a worker on trial for a new socket, and the socket's number.
-func heldOff(t *testing.T, network, address string) (net.Listener, uint64) {
+// newLazy returns the listener of a worker on trial for a new socket, and the socket's
+// inode number.
+func newLazy(t *testing.T, network, address string) (net.Listener, uint64) {
 	t.Helper()
 	original, err := net.Listen(network, address)
 	if err != nil {
@@ -49,7 +50,7 @@ func heldOff(t *testing.T, network, address string) (net.Listener, uint64) {
 	return ln, stat.Ino
 }
 
-// polled is in how many places of this process's pollers a socket stands.
+// polled returns how often this process's pollers have the socket.
 func polled(t *testing.T, inode uint64) (n int) {
 	t.Helper()
 	fds, err := filepath.Glob("/proc/self/fd/*")
@@ -69,10 +70,10 @@ func polled(t *testing.T, inode uint64) (n int) {
 	return n
 }
 
-// The connections that others take don't wake a worker on trial.
-func TestLatentIsInNoPoller(t *testing.T) {
+// Connections that other processes accept don't wake a worker on trial.
+func TestLazyListenerIsNotPolled(t *testing.T) {
 	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": t.TempDir() + "/socket"} {
-		ln, inode := heldOff(t, network, address)
+		ln, inode := newLazy(t, network, address)
 		if n := polled(t, inode); n != 0 {
 			t.Errorf("%s: in a poller before the first Accept", network)
 		}
@@ -92,19 +93,19 @@ func TestLatentIsInNoPoller(t *testing.T) {
 	}
 }
 
-// What package net's listener can do, one that has not been used can do as well.
-func TestLatentWakes(t *testing.T) {
+// Every method of package net's listener opens a lazyListener.
+func TestLazyListenerOpens(t *testing.T) {
 	uses := map[string]func(*lazyListener) error{
 		"deadline":     func(s *lazyListener) error { return s.SetDeadline(time.Now().Add(-time.Second)) },
 		"syscall conn": func(s *lazyListener) error { _, err := s.SyscallConn(); return err },
 	}
 	for name, use := range uses {
-		ln, inode := heldOff(t, "tcp", "127.0.0.1:0")
+		ln, inode := newLazy(t, "tcp", "127.0.0.1:0")
 		if err := use(ln.(*lazyListener)); err != nil || polled(t, inode) != 1 {
 			t.Errorf("%s: %v, polled %d times", name, err, polled(t, inode))
 		}
 	}
-	ln, _ := heldOff(t, "tcp", "127.0.0.1:0")
+	ln, _ := newLazy(t, "tcp", "127.0.0.1:0")
 	if err := uses["deadline"](ln.(*lazyListener)); err != nil {
 		t.Fatal(err)
 	}
@@ -113,36 +114,36 @@ func TestLatentWakes(t *testing.T) {
 	}
 }
 
-// Closed asleep or awake, it is as package net's.
-func TestLatentClose(t *testing.T) {
-	for _, wake := range []bool{false, true} {
-		ln, inode := heldOff(t, "tcp", "127.0.0.1:0")
-		if wake {
+// A lazyListener that is closed fails as package net's does, whether or not it was open.
+func TestLazyListenerClose(t *testing.T) {
+	for _, opened := range []bool{false, true} {
+		ln, inode := newLazy(t, "tcp", "127.0.0.1:0")
+		if opened {
 			if err := ln.(*lazyListener).SetDeadline(time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if err := ln.Close(); err != nil {
-			t.Errorf("awake %v: Close: %v", wake, err)
+			t.Errorf("opened %v: Close: %v", opened, err)
 		}
 		if c, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 			c.Close()
-			t.Errorf("awake %v: the socket is still open", wake)
+			t.Errorf("opened %v: the socket is still open", opened)
 		}
 		_, accept := ln.Accept()
 		for name, err := range map[string]error{"Accept": accept, "Close again": ln.Close(), "SetDeadline": ln.(*lazyListener).SetDeadline(time.Time{})} {
 			if !errors.Is(err, net.ErrClosed) {
-				t.Errorf("awake %v: %s: %v", wake, name, err)
+				t.Errorf("opened %v: %s: %v", opened, name, err)
 			}
 		}
 		if n := polled(t, inode); n != 0 {
-			t.Errorf("awake %v: in a poller after Close", wake)
+			t.Errorf("opened %v: in a poller after Close", opened)
 		}
 	}
 }
 
-// Only a worker on trial has one.
-func TestLatentOnlyOnTrial(t *testing.T) {
+// A worker that isn't on trial has package net's listener.
+func TestLazyListenerOnlyOnTrial(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ func (w *Worker) drainAndLeave() {
 	w.drain.run(times.Grace, times.IdleGrace)
 	w.closeLink(max(time.Until(end), flushAtLeast))
 	if !w.orphaned.Load() {
-		close(w.drain.over)
+		close(w.drain.left)
 	}
 }
 

@@ -47,8 +47,8 @@ func (w *Worker) readLink() {
 	}
 }
 
-// exitOrphan drains a worker without a master and ends the process with status 0. There
-// is no master that would end it, and main may not return.
+// exitOrphan drains a worker without a master and ends the process with status 0. No
+// master is left that would end it, and main may not return.
 func (w *Worker) exitOrphan(err error) {
 	w.orphaned.Store(true)
 	w.markDisconnected(err)
@@ -106,7 +106,7 @@ func (w *Worker) handle(p link.Packet) error {
 	return nil
 }
 
-// welcome takes up the durations that the master has sent.
+// welcome stores the durations that the master has sent.
 func (w *Worker) welcome(p link.Packet) error {
 	var body wire.WelcomeBody
 	if err := p.Decode(&body); err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// Listen asks the master for a socket. Programs call rota.Listen.
+// Listen returns a listener on a socket of the master, or of this worker's own; see
+// rota.Listen.
 func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, error) {
 	if r.Exclusive {
 		return w.listenOwn(ctx, r)
@@ -36,47 +37,47 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 		return nil, w.giveBack(id, r, err)
 	}
 	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
-	return w.take(&listener{Listener: w.lazyOnTrial(inner, fd), id: id, keepAlive: keepAlive}, r)
+	return w.trackListener(&listener{Listener: w.lazyOnTrial(inner, fd), id: id, keepAlive: keepAlive}, r)
 }
 
-// giveBack tells the master that the worker doesn't use a socket that it was given, and
-// returns the error of the Listen.
+// giveBack tells the master that the worker doesn't use the socket id, and returns err as
+// the error of a listen. The caller closes the worker's copy.
 func (w *Worker) giveBack(id int, r bind.Request, err error) error {
 	_ = w.send(wire.Closed, wire.ClosedBody{ID: id})
 	return &net.OpError{Op: "listen", Net: r.Network, Err: err}
 }
 
-// listenOwn makes a socket that the master never sees.
+// listenOwn opens a socket that the master doesn't know.
 func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, error) {
 	inner, err := r.Options.Listen(ctx, r.Network, r.Address)
 	if err != nil {
 		return nil, err
 	}
-	return w.take(&listener{Listener: inner, own: r.Network + " " + r.Address}, r)
+	return w.trackListener(&listener{Listener: inner, own: r.Network + " " + r.Address}, r)
 }
 
-// Track makes a listener that the program already has part of the worker's
-// drain. One that is part of it comes back as it is. Programs call rota.Track.
+// Track makes a listener of the program part of the worker's drain. It returns a listener
+// that is part of it already unchanged; see rota.Track.
 func (w *Worker) Track(inner net.Listener) net.Listener {
 	if _, ok := inner.(*listener); ok {
 		return inner
 	}
 	own := inner.Addr().Network() + " " + inner.Addr().String()
-	l, err := w.take(&listener{Listener: inner, own: own}, bind.Request{})
+	l, err := w.trackListener(&listener{Listener: inner, own: own}, bind.Request{})
 	if err != nil {
-		return inner // closed: its Accept says so
+		return inner // it is closed, and its Accept fails
 	}
 	return l
 }
 
-// socket gets a descriptor from the master; see ask.
+// socket returns a socket of the master and its id; see ask. The descriptor is the caller's.
 func (w *Worker) socket(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
 	if w.drain.draining.Load() || !w.IsConnected() {
 		return 0, nil, w.cannotListen(r, nil)
 	}
 	id, fd, err := w.ask(ctx, r)
 	if errors.Is(err, os.ErrClosed) {
-		return 0, nil, w.cannotListen(r, nil) // the master was first to say that this worker leaves
+		return 0, nil, w.cannotListen(r, nil) // the master has asked this worker to disconnect
 	}
 	if err != nil {
 		return 0, nil, w.cannotListen(r, err)
@@ -88,7 +89,8 @@ func (w *Worker) socket(ctx context.Context, r bind.Request) (int, *descriptor.F
 	return id, fd, nil
 }
 
-// cannotListen makes every error of a listen look as package net's do.
+// cannotListen returns err as package net returns the errors of a listen. A nil err means
+// that the worker has disconnected.
 func (w *Worker) cannotListen(r bind.Request, err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -106,26 +108,26 @@ type named struct{ network, address string }
 func (n named) Network() string { return n.network }
 func (n named) String() string  { return n.address }
 
-// listener is what a worker accepts from: package net's, with its connections
-// counted and its end in the hands of the drain.
+// listener adds the drain to a listener: it tracks the connections, and its Accept blocks
+// while the worker drains.
 type listener struct {
 	net.Listener
 	worker    *Worker
 	conns     *conn.Shared
-	id        int    // of the master's socket; 0: the master doesn't know it
-	own       string // names such a one
+	id        int    // the socket's id in the master; 0: the master doesn't know it
+	own       string // names a socket that the master doesn't know
 	keepAlive net.KeepAliveConfig
 
 	first    sync.Once
-	deadline atomic.Pointer[time.Time]
+	deadline atomic.Pointer[time.Time] // as the program has set it
 	closing  sync.Once
-	closed   chan struct{} // the program has closed it
+	closed   chan struct{} // closed by Close
 }
 
 var _ net.Listener = (*listener)(nil)
 
-// take makes l part of the worker's drain. It closes l if the drain has begun.
-func (w *Worker) take(l *listener, r bind.Request) (net.Listener, error) {
+// trackListener makes l part of the worker's drain. It closes l if the drain has begun.
+func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
 	l.conns = &conn.Shared{Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque}
@@ -140,39 +142,39 @@ func (w *Worker) take(l *listener, r bind.Request) (net.Listener, error) {
 // worker has left or the program closes the listener; then, and after Close, the
 // error is net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
-	l.first.Do(l.accepting)
+	l.first.Do(l.sendAccepting)
 	c, err := l.accept()
 	if err != nil && l.worker.drain.draining.Load() && errors.Is(err, net.ErrClosed) {
-		return nil, l.hold(err)
+		return nil, l.waitLeft(err)
 	}
 	return c, err
 }
 
-// accept counts the connection before anybody may think that none is left.
+// accept accepts a connection and adds it to the drain. The drain is not empty meanwhile.
 func (l *listener) accept() (net.Conn, error) {
 	d := l.worker.drain
-	d.enter()
-	defer d.leave()
+	d.acceptStarts()
+	defer d.acceptEnds()
 	inner, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
 	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
-		_ = t.SetKeepAliveConfig(l.keepAlive) // as package net, which ignores it too
+		_ = t.SetKeepAliveConfig(l.keepAlive) // package net ignores the error as well
 	}
 	c, tracked := conn.New(inner, l.conns)
 	d.addConn(tracked)
 	return c, nil
 }
 
-// accepting tells the master that the program takes connections here.
-func (l *listener) accepting() { l.worker.accepting(l.id, l.own, l.closed) }
+// sendAccepting tells the master that the program accepts from this listener.
+func (l *listener) sendAccepting() { l.worker.sendAccepting(l.id, l.own, l.closed) }
 
-// accepting tells the master that the program takes what comes to a socket. From a
-// shared one the first is taken a moment later where the master wants it so: this
-// worker is on trial, and if it dies, nobody has been served by it. Its predecessor
-// serves.
-func (w *Worker) accepting(id int, own string, closed <-chan struct{}) {
+// sendAccepting tells the master that the program accepts or reads from a socket. If the
+// worker is on trial and the socket is shared, it then waits as long as the master has
+// ordered: the predecessor serves meanwhile, and a worker that dies soon has not accepted
+// a connection.
+func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
 	wait := w.times.Load().HoldOff
 	if id == 0 || wait <= 0 {
@@ -183,12 +185,13 @@ func (w *Worker) accepting(id int, own string, closed <-chan struct{}) {
 	select {
 	case <-timer.C:
 	case <-closed:
-	case <-w.drain.begun:
+	case <-w.drain.started:
 	}
 }
 
-// hold keeps an Accept that has nothing to wait for until the worker has left.
-func (l *listener) hold(closed error) error {
+// waitLeft blocks an Accept of a draining worker until the worker has left or the program
+// closes the listener, and returns closed then. It also ends at the deadline.
+func (l *listener) waitLeft(closed error) error {
 	var timeout <-chan time.Time
 	if t := l.deadline.Load(); t != nil && !t.IsZero() {
 		timer := time.NewTimer(time.Until(*t))
@@ -196,7 +199,7 @@ func (l *listener) hold(closed error) error {
 		timeout = timer.C
 	}
 	select {
-	case <-l.worker.drain.over:
+	case <-l.worker.drain.left:
 	case <-l.closed:
 	case <-timeout:
 		return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
@@ -204,13 +207,13 @@ func (l *listener) hold(closed error) error {
 	return closed
 }
 
-// Close closes this process's copy of the socket. The others keep theirs.
+// Close closes this process's copy of the socket. Other processes keep theirs.
 func (l *listener) Close() error {
 	err := closeShared(l.Listener)
 	l.closing.Do(func() {
 		close(l.closed)
 		if l.worker.drain.draining.Load() {
-			err = nil // the drain was first; the program could not know
+			err = nil // the drain has closed it already; that is not an error of the program
 			return
 		}
 		l.worker.drain.removeSource(l)
@@ -221,9 +224,9 @@ func (l *listener) Close() error {
 	return err
 }
 
-// stop and busy are drain's source.
-func (l *listener) stop()      { _ = closeShared(l.Listener) }
-func (l *listener) busy() bool { return false } // its connections are counted by themselves
+// closeSource and busy make listener a source of the drain.
+func (l *listener) closeSource() { _ = closeShared(l.Listener) }
+func (l *listener) busy() bool   { return false } // the drain has the connections itself
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
 func (l *listener) SetDeadline(t time.Time) error {
@@ -235,8 +238,8 @@ func (l *listener) SetDeadline(t time.Time) error {
 	return d.SetDeadline(t)
 }
 
-// SyscallConn gives access to the descriptor. The socket is shared: what is set
-// on it is set for every worker.
+// SyscallConn returns a raw conn. The socket is shared: an option that is set on it is set
+// for every worker.
 func (l *listener) SyscallConn() (syscall.RawConn, error) {
 	s, ok := l.Listener.(syscall.Conn)
 	if !ok {
@@ -245,6 +248,6 @@ func (l *listener) SyscallConn() (syscall.RawConn, error) {
 	return s.SyscallConn()
 }
 
-// File returns a copy of the socket that is the caller's to close. It is not quite
-// that of package net: its Fd leaves the socket non-blocking, which is shared.
+// File returns a duplicate of the socket, which the caller closes. Unlike that of package
+// net, its Fd method leaves the socket non-blocking, because the flag is shared.
 func (l *listener) File() (*os.File, error) { return fileOf(l.Listener, l.Addr()) }

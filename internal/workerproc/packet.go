@@ -13,13 +13,13 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// packetLinger is how long a draining worker can still write after its readers have dealt
-// with all datagrams: for programs that answer on another goroutine.
+// packetLinger is how long a draining worker can still write after its readers have asked
+// for more: programs may answer a datagram on another goroutine.
 const packetLinger = 250 * time.Millisecond
 
 // packet is what this package adds to a packet conn of package net: readiness and the
-// drain. A draining worker reads nothing more, and leaves what waits in the socket's queue
-// to the other workers. It can write until it has left.
+// drain. A draining worker reads nothing more, and leaves the datagrams in the
+// socket's queue to the other workers. It can write until it has left.
 //
 // A read during the drain doesn't fail. It blocks until the worker has left, as Accept
 // does, so that a main that ends when ReadFrom fails doesn't end before the answers are
@@ -32,7 +32,7 @@ type packet struct {
 
 	first   sync.Once
 	closing sync.Once
-	closed  chan struct{} // the program has closed it
+	closed  chan struct{} // closed by Close
 	reading atomic.Int64  // reads of the inner conn under way
 
 	mu       sync.Mutex
@@ -57,7 +57,7 @@ func (p *packet) read(f func() error) error {
 		p.reading.Add(1)
 		err := f()
 		p.reading.Add(-1)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !p.hold() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !p.waitLeft() {
 			p.readEnds(err)
 			return err
 		}
@@ -66,7 +66,7 @@ func (p *packet) read(f func() error) error {
 
 // readStarts records that a reader asks for more: it has dealt with its last datagram.
 func (p *packet) readStarts() {
-	p.first.Do(p.accepting)
+	p.first.Do(p.sendAccepting)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pending = max(p.pending-1, 0)
@@ -85,21 +85,21 @@ func (p *packet) readEnds(err error) {
 	}
 }
 
-// accepting tells the master that the program reads from this socket.
-func (p *packet) accepting() { p.worker.accepting(p.id, p.own, p.closed) }
+// sendAccepting tells the master that the program reads from this socket.
+func (p *packet) sendAccepting() { p.worker.sendAccepting(p.id, p.own, p.closed) }
 
-// hold blocks a reader in a drain until the worker has left or the program has closed the
+// waitLeft blocks a reader in a drain until the worker has left or the program has closed the
 // conn. It reports whether to read again, which fails then. If it returns false, the
 // time-out was the program's.
-func (p *packet) hold() (again bool) {
+func (p *packet) waitLeft() (again bool) {
 	for {
-		deadline, changed, stopped := p.waiting()
+		deadline, changed, stopped := p.readState()
 		if !stopped {
 			return false
 		}
 		timer := time.NewTimer(untilOrNever(deadline))
 		select {
-		case <-p.worker.drain.over:
+		case <-p.worker.drain.left:
 			_ = p.inner.Close()
 			again = true
 		case <-p.closed:
@@ -114,7 +114,9 @@ func (p *packet) hold() (again bool) {
 	}
 }
 
-func (p *packet) waiting() (time.Time, <-chan struct{}, bool) {
+// readState returns the deadline of reads, the channel that is closed when it changes, and
+// whether the drain has begun.
+func (p *packet) readState() (time.Time, <-chan struct{}, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.deadline, p.changed, p.stopped
@@ -132,9 +134,9 @@ func untilOrNever(t time.Time) time.Duration {
 // longAgo is a deadline in the past.
 var longAgo = time.Unix(1, 0)
 
-// stop and busy make packet a source of the drain. The inner conn stays open for writing
+// closeSource and busy make packet a source of the drain. The inner conn stays open for writing
 // until the worker has left.
-func (p *packet) stop() {
+func (p *packet) closeSource() {
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()
@@ -143,7 +145,7 @@ func (p *packet) stop() {
 	waitInterrupting(func() bool { return p.reading.Load() == 0 })
 	go func() {
 		select {
-		case <-p.worker.drain.over:
+		case <-p.worker.drain.left:
 			_ = p.inner.Close()
 		case <-p.closed:
 		}
@@ -161,14 +163,14 @@ func (p *packet) busy() bool {
 	return p.pending > 0 || time.Since(p.last) < packetLinger
 }
 
-// Close closes this process's copy of the socket. The others keep theirs.
+// Close closes this process's copy of the socket. Other processes keep theirs.
 func (p *packet) Close() error {
 	err := closeShared(p.inner)
 	p.closing.Do(func() {
 		close(p.closed)
 		p.worker.drain.removeSource(p)
 		if p.worker.drain.draining.Load() {
-			err = nil // the drain may have closed it; the program could not know
+			err = nil // the drain may have closed it already; that is not an error of the program
 			return
 		}
 		if p.id > 0 {

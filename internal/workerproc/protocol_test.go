@@ -17,7 +17,7 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// withMaster is a worker on a real link, whose other end is the test's.
+// withMaster returns a worker on a real link, and the master's end of it.
 func withMaster(t *testing.T) (*Worker, *net.UnixConn) {
 	t.Helper()
 	l, end, err := link.Pair()
@@ -41,7 +41,7 @@ func withMaster(t *testing.T) (*Worker, *net.UnixConn) {
 	return w, c.(*net.UnixConn)
 }
 
-// A master of protocol version 1 is followed, for as long as MinVersion says so.
+// The worker understands a master of protocol version 1 while MinVersion is 1.
 func TestGoldenMaster(t *testing.T) {
 	w, master := withMaster(t)
 	got := make(chan string, 10)
@@ -61,11 +61,11 @@ func TestGoldenMaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := types(t, said); got != "hello draining" {
-		t.Errorf("it said %q, want hello and draining", got)
+		t.Errorf("the worker sent %q, want hello and draining", got)
 	}
 }
 
-// A refusal is the reason that every later error names.
+// After a refusal every error has its reason.
 func TestRefusedByMaster(t *testing.T) {
 	w, master := withMaster(t)
 	const reason = "it speaks versions 1 to 1 of the protocol, this master 2 to 3"
@@ -90,7 +90,7 @@ func types(t *testing.T, b []byte) string {
 	return strings.Join(names, " ")
 }
 
-// golden reads frames that are kept as text.
+// golden returns the frames of a file, which has one a line in hexadecimal.
 func golden(t *testing.T, name string) (all []byte) {
 	t.Helper()
 	f, err := os.Open(name)

@@ -1,6 +1,6 @@
-// Package workerproc is the library's side of a worker process: the link to the master,
-// the sockets that come over it, messages, health checks, and the drain. Package worker
-// is its public face; rota.Listen and package rotahttp use it too.
+// Package workerproc implements a worker process: the link to the master, the sockets that
+// the master passes over it, messages, health checks, and the drain. Package worker exports
+// it; rota.Listen and package rotahttp use it too.
 package workerproc
 
 import (
@@ -104,8 +104,6 @@ func (w *Worker) Slot() int { return w.id.Slot }
 // Generation returns the number of the reload that has started this worker.
 func (w *Worker) Generation() int { return w.id.Generation }
 
-// Ready, Disconnect and the others are documented by package worker.
-
 // Ready tells the master that the program is ready.
 func (w *Worker) Ready() error {
 	if !w.IsConnected() {
@@ -147,13 +145,13 @@ func (w *Worker) Kill() error {
 }
 
 // Disconnecting returns a channel that is closed when the drain begins.
-func (w *Worker) Disconnecting() <-chan struct{} { return w.drain.begun }
+func (w *Worker) Disconnecting() <-chan struct{} { return w.drain.started }
 
 // OnDisconnect adds a function to be called in the drain.
 func (w *Worker) OnDisconnect(f func(context.Context) error) { w.drain.addHook(f, w.hookFailed) }
 
 // Done returns a channel that is closed when the worker has left.
-func (w *Worker) Done() <-chan struct{} { return w.drain.over }
+func (w *Worker) Done() <-chan struct{} { return w.drain.left }
 
 // IdleGrace returns the master's Config.IdleGrace.
 func (w *Worker) IdleGrace() time.Duration { return w.times.Load().IdleGrace }

@@ -1,4 +1,5 @@
-// Announce is the program of Node's cluster.workers: a message to every worker.
+// Announce sends a message to every worker. It is the example of cluster.workers in
+// Node's documentation.
 //
 //	go run ./examples/cluster/announce
 package main
@@ -34,20 +35,20 @@ func lead() {
 			log.Fatal(err)
 		}
 	}
-	heard := make(chan int)
-	m.Subscribe(master.Events{Message: func(w *master.Worker, msg ipc.Message) { heard <- w.ID() }})
+	received := make(chan int)
+	m.Subscribe(master.Events{Message: func(w *master.Worker, msg ipc.Message) { received <- w.ID() }})
 	eachWorker(m, func(w *master.Worker) {
 		if err := w.Send("big announcement to all workers"); err != nil {
 			log.Print(err)
 		}
 	})
 	for range 4 {
-		<-heard
+		<-received
 	}
 	_ = m.Disconnect(context.Background())
 }
 
-// eachWorker goes through all workers.
+// eachWorker calls callback for every worker.
 func eachWorker(m *master.Master, callback func(*master.Worker)) {
 	for _, w := range m.Workers() {
 		callback(w)
@@ -61,8 +62,8 @@ func listen() {
 		if err := msg.Decode(&text); err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("worker #%d hears: %s\n", self.ID(), text)
-		_ = self.Send("heard") // fails where the master is gone
+		fmt.Printf("worker #%d receives: %s\n", self.ID(), text)
+		_ = self.Send("received") // fails if the master is gone
 	})
 	<-self.Done()
 }

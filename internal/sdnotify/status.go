@@ -1,0 +1,64 @@
+package sdnotify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/rota-go/rota/reload"
+)
+
+// Status is what a master reports to its manager.
+type Status struct {
+	Phase      reload.Phase
+	Upgrading  bool  // an upgrade was asked for, or is under way
+	Failed     error // of the last reload or upgrade; nil if it has succeeded
+	Generation int   // of the workers
+	Latest     int   // the number of the latest generation
+	Workers    int   // how many the master keeps
+	Ready      int
+	Starting   int
+	Draining   int
+}
+
+// service returns the phase of the service, or "" while it stays as it was reported: a
+// reload reports itself when it begins.
+func (s Status) service() string {
+	switch {
+	case s.Phase.Stopping():
+		return daemon.SdNotifyStopping
+	case s.Phase == reload.PhaseServing, s.Phase == reload.PhaseRollingBack, s.Phase == reload.PhaseUpgrading:
+		return daemon.SdNotifyReady
+	}
+	return ""
+}
+
+// String returns the status line.
+func (s Status) String() string {
+	line := fmt.Sprintf("generation %d: %d of %d workers ready", s.Generation, s.Ready, s.Workers)
+	return line + andCount(s.Starting, "starting") + andCount(s.Draining, "draining") + s.change()
+}
+
+// change returns what is going on, or what has failed last.
+func (s Status) change() string {
+	switch {
+	case s.Phase.Stopping():
+		return "; stopping"
+	case s.Upgrading:
+		return "; upgrading the master"
+	case s.Phase == reload.PhasePreparingReload, s.Phase == reload.PhaseRollingOut:
+		return fmt.Sprintf("; reloading to generation %d", s.Latest)
+	case s.Failed != nil:
+		first, _, _ := strings.Cut(s.Failed.Error(), "\n")
+		return "; failed: " + first
+	}
+	return ""
+}
+
+func andCount(n int, state string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d %s", n, state)
+}

@@ -1,0 +1,235 @@
+package successor
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/reload"
+)
+
+// Attempt is an upgrade that the old master carries out: it starts the new process, sends
+// and reads the messages, and keeps the deadlines, as its Upgrade decides. The fields are
+// set before Await. The methods are called on the goroutine of Loop, where the Attempt calls
+// those of Owner and Sockets, except for Owner.Announce.
+type Attempt struct {
+	Owner   AttemptOwner
+	Loop    Loop
+	Sockets Sockets
+	System  System
+
+	upgrade      Upgrade
+	ctx          context.Context // ends the wait for this master's own predecessor, and the start
+	cancel       func()
+	link         *Link        // nil until Start; closed by end
+	mark         string       // of the new process
+	sent         map[int]bool // sockets, by id
+	stopDeadline func()
+}
+
+// AttemptOwner is the old master, as an Attempt needs it.
+type AttemptOwner interface {
+	// Policy returns the policy of this master, with defaults filled in: its durations bound
+	// the upgrade too.
+	Policy() reload.Policy
+	// Serving reports whether this master has not been told to stop.
+	Serving() bool
+	// Due says that this master's own predecessor has exited: Start may be called.
+	Due()
+	// Introduced says that the new master runs, as process pid. This master must not use
+	// worker ids up to lastID any more.
+	Introduced(pid, lastID int)
+	// Announce tells the service manager the new master's pid, and waits until it is sent.
+	// It is called on another goroutine.
+	Announce(pid int)
+	// Snapshot returns what this master knows, or nil if it has no workers to keep.
+	Snapshot() *Snapshot
+	// Ended says that the attempt has ended: err is nil if the new master has taken over.
+	Ended(err error)
+}
+
+// PID returns the new master's pid, or 0 before it has said hello.
+func (a *Attempt) PID() int { return a.upgrade.PID() }
+
+// Released reports whether the new master was told to take over.
+func (a *Attempt) Released() bool { return a.upgrade.WasReleased() }
+
+// Await waits until this master's own predecessor has exited or ctx ends, then calls
+// Owner.Due.
+func (a *Attempt) Await(ctx context.Context) {
+	a.ctx, a.cancel = context.WithCancel(ctx)
+	a.sent, a.stopDeadline = map[int]bool{}, func() {}
+	a.Loop.Work(func() func() {
+		a.System.AwaitParent(a.ctx)
+		return func() {
+			if a.upgrade.ParentGone() {
+				a.Owner.Due()
+			}
+		}
+	})
+}
+
+// Start starts the new master.
+func (a *Attempt) Start() {
+	a.upgrade.Start()
+	a.mark = newMark()
+	mine, end, err := link.Pair()
+	if err != nil {
+		a.end(err)
+		return
+	}
+	a.link = NewLink(mine)
+	starting := func() { a.Loop.Post(a.startDeadline) }
+	a.Loop.Work(func() func() {
+		err := a.System.Start(a.ctx, end, a.mark, starting)
+		return func() { a.end(err) }
+	})
+	a.Loop.Work(func() func() {
+		_ = a.link.Read(func(m *Message, files []*descriptor.FD) {
+			descriptor.CloseAll(files) // a new master has none to give
+			a.Loop.Post(func() { a.receive(m) })
+		})
+		return func() {}
+	})
+}
+
+// startDeadline bounds the time that the new master may take.
+func (a *Attempt) startDeadline() {
+	if d := deadline(a.Owner.Policy()); d > 0 {
+		a.stopDeadline = a.Loop.After(d, func() { a.fail(reload.ErrNotReady) })
+	}
+}
+
+func (a *Attempt) receive(m *Message) {
+	if !a.upgrade.running() {
+		return
+	}
+	if m.Kind == Hello {
+		forgetMark()
+	}
+	switch a.upgrade.Receive(m) {
+	case Introduce:
+		a.introduce()
+	case Announce:
+		a.announce()
+	case SendStop:
+		a.sendStop(false)
+	case AwaitExit:
+		_, last := killTimes(a.Owner.Policy(), false)
+		a.killAfter(last, true)
+	}
+}
+
+// introduce sends the new master all that it has to know.
+func (a *Attempt) introduce() {
+	s := a.Owner.Snapshot()
+	var own int
+	s.LastID, own = a.upgrade.Reserve(s.LastID)
+	a.Owner.Introduced(a.PID(), own)
+	a.Sockets.SendInherited(func(payload json.RawMessage, fd *descriptor.FD) {
+		a.link.Send(&Message{Kind: Given, Given: payload}, fd)
+	})
+	a.sendSockets()
+	a.link.Send(&Message{Kind: State, State: s})
+}
+
+// sendSockets sends the sockets that the new master has not got yet.
+func (a *Attempt) sendSockets() {
+	err := a.Sockets.SendOpen(a.sent, func(payload json.RawMessage, fd *descriptor.FD) {
+		a.link.Send(&Message{Kind: Socket, Socket: payload}, fd)
+	})
+	if err != nil {
+		a.fail(err)
+	}
+}
+
+// announce tells the service manager the new master's pid and then sends "go". The order
+// matters: the manager may ignore a process that it doesn't know as the main one.
+func (a *Attempt) announce() {
+	if !a.Owner.Serving() {
+		return
+	}
+	pid := a.PID()
+	a.Loop.Work(func() func() {
+		a.Owner.Announce(pid)
+		return a.sendGo
+	})
+}
+
+// sendGo lets the new master take over, unless the upgrade has failed meanwhile.
+func (a *Attempt) sendGo() {
+	if !a.upgrade.running() || !a.Owner.Serving() {
+		return
+	}
+	a.sendSockets()
+	s := a.Owner.Snapshot()
+	s.LastID = a.upgrade.FinalID(s.LastID)
+	if a.upgrade.Announced(s) {
+		a.link.Send(&Message{Kind: Go, State: s})
+	}
+}
+
+// fail fails an upgrade whose new master is at fault.
+func (a *Attempt) fail(err error) {
+	if a.upgrade.Fail(err) == SendStop {
+		a.sendStop(false)
+	}
+}
+
+// Abandon fails the upgrade with err, because this master has been told to stop. The new
+// one stops gracefully or at once.
+func (a *Attempt) Abandon(err error, atOnce bool) {
+	switch a.upgrade.Abandon(err) {
+	case Answer:
+		a.end(err)
+	case SendStop:
+		a.sendStop(atOnce)
+	}
+}
+
+// sendStop tells the new master to stop, gracefully or at once, and kills it if it takes
+// too long. Its workers see the end of their link, and drain.
+func (a *Attempt) sendStop(atOnce bool) {
+	a.cancel()
+	a.link.Send(&Message{Kind: Stop, AtOnce: atOnce})
+	unacked, last := killTimes(a.Owner.Policy(), atOnce)
+	a.killAfter(unacked, false)
+	a.killAfter(last, true)
+}
+
+func (a *Attempt) killAfter(d time.Duration, last bool) {
+	a.Loop.After(d, func() {
+		if a.upgrade.MayKill(last) {
+			a.Loop.Work(func() func() { a.System.Kill(a.mark); return func() {} })
+		}
+	})
+}
+
+// end ends the attempt: err is nil if the new master has taken over. From then on it owns
+// the files of the sockets.
+func (a *Attempt) end(err error) {
+	err = a.upgrade.End(err)
+	a.cancel()
+	a.stopDeadline()
+	if err == nil {
+		a.Sockets.DisownFiles()
+		a.sendLate()
+	}
+	if a.link != nil {
+		a.Loop.Work(func() func() { a.link.Close(); return func() {} })
+	}
+	a.Owner.Ended(err)
+}
+
+// sendLate sends what this master was asked for after "go", and leaves to the new one.
+func (a *Attempt) sendLate() {
+	now := a.Owner.Snapshot()
+	if now == nil {
+		return
+	}
+	if s := a.upgrade.Late(now); s != nil {
+		a.link.Send(&Message{Kind: Late, State: s})
+	}
+}

@@ -1,0 +1,232 @@
+//go:build linux
+
+package successor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/reload"
+)
+
+// bench is a master's loop, run by the test, and the master itself: it records what the
+// driver calls.
+type bench struct {
+	t      *testing.T
+	calls  chan func()
+	events []string
+	policy reload.Policy
+}
+
+func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
+
+func (b *bench) loop() Loop {
+	post := func(f func()) { b.calls <- f }
+	return Loop{
+		Post: post,
+		Work: func(f func() func()) { go func() { post(f()) }() },
+		After: func(d time.Duration, f func()) func() {
+			t := time.AfterFunc(d, func() { post(f) })
+			return func() { t.Stop() }
+		},
+	}
+}
+
+func (b *bench) say(format string, args ...any) {
+	b.events = append(b.events, fmt.Sprintf(format, args...))
+}
+
+// until runs the loop until the last event begins with last.
+func (b *bench) until(last string) {
+	b.t.Helper()
+	timeout := time.After(10 * time.Second)
+	for len(b.events) == 0 || !strings.HasPrefix(b.events[len(b.events)-1], last) {
+		select {
+		case f := <-b.calls:
+			f()
+		case <-timeout:
+			b.t.Fatalf("no %q after %q", last, b.events)
+		}
+	}
+}
+
+func (b *bench) want(events ...string) {
+	b.t.Helper()
+	if !slices.Equal(b.events, events) {
+		b.t.Errorf("the driver called\n%q\nwant\n%q", b.events, events)
+	}
+}
+
+func (b *bench) Policy() reload.Policy      { return b.policy }
+func (b *bench) Serving() bool              { return true }
+func (b *bench) Due()                       { b.say("due") }
+func (b *bench) Introduced(pid, lastID int) { b.say("introduced, ids up to %d are taken", lastID) }
+func (b *bench) Announce(int)               {} // not on the loop
+func (b *bench) Snapshot() *Snapshot        { return &Snapshot{Workers: 2, LastID: 5} }
+func (b *bench) Ended(err error)            { b.say("ended: %v", err) }
+func (b *bench) Begin(s *Snapshot)          { b.say("begin with %d workers", s.Workers) }
+func (b *bench) TakingOver()                { b.say("taking over") }
+func (b *bench) TookOver(err error)         { b.say("took over: %v", err) }
+func (b *bench) CatchUp(s *Snapshot)        { b.say("catch up with %d workers", s.Workers) }
+func (b *bench) Withdraw(err error)         { b.say("withdraw: %v", err) }
+func (b *bench) Abort(err error)            { b.say("abort: %v", err) }
+func (b *bench) Stop()                      { b.say("stop") }
+func (b *bench) KillWorkers()               { b.say("kill the workers") }
+
+func (b *bench) OwnFiles()    { b.say("own the files") }
+func (b *bench) DisownFiles() { b.say("disown the files") }
+
+func (b *bench) SendInherited(send func(json.RawMessage, *descriptor.FD)) {
+	send(json.RawMessage(`"inherited"`), someFile(b.t))
+}
+
+func (b *bench) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error {
+	if !sent[1] {
+		send(json.RawMessage(`"open"`), someFile(b.t))
+	}
+	sent[1] = true
+	return nil
+}
+
+func (b *bench) Inherit(payload json.RawMessage, files []*descriptor.FD) {
+	descriptor.CloseAll(files)
+	b.say("inherit %s", payload)
+}
+
+func (b *bench) Restore(payload json.RawMessage, files []*descriptor.FD) error {
+	descriptor.CloseAll(files)
+	if string(payload) == `"bad"` {
+		return errTest
+	}
+	b.say("restore %s", payload)
+	return nil
+}
+
+// attempt starts an Attempt whose new master is what play does with the file that it gets.
+func (b *bench) attempt(play func(end *os.File) error, kill func()) *Attempt {
+	a := &Attempt{Owner: b, Loop: b.loop(), Sockets: b, System: System{
+		AwaitParent: func(context.Context) {},
+		Start: func(_ context.Context, end *os.File, _ string, starting func()) error {
+			defer end.Close()
+			starting()
+			return play(end)
+		},
+		Kill: func(string) { kill() },
+	}}
+	a.Await(b.t.Context())
+	b.until("due")
+	a.Start()
+	return a
+}
+
+// Both drivers together: the service goes from one master to the other.
+func TestAttemptAndFollower(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	next.calls = old.calls // one goroutine plays both loops
+	taken, follow := make(chan struct{}), make(chan *Link, 1)
+	old.attempt(func(end *os.File) error {
+		l, err := Dial(end)
+		follow <- l
+		<-taken
+		return err
+	}, nil)
+	f := &Follower{Owner: next, Loop: next.loop(), Sockets: next, System: System{
+		SignalReady: func() error { close(taken); return nil },
+	}}
+	f.Follow(<-follow)
+	old.until("introduced")
+	next.until("begin")
+	f.Started(time.Minute)
+	f.Established(0)
+	next.until("catch up")
+	old.until("ended")
+	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>")
+	next.want(`inherit "inherited"`, `restore "open"`, "begin with 2 workers", "taking over", "own the files",
+		"took over: <nil>", "catch up with 2 workers")
+}
+
+// A new master that doesn't exit is killed, whether it has failed by its own account or
+// takes too long.
+func TestNewMasterThatHangsIsKilled(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		policy reload.Policy
+		says   *Message
+		want   string
+	}{
+		{"has failed", reload.Policy{ReadyTimeout: -1}, Failure(errTest), "ended: test"},
+		{"takes too long", reload.Policy{ReadyTimeout: time.Millisecond}, hello, "ended: not ready in time"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			b.policy = tc.policy
+			killed := make(chan struct{})
+			b.attempt(func(end *os.File) error {
+				l, err := Dial(end)
+				if err != nil {
+					return err
+				}
+				defer l.Abort()
+				l.Send(tc.says)
+				<-killed
+				return errExited
+			}, func() { close(killed) })
+			b.until("ended")
+			if got := b.events[len(b.events)-1]; got != tc.want {
+				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// A new master that fails tells the old one why, and its owner.
+func TestFollowerWithdraws(t *testing.T) {
+	for _, tc := range []struct {
+		name, want string
+		event      func(f *Follower, old *Link)
+	}{
+		{"a socket can't be restored", "withdraw: test", func(_ *Follower, old *Link) { old.Send(&Message{Kind: Socket, Socket: json.RawMessage(`"bad"`)}) }},
+		{"a worker dies", "withdraw: test", func(f *Follower, _ *Link) { f.WorkerDied(errTest) }},
+		{"its workers are late", "withdraw: its workers are not ready in time", func(f *Follower, _ *Link) { f.Started(time.Millisecond) }},
+		{"it is not wanted", "withdraw: it was not wanted any more", func(_ *Follower, old *Link) { old.Send(stopMsg) }},
+		{"the old master dies", "abort: the old master is gone", func(_ *Follower, old *Link) { old.Abort() }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			old, end := ends(t)
+			l, err := Dial(end)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t)
+			f := &Follower{Owner: b, Loop: b.loop(), Sockets: b}
+			f.Follow(l)
+			tc.event(f, old)
+			kind, _, _ := strings.Cut(tc.want, ":")
+			b.until(kind)
+			if got := b.events[len(b.events)-1]; !strings.HasPrefix(got, tc.want) {
+				t.Errorf("the owner was called: %s, want %s", got, tc.want)
+			}
+			f.Withdrawn(nil)
+			if kind == "abort" {
+				return
+			}
+			_ = end.Close()
+			var reason string
+			_ = old.Read(func(m *Message, _ []*descriptor.FD) {
+				if reason == "" {
+					reason = m.Reason
+				}
+			})
+			if "withdraw: "+reason != tc.want {
+				t.Errorf("the old master was told %q, want the reason in %q", reason, tc.want)
+			}
+		})
+	}
+}

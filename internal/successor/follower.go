@@ -1,0 +1,195 @@
+package successor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/reload"
+)
+
+// Follower is a takeover that the new master carries out: it reads the old master's
+// messages, answers them and keeps the deadlines, as its Takeover decides. The fields are
+// set before Follow. The methods are called on the goroutine of Loop, where the Follower
+// calls those of Owner and Sockets.
+type Follower struct {
+	Owner   FollowerOwner
+	Loop    Loop
+	Sockets Sockets
+	System  System
+
+	takeover    Takeover
+	link        *Link // closed when it has ended, or by Withdrawn
+	established bool  // the workers were ready
+	over        bool  // this master has taken over or given up
+}
+
+// FollowerOwner is the new master, as a Follower needs it.
+type FollowerOwner interface {
+	// Serving reports whether this master has not been told to stop.
+	Serving() bool
+	// Begin continues from the old master's snapshot, and starts the workers.
+	Begin(*Snapshot)
+	// TakingOver says that there is no way back from now on.
+	TakingOver()
+	// TookOver says that this is the master now. The old master has died if err isn't nil.
+	TookOver(err error)
+	// CatchUp does what the old master was asked for and has left to this one.
+	CatchUp(*Snapshot)
+	// Withdraw stops this master because of err: the old one goes on serving.
+	Withdraw(err error)
+	// Abort ends this master because of err, before Begin: the old one has died.
+	Abort(err error)
+	// Stop stops this master as a signal does. KillWorkers kills its workers.
+	Stop()
+	KillWorkers()
+}
+
+// Follow follows the old master on the other end of l, and closes l.
+func (f *Follower) Follow(l *Link) {
+	f.link = l
+	f.Loop.Work(func() func() {
+		_ = l.Read(func(m *Message, files []*descriptor.FD) {
+			f.Loop.Post(func() { f.receive(m, files) })
+		})
+		return f.lost
+	})
+}
+
+func (f *Follower) receive(m *Message, files []*descriptor.FD) {
+	f.checkStopped()
+	switch do := f.takeover.Receive(m); {
+	case do == AdoptGiven:
+		f.Sockets.Inherit(m.Given, files)
+	case do == AdoptSocket && !f.over:
+		if err := f.Sockets.Restore(m.Socket, files); err != nil {
+			f.withdraw(err)
+		}
+	default:
+		descriptor.CloseAll(files)
+		f.obey(do, m)
+	}
+}
+
+// obey does what doesn't need m's files.
+func (f *Follower) obey(do Action, m *Message) {
+	switch do {
+	case Begin:
+		f.Owner.Begin(m.State)
+	case TakeOver:
+		f.takeOver()
+	case CatchUp:
+		f.Owner.CatchUp(m.State)
+	case Withdraw, StopPool:
+		f.stop(do)
+	}
+	if m.Kind == Stop && m.AtOnce {
+		f.Owner.KillWorkers()
+	}
+}
+
+// stop does what a stop message asks for.
+func (f *Follower) stop(do Action) {
+	if do == Withdraw && !f.over {
+		f.withdraw(errors.New("it was not wanted any more"))
+		return
+	}
+	f.Owner.Stop()
+}
+
+// checkStopped tells the Takeover if this master stops.
+func (f *Follower) checkStopped() {
+	if !f.Owner.Serving() {
+		f.takeover.Stopped()
+	}
+}
+
+// Started says that the workers are being started. They have limit to become ready; a
+// negative one means no limit.
+func (f *Follower) Started(limit time.Duration) {
+	if limit < 0 {
+		return
+	}
+	f.Loop.After(limit, func() {
+		if !f.over && !f.established {
+			f.withdraw(fmt.Errorf("its workers are %w", reload.ErrNotReady))
+		}
+	})
+}
+
+// Established says that all workers are ready. They must live for minUptime, as in a reload.
+func (f *Follower) Established(minUptime time.Duration) {
+	f.established = true
+	f.Loop.After(max(minUptime, 0), func() {
+		f.checkStopped()
+		if f.over || !f.takeover.Passed() {
+			return
+		}
+		f.link.Send(&Message{Kind: Ready})
+		if f.takeover.Next() == TakeOver {
+			f.takeOver()
+		}
+	})
+}
+
+// WorkerDied says that a worker has died, as err says. The takeover fails unless this
+// master has taken over.
+func (f *Follower) WorkerDied(err error) {
+	if f.takeover.OnTrial() {
+		f.withdraw(err)
+	}
+}
+
+// withdraw leaves the service to the old master.
+func (f *Follower) withdraw(err error) {
+	if f.Owner.Serving() {
+		f.link.Send(Failure(err))
+		f.Owner.Withdraw(err)
+	}
+}
+
+// lost closes this master's end of the link when the old one's is closed. If this master
+// has not taken over yet, the old one has died.
+func (f *Follower) lost() {
+	f.link.Abort()
+	if f.over {
+		return
+	}
+	f.checkStopped()
+	switch f.takeover.Lost() {
+	case Abort:
+		f.Owner.Abort(errors.New("the old master is gone, and has told nothing"))
+	case TakeOver:
+		f.takeOver()
+	}
+}
+
+// takeOver writes the ready byte, on which the old master retires. This one owns the files
+// of the sockets then.
+func (f *Follower) takeOver() {
+	f.Owner.TakingOver()
+	f.Loop.Work(func() func() {
+		err := f.System.SignalReady()
+		return func() { f.tookOver(err) }
+	})
+}
+
+func (f *Follower) tookOver(err error) {
+	f.over = true
+	f.takeover.TookOver()
+	f.Sockets.OwnFiles()
+	f.Owner.TookOver(err)
+	if s := f.takeover.Final(); s != nil {
+		f.Owner.CatchUp(s)
+	}
+}
+
+// Withdrawn tells the old master why this one exits without having taken over, and closes the
+// link. err is nil if this master was told to stop.
+func (f *Follower) Withdrawn(err error) {
+	f.over = true
+	f.takeover.Stopped()
+	f.link.Send(Failure(err))
+	f.Loop.Work(func() func() { f.link.Close(); return func() {} })
+}
