@@ -24,7 +24,7 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/link internal/process internal/workerproc
+	.                   : master internal/bind internal/descriptor internal/link internal/process internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
 	worker              : ipc internal/workerproc

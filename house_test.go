@@ -15,6 +15,7 @@ import (
 // ends are the allowed calls that end the process or a goroutine of the program, as
 // "file: call".
 var ends = []string{
+	"restart.go: os.Exit",                    // the master that doesn't run main
 	"role.go: os.Exit",                       // Listen has made this process the master, and its rota has ended
 	"internal/workerproc/worker.go: os.Exit", // the master has died, and main does not return
 }

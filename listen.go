@@ -14,9 +14,11 @@
 // new worker is ready before the old one stops accepting, and the old one exits when its
 // last request is answered.
 //
-// The master runs main too, up to Listen. Put there what must happen before a worker
-// starts, such as parsing flags, and put the work itself after Listen. [IsWorker] tells
-// the two apart.
+// The process runs main up to the first Listen. There it becomes the master: it executes the
+// program again, and doesn't run main a second time, so that nothing that main has begun goes
+// on in the master. master.Config.RunMain changes that. Effects outside the process, such as
+// a file that main writes before Listen, happen in it and in every worker; [IsWorker] tells
+// them apart.
 //
 // ROTA_WORKERS sets the number of workers: a number, or "auto" for one per CPU. The
 // default is 1. With ROTA=off, under go test, and on platforms other than Linux, Listen is

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"reflect"
 	"strconv"
-	"syscall"
 
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/master"
@@ -71,6 +72,7 @@ func restartAsMaster(cfg master.Config) error {
 	if err != nil {
 		return err
 	}
+	signal.Reset() // exec keeps signals ignored that main has ignored
 	return process.Restart([]string{link.EnvMaster + "=" + string(value)}, cfg.ExtraFiles)
 }
 
@@ -81,6 +83,9 @@ var errNeedsMain = errors.New("it is a function, or has one")
 // cfg is of use only in the process that runs main: a function, or a Logger.
 func ordersOf(cfg master.Config) (orders, error) {
 	o := orders{PID: os.Getpid(), Config: map[string]json.RawMessage{}}
+	if cfg.RunMain {
+		return o, fmt.Errorf("Config.RunMain is set")
+	}
 	v := reflect.ValueOf(cfg)
 	for i := range v.NumField() {
 		field, value := v.Type().Field(i), v.Field(i)
@@ -128,7 +133,7 @@ func (o orders) config() (cfg master.Config, err error) {
 		}
 	}
 	for _, n := range o.Files {
-		syscall.CloseOnExec(n)
+		descriptor.CloseOnExec(n)
 		cfg.ExtraFiles = append(cfg.ExtraFiles, os.NewFile(uintptr(n), "extra file"))
 	}
 	return cfg, nil

@@ -91,8 +91,9 @@ func becomeMaster() error {
 	}
 	cfg, err := masterConfig()
 	if err == nil && process.CanRestart() {
-		whyNot := restartAsMaster(cfg)
-		logger(cfg).Warn("rota: the master runs main too, and what main has begun goes on in it", "why", whyNot)
+		if err := restartAsMaster(cfg); !cfg.RunMain {
+			logger(cfg).Warn("rota: what main has begun goes on in the master", "why", err)
+		}
 	}
 	var m *master.Master
 	if err == nil {
@@ -118,7 +119,7 @@ func masterConfig() (master.Config, error) {
 		}
 		cfg.Workers = n
 	}
-	return cfg, cfg.Check()
+	return cfg, cfg.Validate()
 }
 
 // workersFrom reads ROTA_WORKERS.

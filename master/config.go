@@ -88,6 +88,13 @@ type Config struct {
 	// not at all, before it is replaced. Zero means 3.
 	HealthFailures int
 
+	// RunMain keeps the master that rota.Listen makes in the process that has run main up
+	// to Listen, with all that main has begun: goroutines, signal handlers, servers, locks.
+	// Without it that process executes its program again, and main doesn't run in the
+	// master. Config.Env, Allow and Logger imply RunMain, because functions need the
+	// process that made them. A master of New is not affected.
+	RunMain bool
+
 	// PIDFile is the path of a file for this process's pid, written when the first
 	// workers are ready. After an upgrade it holds the new master's. It is replaced
 	// atomically, and removed at the end, except by a master that an upgrade has replaced.

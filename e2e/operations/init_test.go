@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/rota-go/rota/internal/e2etest"
-	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
 // startInit runs a helper as PID 1 of a PID namespace that has a /proc of its own.
@@ -20,7 +19,7 @@ func startInit(t *testing.T) *e2etest.Process {
 	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil {
 		t.Skipf("no PID namespaces here: %v: %s", err, out)
 	}
-	cmd := e2etest.Command(t, "init", server.Quick(2))
+	cmd := e2etest.Command(t, "init", runMain())
 	cmd.Args = []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", cmd.Path}
 	var err error
 	cmd.Path, err = exec.LookPath("unshare")

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/rota-go/rota/internal/e2etest"
-	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
 // After many reloads and upgrades the master has no more descriptors, goroutines and memory
@@ -16,7 +15,7 @@ import (
 func TestNothingIsLeftBehind(t *testing.T) {
 	dir := t.TempDir()
 	base := filepath.Join(dir, "m")
-	p := e2etest.Start(t, "observed", server.Quick(2), e2etest.FlagsEnv+"="+base)
+	p := e2etest.Start(t, "observed", runMain(), e2etest.FlagsEnv+"="+base)
 	p.Upgrade() // the first opens what stays open
 	p.Reload()
 	p.WaitIdle(2)

@@ -21,6 +21,7 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
+	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
 )
 
@@ -72,6 +73,13 @@ func download(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// runMain is server.Quick(2) for programs whose main does something in the master.
+func runMain() master.Config {
+	cfg := server.Quick(2)
+	cfg.RunMain = true
+	return cfg
 }
 
 // observed is Serve. Its master answers on a unix socket, named after its pid, how many

@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
 	"github.com/rota-go/rota/master"
-	"golang.org/x/sys/unix"
 )
 
 // manager reads the notify socket as systemd does with NotifyAccess=main: it accepts only

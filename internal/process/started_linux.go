@@ -6,8 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"os"
-	"os/signal"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,13 +24,28 @@ type startState struct {
 	env   []string
 	umask int              // -1 if not known
 	files map[int]openFile // the descriptors above standard error that exec passed
+	death int              // the signal for when the parent dies (PR_SET_PDEATHSIG), an attribute of the main thread; 0: none
 }
 
 // openFile identifies what a descriptor has open.
 type openFile struct{ dev, ino uint64 }
 
 func captureState() startState {
-	return startState{env: os.Environ(), umask: readUmask(), files: inheritedFiles()}
+	s := startState{env: os.Environ(), umask: readUmask(), files: inheritedFiles()}
+	s.death = deathSignal()
+	return s
+}
+
+// deathSignal returns the signal that the calling thread gets when its parent dies. Package
+// initialization runs on the main thread, whose attribute a supervisor has set.
+func deathSignal() int {
+	sig := new(int32)
+	err := unix.Prctl(unix.PR_GET_PDEATHSIG, reflect.ValueOf(sig).Pointer(), 0, 0, 0)
+	runtime.KeepAlive(sig)
+	if err != nil {
+		return 0
+	}
+	return int(*sig)
 }
 
 // readUmask reads the umask. There is no system call that returns it without setting it.
@@ -85,8 +101,10 @@ func canRestart() bool {
 }
 
 func restart(env []string, files []*os.File) error {
+	runtime.LockOSThread() // exec keeps the attributes of this thread
+	defer runtime.UnlockOSThread()
+	_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(state.death), 0, 0, 0) // fails for no known reason
 	undo := state.restore(files)
-	signal.Reset() // an ignored signal would stay ignored
 	stopTimers()
 	err := syscall.Exec(selfExe, started.Args, append(state.env[:len(state.env):len(state.env)], env...))
 	undo()

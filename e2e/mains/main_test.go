@@ -1,0 +1,25 @@
+//go:build linux
+
+package mains
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/internal/e2etest"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+		"two servers":    twoServers,
+		"NotifyContext":  notifyContext,
+		"Shutdown":       shutdown,
+		"rotahttp":       rotahttpInGoroutine,
+		"lock":           lock,
+		"metrics":        metrics,
+		"cron":           cron,
+		"own everything": changeEverything,
+		"ignore":         ignoreSignals,
+	}))
+}

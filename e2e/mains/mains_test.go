@@ -1,0 +1,150 @@
+//go:build linux
+
+package mains
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/master"
+)
+
+// quick has no trial, and doesn't wait long for a main that waits for a signal.
+var quick = master.Config{MinUptime: -1, KillAfter: 300 * time.Millisecond}
+
+// Each program serves, is reloaded, and at TERM answers the request in flight before the
+// process that was started ends, with status 0.
+func TestMains(t *testing.T) {
+	for _, name := range []string{"two servers", "NotifyContext", "Shutdown", "rotahttp", "cron", "own everything", "ignore"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := e2etest.Start(t, name, quick)
+			before, err := e2etest.Request("tcp", p.Addr(), "/")
+			e2etest.NoError(t, err)
+			p.Reload()
+			after, err := e2etest.Request("tcp", p.Addr(), "/")
+			if err != nil || after == before {
+				t.Errorf("after the reload %q answers, %v; before it %q did", after, err, before)
+			}
+			busy := p.InFlight("/?sleep=300ms")
+			p.Signal(syscall.SIGTERM)
+			if err := <-busy; err != nil {
+				t.Errorf("the request in flight at TERM: %v", err)
+			}
+			if status := p.Wait(); status != 0 {
+				t.Errorf("exit status %d, want 0", status)
+			}
+		})
+	}
+}
+
+// The same at TERM as PID 1 of a PID namespace, as in a container.
+func TestMainsAsPID1(t *testing.T) {
+	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil {
+		t.Skipf("no PID namespaces here: %v: %s", err, out)
+	}
+	for _, name := range []string{"two servers", "NotifyContext", "Shutdown", "rotahttp", "cron", "own everything", "ignore"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := e2etest.Command(t, name, quick)
+			cmd.Args = []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", cmd.Path}
+			var err error
+			cmd.Path, err = exec.LookPath("unshare")
+			e2etest.NoError(t, err)
+			p := e2etest.Begin(t, cmd)
+			p.WaitLog(e2etest.WorkerReady, 1)
+			busy := p.InFlight("/?sleep=300ms")
+			init := p.Children()
+			if len(init) != 1 {
+				t.Fatalf("unshare has the children %v", init)
+			}
+			e2etest.NoError(t, syscall.Kill(init[0], syscall.SIGTERM))
+			if err := <-busy; err != nil {
+				t.Errorf("the request in flight at TERM: %v", err)
+			}
+			if status := p.Wait(); status != 0 {
+				t.Errorf("exit status %d, want 0", status)
+			}
+		})
+	}
+}
+
+// Both servers of a program are served by workers.
+func TestSecondServer(t *testing.T) {
+	t.Parallel()
+	for range e2etest.Times(40, 5) {
+		p := e2etest.Start(t, "two servers", quick)
+		p.WaitOutput("server 0 on", 1)
+		p.WaitOutput("server 1 on", 1)
+		p.Signal(syscall.SIGTERM)
+		p.Wait()
+	}
+}
+
+// A lock that main has taken before Listen is not the master's: the worker gets it.
+func TestLockBeforeListen(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "lock", quick, e2etest.FlagsEnv+"="+filepath.Join(t.TempDir(), "lock"))
+	if _, err := e2etest.Request("tcp", p.Addr(), "/"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A port that main has opened before Listen is the worker's.
+func TestPortBeforeListen(t *testing.T) {
+	t.Parallel()
+	addr := e2etest.FreeAddress(t)
+	p := e2etest.Start(t, "metrics", quick, e2etest.FlagsEnv+"="+addr)
+	resp, err := http.Get("http://" + addr)
+	e2etest.NoError(t, err)
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	if pid := fmt.Sprint(p.PID()); string(b) == pid {
+		t.Errorf("the master, %s, answers on the port", pid)
+	}
+}
+
+// What main has begun before Listen doesn't go on in the master.
+func TestJobsEndWithMain(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "cron", quick)
+	line := fmt.Sprintf("job in %d\n", p.PID())
+	n := p.Log.Count(line)
+	jobs := p.Log.Count("job in")
+	p.WaitOutput("job in", jobs+10)
+	if more := p.Log.Count(line); n == 0 || more != n {
+		t.Errorf("the master has done %d jobs before Listen, and %d in all", n, more)
+	}
+}
+
+// The master's directory, arguments, umask and environment are those of the start, and so
+// are those of the workers.
+func TestStateOfTheStart(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "own everything", quick)
+	p.Reload()
+	var starts []string
+	for line := range strings.Lines(p.Log.String()) {
+		if _, state, ok := strings.Cut(line, ": dir="); ok && strings.HasPrefix(line, "start of ") {
+			starts = append(starts, state)
+		}
+	}
+	for _, s := range starts {
+		if s != starts[0] || len(starts) != 3 {
+			t.Fatalf("main was started %d times, with %q", len(starts), starts)
+		}
+	}
+	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID()))
+	if want, _ := os.Getwd(); err != nil || dir != want {
+		t.Errorf("the master is in %s, %v; want %s", dir, err, want)
+	}
+}
