@@ -24,8 +24,9 @@ type desk struct {
 	last    time.Duration // of After
 	gone    map[int]bool  // holders that can't be answered
 	answers []string
-	bound   []string // every address that was bound, in order
-	fail    error    // of the next bind
+	bound   []string            // every address that was bound, in order
+	fail    error               // of the next bind
+	refuse  func(Request) error // may fail a bind
 }
 
 func newDesk(t *testing.T) *desk {
@@ -44,6 +45,11 @@ func (d *desk) open(ctx context.Context, r Request) (Opened, error) {
 	if err := d.fail; err != nil {
 		d.fail = nil
 		return Opened{}, err
+	}
+	if d.refuse != nil {
+		if err := d.refuse(r); err != nil {
+			return Opened{}, err
+		}
 	}
 	r.Address = "127.0.0.1:0"
 	return Open(ctx, r)
@@ -103,7 +109,7 @@ func TestServerAnswers(t *testing.T) {
 	}
 }
 
-// A bind that fails refuses its calls, and the next call binds again.
+// A failed bind is not recorded: its calls are refused, and the next call binds again.
 func TestServerBindFails(t *testing.T) {
 	d := newDesk(t)
 	d.fail = syscall.EACCES
@@ -111,6 +117,52 @@ func TestServerBindFails(t *testing.T) {
 	d.want("1.1: permission denied")
 	d.ask(1, 2, ":80", nil)
 	d.want("1.2: socket 2")
+}
+
+// A socket that lingers is closed at once if it is in the way of a bind. One that a holder
+// holds stays open, and so does another that lingers.
+func TestServerReplacesLingeringSocket(t *testing.T) {
+	for _, closed := range []bool{false, true} {
+		d := newDesk(t)
+		d.ask(1, 1, ":80", nil)
+		d.ask(1, 2, ":81", nil)
+		d.want("1.1: socket 1", "1.2: socket 2")
+		if closed {
+			d.Server.Closed(1, 1)
+			d.Server.Closed(1, 2)
+		}
+		addr := d.addr(1)
+		d.refuse = func(r Request) error { return d.inUse(r, addr) }
+		d.ask(1, 3, "localhost:80", nil)
+		if !closed {
+			d.want("1.3: address already in use")
+			continue
+		}
+		d.want("1.3: socket 3")
+		d.refuse = nil
+		d.ask(1, 4, ":81", nil)
+		d.want("1.4: socket 2")
+	}
+}
+
+// addr returns the address of socket id; nil if it is not open.
+func (d *desk) addr(id int) net.Addr {
+	for s := range d.Sockets() {
+		if s.ID == id {
+			return s.Addr
+		}
+	}
+	return nil
+}
+
+// inUse refuses a request while the table has a socket with that address.
+func (d *desk) inUse(r Request, addr net.Addr) error {
+	for s := range d.Sockets() {
+		if s.Addr.String() == addr.String() {
+			return &net.OpError{Op: "listen", Net: r.Network, Addr: addr, Err: syscall.EADDRINUSE}
+		}
+	}
+	return nil
 }
 
 // A holder that asks for a socket that it holds gets the error of a second bind, and
