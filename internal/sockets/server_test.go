@@ -15,8 +15,9 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// desk is a Server without a master. Its loop is the test: run calls what Work was given.
-type desk struct {
+// testServer is a Server without a master. Its loop is the test: run calls what Work was
+// given.
+type testServer struct {
 	*Server
 	t       *testing.T
 	work    []func() func()
@@ -29,8 +30,8 @@ type desk struct {
 	refuse  func(Request) error // may fail a bind
 }
 
-func newDesk(t *testing.T) *desk {
-	d := &desk{t: t, gone: map[int]bool{}}
+func newTestServer(t *testing.T) *testServer {
+	d := &testServer{t: t, gone: map[int]bool{}}
 	d.Server = &Server{Table: New(), Owner: d, Open: d.open, Loop: Loop{
 		Work:  func(f func() func()) { d.work = append(d.work, f) },
 		After: func(after time.Duration, f func()) func() { d.last, d.timers = after, append(d.timers, f); return nil },
@@ -40,7 +41,7 @@ func newDesk(t *testing.T) *desk {
 }
 
 // open opens a real socket for every address: Server duplicates the descriptor.
-func (d *desk) open(ctx context.Context, r Request) (Opened, error) {
+func (d *testServer) open(ctx context.Context, r Request) (Opened, error) {
 	d.bound = append(d.bound, r.Address)
 	if err := d.fail; err != nil {
 		d.fail = nil
@@ -55,9 +56,9 @@ func (d *desk) open(ctx context.Context, r Request) (Opened, error) {
 	return Open(ctx, r)
 }
 
-func (d *desk) Connected(holder int) bool { return !d.gone[holder] }
+func (d *testServer) Connected(holder int) bool { return !d.gone[holder] }
 
-func (d *desk) Send(c Caller, s *Socket, fd *descriptor.FD) {
+func (d *testServer) Send(c Caller, s *Socket, fd *descriptor.FD) {
 	if fd.Int() < 0 || fd.Int() == s.FD.Int() {
 		d.t.Errorf("descriptor %d of socket %d, want a duplicate of %d", fd.Int(), s.ID, s.FD.Int())
 	}
@@ -65,7 +66,7 @@ func (d *desk) Send(c Caller, s *Socket, fd *descriptor.FD) {
 	d.answers = append(d.answers, fmt.Sprintf("%d.%d: socket %d", c.Holder, c.Call, s.ID))
 }
 
-func (d *desk) Refuse(c Caller, err error) {
+func (d *testServer) Refuse(c Caller, err error) {
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "listen" {
 		d.t.Errorf("refused with %v, want an error as net.Listen returns it", err)
@@ -73,12 +74,12 @@ func (d *desk) Refuse(c Caller, err error) {
 	d.answers = append(d.answers, fmt.Sprintf("%d.%d: %v", c.Holder, c.Call, errors.Unwrap(err)))
 }
 
-func (d *desk) ask(holder, call int, address string, allow func() error) {
+func (d *testServer) ask(holder, call int, address string, allow func() error) {
 	d.Ask(d.t.Context(), Caller{holder, uint32(call)}, bind.Request{Network: "tcp", Address: address}, allow)
 }
 
 // run runs the work that has come up, until there is no more.
-func (d *desk) run() {
+func (d *testServer) run() {
 	for len(d.work) > 0 {
 		f := d.work[0]
 		d.work = d.work[1:]
@@ -87,7 +88,7 @@ func (d *desk) run() {
 }
 
 // want checks the answers since the last call, after all work is done.
-func (d *desk) want(want ...string) {
+func (d *testServer) want(want ...string) {
 	d.t.Helper()
 	d.run()
 	if !slices.Equal(d.answers, want) {
@@ -98,7 +99,7 @@ func (d *desk) want(want ...string) {
 
 // Calls for one address wait for one bind.
 func TestServerAnswers(t *testing.T) {
-	d := newDesk(t)
+	d := newTestServer(t)
 	d.ask(1, 1, ":80", nil)
 	d.ask(2, 1, ":80", nil)
 	d.want("1.1: socket 1", "2.1: socket 1")
@@ -111,7 +112,7 @@ func TestServerAnswers(t *testing.T) {
 
 // A failed bind is not recorded: its calls are refused, and the next call binds again.
 func TestServerBindFails(t *testing.T) {
-	d := newDesk(t)
+	d := newTestServer(t)
 	d.fail = syscall.EACCES
 	d.ask(1, 1, ":80", nil)
 	d.want("1.1: permission denied")
@@ -123,7 +124,7 @@ func TestServerBindFails(t *testing.T) {
 // holds stays open, and so does another that lingers.
 func TestServerReplacesLingeringSocket(t *testing.T) {
 	for _, closed := range []bool{false, true} {
-		d := newDesk(t)
+		d := newTestServer(t)
 		d.ask(1, 1, ":80", nil)
 		d.ask(1, 2, ":81", nil)
 		d.want("1.1: socket 1", "1.2: socket 2")
@@ -146,7 +147,7 @@ func TestServerReplacesLingeringSocket(t *testing.T) {
 }
 
 // addr returns the address of socket id; nil if it is not open.
-func (d *desk) addr(id int) net.Addr {
+func (d *testServer) addr(id int) net.Addr {
 	for s := range d.Sockets() {
 		if s.ID == id {
 			return s.Addr
@@ -156,7 +157,7 @@ func (d *desk) addr(id int) net.Addr {
 }
 
 // inUse refuses a request while the table has a socket with that address.
-func (d *desk) inUse(r Request, addr net.Addr) error {
+func (d *testServer) inUse(r Request, addr net.Addr) error {
 	for s := range d.Sockets() {
 		if s.Addr.String() == addr.String() {
 			return &net.OpError{Op: "listen", Net: r.Network, Addr: addr, Err: syscall.EADDRINUSE}
@@ -168,7 +169,7 @@ func (d *desk) inUse(r Request, addr net.Addr) error {
 // A holder that asks for a socket that it holds gets the error of a second bind, and
 // EADDRINUSE if that succeeds.
 func TestServerRejectsDuplicate(t *testing.T) {
-	d := newDesk(t)
+	d := newTestServer(t)
 	d.ask(1, 1, ":80", nil)
 	d.want("1.1: socket 1")
 	d.fail = syscall.EPERM
@@ -183,7 +184,7 @@ func TestServerRejectsDuplicate(t *testing.T) {
 
 // The function allow is called on a goroutine of Work. Its error refuses the socket.
 func TestServerAllow(t *testing.T) {
-	d := newDesk(t)
+	d := newTestServer(t)
 	called := 0
 	d.ask(1, 1, ":80", func() error { called++; return syscall.EPERM })
 	if called > 0 {
@@ -200,7 +201,7 @@ func TestServerAllow(t *testing.T) {
 // A holder that is gone before allow returns gets no socket. One that is gone before the
 // bind has ended gets no answer.
 func TestServerHolderIsGone(t *testing.T) {
-	d := newDesk(t)
+	d := newTestServer(t)
 	d.ask(1, 1, ":80", func() error { return nil })
 	d.ask(2, 1, ":81", nil)
 	d.gone[1], d.gone[2] = true, true
@@ -212,7 +213,7 @@ func TestServerHolderIsGone(t *testing.T) {
 
 // A holder of MaxHeld sockets is refused another, and allow is not asked.
 func TestServerHolderIsFull(t *testing.T) {
-	d := newDesk(t)
+	d := newTestServer(t)
 	for i := range MaxHeld {
 		d.Table.Ask(Caller{1, 1}, bind.Request{Network: "tcp", Address: fmt.Sprint(":", i)})
 	}
@@ -223,7 +224,7 @@ func TestServerHolderIsFull(t *testing.T) {
 // A socket whose descriptor can't be duplicated is refused, and closed after Linger.
 func TestServerCannotDuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t)
+		d := newTestServer(t)
 		d.Open = func(context.Context, Request) (Opened, error) { return opened(80), nil } // no descriptor
 		d.ask(1, 1, ":80", nil)
 		d.run()
@@ -241,7 +242,7 @@ func TestServerCannotDuplicate(t *testing.T) {
 // One timer runs while sockets linger. It is set again for those that linger longer.
 func TestServerClosesExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t)
+		d := newTestServer(t)
 		d.ask(1, 1, ":80", nil)
 		d.ask(1, 2, ":81", nil)
 		d.run()
