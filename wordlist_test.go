@@ -79,7 +79,7 @@ var names = map[string]string{
 	"past":     "history",
 	"settle":   "reconcile",
 	"tidy":     "releaseMemory",
-	"guarded":  "callUser",
+	"guarded":  "userfunc.Call",
 	"adopted":  "inherited",
 	"lent":     "borrowed",
 	"flip":     "startSuccessor",

@@ -29,15 +29,14 @@ import (
 // names. Its fields may be set before the workers that they are about are started.
 type fakeOS struct {
 	mu       sync.Mutex
-	procs    []*fakeProc                 // every worker that was started, in order
-	bound    []string                    // every address that was bound, in order
-	bindErr  error                       // of the next bind
-	refuse   func(sockets.Request) error // may fail a bind
-	prepare  func(number int) error      // may fail a generation
-	script   func(p *fakeProc)           // what a worker does; serve, if nil
-	spawn    func(id int) error          // may fail a start
-	memory   func(pid int) int64         // that a worker uses
-	released atomic.Int32                // how many times memory was released
+	procs    []*fakeProc            // every worker that was started, in order
+	bound    []string               // every address that was bound, in order
+	bindErr  error                  // of the next bind
+	prepare  func(number int) error // may fail a generation
+	script   func(p *fakeProc)      // what a worker does; serve, if nil
+	spawn    func(id int) error     // may fail a start
+	memory   func(pid int) int64    // that a worker uses
+	released atomic.Int32           // how many times memory was released
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -72,11 +71,6 @@ func (o *fakeOS) sys() sys {
 			if err := o.bindErr; err != nil {
 				o.bindErr = nil
 				return sockets.Opened{}, err
-			}
-			if o.refuse != nil {
-				if err := o.refuse(ask); err != nil {
-					return sockets.Opened{}, err
-				}
 			}
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))

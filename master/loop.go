@@ -24,7 +24,7 @@ type loop struct {
 	state   reload.State // the phase, and the changes that wait; begin and on set it
 	members map[int]*member
 	lastID  int // of a worker
-	sockets *sockets.Table
+	sockets *sockets.Server
 	pool    *pool // nil unless the phase is one of a Run
 	lastGen int   // the number of the latest generation
 
@@ -38,13 +38,13 @@ type loop struct {
 	disconnects []*disconnectCall
 	timer       *time.Timer // when to reconcile again
 	working     int         // goroutines of work
-	expires     bool        // a timer will close sockets that linger
 	releaseDue  bool        // releaseMemorySoon has set its timer
 	isSetUp     bool        // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: sockets.New()}
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}}
+	l.sockets = l.socketServer()
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)

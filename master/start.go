@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/userfunc"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -44,7 +45,7 @@ func (c Config) spec() process.Spec {
 
 // callEnv calls Config.Env.
 func (c Config) callEnv() (env []string, err error) {
-	err = callUser("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
+	err = userfunc.Call("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
 	return env, err
 }
 
