@@ -99,7 +99,7 @@ func newBound(port int) (sockets.Opened, error) {
 	return sockets.Opened{FD: fd, Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
 }
 
-func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*child.Process, error) {
+func (o *fakeOS) start(_ *process.Image, id link.Identity, env map[string]string) (*child.Process, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.spawn != nil {
@@ -215,7 +215,7 @@ func (p *fakeProc) die(x Exit) {
 	})
 }
 
-// serve is a good worker: it serves until it is told to go.
+// serve serves until it gets a disconnect frame.
 func (p *fakeProc) serve() {
 	p.hello()
 	p.accept("tcp", ":80")

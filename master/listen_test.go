@@ -230,7 +230,7 @@ func TestReloadClosesUnusedSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var open []string
-		_ = b.ask(func(l *loop) error {
+		_ = b.loop.Ask(func(l *loop) error {
 			for s := range l.sockets.Sockets() {
 				open = append(open, s.Key.Address)
 			}
@@ -285,7 +285,7 @@ func TestDisconnectClosesSockets(t *testing.T) {
 
 // open returns how many sockets are open.
 func (b *bench) open() (n int) {
-	_ = b.ask(func(l *loop) error {
+	_ = b.loop.Ask(func(l *loop) error {
 		for range l.sockets.Sockets() {
 			n++
 		}

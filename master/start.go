@@ -49,11 +49,6 @@ func (c Config) callEnv() (env []string, err error) {
 	return env, err
 }
 
-// start starts a worker of g.
-func (g *generation) start(id link.Identity, env map[string]string) (*child.Process, error) {
-	return child.Start(g.image, id, env)
-}
-
 // use counts a user. Each calls release once.
 func (g *generation) use() { g.users++ }
 
@@ -134,7 +129,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 func (l *loop) spawn(m *member, env map[string]string) {
 	id := link.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
 	l.work(func() func() {
-		p, err := l.sys.spawn(m.gen, id, env)
+		p, err := l.sys.spawn(m.gen.image, id, env)
 		return func() { l.spawned(m, p, err) }
 	})
 }
