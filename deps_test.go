@@ -26,7 +26,7 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : master internal/bind internal/descriptor internal/link internal/process internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/window internal/wire
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/userfunc internal/window internal/wire
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/link internal/message internal/neterr internal/process internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -44,6 +44,8 @@ const graph = `
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/child      : internal/descriptor internal/link internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
+	internal/mailbox    :
+	internal/userfunc   :
 	internal/window     :
 	internal/ratelimit  :
 	internal/wire       :
@@ -84,7 +86,7 @@ var forbidden = []struct{ path, but, reason string }{
 	{"unsafe", "", "golang.org/x/sys has what is needed"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* examples/migrate/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
-	{"log/slog", ". master internal/sdnotify e2e e2e/* examples/* tests", "only a master logs"},
+	{"log/slog", ". master internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link has a protocol of its own"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }

@@ -23,9 +23,7 @@ var (
 
 // larger are the packages that are over a bound today. The list may only shrink: lower
 // a number when the package does, and delete the line when it is within the bounds.
-var larger = map[string]size{
-	"master": {lines: 4247, files: 31, tests: 30},
-}
+var larger = map[string]size{}
 
 // checkSizes finds packages that are over their bounds, and exceptions that are no longer
 // needed.

@@ -79,7 +79,7 @@ var names = map[string]string{
 	"past":     "history",
 	"settle":   "reconcile",
 	"tidy":     "releaseMemory",
-	"guarded":  "callUser",
+	"guarded":  "userfunc.Call",
 	"adopted":  "inherited",
 	"lent":     "borrowed",
 	"flip":     "startSuccessor",
@@ -105,6 +105,4 @@ var names = map[string]string{
 
 // pending are directories, with a slash at the end, and files that still have some of the
 // words. The list may only shrink: delete a line when its words are gone.
-var pending = []string{
-	"master/",
-}
+var pending = []string{}

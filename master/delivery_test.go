@@ -20,7 +20,7 @@ var ends = map[string]func(w *world, x *Worker){
 }
 
 // Who learns that a worker has ended finds that the functions of Exit have been told.
-func TestEndIsToldFirst(t *testing.T) {
+func TestExitIsDeliveredFirst(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -38,7 +38,7 @@ func TestEndIsToldFirst(t *testing.T) {
 }
 
 // A function that takes its time, or waits for the very end, holds nobody up.
-func TestEndOfWhoIsNotTold(t *testing.T) {
+func TestSlowFunctionDelaysNoEnd(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/ipc"
 	"github.com/rota-go/rota/reload"
 )
@@ -77,14 +76,3 @@ func (e *UpgradeError) Error() string {
 
 // Unwrap returns Err.
 func (e *UpgradeError) Unwrap() error { return e.Err }
-
-// checkRole returns an error if this process can't be a master.
-func checkRole() error {
-	if !link.Supported {
-		return errors.ErrUnsupported
-	}
-	if link.IsWorker() {
-		return ErrWorker
-	}
-	return nil
-}

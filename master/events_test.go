@@ -193,8 +193,8 @@ func callIn(w *world, event string, call func(*world, *Worker)) {
 	synctest.Wait()
 	_ = worker.Disconnect()
 	w.soon("the call", func() { <-returned })
-	if n := count(w.heard(), "exit 1 "); n != 1 {
-		w.t.Errorf("%d exits, want one: %q", n, w.heard())
+	if n := count(w.delivered(), "exit 1 "); n != 1 {
+		w.t.Errorf("%d exits, want one: %q", n, w.delivered())
 	}
 }
 
@@ -262,7 +262,7 @@ func TestLateSubscriber(t *testing.T) {
 	})
 }
 
-// Messages that came before anybody subscribed go to the first who does, for all
+// Messages that came before the first subscription go to that subscriber, for all
 // workers too. Other events of the past are not repeated there.
 func TestEarlyMessagesForAll(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -29,15 +29,14 @@ import (
 // names. Its fields may be set before the workers that they are about are started.
 type fakeOS struct {
 	mu       sync.Mutex
-	procs    []*fakeProc                 // every worker that was started, in order
-	bound    []string                    // every address that was bound, in order
-	bindErr  error                       // of the next bind
-	refuse   func(sockets.Request) error // may fail a bind
-	prepare  func(number int) error      // may fail a generation
-	script   func(p *fakeProc)           // what a worker does; serve, if nil
-	spawn    func(id int) error          // may fail a start
-	memory   func(pid int) int64         // that a worker uses
-	released atomic.Int32                // how many times memory was released
+	procs    []*fakeProc            // every worker that was started, in order
+	bound    []string               // every address that was bound, in order
+	bindErr  error                  // of the next bind
+	prepare  func(number int) error // may fail a generation
+	script   func(p *fakeProc)      // what a worker does; serve, if nil
+	spawn    func(id int) error     // may fail a start
+	memory   func(pid int) int64    // that a worker uses
+	released atomic.Int32           // how many times memory was released
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -73,11 +72,6 @@ func (o *fakeOS) sys() sys {
 				o.bindErr = nil
 				return sockets.Opened{}, err
 			}
-			if o.refuse != nil {
-				if err := o.refuse(ask); err != nil {
-					return sockets.Opened{}, err
-				}
-			}
 			o.bound = append(o.bound, ask.Address)
 			return newBound(len(o.bound))
 		},
@@ -105,7 +99,7 @@ func newBound(port int) (sockets.Opened, error) {
 	return sockets.Opened{FD: fd, Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1000 + port}}, err
 }
 
-func (o *fakeOS) start(_ *generation, id link.Identity, env map[string]string) (*child.Process, error) {
+func (o *fakeOS) start(_ *process.Image, id link.Identity, env map[string]string) (*child.Process, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.spawn != nil {
@@ -221,7 +215,7 @@ func (p *fakeProc) die(x Exit) {
 	})
 }
 
-// serve is a good worker: it serves until it is told to go.
+// serve serves until it gets a disconnect frame.
 func (p *fakeProc) serve() {
 	p.hello()
 	p.accept("tcp", ":80")

@@ -15,7 +15,7 @@ const maxDraining = 16 << 20
 func (l *loop) read(m *member) error {
 	m.reader.Link = m.process.Link
 	m.reader.Handle = func(packets []link.Packet, done func()) {
-		l.m.calls <- func(l *loop) { l.received(m, packets); done() } // the loop runs as long as the link is read
+		l.m.loop.Send(func(l *loop) { l.received(m, packets); done() }) // the loop runs as long as the link is read
 	}
 	return m.reader.Read()
 }

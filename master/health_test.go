@@ -42,7 +42,7 @@ func (p *fakeProc) answer(f wire.Frame, well func() (string, bool)) {
 func TestHealth(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		answers  []string // of the first worker, the last for ever; "-": none
+		answers  []string // of the first worker, the last one repeated; "-": none
 		replaced time.Duration
 	}{
 		{"well", []string{""}, 0},
@@ -122,7 +122,7 @@ func TestHealthTimerIsStopped(t *testing.T) {
 		b.os.script = watched(func() (string, bool) { return "", true })
 		b.run()
 		stopped := make(chan struct{})
-		_ = b.ask(func(l *loop) error { l.members[1].health.SetTimer(func() { close(stopped) }); return nil })
+		_ = b.loop.Ask(func(l *loop) error { l.members[1].health.SetTimer(func() { close(stopped) }); return nil })
 		if err := b.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}

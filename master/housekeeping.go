@@ -39,7 +39,10 @@ func (l *loop) reapOrphans() {
 
 // reap reaps orphans once, and schedules the next time.
 func (l *loop) reap() {
-	workers := l.pids()
+	workers := map[int]bool{} // which the loop waits for itself
+	for _, m := range l.members {
+		workers[m.pid()] = true
+	}
 	l.work(func() func() {
 		pids := l.sys.reap(workers)
 		return func() {
@@ -49,15 +52,6 @@ func (l *loop) reap() {
 			l.reapOrphans()
 		}
 	})
-}
-
-// pids returns the pids of the workers, which the loop waits for itself.
-func (l *loop) pids() map[int]bool {
-	all := map[int]bool{}
-	for _, m := range l.members {
-		all[m.pid()] = true
-	}
-	return all
 }
 
 // publishPID writes Config.PIDFile: from now on this process is the master that the

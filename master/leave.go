@@ -138,7 +138,7 @@ func (l *loop) killAll() {
 
 // disconnectCall is a Disconnect that waits for the workers that were alive when it was
 // called. If it waited for later ones too, a program that forks a new worker in its Exit
-// function would make it wait for ever.
+// function would make it wait without end.
 type disconnectCall struct {
 	result chan<- error
 	ids    map[int]bool

@@ -1,123 +1,82 @@
 package master
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
 	"github.com/rota-go/rota/internal/sockets"
+	"github.com/rota-go/rota/internal/userfunc"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// listen handles a worker's request for a socket: Config.Allow is asked, then the table
-// of sockets.
+// socketServer returns the server of the workers' sockets.
+func (l *loop) socketServer() *sockets.Server {
+	return &sockets.Server{
+		Table: sockets.New(), Owner: socketOwner{l}, Open: l.sys.open,
+		Loop: sockets.Loop{Work: l.work, After: l.after},
+	}
+}
+
+// listen handles a worker's request for a socket. Only a worker that serves gets one.
 func (l *loop) listen(m *member, p link.Packet) error {
 	var r bind.Request
 	if err := p.Decode(&r); err != nil {
 		return err
 	}
+	c := sockets.Caller{Holder: m.ID, Call: p.Call}
 	if !m.serving() {
-		l.refuse(m, p.Call, r, os.ErrClosed)
+		l.sockets.Refuse(c, r, os.ErrClosed)
 		return nil
 	}
-	if l.sockets.Full(m.ID) {
-		l.refuse(m, p.Call, r, os.NewSyscallError("socket", syscall.EMFILE))
-		return nil
-	}
-	if allow := m.gen.cfg.Allow; allow != nil {
-		l.work(func() func() {
-			err := callUser("Config.Allow", l.log, func() error { return allow(m.worker, r.Network, r.Address) })
-			return func() { l.allowed(m, p.Call, r, err) }
-		})
-		return nil
-	}
-	l.allowed(m, p.Call, r, nil)
+	l.sockets.Ask(l.ctx, c, r, l.allow(m, r))
 	return nil
 }
 
-// allowed continues listen with the result of Config.Allow.
-func (l *loop) allowed(m *member, call uint32, r bind.Request, err error) {
-	switch {
-	case err != nil:
-		l.refuse(m, call, r, forbidden(err))
-	case m.linkOpen:
-		l.answer(l.sockets.Ask(sockets.Caller{Holder: m.ID, Call: call}, r))
+// allow returns a function that asks Config.Allow for a worker's request, or nil if there
+// is no Config.Allow.
+func (l *loop) allow(m *member, r bind.Request) func() error {
+	allow := m.gen.cfg.Allow
+	if allow == nil {
+		return nil
+	}
+	return func() error {
+		err := userfunc.Call("Config.Allow", l.log, func() error { return allow(m.worker, r.Network, r.Address) })
+		return neterr.Permission(err)
 	}
 }
 
-// forbidden returns an error of Config.Allow with the errno EACCES if it is
-// os.ErrPermission: a link carries an errno, and no other error value.
-func forbidden(err error) error {
-	var errno syscall.Errno
-	if errors.Is(err, os.ErrPermission) && !errors.As(err, &errno) {
-		return &permissionError{err.Error()}
-	}
-	return err
+// socketOwner is the loop as a sockets.Owner: it sends the answers to the workers.
+type socketOwner struct{ l *loop }
+
+func (o socketOwner) Connected(worker int) bool {
+	m := o.l.members[worker]
+	return m != nil && m.linkOpen
 }
 
-// permissionError is EACCES with the text of Config.Allow's error.
-type permissionError struct{ text string }
-
-func (e *permissionError) Error() string { return e.text }
-func (e *permissionError) Unwrap() error { return syscall.EACCES }
-
-// answer answers calls, and runs b if it is not nil.
-func (l *loop) answer(answers []sockets.Answer, b *sockets.Bind) {
-	for _, a := range answers {
-		switch m := l.members[a.Holder]; {
-		case m == nil || !m.linkOpen: // nobody is left to read it
-		case a.Socket != nil:
-			l.send(m, a)
-		case a.Request.Duplicate:
-			l.rejectDuplicate(m, a)
-		default:
-			l.refuse(m, a.Call, a.Request.Request, a.Err)
-		}
-	}
-	if b != nil {
-		l.bind(b)
-	}
-}
-
-// bind opens a socket on another goroutine, and answers the calls that wait for it.
-func (l *loop) bind(b *sockets.Bind) {
-	l.work(func() func() {
-		opened, err := b.Run(l.ctx, l.sys.open)
-		return func() {
-			l.answer(l.sockets.Bound(b, opened, err, time.Now()))
-			l.closeLater()
-		}
-	})
-}
-
-// send sends a worker a descriptor of its own of a socket. It is made non-blocking,
-// because O_NONBLOCK is shared with the other workers, who may have cleared it.
-func (l *loop) send(m *member, a sockets.Answer) {
-	fd, err := a.Socket.FD.Dup()
-	if err == nil {
-		err = fd.SetNonblock()
-	}
-	if err != nil {
-		l.sockets.Withdraw(a, time.Now())
-		l.refuse(m, a.Call, a.Request.Request, err)
-		return
-	}
-	body := wire.Body(wire.SocketBody{ID: a.Socket.ID})
-	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: a.Call, Body: body}, fd)
+func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD) {
+	m := o.l.members[c.Holder]
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID})}, fd)
 	m.listening = true
 	m.publish()
-	addr := addressOf(a.Socket.Key.Network, a.Socket.Addr)
-	l.m.events.Emit(m.worker.source, func(e *Events) {
+	addr := addressOf(s.Key.Network, s.Addr)
+	o.l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Listening != nil {
 			e.Listening(m.worker, addr)
 		}
 	})
+}
+
+func (o socketOwner) Refuse(c sockets.Caller, err error) {
+	if o.Connected(c.Holder) {
+		f := wire.Frame{Type: wire.Failed, Call: c.Call, Body: wire.Body(neterr.Encode(err))}
+		_ = o.l.members[c.Holder].process.Link.Send(f)
+	}
 }
 
 // addressOf returns the address of a socket as events report it.
@@ -131,23 +90,6 @@ func addressOf(network string, addr net.Addr) Address {
 	return a
 }
 
-// rejectDuplicate refuses a worker a socket that it holds, with the system's error.
-func (l *loop) rejectDuplicate(m *member, a sockets.Answer) {
-	l.work(func() func() {
-		err := sockets.DuplicateError(l.ctx, l.sys.open, a.Request)
-		return func() { l.refuse(m, a.Call, a.Request.Request, err) }
-	})
-}
-
-// refuse answers a call with the error that net.Listen would return.
-func (l *loop) refuse(m *member, call uint32, r bind.Request, err error) {
-	if m.process == nil || !m.linkOpen {
-		return
-	}
-	body := wire.Body(neterr.Encode(sockets.OpError(r, err)))
-	_ = m.process.Link.Send(wire.Frame{Type: wire.Failed, Call: call, Body: body})
-}
-
 // closed handles the frame that a worker sends when its program has closed a socket.
 // What a draining worker closes stays open: another worker still serves it, or will.
 func (l *loop) closed(m *member, p link.Packet) error {
@@ -156,24 +98,9 @@ func (l *loop) closed(m *member, p link.Packet) error {
 		return err
 	}
 	if m.serving() {
-		l.sockets.Closed(m.ID, body.ID, time.Now())
-		l.closeLater()
+		l.sockets.Closed(m.ID, body.ID)
 	}
 	return nil
-}
-
-// closeLater makes sure that a timer runs while sockets linger that nobody holds.
-func (l *loop) closeLater() {
-	next := l.sockets.NextExpiry()
-	if l.expires || next.IsZero() {
-		return
-	}
-	l.expires = true
-	l.after(time.Until(next), func() {
-		l.expires = false
-		l.sockets.CloseExpired(time.Now())
-		l.closeLater()
-	})
 }
 
 // closeUnused closes the sockets that no serving worker has asked for, after a reload or

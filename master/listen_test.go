@@ -196,20 +196,6 @@ func TestKindsAreApart(t *testing.T) {
 	}
 }
 
-// A failed bind is not recorded: the next request binds again.
-func TestFailedBindIsForgotten(t *testing.T) {
-	inBubble(t, Config{}, func(t *testing.T, b *bench) {
-		p := b.forked(t, 1)[0]
-		b.os.bindErr = &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}
-		if err := errorOf(p.listen("tcp", ":80")); !errors.Is(err, syscall.EACCES) {
-			t.Errorf("the first: %v, want EACCES", err)
-		}
-		if socketOf(p.listen("tcp", ":80")) == 0 {
-			t.Error("the second failed too")
-		}
-	})
-}
-
 // A socket that every worker has closed is closed after a while, unless the worker that
 // closed it dies meanwhile.
 func TestClosedByEverybody(t *testing.T) {
@@ -231,51 +217,6 @@ func TestClosedByEverybody(t *testing.T) {
 	}
 }
 
-// A socket that lingers is closed at once if it is in the way of a bind. One that a
-// worker holds stays open.
-func TestLingeringSocketIsReplaced(t *testing.T) {
-	for _, closed := range []bool{false, true} {
-		inBubble(t, Config{}, func(t *testing.T, b *bench) {
-			p := b.forked(t, 1)[0]
-			id := socketOf(p.listen("tcp", ":1001")) // the port that the fake gives
-			other := socketOf(p.listen("tcp", ":1002"))
-			if closed {
-				p.say(wire.Closed, wire.ClosedBody{ID: id})
-				p.say(wire.Closed, wire.ClosedBody{ID: other})
-				synctest.Wait()
-			}
-			b.os.refuse = func(r sockets.Request) error { return b.inUse(r, 1001) }
-			f := p.listen("tcp", "localhost:1001")
-			if got := socketOf(f) != 0; got != closed {
-				t.Errorf(":1001 was closed: %v; localhost:1001: %v", closed, errorOf(f))
-			}
-			b.os.refuse = nil
-			if again := socketOf(p.listen("tcp", ":1002")); closed && again != other {
-				t.Errorf("another lingers no more: socket %d, want %d", again, other)
-			}
-		})
-	}
-}
-
-// inUse refuses a request while the table has a socket with that port.
-func (b *bench) inUse(r sockets.Request, port int) error {
-	refused := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
-	open := make(chan bool)
-	go b.post(func(l *loop) {
-		for s := range l.sockets.Sockets() {
-			if s.Addr.String() == refused.String() {
-				open <- true
-				return
-			}
-		}
-		open <- false
-	})
-	if <-open {
-		return &net.OpError{Op: "listen", Net: r.Network, Addr: refused, Err: syscall.EADDRINUSE}
-	}
-	return nil
-}
-
 // A completed reload closes the sockets that the new generation didn't ask for.
 func TestReloadClosesUnusedSockets(t *testing.T) {
 	inBubble(t, Config{Workers: 2, MinUptime: -1}, func(t *testing.T, b *bench) {
@@ -289,7 +230,7 @@ func TestReloadClosesUnusedSockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var open []string
-		_ = b.ask(func(l *loop) error {
+		_ = b.loop.Ask(func(l *loop) error {
 			for s := range l.sockets.Sockets() {
 				open = append(open, s.Key.Address)
 			}
@@ -344,7 +285,7 @@ func TestDisconnectClosesSockets(t *testing.T) {
 
 // open returns how many sockets are open.
 func (b *bench) open() (n int) {
-	_ = b.ask(func(l *loop) error {
+	_ = b.loop.Ask(func(l *loop) error {
 		for range l.sockets.Sockets() {
 			n++
 		}

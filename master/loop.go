@@ -24,7 +24,7 @@ type loop struct {
 	state   reload.State // the phase, and the changes that wait; begin and on set it
 	members map[int]*member
 	lastID  int // of a worker
-	sockets *sockets.Table
+	sockets *sockets.Server
 	pool    *pool // nil unless the phase is one of a Run
 	lastGen int   // the number of the latest generation
 
@@ -37,14 +37,13 @@ type loop struct {
 
 	disconnects []*disconnectCall
 	timer       *time.Timer // when to reconcile again
-	working     int         // goroutines of work
-	expires     bool        // a timer will close sockets that linger
 	releaseDue  bool        // releaseMemorySoon has set its timer
 	isSetUp     bool        // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}, sockets: sockets.New()}
+	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}}
+	l.sockets = l.socketServer()
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
@@ -54,9 +53,9 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 // run handles calls until Close was called and no goroutine of work is left.
 func (l *loop) run() {
 	quit := l.m.quit
-	for !l.state.Closing() || l.working > 0 {
+	for !l.state.Closing() || l.m.loop.Working() > 0 {
 		select {
-		case f := <-l.m.calls:
+		case f := <-l.m.loop.Calls():
 			f(l)
 		case <-l.timer.C:
 		case <-quit:
@@ -85,23 +84,14 @@ func (l *loop) finish() {
 	l.sockets.Close()
 	l.systemd.Close()
 	l.m.events.Close()
-	close(l.m.done)
+	l.m.loop.Close()
 }
 
 // work runs f on another goroutine. The loop calls what f returns.
-func (l *loop) work(f func() func()) {
-	l.working++
-	go func() {
-		then := f()
-		l.m.calls <- func(l *loop) { l.working--; then() }
-	}()
-}
+func (l *loop) work(f func() func()) { l.m.loop.Work(f) }
 
 // after has the loop call f after d.
-func (l *loop) after(d time.Duration, f func()) (stop func()) {
-	t := time.AfterFunc(d, func() { l.m.post(func(*loop) { f() }) })
-	return func() { t.Stop() }
-}
+func (l *loop) after(d time.Duration, f func()) (stop func()) { return l.m.loop.After(d, f) }
 
 // begin asks for a change. If the answer is Begins, the caller carries the change out.
 func (l *loop) begin(c reload.Change) (answer reload.Answer) {

@@ -25,6 +25,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
 )
@@ -56,11 +57,10 @@ func (x Exit) String() string {
 
 // Master is the master of a rota. New makes one, Close ends it.
 type Master struct {
-	calls chan func(*loop)
-	quit  chan struct{} // closed by Close
-	done  chan struct{} // closed when the loop has returned
+	loop   *mailbox.Mailbox[*loop]
+	events *events
 
-	events   *events
+	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
 }
 
@@ -69,10 +69,14 @@ type Master struct {
 // a *ConfigError. From then on rota.Listen is net.Listen in this process, for servers of the
 // master's own.
 func New(cfg Config) (*Master, error) {
-	if err := checkRole(); err != nil {
-		return nil, fmt.Errorf("master: %w", err)
+	err := cfg.Validate()
+	switch {
+	case !link.Supported:
+		err = errors.ErrUnsupported
+	case link.IsWorker():
+		err = ErrWorker
 	}
-	if err := cfg.Validate(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("master: %w", err)
 	}
 	link.SetMaster()
@@ -83,9 +87,8 @@ func New(cfg Config) (*Master, error) {
 
 func newMaster(cfg Config, s sys) *Master {
 	m := &Master{
-		calls:  make(chan func(*loop), 64),
+		loop:   mailbox.New[*loop](ErrClosed),
 		quit:   make(chan struct{}),
-		done:   make(chan struct{}),
 		events: newEvents(cfg.logger()),
 	}
 	go newLoop(m, cfg, s).run()
@@ -99,19 +102,13 @@ func newMaster(cfg Config, s sys) *Master {
 // fails with ErrClosed.
 func (m *Master) Run(ctx context.Context) error {
 	result := make(chan error, 1)
-	err := m.ask(func(l *loop) error { return l.runPool(result) })
+	err := m.loop.Ask(func(l *loop) error { return l.runPool(result) })
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	select {
-	case <-ctx.Done():
-		m.post(func(l *loop) { l.stopPool() })
-		return m.wait(context.Background(), result)
-	case err := <-result:
-		return err
-	case <-m.done:
-		return first(result, ErrClosed)
-	}
+	stop := context.AfterFunc(ctx, func() { m.loop.Post(func(l *loop) { l.stopPool() }) })
+	defer stop()
+	return m.loop.Wait(context.Background(), result)
 }
 
 // Reload replaces the workers of Run one by one by workers with the executable and
@@ -125,10 +122,10 @@ func (m *Master) Run(ctx context.Context) error {
 // with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
 	result := make(chan error, 1)
-	if err := m.ask(func(l *loop) error { return l.reload(result) }); err != nil {
+	if err := m.loop.Ask(func(l *loop) error { return l.reload(result) }); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	err := m.wait(ctx, result)
+	err := m.loop.Wait(ctx, result)
 	if failed := (*reload.Error)(nil); err == nil || errors.As(err, &failed) {
 		return err // its text begins with "reload" already
 	}
@@ -149,10 +146,10 @@ func (m *Master) Reload(ctx context.Context) error {
 // ctx's. As PID 1 it fails with ErrPID1, without Run with ErrNotRunning.
 func (m *Master) Upgrade(ctx context.Context) error {
 	result := make(chan error, 1)
-	if err := m.ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {
+	if err := m.loop.Ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {
 		return fmt.Errorf("upgrade: %w", err)
 	}
-	return m.wait(ctx, result)
+	return m.loop.Wait(ctx, result)
 }
 
 // Scale sets the number of workers that Run keeps, at least 1, and returns at once. It
@@ -161,7 +158,7 @@ func (m *Master) Scale(n int) error {
 	if n < 1 {
 		return &ConfigError{Field: "Workers", Value: n, Want: "at least 1"}
 	}
-	return m.ask(func(l *loop) error { l.scale(n); return nil })
+	return m.loop.Ask(func(l *loop) error { l.scale(n); return nil })
 }
 
 // Setup replaces the configuration for future forks and reloads, and emits the Setup
@@ -172,13 +169,13 @@ func (m *Master) Setup(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("setup: %w", err)
 	}
-	return m.ask(func(l *loop) error { l.setup(cfg); return nil })
+	return m.loop.Ask(func(l *loop) error { l.setup(cfg); return nil })
 }
 
 // Settings returns a copy of the configuration that the next fork uses. Defaults are not
 // filled in. It is Node's cluster.settings.
 func (m *Master) Settings() (cfg Config) {
-	_ = m.ask(func(l *loop) error { cfg = l.cfg.clone(); return nil })
+	_ = m.loop.Ask(func(l *loop) error { cfg = l.cfg.clone(); return nil })
 	return cfg
 }
 
@@ -187,26 +184,26 @@ func (m *Master) Settings() (cfg Config) {
 // Fork is Exit, with Exit.Err. Fork fails only with ErrClosed, after Close.
 func (m *Master) Fork(env map[string]string) (*Worker, error) {
 	started := make(chan *Worker, 1)
-	if err := m.ask(func(l *loop) error { return l.fork(env, started) }); err != nil {
+	if err := m.loop.Ask(func(l *loop) error { return l.fork(env, started) }); err != nil {
 		return nil, fmt.Errorf("fork: %w", err)
 	}
 	select {
 	case w := <-started:
 		return w, nil
-	case <-m.done:
+	case <-m.loop.Done():
 		return nil, fmt.Errorf("fork: %w", ErrClosed)
 	}
 }
 
 // Workers returns the workers that are alive, in the order of their ids.
 func (m *Master) Workers() (all []*Worker) {
-	_ = m.ask(func(l *loop) error { all = l.workers(); return nil })
+	_ = m.loop.Ask(func(l *loop) error { all = l.workers(); return nil })
 	return all
 }
 
 // Worker returns the worker with this id, or nil if it isn't alive.
 func (m *Master) Worker(id int) (w *Worker) {
-	_ = m.ask(func(l *loop) error {
+	_ = m.loop.Ask(func(l *loop) error {
 		if mb := l.members[id]; mb != nil && mb.alive() {
 			w = mb.worker
 		}
@@ -222,10 +219,10 @@ func (m *Master) Worker(id int) (w *Worker) {
 // cluster.disconnect.
 func (m *Master) Disconnect(ctx context.Context) error {
 	result := make(chan error, 1)
-	if err := m.ask(func(l *loop) error { l.disconnectAll(result); return nil }); err != nil {
+	if err := m.loop.Ask(func(l *loop) error { l.disconnectAll(result); return nil }); err != nil {
 		return nil // closed: no worker is left
 	}
-	return m.wait(ctx, result)
+	return m.loop.Wait(ctx, result)
 }
 
 // Subscribe has the functions of e called for every worker, from now on: subscribe before
@@ -237,57 +234,6 @@ func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe
 // when all have ended. To stop gracefully, end Run's context or call Disconnect first.
 func (m *Master) Close() error {
 	m.quitOnce.Do(func() { close(m.quit) })
-	<-m.done
+	<-m.loop.Done()
 	return nil
-}
-
-// post has f called by the loop. It reports whether that will happen.
-func (m *Master) post(f func(*loop)) bool {
-	select {
-	case <-m.done:
-		return false
-	default:
-	}
-	select {
-	case m.calls <- f:
-		return true
-	case <-m.done:
-		return false
-	}
-}
-
-// ask has f called by the loop, and returns its error.
-func (m *Master) ask(f func(*loop) error) error {
-	answer := make(chan error, 1)
-	if !m.post(func(l *loop) { answer <- f(l) }) {
-		return ErrClosed
-	}
-	select {
-	case err := <-answer:
-		return err
-	case <-m.done:
-		return first(answer, ErrClosed)
-	}
-}
-
-// wait returns a result that the loop sends, or fails at the end of ctx or m.
-func (m *Master) wait(ctx context.Context, result <-chan error) error {
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-m.done:
-		return first(result, ErrClosed)
-	}
-}
-
-// first returns the error that is in c already, or otherwise.
-func first(c <-chan error, otherwise error) error {
-	select {
-	case err := <-c:
-		return err
-	default:
-		return otherwise
-	}
 }

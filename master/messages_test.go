@@ -189,8 +189,8 @@ func TestSendInFork(t *testing.T) {
 	})
 }
 
-// Handles that nobody takes are closed: by whom nobody subscribed, by who doesn't look,
-// by who panics, by who is too slow for Close. inWorld checks it.
+// Handles that no function uses are closed: without a subscriber, when the function ignores them,
+// when it panics, and when it is too slow for Close. inWorld checks it.
 func TestHandlesAreClosed(t *testing.T) {
 	for name, f := range map[string]func(*Worker, ipc.Message){
 		"ignored": func(*Worker, ipc.Message) {},

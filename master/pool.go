@@ -2,8 +2,8 @@ package master
 
 import (
 	"os"
-	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -14,10 +14,9 @@ type pool struct {
 	result chan<- error // Run's
 	err    error        // what Run will return
 
-	generations    map[int]*generation
-	readiness      reload.Readiness
-	memoryCooldown map[int]time.Time // by slot: until when memory is not checked
-	memoryWatched  bool              // watchMemory has set its timer
+	generations map[int]*generation
+	readiness   reload.Readiness
+	memory      *child.MemoryWatch // nil: no generation had a limit
 
 	rollout *rollout     // under way, or rolling back
 	waiting []chan error // results of reloads that wait
@@ -30,7 +29,7 @@ func (l *loop) runPool(result chan<- error) error {
 	}
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result,
-		generations: map[int]*generation{}, memoryCooldown: map[int]time.Time{},
+		generations: map[int]*generation{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
@@ -137,6 +136,7 @@ func (l *loop) stopPool() {
 func (l *loop) finishPool(err error) {
 	p := l.pool
 	l.pool = nil
+	p.memory.Stop()
 	if p.err == nil {
 		p.err = err
 	}

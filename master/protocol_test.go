@@ -67,7 +67,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-func (s *stage) spawn(*generation, link.Identity, map[string]string) (*child.Process, error) {
+func (s *stage) spawn(*process.Image, link.Identity, map[string]string) (*child.Process, error) {
 	link, end, err := link.Pair()
 	if err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func (s *stage) fork() *peer {
 	return s.next
 }
 
-// heard waits until the master has said as much as want, and compares.
-func (s *stage) heard(want ...string) {
+// wantEvents waits for as many events as want has, and compares them.
+func (s *stage) wantEvents(want ...string) {
 	s.t.Helper()
 	var got []string
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
@@ -200,7 +200,7 @@ func TestGoldenWorker(t *testing.T) {
 	p.exit <- Exit{}
 	waitUntil(t, "its exit", func() bool { return s.has("exit") })
 	s.remove("listening tcp") // comes when the socket is bound
-	s.heard("online", `message {"cmd":"notifyRequest"}`, `message "after the unknown one"`, "disconnect", "exit")
+	s.wantEvents("online", `message {"cmd":"notifyRequest"}`, `message "after the unknown one"`, "disconnect", "exit")
 }
 
 // One that is too old or too new is told the versions of both, and so is the log.
@@ -225,7 +225,7 @@ func TestVersionRefused(t *testing.T) {
 			if err := all[0].Decode(&body); err != nil || body.Reason != tc.words {
 				t.Errorf("%q, %v: want %q", body.Reason, err, tc.words)
 			}
-			s.heard("disconnect")
+			s.wantEvents("disconnect")
 			if !strings.Contains(s.log.String(), tc.words) {
 				t.Errorf("the log doesn't say why:\n%s", &s.log)
 			}
@@ -238,7 +238,7 @@ func TestNewerWorkerIsServed(t *testing.T) {
 	s := newStage(t)
 	p := s.fork()
 	p.send(wire.Version+1, wire.Hello, wire.HelloBody{Min: wire.MinVersion, Max: wire.Version + 1})
-	s.heard("online")
+	s.wantEvents("online")
 	buf := make([]byte, 1024)
 	n, err := p.Read(buf)
 	if err != nil {
@@ -266,7 +266,7 @@ func TestGarbage(t *testing.T) {
 			s := newStage(t)
 			other := s.fork()
 			other.send(1, wire.Hello, wire.HelloBody{Min: 1, Max: 1})
-			s.heard("online")
+			s.wantEvents("online")
 			p := s.fork()
 			p.write(bytes)
 			p.rest()

@@ -8,14 +8,6 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-const (
-	// memoryPoll is how often workers' memory is checked.
-	memoryPoll = time.Second
-	// memoryCooldown is how long a slot's memory is not checked after its worker was
-	// replaced for it: a limit that is too low then costs one start a minute per slot.
-	memoryCooldown = time.Minute
-)
-
 // recycle marks a worker to be replaced; the policy decides when.
 func (l *loop) recycle(m *member, why string) {
 	if m.Recycle {
@@ -27,60 +19,31 @@ func (l *loop) recycle(m *member, why string) {
 
 // watchMemory starts the memory checks, if g is the first generation with a limit.
 func (l *loop) watchMemory(g *generation) {
-	if g.cfg.MaxMemory > 0 && !l.pool.memoryWatched {
-		l.pool.memoryWatched = true
-		l.scheduleMemoryCheck(l.pool)
+	if g.cfg.MaxMemory > 0 && l.pool.memory == nil {
+		l.pool.memory = &child.MemoryWatch{
+			Work: l.work, After: l.after, Resident: l.sys.residentBytes,
+			Limited: l.limited, Exceeded: l.exceedsMemory,
+		}
+		l.pool.memory.Start()
 	}
 }
 
-// scheduleMemoryCheck checks memory every memoryPoll as long as the pool runs.
-func (l *loop) scheduleMemoryCheck(p *pool) {
-	l.after(memoryPoll, func() {
-		if l.pool == p {
-			l.readMemory()
-			l.scheduleMemoryCheck(p)
-		}
-	})
-}
-
-// readMemory reads on another goroutine what the workers use, then checks it.
-func (l *loop) readMemory() {
-	limited := l.limited(time.Now())
-	if len(limited) == 0 {
-		return
-	}
-	l.work(func() func() {
-		used := make([]int64, len(limited))
-		for i, m := range limited {
-			used[i] = l.sys.residentBytes(m.pid())
-		}
-		return func() {
-			for i, m := range limited {
-				l.checkMemory(m, used[i])
-			}
-		}
-	})
-}
-
-// limited returns the workers whose memory has to be checked now.
-func (l *loop) limited(now time.Time) (all []*member) {
+// limited returns the workers that have a limit, and have had the time to come near it.
+func (l *loop) limited() (all []child.Memory) {
 	for _, m := range l.members {
-		coolingDown := now.Before(l.pool.memoryCooldown[m.Slot])
-		if m.pooled && m.serving() && !m.Ready.IsZero() && !m.Recycle && !coolingDown && m.gen.cfg.MaxMemory > 0 && m.pid() > 0 {
-			all = append(all, m)
+		if m.pooled && m.serving() && !m.Ready.IsZero() && !m.Recycle && m.gen.cfg.MaxMemory > 0 {
+			all = append(all, child.Memory{ID: m.ID, Slot: m.Slot, PID: m.pid(), Limit: m.gen.cfg.MaxMemory})
 		}
 	}
 	return all
 }
 
-// checkMemory recycles a worker that uses more bytes than its limit.
-func (l *loop) checkMemory(m *member, used int64) {
-	if !m.serving() || l.pool == nil || used <= child.MemoryLimit(m.gen.cfg.MaxMemory, m.ID) {
-		return
+// exceedsMemory recycles a worker that uses more bytes than its limit.
+func (l *loop) exceedsMemory(c child.Memory, used int64) {
+	if m := l.members[c.ID]; m != nil && m.serving() {
+		l.log.Info("rota: worker uses too much memory", "worker", m.ID, "pid", m.pid(), "bytes", used, "limit", c.Limit)
+		l.recycle(m, "memory")
 	}
-	l.pool.memoryCooldown[m.Slot] = time.Now().Add(memoryCooldown)
-	l.log.Info("rota: worker uses too much memory", "worker", m.ID, "pid", m.pid(), "bytes", used, "limit", m.gen.cfg.MaxMemory)
-	l.recycle(m, "memory")
 }
 
 const (

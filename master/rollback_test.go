@@ -11,7 +11,7 @@ import (
 )
 
 // A reload that waits begins as soon as the one before has failed. While its executable
-// is looked up, the roll-back goes on, and may come to its end: that is not the end of
+// is looked up, the roll-back goes on, and may be over: that is not the end of
 // the reload that has begun.
 func TestRollBackEndsWhileTheNextReloadPrepares(t *testing.T) {
 	inBubble(t, Config{Workers: 2}, func(t *testing.T, b *bench) {

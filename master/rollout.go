@@ -108,7 +108,7 @@ func (l *loop) abortRollout(m *member, why error) {
 	p := l.pool
 	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
 	if errors.Is(why, reload.ErrDied) {
-		e.Err = &diedError{m.exit}
+		e.Err = reload.Died(m.exit.String(), m.exit.Err)
 	}
 	p.drop(p.goal.Next)
 	p.goal.Next = 0
@@ -123,15 +123,4 @@ func (l *loop) rolledBack() {
 		l.answerRollout()
 	}
 	l.on(reload.EventRolledBack)
-}
-
-// diedError is reload.ErrDied, with how the worker died.
-type diedError struct{ exit Exit }
-
-func (e *diedError) Error() string { return reload.ErrDied.Error() + ": " + e.exit.String() }
-func (e *diedError) Unwrap() []error {
-	if e.exit.Err != nil {
-		return []error{reload.ErrDied, e.exit.Err}
-	}
-	return []error{reload.ErrDied}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/userfunc"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -44,13 +45,8 @@ func (c Config) spec() process.Spec {
 
 // callEnv calls Config.Env.
 func (c Config) callEnv() (env []string, err error) {
-	err = callUser("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
+	err = userfunc.Call("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
 	return env, err
-}
-
-// start starts a worker of g.
-func (g *generation) start(id link.Identity, env map[string]string) (*child.Process, error) {
-	return child.Start(g.image, id, env)
 }
 
 // use counts a user. Each calls release once.
@@ -133,7 +129,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 func (l *loop) spawn(m *member, env map[string]string) {
 	id := link.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
 	l.work(func() func() {
-		p, err := l.sys.spawn(m.gen, id, env)
+		p, err := l.sys.spawn(m.gen.image, id, env)
 		return func() { l.spawned(m, p, err) }
 	})
 }

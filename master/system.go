@@ -14,7 +14,7 @@ import (
 // need no processes.
 type sys struct {
 	prepare func(number int, cfg Config) (*generation, error)
-	spawn   func(*generation, link.Identity, map[string]string) (*child.Process, error)
+	spawn   func(*process.Image, link.Identity, map[string]string) (*child.Process, error)
 	open    sockets.Opener
 
 	residentBytes func(pid int) int64 // 0 if not known
@@ -28,7 +28,7 @@ type sys struct {
 
 func system() sys {
 	return sys{
-		prepare: prepareGeneration, spawn: (*generation).start, open: sockets.Open,
+		prepare: prepareGeneration, spawn: child.Start, open: sockets.Open,
 		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
 		pid: os.Getpid, masters: successor.NewSystem(),
 	}

@@ -42,7 +42,7 @@ func (l *loop) requestUpgrade(result chan error) error {
 // functions returns the loop for package successor.
 func (l *loop) functions() successor.Loop {
 	return successor.Loop{
-		Post:  func(f func()) { l.m.calls <- func(*loop) { f() } },
+		Post:  func(f func()) { l.m.loop.Send(func(*loop) { f() }) },
 		Work:  l.work,
 		After: l.after,
 	}

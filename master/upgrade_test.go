@@ -49,7 +49,7 @@ func oldMaster(t *testing.T, cfg Config, play func(*otherMaster) error) (*Master
 }
 
 func established(m *Master) (yes bool) {
-	_ = m.ask(func(l *loop) error { yes = l.state.Phase() == reload.PhaseServing; return nil })
+	_ = m.loop.Ask(func(l *loop) error { yes = l.state.Phase() == reload.PhaseServing; return nil })
 	return yes
 }
 
@@ -182,7 +182,7 @@ func TestSuccessorFailsAndHangs(t *testing.T) {
 		<-killed
 		return errExited
 	})
-	_ = m.ask(func(l *loop) error { l.sys.masters.Kill = func(string) { close(killed) }; return nil })
+	_ = m.loop.Ask(func(l *loop) error { l.sys.masters.Kill = func(string) { close(killed) }; return nil })
 	upgraded := make(chan error, 1)
 	go func() { upgraded <- m.Upgrade(t.Context()) }()
 	if err := await(t, upgraded); err == nil || !strings.Contains(err.Error(), errTest.Error()) {
@@ -192,7 +192,7 @@ func TestSuccessorFailsAndHangs(t *testing.T) {
 
 // The old master's stop is the new one's too, up to the last moment.
 func TestStopBeforeGo(t *testing.T) {
-	told := make(chan successor.Message, 1)
+	sent := make(chan successor.Message, 1)
 	begun := make(chan struct{})
 	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
 		defer l.Close()
@@ -201,7 +201,7 @@ func TestStopBeforeGo(t *testing.T) {
 		close(begun)
 		n := l.until(successor.Stop)
 		l.Send(&successor.Message{Kind: successor.Ready}) // too late
-		told <- n
+		sent <- n
 		return errExited
 	})
 	upgraded := make(chan error, 1)
@@ -210,8 +210,8 @@ func TestStopBeforeGo(t *testing.T) {
 	if err := m.Disconnect(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if n := await(t, told); n.Kind != successor.Stop || n.AtOnce {
-		t.Errorf("the new master was told %+v, want a graceful stop", n)
+	if n := await(t, sent); n.Kind != successor.Stop || n.AtOnce {
+		t.Errorf("the new master got %+v, want a graceful stop", n)
 	}
 	if err := await(t, upgraded); !errors.Is(err, ErrStopping) {
 		t.Errorf("Upgrade: %v, want ErrStopping", err)
@@ -236,7 +236,7 @@ func TestUpgradesCoalesce(t *testing.T) {
 	await(t, begun)
 	go func() { errs <- m.Upgrade(t.Context()) }()
 	for waiting := 0; waiting < 2; {
-		_ = m.ask(func(l *loop) error { waiting = len(l.upgrade.results); return nil })
+		_ = m.loop.Ask(func(l *loop) error { waiting = len(l.upgrade.results); return nil })
 	}
 	close(release)
 	for range 2 {
@@ -310,7 +310,7 @@ func TestHandover(t *testing.T) {
 
 func TestUpgradeThatCannotBeTried(t *testing.T) {
 	m, _, _ := oldMaster(t, Config{MinUptime: -1}, nil)
-	_ = m.ask(func(l *loop) error { l.sys.pid = func() int { return 1 }; return nil })
+	_ = m.loop.Ask(func(l *loop) error { l.sys.pid = func() int { return 1 }; return nil })
 	if err := m.Upgrade(t.Context()); !errors.Is(err, ErrPID1) {
 		t.Errorf("as PID 1: %v, want ErrPID1", err)
 	}

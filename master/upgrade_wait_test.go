@@ -16,7 +16,7 @@ import (
 // predecessorStays makes m one whose own predecessor is there until release is closed.
 func predecessorStays(m *Master) (release chan struct{}) {
 	release = make(chan struct{})
-	_ = m.ask(func(l *loop) error {
+	_ = m.loop.Ask(func(l *loop) error {
 		l.sys.masters.AwaitParent = func(ctx context.Context) {
 			select {
 			case <-release:
@@ -36,7 +36,7 @@ func TestReloadWhileAnUpgradeWaits(t *testing.T) {
 	upgraded := make(chan error, 1)
 	go func() { upgraded <- m.Upgrade(t.Context()) }()
 	for asked := false; !asked; {
-		_ = m.ask(func(l *loop) error { asked = l.upgrade != nil; return nil })
+		_ = m.loop.Ask(func(l *loop) error { asked = l.upgrade != nil; return nil })
 	}
 	for range 2 {
 		reloaded := make(chan error, 1)
@@ -61,7 +61,7 @@ func TestCloseWhileAnUpgradeWaits(t *testing.T) {
 	upgraded := make(chan error, 1)
 	go func() { upgraded <- m.Upgrade(t.Context()) }()
 	for asked := false; !asked; {
-		_ = m.ask(func(l *loop) error { asked = l.upgrade != nil; return nil })
+		_ = m.loop.Ask(func(l *loop) error { asked = l.upgrade != nil; return nil })
 	}
 	closed := make(chan error, 1)
 	go func() { closed <- m.Close() }()
@@ -86,7 +86,7 @@ func TestFirstStartFailsWithAnUpgradeAskedFor(t *testing.T) {
 	}
 	go func() { upgraded <- m.Upgrade(context.Background()) }()
 	for waits := false; !waits; {
-		_ = m.ask(func(l *loop) error { waits = l.upgrade != nil; return nil })
+		_ = m.loop.Ask(func(l *loop) error { waits = l.upgrade != nil; return nil })
 	}
 	close(asked)
 	var failed *StartError
@@ -118,7 +118,7 @@ func TestAskedAfterGo(t *testing.T) {
 	}
 	go func() { _ = m.Reload(context.Background()) }()
 	for waits := false; !waits; {
-		_ = m.ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
+		_ = m.loop.Ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
 	}
 	close(asked)
 	n := await(t, late)
@@ -163,7 +163,7 @@ func TestNewMasterReloads(t *testing.T) {
 			if tc.early {
 				go func() { _ = m.Reload(context.Background()) }()
 				for waits := false; !waits; {
-					_ = m.ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
+					_ = m.loop.Ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
 				}
 			}
 			old.Send(&successor.Message{Kind: successor.Go, State: &successor.Snapshot{Generation: 4}})

@@ -95,7 +95,7 @@ func (w *Worker) Voluntary() (yes, known bool) {
 // dead worker, it does nothing. The error is always nil.
 func (w *Worker) Disconnect() error {
 	w.published.Decide(child.Voluntary)
-	w.m.post(func(l *loop) { l.disconnect(w.id) })
+	w.m.loop.Post(func(l *loop) { l.disconnect(w.id) })
 	return nil
 }
 
@@ -104,7 +104,7 @@ func (w *Worker) Disconnect() error {
 // that of sending the signal.
 func (w *Worker) Kill(sig os.Signal) error {
 	w.published.Decide(child.Voluntary)
-	err := w.m.ask(func(l *loop) error { return l.kill(w.id, sig) })
+	err := w.m.loop.Ask(func(l *loop) error { return l.kill(w.id, sig) })
 	if err == ErrClosed {
 		return nil // and dead
 	}
@@ -115,7 +115,7 @@ func (w *Worker) Kill(sig os.Signal) error {
 // gets the message at worker.Self().OnMessage, after all that was sent before. A message
 // that was sent may not arrive, if the worker dies first.
 //
-// Send fails with ErrDisconnected if there is no link, with ErrQueueFull if the worker
+// Send fails with ErrDisconnected without a link, with ErrQueueFull if the worker
 // doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
 // encoded as JSON. If it fails, nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error {

@@ -163,7 +163,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			}
 		}
 		w.soon("everything", group.Wait)
-		check(t, "exits", count(w.heard(), "exit "), 8)
+		check(t, "exits", count(w.delivered(), "exit "), 8)
 		check(t, "workers left", len(w.Workers()), 0)
 	})
 }

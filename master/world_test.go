@@ -78,7 +78,7 @@ func (w *world) prepare(number int, cfg Config) (*generation, error) {
 	return &generation{number: number, cfg: cfg}, nil
 }
 
-func (w *world) spawn(g *generation, id link.Identity, _ map[string]string) (*child.Process, error) {
+func (w *world) spawn(_ *process.Image, id link.Identity, _ map[string]string) (*child.Process, error) {
 	if w.hold != nil {
 		<-w.hold
 	}
@@ -137,8 +137,8 @@ func (w *world) recorder(prefix string) Events {
 	}
 }
 
-// heard returns what was noted, when all is quiet.
-func (w *world) heard() []string {
+// delivered returns the events recorded so far, when nothing moves any more.
+func (w *world) delivered() []string {
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,7 +148,7 @@ func (w *world) heard() []string {
 // expect checks what was noted.
 func (w *world) expect(want ...string) {
 	w.t.Helper()
-	if got := w.heard(); !slices.Equal(got, want) {
+	if got := w.delivered(); !slices.Equal(got, want) {
 		w.t.Errorf("events:\n %q\nwant\n %q", got, want)
 	}
 }

@@ -43,3 +43,20 @@ func (e *Error) Error() string {
 
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Died returns ErrDied with how the worker died. cause is why it could not be started, or
+// nil. errors.Is finds both.
+func Died(how string, cause error) error { return &diedError{how, cause} }
+
+type diedError struct {
+	how   string
+	cause error
+}
+
+func (e *diedError) Error() string { return ErrDied.Error() + ": " + e.how }
+func (e *diedError) Unwrap() []error {
+	if e.cause != nil {
+		return []error{ErrDied, e.cause}
+	}
+	return []error{ErrDied}
+}

@@ -62,9 +62,3 @@ func (h *Health) Stop() {
 		h.stop()
 	}
 }
-
-// MemoryLimit returns the limit of the worker with this id in bytes. It is up to a tenth
-// below limit, by the id, so that workers that grow alike are not replaced together.
-func MemoryLimit(limit int64, id int) int64 {
-	return limit - limit/10*int64(id*7919%100)/100
-}

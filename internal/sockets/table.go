@@ -13,6 +13,9 @@
 //	// and then, on the first goroutine again:
 //	answers, bind = table.Bound(bind, opened, err, time.Now())
 //
+// A Server carries this out: it runs the binds on other goroutines, passes the answers to
+// its owner, the master, and has a timer for the sockets that are to be closed later.
+//
 // A holder, in practice a worker, is known to the table by its id. Each call of Ask is
 // answered exactly once, by Ask itself or by a later Bound.
 package sockets

@@ -1,0 +1,94 @@
+// Package mailbox passes calls to a goroutine that owns some state and handles one call at
+// a time: the master's loop. The owner never blocks; what takes time runs on a goroutine of
+// Work, which posts its result.
+package mailbox
+
+import (
+	"context"
+	"time"
+)
+
+// Mailbox holds the calls that wait for the owner, which gets a state of type S with each.
+type Mailbox[S any] struct {
+	calls   chan func(S)
+	done    chan struct{} // closed by Close
+	closed  error         // what calls fail with from then on
+	working int           // the owner's: goroutines of Work
+}
+
+// New returns a mailbox whose calls fail with closed after Close.
+func New[S any](closed error) *Mailbox[S] {
+	return &Mailbox[S]{calls: make(chan func(S), 64), done: make(chan struct{}), closed: closed}
+}
+
+// Calls returns the channel that the owner takes calls from.
+func (b *Mailbox[S]) Calls() <-chan func(S) { return b.calls }
+
+// Close says that the owner takes no more calls. The owner calls it, once.
+func (b *Mailbox[S]) Close() { close(b.done) }
+
+// Done returns a channel that is closed by Close.
+func (b *Mailbox[S]) Done() <-chan struct{} { return b.done }
+
+// Send has f called by the owner. The caller knows that the owner still takes calls.
+func (b *Mailbox[S]) Send(f func(S)) { b.calls <- f }
+
+// Post has f called by the owner. It reports whether that will happen.
+func (b *Mailbox[S]) Post(f func(S)) bool {
+	select {
+	case <-b.done:
+		return false
+	default:
+	}
+	select {
+	case b.calls <- f:
+		return true
+	case <-b.done:
+		return false
+	}
+}
+
+// Ask has f called by the owner, and returns its error.
+func (b *Mailbox[S]) Ask(f func(S) error) error {
+	answer := make(chan error, 1)
+	if !b.Post(func(s S) { answer <- f(s) }) {
+		return b.closed
+	}
+	return b.Wait(context.Background(), answer)
+}
+
+// Wait returns a result that the owner sends, or fails at the end of ctx or after Close.
+func (b *Mailbox[S]) Wait(ctx context.Context, result <-chan error) error {
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.done:
+	}
+	select {
+	case err := <-result: // it was sent before Close
+		return err
+	default:
+		return b.closed
+	}
+}
+
+// Work runs f on another goroutine; the owner calls what f returns. Only the owner calls
+// Work, and it takes calls until Working returns 0.
+func (b *Mailbox[S]) Work(f func() func()) {
+	b.working++
+	go func() {
+		then := f()
+		b.calls <- func(S) { b.working--; then() }
+	}()
+}
+
+// Working returns how many goroutines of Work have not posted their result.
+func (b *Mailbox[S]) Working() int { return b.working }
+
+// After has the owner call f after d, unless stop was called before.
+func (b *Mailbox[S]) After(d time.Duration, f func()) (stop func()) {
+	t := time.AfterFunc(d, func() { b.Post(func(S) { f() }) })
+	return func() { t.Stop() }
+}
