@@ -86,11 +86,9 @@ type Config struct {
 	// not at all, before it is replaced. Zero means 3.
 	HealthFailures int
 
-	// RunMain keeps the master that rota.Listen makes in the process that has run main up
-	// to Listen, with all that main has begun: goroutines, signal handlers, servers, locks.
-	// Without it that process executes its program again, and main doesn't run in the
-	// master. Config.Env, Allow and Logger imply RunMain, because functions need the
-	// process that made them. A master of New is not affected.
+	// RunMain keeps the master of rota.Listen in the process that has run main, with all
+	// that main has begun. Without it that process executes its program again, and main
+	// doesn't run in the master. Env, Allow and Logger, which are functions, imply it.
 	RunMain bool
 
 	// PIDFile is the path of a file for this process's pid, written when the first
@@ -153,12 +151,8 @@ func duration(d, zero time.Duration) time.Duration {
 
 func (c Config) policy() reload.Policy {
 	return reload.Policy{
-		Surge:        c.Surge,
-		MinUptime:    c.MinUptime,
-		ReadyTimeout: c.ReadyTimeout,
-		Grace:        c.Grace,
-		KillAfter:    c.KillAfter,
-		MaxAge:       c.MaxAge,
+		Surge: c.Surge, MinUptime: c.MinUptime, ReadyTimeout: c.ReadyTimeout,
+		Grace: c.Grace, KillAfter: c.KillAfter, MaxAge: c.MaxAge,
 	}
 }
 
