@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	wantWalks   = 0  // of docs/architecture.md: Listen, SIGHUP, one answer in a drain, one upgrade
+	wantWalks   = 4  // of docs/architecture.md: Listen, SIGHUP, one answer in a drain, one upgrade
 	maxWalkStep = 20 // steps, so that a walk fits a reader's memory
 )
 
