@@ -84,7 +84,7 @@ var errNeedsMain = errors.New("it is a function, or has one")
 func ordersOf(cfg master.Config) (orders, error) {
 	o := orders{PID: os.Getpid(), Config: map[string]json.RawMessage{}}
 	if cfg.RunMain {
-		return o, fmt.Errorf("Config.RunMain is set")
+		return o, errors.New("RunMain is set in the configuration")
 	}
 	v := reflect.ValueOf(cfg)
 	for i := range v.NumField() {
@@ -93,11 +93,11 @@ func ordersOf(cfg master.Config) (orders, error) {
 			continue
 		}
 		if kind := value.Kind(); kind == reflect.Func || kind == reflect.Pointer || kind == reflect.Interface {
-			return o, fmt.Errorf("Config.%s: %w", field.Name, errNeedsMain)
+			return o, fmt.Errorf("field %s: %w", field.Name, errNeedsMain)
 		}
 		text, err := json.Marshal(value.Interface())
 		if err != nil {
-			return o, fmt.Errorf("Config.%s: %w", field.Name, err)
+			return o, fmt.Errorf("field %s: %w", field.Name, err)
 		}
 		o.Config[field.Name] = text
 	}
@@ -114,7 +114,7 @@ func descriptorsOf(files []*os.File) (all []int, err error) {
 			err = raw.Control(func(fd uintptr) { all = append(all, int(fd)) })
 		}
 		if err != nil {
-			return nil, fmt.Errorf("Config.ExtraFiles[%d]: %w", i, err)
+			return nil, fmt.Errorf("field ExtraFiles[%d]: %w", i, err)
 		}
 	}
 	return all, nil
