@@ -26,7 +26,8 @@ import (
 // orders are what the process that has run main tells the master, in the value of
 // link.EnvMaster.
 type orders struct {
-	PID    int                        `json:"pid"` // of both: exec keeps it
+	PID    int                        `json:"pid"`            // of both: exec keeps it
+	Exec   string                     `json:"exec,omitempty"` // the executable's path
 	Config map[string]json.RawMessage `json:"config,omitempty"`
 	Files  []int                      `json:"files,omitempty"` // Config.ExtraFiles, by descriptor
 	Log    string                     `json:"log,omitempty"`   // the kind of slog.Default's handler
@@ -43,7 +44,7 @@ func init() {
 	if err := json.Unmarshal([]byte(value), &o); err != nil || o.PID != os.Getpid() {
 		return // not meant for this process
 	}
-	process.RestoreName()
+	process.Restarted(o.Exec)
 	os.Exit(o.obey())
 }
 
@@ -82,7 +83,7 @@ var errNeedsMain = errors.New("it is a function, or has one")
 // ordersOf returns the orders for a master with this configuration. It fails if a field of
 // cfg is of use only in the process that runs main: a function, or a Logger.
 func ordersOf(cfg master.Config) (orders, error) {
-	o := orders{PID: os.Getpid(), Config: map[string]json.RawMessage{}}
+	o := orders{PID: os.Getpid(), Exec: process.Started().Exec, Config: map[string]json.RawMessage{}}
 	if cfg.RunMain {
 		return o, errors.New("RunMain is set in the configuration")
 	}

@@ -24,18 +24,18 @@ type generation struct {
 // prepareGeneration prepares what the workers of a generation are started from. It reads
 // files and calls Config.Env, so the loop must not call it itself.
 func prepareGeneration(number int, cfg Config) (*generation, error) {
-	image, err := process.Prepare(cfg.spec())
+	image, err := process.Prepare(cfg.spec(number == 1))
 	if err != nil {
 		return nil, err
 	}
 	return &generation{number: number, cfg: cfg, image: image}, nil
 }
 
-// spec returns what package process needs to know of c.
-func (c Config) spec() process.Spec {
+// spec returns what package process needs to know of c, for the first generation or another.
+func (c Config) spec(first bool) process.Spec {
 	s := process.Spec{
 		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User,
-		ExtraFiles: c.ExtraFiles, Silent: c.Silent,
+		ExtraFiles: c.ExtraFiles, Silent: c.Silent, Running: first,
 	}
 	if c.Env != nil {
 		s.Env = c.callEnv

@@ -38,7 +38,7 @@ func Prepare(s Spec) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	executable, err := openExecutable(path)
+	executable, err := s.openExecutable(path)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,16 @@ func (i *Image) Close() {
 			_ = f.Close() // nothing was written
 		}
 	}
+}
+
+// openExecutable opens the executable that s means, whose path is path.
+func (s Spec) openExecutable(path string) (*os.File, error) {
+	if s.Exec == "" && s.Running {
+		if f, err := openExecutable(selfExe); err == nil {
+			return f, nil
+		}
+	}
+	return openExecutable(path)
 }
 
 // openExecutable checks the file at path and opens it. The result is nil without an
@@ -115,29 +125,29 @@ func isDirRemoved() bool {
 	return err != nil
 }
 
-// command returns the path to start a worker by: the plain one as long as the file there
-// is the one that was opened, so that ps and the like show its name, otherwise a path to
-// the open file.
-func (i *Image) command() string {
-	if i.executable == nil {
-		return i.path
-	}
-	kept, err := i.executable.Stat()
-	if err != nil {
-		return i.path
-	}
-	now, err := os.Stat(i.path)
-	if err == nil && os.SameFile(kept, now) {
-		return i.path
-	}
-	return descriptorPath(i.executable, i.path)
+// executablePath returns the path to start a worker by: the plain one as long as the file
+// there is the one that was opened, so that ps and the like show its name, otherwise a path
+// to file, which has the executable open.
+func (i *Image) executablePath(file *os.File) string {
+	return pathOf(i.executable, i.path, file)
 }
 
-// workDir returns the path of the directory to start a worker in: the plain one as long
-// as it exists, otherwise a path to the open directory.
-func (i *Image) workDir() string {
-	if _, err := os.Stat(i.dir); err == nil || i.dirFile == nil {
-		return i.dir
+// workDir returns the path of the directory to start a worker in: the plain one as long as
+// the directory there is the one that was opened, otherwise a path to the open directory.
+func (i *Image) workDir() string { return pathOf(i.dirFile, i.dir, i.dirFile) }
+
+// pathOf returns path if what kept has open is there, or if nothing is kept, and otherwise a
+// path to open.
+func pathOf(kept *os.File, path string, open *os.File) string {
+	if kept == nil {
+		return path
 	}
-	return descriptorPath(i.dirFile, i.dir)
+	was, err := kept.Stat()
+	if err != nil {
+		return path
+	}
+	if now, err := os.Stat(path); err == nil && os.SameFile(was, now) {
+		return path
+	}
+	return descriptorPath(open, path)
 }

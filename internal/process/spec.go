@@ -11,10 +11,14 @@ import (
 // Spec says how the workers of a generation are started. The zero value starts this
 // process's own program again, in the way this process was started.
 type Spec struct {
-	Exec string   // the executable; "" means this process's own
+	Exec string   // the executable; "" means this process's own, by Invocation.Exec
 	Args []string // without the program's name; nil means those of this process
 	Dir  string   // the working directory; "" means the one this process was started in
 	User string   // "user" or "user:group", by name or number; "" means this process's own
+
+	// Running is of use with Exec "": workers are to run what this process runs, also if
+	// another file stands at the path by now, or none.
+	Running bool
 
 	// Env returns the environment; nil means os.Environ. Prepare calls it once, and
 	// returns its error unchanged.

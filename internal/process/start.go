@@ -32,7 +32,7 @@ func (i *Image) Start(id link.Identity, env map[string]string) (*Process, error)
 
 func (i *Image) cmd(id link.Identity, env map[string]string) *exec.Cmd {
 	cmd := &exec.Cmd{
-		Path:        i.command(),
+		Path:        i.path,
 		Args:        i.args,
 		Dir:         i.workDir(),
 		Stdout:      os.Stdout,
@@ -50,7 +50,7 @@ func (i *Image) cmd(id link.Identity, env map[string]string) *exec.Cmd {
 // startCmd starts cmd, and returns the read ends of a silent worker's output.
 func (i *Image) startCmd(cmd *exec.Cmd) (output [2]*os.File, err error) {
 	if !i.silent {
-		return output, cmd.Start()
+		return output, i.exec(cmd)
 	}
 	p, err := newPipes()
 	if err != nil {
@@ -58,11 +58,48 @@ func (i *Image) startCmd(cmd *exec.Cmd) (output [2]*os.File, err error) {
 	}
 	defer closeFiles(p.write)
 	cmd.Stdout, cmd.Stderr = p.write[0], p.write[1]
-	if err := cmd.Start(); err != nil {
+	if err := i.exec(cmd); err != nil {
 		closeFiles(p.read)
 		return output, err
 	}
 	return p.read, nil
+}
+
+// exec starts cmd with the image's executable. Descriptors that cmd doesn't pass keep their
+// number in the child until it has executed the file, but those that it passes are first
+// moved to their places, some of them by way of a number above all of theirs. So the
+// executable is opened above that too, for as long as exec needs it.
+func (i *Image) exec(cmd *exec.Cmd) error {
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	cmd.Stdin = stdin
+	if i.executable != nil {
+		file, err := dupAbove(i.executable, passedBelow(cmd))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		cmd.Path = i.executablePath(file)
+	}
+	return cmd.Start()
+}
+
+// passedBelow returns a number that is above all that the start of cmd uses: those of its
+// files, one to move each of them to, and two for a pipe that tells of a failed exec.
+func passedBelow(cmd *exec.Cmd) int {
+	highest := 2 + len(cmd.ExtraFiles)
+	for _, s := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if f, ok := s.(*os.File); ok {
+			highest = max(highest, int(f.Fd()))
+		}
+	}
+	for _, f := range cmd.ExtraFiles {
+		highest = max(highest, int(f.Fd()))
+	}
+	return highest + 3 + len(cmd.ExtraFiles) + 3
 }
 
 // startError names the working directory in err if the directory is missing: exec

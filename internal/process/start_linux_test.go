@@ -3,6 +3,7 @@
 package process
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -56,7 +57,7 @@ func TestImageKeepsExecutable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer image.Close()
-	check(t, "command", image.command(), path)
+	check(t, "command", image.executablePath(image.executable), path)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +70,94 @@ func TestImageKeepsExecutable(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, "exit", p.Wait(), Exit{Signal: syscall.SIGTERM})
+}
+
+// The executable of an image may have a number that the start of a worker uses for another
+// file: it is opened above them for the time.
+func TestImageWithLowDescriptor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "worker")
+	copyFile(t, "/bin/true", path)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	spec := Spec{Exec: path}
+	for range 40 { // the executable's number is among those
+		spec.ExtraFiles = append(spec.ExtraFiles, null)
+	}
+	image, err := Prepare(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	if n := image.executable.Fd(); n >= 3+40 {
+		t.Skipf("the executable has descriptor %d", n)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	p, err := image.Start(link.Identity{ID: 1}, nil)
+	if err != nil {
+		t.Fatalf("with the executable at descriptor %d: %v", image.executable.Fd(), err)
+	}
+	defer p.Link.Close()
+	check(t, "exit", p.Wait(), Exit{})
+}
+
+// The working directory of an image is the one that it was prepared with, also after the
+// link to it was moved to the next release.
+func TestImageKeepsDirectory(t *testing.T) {
+	base := t.TempDir()
+	current := filepath.Join(base, "current")
+	for _, release := range []string{"1", "2"} {
+		if err := os.Mkdir(filepath.Join(base, release), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move := func(to string) {
+		_ = os.Remove(current)
+		if err := os.Symlink(to, current); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move("1")
+	image, err := Prepare(Spec{Exec: "/bin/sh", Args: []string{"-c", "pwd -P"}, Dir: current, Silent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	move("2")
+	p, err := image.Start(link.Identity{ID: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Link.Close()
+	defer closeFiles(p.Output)
+	out, _ := io.ReadAll(p.Output[0])
+	p.Wait()
+	check(t, "directory", strings.TrimSpace(string(out)), filepath.Join(base, "1"))
+}
+
+// With Running, an image starts what this process runs, whatever stands at the path.
+func TestImageOfTheRunningProgram(t *testing.T) {
+	defer func(old Invocation) { started = old }(started)
+	started.Exec = filepath.Join(t.TempDir(), "removed")
+	image, err := Prepare(Spec{Running: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	runs, err := os.Stat(selfExe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := image.executable.Stat(); err != nil || !os.SameFile(kept, runs) {
+		t.Errorf("the image has %v open, %v, want the file of this process", kept.Name(), err)
+	}
+	if _, err := Prepare(Spec{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without Running: %v, want an error of the path", err)
+	}
 }
 
 func copyFile(t *testing.T, from, to string) {

@@ -10,6 +10,10 @@ import (
 	"strings"
 )
 
+// selfExe names the executable that runs, also when it was replaced or removed. Only Linux
+// has it.
+const selfExe = "/proc/self/exe"
+
 // Invocation is how a process was started.
 type Invocation struct {
 	Exec string   // absolute path, symbolic links not resolved; "" if unknown
@@ -19,8 +23,8 @@ type Invocation struct {
 
 // started is captured when this package is initialized, before the program's own code
 // can change it: the program may rewrite os.Args or change the working directory, to
-// which argv[0] may be relative, and the directory may be gone by the next reload. It
-// never changes afterwards.
+// which argv[0] may be relative, and the directory may be gone by the next reload. Only
+// Restarted changes it, while packages are initialized.
 var started = captureInvocation()
 
 // state is what else Restart restores, captured at the same time for the same reason.
@@ -35,30 +39,52 @@ func Started() Invocation {
 
 func captureInvocation() (s Invocation) {
 	s.Dir, _ = os.Getwd() // "" if it is gone already: workers then get the master's
-	s.Exec = ownPath(os.Args, s.Dir)
+	s.Exec = ownPath(os.Args, s.Dir, isOwnProgram)
 	s.Args = slices.Clone(os.Args)
 	return s
 }
 
-// ownPath returns argv[0] as an absolute path, relative to dir. It doesn't resolve
-// symbolic links, as os.Executable does: a reload must follow a link that was moved to
-// the next release.
-func ownPath(args []string, dir string) string {
+// ownPath returns argv[0] as an absolute path, relative to dir, if isOwn says that the
+// program of this process is there. It doesn't resolve symbolic links, as os.Executable
+// does: a reload must follow a link that was moved to the next release. But argv[0] is
+// only a name that the parent chose: "-srv" of a login shell, a title as systemd's
+// "ExecStart=@/srv/app title" sets it, or the name of another program. ownPath then
+// returns os.Executable.
+func ownPath(args []string, dir string, isOwn func(path string) bool) string {
+	if path := namedPath(args, dir); path != "" && isOwn(path) {
+		return path
+	}
+	path, _ := os.Executable() // "" if not known
+	return path
+}
+
+// namedPath returns what argv[0] names, as the shell finds it, or "".
+func namedPath(args []string, dir string) string {
 	if len(args) == 0 || args[0] == "" {
 		return ""
 	}
 	name := args[0]
-	switch {
-	case filepath.IsAbs(name):
-	case strings.ContainsRune(name, filepath.Separator):
-		name = filepath.Join(dir, name)
-	default:
-		name, _ = exec.LookPath(name)
+	if !strings.ContainsRune(name, filepath.Separator) {
+		name, _ = exec.LookPath(name) // with exec.ErrDot, a path relative to dir
 	}
-	if info, err := os.Stat(name); err != nil || !isExecutable(info) {
-		name, _ = os.Executable() // argv[0] names no file, as a login shell's "-name"
+	if name == "" || filepath.IsAbs(name) {
+		return name
 	}
-	return name
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, name)
+}
+
+// isOwnProgram reports whether the file at path is the one that this process executes.
+// Where the system can't tell, it reports whether the file is executable.
+func isOwnProgram(path string) bool {
+	there, err := os.Stat(path)
+	if err != nil || !isExecutable(there) {
+		return false
+	}
+	runs, err := os.Stat(selfExe)
+	return err != nil || os.SameFile(there, runs)
 }
 
 // Restart executes the program of this process again, in this process: with the pid, the
@@ -79,6 +105,14 @@ func Restart(env []string, files []*os.File) error {
 
 // CanRestart reports whether Restart is expected to work.
 func CanRestart() bool { return canRestart() }
+
+// Restarted says that this process is one that Restart executed, and that path was the
+// executable's before: what stands there may be another file by now. It restores the
+// process name too. It is to be called while packages are initialized.
+func Restarted(path string) {
+	started.Exec = path
+	RestoreName()
+}
 
 // RestoreName restores the process name that ps and top show, after the program was
 // executed by a path below /proc, from which the kernel takes the name: "exe", or a number.

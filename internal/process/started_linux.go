@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// selfExe names the executable that runs, also when it was replaced or removed.
-const selfExe = "/proc/self/exe"
-
 // startState is what Restart restores besides Invocation.
 type startState struct {
 	env   []string

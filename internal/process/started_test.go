@@ -2,6 +2,7 @@ package process
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -22,5 +23,44 @@ func TestStartedKeepsArguments(t *testing.T) {
 	s.Args[0] = "changed"
 	if got := Started().Args; !slices.Equal(got, want) {
 		t.Errorf("after a caller changed the result, Started().Args is %q, want %q", got, want)
+	}
+}
+
+// argv[0] names the executable only if the program that runs is there.
+func TestOwnPath(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"srv", "other"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	this, _ := os.Executable()
+	srv := filepath.Join(dir, "srv")
+	for _, tc := range []struct{ name, argv0, path, want string }{
+		{"absolute", srv, dir, srv},
+		{"relative", "./srv", dir, srv},
+		{"from PATH", "srv", dir, srv},
+		{"from a relative PATH", "srv", ".", srv},
+		{"empty", "", dir, this},
+		{"login shell", "-srv", dir, this},
+		{"title", "my web app", dir, this},
+		{"another absolute", filepath.Join(dir, "other"), dir, this},
+		{"another relative", "./other", dir, this},
+		{"another from PATH", "other", dir, this},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Setenv("PATH", tc.path)
+			t.Chdir(dir)
+			if got := ownPath([]string{tc.argv0}, dir, func(p string) bool { return p == srv }); got != tc.want {
+				t.Errorf("the executable of %q is %s, want %s", tc.argv0, got, tc.want)
+			}
+		})
+	}
+	if got := ownPath(nil, dir, func(string) bool { return true }); got != this {
+		t.Errorf("without arguments the executable is %s, want %s", got, this)
+	}
+	if isOwnProgram(srv) || !isOwnProgram(this) {
+		t.Errorf("this process runs %s: %v, %s: %v", srv, isOwnProgram(srv), this, isOwnProgram(this))
 	}
 }

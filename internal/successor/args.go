@@ -14,7 +14,7 @@ import (
 // that undoes it.
 //
 // tableflip v1.2.3 reads os.Args when it starts the process and has no option for the
-// arguments. So where os.Args would start another program, or the same one with other
+// arguments, nor for the executable, which it takes from the name. So where os.Args would start another program, or the same one with other
 // arguments, os.Args is set for the time of the upgrade. A goroutine of the program that
 // reads os.Args at that moment races with it. It happens only if the program has changed
 // os.Args, or if the name that it was started by can't be found any more (a relative name
@@ -24,7 +24,7 @@ func setArgs(p process.Invocation) (restore func()) {
 		return func() {}
 	}
 	was, args := os.Args, slices.Clone(p.Args)
-	if p.Exec != "" && !filepath.IsAbs(args[0]) {
+	if p.Exec != "" {
 		args[0] = p.Exec
 	}
 	if slices.Equal(args, was) {
@@ -37,7 +37,7 @@ func setArgs(p process.Invocation) (restore func()) {
 // found reports whether tableflip, which looks name up now and starts it in the first
 // working directory, starts p.Exec by it.
 func found(p process.Invocation, name string) bool {
-	if p.Exec == "" || filepath.IsAbs(name) {
+	if p.Exec == "" || name == p.Exec {
 		return true // nothing better is known
 	}
 	if strings.ContainsRune(name, filepath.Separator) {
