@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
 )
@@ -126,21 +127,35 @@ func send(w *master.Worker, s os.Signal) {
 	}
 }
 
+// A worker that is starting must survive SIGHUP too.
+func init() {
+	if link.IsWorker() {
+		keepRunning(hangup())
+	}
+}
+
+// keepRunning stops the given signals from ending this process, for its whole life.
+// signal.Ignore would do that too, but the children of this process would inherit it.
+func keepRunning(signals []os.Signal) {
+	if len(signals) > 0 { // with none, Notify would mean all signals
+		signal.Notify(make(chan os.Signal, 1), signals...) // nobody receives: Notify drops them
+	}
+}
+
 // handleWorkerSignals makes SIGTERM disconnect the worker, whoever sends it. When the
 // worker has drained, SIGTERM ends the process again, unless the program has a handler of
-// its own. SIGHUP is ignored: it is for the master, but "killall -HUP" sends it to the
-// workers too.
+// its own. SIGHUP does nothing, from the initialisation of this package on: it is for the
+// master, but "pkill -HUP" sends it to the workers too.
 func handleWorkerSignals(w *workerproc.Worker) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, workerSignals()...)
+	keepRunning(hangup()) // main may have called signal.Reset
 	go func() {
 		defer signal.Stop(signals)
 		for {
 			select {
-			case s := <-signals:
-				if isTerm(s) {
-					_ = w.Disconnect() // fails if it has disconnected already
-				}
+			case <-signals:
+				_ = w.Disconnect() // fails if it has disconnected already
 			case <-w.Done():
 				return
 			}

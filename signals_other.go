@@ -11,4 +11,4 @@ func masterSignals() []os.Signal { return nil }
 
 func workerSignals() []os.Signal { return nil }
 
-func isTerm(os.Signal) bool { return false }
+func hangup() []os.Signal { return nil }

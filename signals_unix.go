@@ -31,6 +31,6 @@ func masterSignals() []os.Signal {
 	return all
 }
 
-func workerSignals() []os.Signal { return []os.Signal{syscall.SIGTERM, syscall.SIGHUP} }
+func workerSignals() []os.Signal { return []os.Signal{syscall.SIGTERM} }
 
-func isTerm(s os.Signal) bool { return s == syscall.SIGTERM }
+func hangup() []os.Signal { return []os.Signal{syscall.SIGHUP} }

@@ -13,6 +13,9 @@ func canRestart() bool { return false }
 
 func restoreName() {}
 
+// Umask returns -1: the umask is not known here.
+func Umask() int { return -1 }
+
 // startState is empty: a process of this platform is never restarted.
 type startState struct{}
 

@@ -3,12 +3,14 @@ package workerproc
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -58,7 +60,7 @@ func (c *calls) answer(p link.Packet) bool {
 // descriptor, which is the caller's. It returns when the link is closed or ctx ends.
 func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
 	id, answer := w.calls.open()
-	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(r)})
+	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(withUmask(r, process.Umask))})
 	if err == nil {
 		select {
 		case p := <-answer:
@@ -73,6 +75,18 @@ func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, 
 		return socketIn(<-answer) // it has come meanwhile
 	}
 	return 0, nil, err
+}
+
+// withUmask returns r with the mode that net.Listen in this process would give the file of
+// a unix socket: the master has another umask. umask returns -1 if it is not known.
+func withUmask(r bind.Request, umask func() int) bind.Request {
+	if r.Mode != 0 || !bind.IsPath(r.Network, r.Address) {
+		return r
+	}
+	if u := umask(); u >= 0 {
+		r.Mode = fs.ModePerm &^ fs.FileMode(u)
+	}
+	return r
 }
 
 // answered delivers an answer to its call. A socket whose call was cancelled is given back
