@@ -22,7 +22,8 @@ type Shared struct {
 // conn is the counted, tracked part of what Accept returns.
 //
 // Bytes pass through it unchanged, except that in a drain an HTTP/1 answer gets
-// [http1.Line] after its status line. It ends a connection only in a drain, and only
+// [http1.Line] after its status line, and in its head "keep-alive" as the value of the
+// field Connection becomes "close". It ends a connection only in a drain, and only
 // while the client has nothing unanswered: Read returns io.EOF after an announced
 // answer (finished), and a connection that is idle for long has its reading side shut
 // down (Tracked.IdleTick).

@@ -54,7 +54,7 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) writeAnnounced(p []byte) (int, error) {
 	parts := c.http.Split(p, c.shared.Limiter, &c.socket)
 	if len(parts) == 1 {
-		n, err := c.socket.Write(p)
+		n, err := c.socket.Write(parts[0])
 		if err != nil {
 			c.http.StopTracking()
 		}

@@ -29,18 +29,50 @@ func (m *message) field(line []byte) bool {
 // valueOf returns the value of a header line, and whether the line has this name, which
 // is in lower case.
 func valueOf(line []byte, name string) ([]byte, bool) {
-	if len(line) <= len(name) || line[len(name)] != ':' {
+	if len(line) <= len(name) || line[len(name)] != ':' || !begins(line, name) {
 		return nil, false
-	}
-	for i := range len(name) {
-		if lower(line[i]) != name[i] {
-			return nil, false
-		}
 	}
 	if len(line) == maxPart {
 		return nil, true // cut off: its value is unknown, and nil is no valid one
 	}
 	return trim(line[len(name)+1:]), true
+}
+
+// begins reports whether p begins with text, which is in lower case, in any case.
+func begins(p []byte, text string) bool {
+	if len(p) < len(text) {
+		return false
+	}
+	for i := range len(text) {
+		if lower(p[i]) != text[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// denyKeepAlive returns p, header lines of an answer that has got Line, with "close" in
+// the place of the value of each whole line "Connection: keep-alive" up to the end of the
+// head: an HTTP/1.0 client may look for nothing else. The result is as long as p, and p
+// itself is not changed.
+func denyKeepAlive(p []byte) []byte {
+	const name, value = "connection", "keep-alive"
+	changed := false
+	for at := 0; at < len(p) && p[at] != '\r' && p[at] != '\n'; {
+		end := at + bytes.IndexByte(p[at:], '\n') + 1
+		if end == at {
+			break
+		}
+		if v, ok := valueOf(p[at:end], name); ok && len(v) == len(value) && begins(v, value) {
+			if !changed {
+				p, changed = bytes.Clone(p), true
+			}
+			start := at + len(name) + 1 + bytes.Index(p[at+len(name)+1:end], v)
+			copy(p[start:], "     close")
+		}
+		at = end
+	}
+	return p
 }
 
 // trim cuts white space and the line end off both ends.

@@ -144,8 +144,8 @@ func (o *Observer) StopTracking() {
 }
 
 // Split records p, which is about to be written in a drain, and divides it where
-// header lines belong. The parts at even indices are p's bytes, those at odd indices
-// header lines. The first part is nil if the rest of a cut line must be written first.
+// header lines belong. The parts at even indices are p's bytes, except for what
+// denyKeepAlive replaces, and those at odd indices header lines. The first part is nil if the rest of a cut line must be written first.
 // After the parts are written, Wrote must be called if there are several;
 // StopTracking if there is one and its Write fails.
 func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
@@ -159,6 +159,9 @@ func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
 	if o.pendingHeader != "" {
 		parts = append(parts, nil, []byte(o.pendingHeader))
 	}
+	if o.tracker.inAnnouncedHead() {
+		p = denyKeepAlive(p)
+	}
 	waiting := o.tracker.Boundary() && socket.InputWaiting()
 	for {
 		announced := o.tracker.Announced()
@@ -171,7 +174,7 @@ func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
 		if !announced {
 			limiter.Count()
 		}
-		parts, p = append(parts, []byte(Line)), p[n:]
+		parts, p = append(parts, []byte(Line)), denyKeepAlive(p[n:])
 	}
 }
 

@@ -64,7 +64,7 @@ func (o *Observer) sniffRead(p []byte) bool {
 		case followed:
 			return false
 		case asking:
-			next = sniffRequest(p[0], p)
+			next = sniffRequest(p[0], p[1:])
 		case begun:
 			next = sniffRequest(byte(o.peekedByte.Load()), p)
 		case requested, requestedHead:
@@ -91,25 +91,45 @@ func (o *Observer) sniffRead(p []byte) bool {
 }
 
 // sniffRequest returns the phase after p was read, where first is the first byte of
-// the request and p ends with the last byte read. It returns followed if only the
+// the request and rest what was read after it. It returns followed if only the
 // tracker can tell: the request has a body, or other requests follow it, or it is
 // incomplete, or it may open a tunnel.
-func sniffRequest(first byte, p []byte) phase {
+func sniffRequest(first byte, rest []byte) phase {
 	const end = "\r\n\r\n"
 	switch {
-	case len(p) < len("ET / HTTP/1.1"+end), first != 'G' && first != 'H':
+	case len(rest) < len("ET / HTTP/1.1"+end):
 		return followed
-	case bytes.Index(p, []byte(end)) != len(p)-len(end), hasBody(p):
+	case bytes.Index(rest, []byte(end)) != len(rest)-len(end), !plainHead(rest):
 		return followed
-	case first == 'H':
+	case first == 'H' && bytes.HasPrefix(rest, []byte("EAD ")):
 		return requestedHead
+	case first == 'G' && bytes.HasPrefix(rest, []byte("ET ")):
+		return requested
 	}
-	return requested
+	return followed
 }
 
-// hasBody reports whether a body may follow the head p.
-func hasBody(p []byte) bool {
-	return bytes.Contains(p, []byte("ontent-")) || bytes.Contains(p, []byte("ransfer-"))
+// plainHead reports whether p, which ends with a blank line, is a head without a body:
+// it has no other blank line, no folded line, and no field that may announce a body.
+func plainHead(p []byte) bool {
+	for {
+		p = p[bytes.IndexByte(p, '\n')+1:]
+		if len(p) <= len("\r\n") {
+			return true
+		}
+		switch p[0] {
+		case '\n', '\r', ' ', '\t':
+			return false
+		case 'c', 'C':
+			if begins(p, "content-") {
+				return false
+			}
+		case 't', 'T':
+			if begins(p, "transfer-") {
+				return false
+			}
+		}
+	}
 }
 
 // sniffWrite records what is about to be written. It reports false if the

@@ -265,6 +265,12 @@ func (t *Tracker) Announced() bool { return t.announced }
 // the end to the client.
 func (t *Tracker) Over() bool { return t.announced && t.Rest() }
 
+// inAnnouncedHead reports whether the next byte written begins a header line of an answer
+// on a connection whose end has been announced.
+func (t *Tracker) inAnnouncedHead() bool {
+	return t.announced && !t.untracked && t.out.state == inHead && len(t.out.part) == 0
+}
+
 // Boundary reports whether the next byte written begins an answer.
 func (t *Tracker) Boundary() bool { return !t.untracked && t.out.state == atStart }
 
