@@ -77,11 +77,11 @@ func (i *Image) exec(cmd *exec.Cmd) error {
 	defer stdin.Close()
 	cmd.Stdin = stdin
 	if i.executable != nil {
-		file, err := dupAbove(i.executable, passedBelow(cmd))
-		if err != nil {
-			return err
+		file := i.executable // goes too if it is not in the way
+		if above, err := dupAbove(file, passedBelow(cmd)); err == nil {
+			defer above.Close()
+			file = above
 		}
-		defer file.Close()
 		cmd.Path = i.executablePath(file)
 	}
 	return cmd.Start()
