@@ -73,19 +73,18 @@ func (s Spec) openExecutable(path string) (*os.File, error) {
 // openExecutable checks the file at path and opens it. The result is nil without an
 // error where the open file couldn't be executed.
 func openExecutable(path string) (*os.File, error) {
+	info, err := os.Stat(path) // before it is opened: to open a FIFO blocks
+	if err == nil && !isExecutable(info) {
+		err = &os.PathError{Op: "exec", Path: path, Err: os.ErrPermission}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("executable: %w", err)
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, nil // it may be executable without being readable; exec will tell
 	}
 	if err != nil {
-		return nil, fmt.Errorf("executable: %w", err)
-	}
-	info, err := f.Stat()
-	if err == nil && !isExecutable(info) {
-		err = &os.PathError{Op: "exec", Path: path, Err: os.ErrPermission}
-	}
-	if err != nil {
-		_ = f.Close()
 		return nil, fmt.Errorf("executable: %w", err)
 	}
 	if isScript(f) {
@@ -96,7 +95,7 @@ func openExecutable(path string) (*os.File, error) {
 }
 
 func isExecutable(info fs.FileInfo) bool {
-	return !info.IsDir() && info.Mode()&0o111 != 0
+	return info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
 func isScript(f *os.File) bool {

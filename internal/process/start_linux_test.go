@@ -72,6 +72,17 @@ func TestImageKeepsExecutable(t *testing.T) {
 	check(t, "exit", p.Wait(), Exit{Signal: syscall.SIGTERM})
 }
 
+// A FIFO is refused as executable; to open it would block.
+func TestPrepareFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Prepare(Spec{Exec: path}); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("%v, want %v", err, os.ErrPermission)
+	}
+}
+
 // The executable of an image may have a number that the start of a worker uses for another
 // file: it is opened above them for the time.
 func TestImageWithLowDescriptor(t *testing.T) {
