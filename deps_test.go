@@ -36,7 +36,7 @@ const graph = `
 	internal/conn       : internal/http1 internal/ratelimit
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/link
+	internal/process    : internal/descriptor internal/link
 	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
 	internal/sdnotify   : reload

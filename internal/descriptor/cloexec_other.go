@@ -2,6 +2,8 @@
 
 package descriptor
 
+func openDescriptors() []int { return nil }
+
 func closeOnExec(int) {}
 
 func closeListenersOnExec() {}

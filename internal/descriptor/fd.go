@@ -40,12 +40,16 @@ func (f *FD) Close() error {
 
 // Dup returns a duplicate of the descriptor, close-on-exec, which the caller closes.
 func (f *FD) Dup() (*FD, error) {
-	n, err := dupFD(f.Int())
+	n, err := dupAbove(f.Int(), 0)
 	if err != nil {
 		return nil, fmt.Errorf("dup descriptor %d: %w", f.Int(), err)
 	}
 	return New(n), nil
 }
+
+// DupAbove returns a duplicate of descriptor n, close-on-exec, that is lowest or higher. The
+// caller closes it. It fails with EINVAL if the limit of open files is not above lowest.
+func DupAbove(n, lowest int) (int, error) { return dupAbove(n, lowest) }
 
 // CloseAll closes all of fds. Nothing was written to them, so no error can be lost.
 func CloseAll(fds []*FD) {
@@ -68,7 +72,7 @@ func DupOf(s any) (fd *FD, err error) {
 	}
 	var n int
 	var dupErr error
-	if err := raw.Control(func(d uintptr) { n, dupErr = dupFD(int(d)) }); err != nil {
+	if err := raw.Control(func(d uintptr) { n, dupErr = dupAbove(int(d), 0) }); err != nil {
 		return nil, err
 	}
 	if dupErr != nil {

@@ -12,7 +12,9 @@ import (
 
 func closeFD(n int) error { return unix.Close(n) }
 
-func dupFD(n int) (int, error) { return unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, 0) }
+func dupAbove(n, lowest int) (int, error) {
+	return unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, lowest)
+}
 
 // UnixConn returns a conn for f, which it closes. The caller closes the conn.
 func (f *FD) UnixConn() (*net.UnixConn, error) {

@@ -150,10 +150,7 @@ func TestListenerOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer original.Close()
-	fd, err := DupOf(original)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := dupOf(t, original)
 	defer fd.Close()
 	ln, err := fd.Listener()
 	if err != nil {
@@ -167,6 +164,15 @@ func TestListenerOf(t *testing.T) {
 		t.Error("the socket blocks now")
 	}
 	dialAndAccept(t, original) // its file has not been unlinked
+}
+
+func dupOf(t *testing.T, s any) *FD {
+	t.Helper()
+	fd, err := DupOf(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }
 
 func dialAndAccept(t *testing.T, ln net.Listener) {
@@ -190,10 +196,7 @@ func TestPacketConnOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer original.Close()
-	fd, err := DupOf(original)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := dupOf(t, original)
 	defer fd.Close()
 	pc, err := fd.PacketConn()
 	if err != nil {

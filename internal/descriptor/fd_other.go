@@ -9,7 +9,7 @@ import (
 
 func closeFD(int) error { return errors.ErrUnsupported }
 
-func dupFD(int) (int, error) { return -1, errors.ErrUnsupported }
+func dupAbove(int, int) (int, error) { return -1, errors.ErrUnsupported }
 
 // UnixConn is not supported here. It takes f.
 func (f *FD) UnixConn() (*net.UnixConn, error) { return nil, errors.ErrUnsupported }

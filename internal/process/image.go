@@ -124,29 +124,25 @@ func isDirRemoved() bool {
 	return err != nil
 }
 
-// executablePath returns the path to start a worker by: the plain one as long as the file
-// there is the one that was opened, so that ps and the like show its name, otherwise a path
-// to file, which has the executable open.
-func (i *Image) executablePath(file *os.File) string {
-	return pathOf(i.executable, i.path, file)
-}
-
 // workDir returns the path of the directory to start a worker in: the plain one as long as
 // the directory there is the one that was opened, otherwise a path to the open directory.
-func (i *Image) workDir() string { return pathOf(i.dirFile, i.dir, i.dirFile) }
+func (i *Image) workDir() string {
+	if usePath(i.dirFile, i.dir) {
+		return i.dir
+	}
+	return descriptorPath(i.dirFile, i.dir)
+}
 
-// pathOf returns path if what kept has open is there, or if nothing is kept, and otherwise a
-// path to open.
-func pathOf(kept *os.File, path string, open *os.File) string {
+// usePath reports whether path is to be used rather than kept: what kept has open is there,
+// or there is no choice.
+func usePath(kept *os.File, path string) bool {
 	if kept == nil {
-		return path
+		return true
 	}
 	was, err := kept.Stat()
 	if err != nil {
-		return path
+		return true
 	}
-	if now, err := os.Stat(path); err == nil && os.SameFile(was, now) {
-		return path
-	}
-	return descriptorPath(open, path)
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(was, now)
 }

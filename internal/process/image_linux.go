@@ -19,15 +19,6 @@ func descriptorPath(f *os.File, path string) string {
 	return fmt.Sprintf("/proc/self/fd/%d", f.Fd())
 }
 
-// dupAbove opens f again with a descriptor that is at least lowest.
-func dupAbove(f *os.File, lowest int) (*os.File, error) {
-	n, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, lowest)
-	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	return os.NewFile(uintptr(n), f.Name()), nil
-}
-
 // openDirectory opens a directory. It needs no permission to read it.
 func openDirectory(path string) (*os.File, error) {
 	return os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY, 0)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 )
 
@@ -65,10 +66,12 @@ func (i *Image) startCmd(cmd *exec.Cmd) (output [2]*os.File, err error) {
 	return p.read, nil
 }
 
-// exec starts cmd with the image's executable. Descriptors that cmd doesn't pass keep their
-// number in the child until it has executed the file, but those that it passes are first
-// moved to their places, some of them by way of a number above all of theirs. So the
-// executable is opened above that too, for as long as exec needs it.
+// exec starts cmd with the image's executable: by its path as long as the file there is the
+// one that was opened, so that ps and the like show its name, otherwise by a descriptor.
+// Descriptors that cmd doesn't pass keep their number in the child until it has executed the
+// file, but those that it passes are first moved to their places, some of them by way of a
+// number above all of theirs. So the executable is opened above that too, for as long as
+// exec needs it.
 func (i *Image) exec(cmd *exec.Cmd) error {
 	stdin, err := os.Open(os.DevNull)
 	if err != nil {
@@ -76,14 +79,15 @@ func (i *Image) exec(cmd *exec.Cmd) error {
 	}
 	defer stdin.Close()
 	cmd.Stdin = stdin
-	if i.executable != nil {
-		file := i.executable // goes too if it is not in the way
-		if above, err := dupAbove(file, passedBelow(cmd)); err == nil {
-			defer above.Close()
-			file = above
-		}
-		cmd.Path = i.executablePath(file)
+	if usePath(i.executable, i.path) {
+		return cmd.Start()
 	}
+	file := i.executable // goes too if it is not in the way
+	if n, err := descriptor.DupAbove(int(file.Fd()), passedBelow(cmd)); err == nil {
+		file = os.NewFile(uintptr(n), i.path)
+		defer file.Close()
+	}
+	cmd.Path = descriptorPath(file, i.path)
 	return cmd.Start()
 }
 

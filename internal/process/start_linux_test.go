@@ -57,7 +57,8 @@ func TestImageKeepsExecutable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer image.Close()
-	check(t, "command", image.executablePath(image.executable), path)
+	check(t, "path", image.path, path)
+	check(t, "started by its path", usePath(image.executable, image.path), true)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // startState is what Restart restores besides Invocation.
@@ -64,24 +66,13 @@ func Umask() int { return readUmask() }
 
 func inheritedFiles() map[int]openFile {
 	files := map[int]openFile{}
-	for _, n := range openDescriptors() {
+	for _, n := range descriptor.Open() {
 		flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
 		if f, ok := identify(n); ok && err == nil && flags&unix.FD_CLOEXEC == 0 {
 			files[n] = f
 		}
 	}
 	return files
-}
-
-// openDescriptors returns the descriptors above standard error.
-func openDescriptors() (all []int) {
-	entries, _ := os.ReadDir("/proc/self/fd")
-	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Name()); err == nil && n > 2 {
-			all = append(all, n)
-		}
-	}
-	return all
 }
 
 func identify(n int) (openFile, bool) {
@@ -140,7 +131,7 @@ func (s startState) restoreDescriptors(files []*os.File) {
 			_ = raw.Control(func(fd uintptr) { keep[int(fd)] = true }) // closed: not passed
 		}
 	}
-	for _, n := range openDescriptors() {
+	for _, n := range descriptor.Open() {
 		was, inherited := s.files[n]
 		now, ok := identify(n)
 		flags := unix.FD_CLOEXEC
