@@ -88,16 +88,15 @@ func (l *loop) hello(m *member, p link.Packet) error {
 	if err := p.Decode(&body); err != nil {
 		return err
 	}
-	if body.Max < wire.MinVersion || body.Min > wire.Version {
-		reason := fmt.Sprintf("it speaks versions %d to %d of the protocol, this master %d to %d",
-			body.Min, body.Max, wire.MinVersion, wire.Version)
-		m.send(wire.Refuse, wire.RefuseBody{Reason: reason})
-		return fmt.Errorf("%w: %s", wire.ErrVersion, reason)
+	version, err := body.Agree()
+	if err != nil {
+		m.send(wire.Refuse, wire.RefuseBody{Reason: err.Error()})
+		return fmt.Errorf("%w: %w", wire.ErrVersion, err)
 	}
 	m.hello = &body
 	m.reader.AllowBypass(true)
 	m.send(wire.Welcome, wire.WelcomeBody{
-		Version: min(body.Max, wire.Version),
+		Version: version,
 		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
 	m.publish()

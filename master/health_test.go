@@ -118,11 +118,15 @@ func TestHealthIgnoresStrayAnswers(t *testing.T) {
 // The timer of the next check is stopped when a worker has gone: it would keep the worker
 // in memory.
 func TestHealthTimerIsStopped(t *testing.T) {
-	inBubble(t, Config{Workers: 1, HealthInterval: time.Hour}, func(t *testing.T, b *bench) {
+	inBubble(t, Config{Workers: 1, HealthInterval: time.Second}, func(t *testing.T, b *bench) {
 		b.os.script = watched(func() (string, bool) { return "", true })
 		b.run()
 		stopped := make(chan struct{})
-		_ = b.loop.Ask(func(l *loop) error { l.members[1].health.SetTimer(func() { close(stopped) }); return nil })
+		_ = b.loop.Ask(func(l *loop) error {
+			l.members[1].health.After = func(time.Duration, func()) func() { return func() { close(stopped) } }
+			return nil
+		})
+		elapse(2 * time.Second) // the next check sets that timer
 		if err := b.Reload(t.Context()); err != nil {
 			t.Fatal(err)
 		}

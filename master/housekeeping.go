@@ -1,6 +1,10 @@
 package master
 
-import "time"
+import (
+	"time"
+
+	"github.com/rota-go/rota/internal/child"
+)
 
 // releaseDelay is how long after a reload the master releases memory. In the first tenths
 // of a second the clients of the old workers connect to the new ones: collecting garbage
@@ -20,38 +24,23 @@ func (l *loop) releaseMemorySoon() {
 	})
 }
 
-// reapEvery is how often a master that is PID 1 looks for dead orphans. Until then they
-// remain zombies, which only take up a pid.
-const reapEvery = time.Second
-
-// reapOrphans starts reaping orphans if this process is PID 1, as in a container: it is
-// then the parent of what workers have started and left behind. It goes on as long as
-// the pool runs. See process.Reap for how it leaves the program's own children alone.
+// reapOrphans starts reaping orphans, as long as the pool runs, if this process is PID 1.
 func (l *loop) reapOrphans() {
-	if p := l.pool; p != nil && l.sys.pid() == 1 {
-		l.after(reapEvery, func() {
-			if l.pool == p {
-				l.reap()
-			}
-		})
+	if l.sys.pid() != 1 {
+		return
 	}
-}
-
-// reap reaps orphans once, and schedules the next time.
-func (l *loop) reap() {
-	workers := map[int]bool{} // which the loop waits for itself
-	for _, m := range l.members {
-		workers[m.pid()] = true
-	}
-	l.work(func() func() {
-		pids := l.sys.reap(workers)
-		return func() {
-			if len(pids) > 0 {
-				l.log.Debug("rota: orphans reaped", "pids", pids)
+	l.pool.orphans = &child.Orphans{
+		Work: l.work, After: l.after, Reap: l.sys.reap,
+		Workers: func() map[int]bool {
+			pids := map[int]bool{}
+			for _, m := range l.members {
+				pids[m.pid()] = true
 			}
-			l.reapOrphans()
-		}
-	})
+			return pids
+		},
+		Reaped: func(pids []int) { l.log.Debug("rota: orphans reaped", "pids", pids) },
+	}
+	l.pool.orphans.Start()
 }
 
 // publishPID writes Config.PIDFile: from now on this process is the master that the

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"syscall"
 	"time"
 
@@ -108,7 +107,7 @@ func (l *loop) gone(m *member) {
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}
-	l.answerDisconnects(m.ID)
+	l.disconnects.Gone(m.ID)
 }
 
 func (l *loop) logExit(m *member) {
@@ -136,38 +135,25 @@ func (l *loop) killAll() {
 	}
 }
 
-// disconnectCall is a Disconnect that waits for the workers that were alive when it was
-// called. If it waited for later ones too, a program that forks a new worker in its Exit
-// function would make it wait without end.
-type disconnectCall struct {
-	result chan<- error
-	ids    map[int]bool
-}
-
-// disconnectAll is Disconnect.
+// disconnectAll is Disconnect. It waits for the workers that are alive now.
 func (l *loop) disconnectAll(result chan<- error) {
-	c := &disconnectCall{result: result, ids: map[int]bool{}}
-	l.disconnects = append(l.disconnects, c)
 	l.stopPool()
+	ids := map[int]bool{}
 	for id, m := range l.members {
 		if m.alive() {
-			c.ids[id] = true
-			l.disconnect(id)
+			ids[id] = true
 		}
 	}
-	l.answerDisconnects(0)
+	l.disconnects.Add(ids, func() { l.disconnected(result) })
+	for id := range ids {
+		l.disconnect(id)
+	}
 }
 
-// answerDisconnects answers each Disconnect that has waited only for the worker gone.
-func (l *loop) answerDisconnects(gone int) {
-	if l.living() == 0 && len(l.disconnects) > 0 {
+// disconnected answers a Disconnect.
+func (l *loop) disconnected(result chan<- error) {
+	if l.living() == 0 {
 		l.sockets.CloseAll()
 	}
-	l.disconnects = slices.DeleteFunc(l.disconnects, func(c *disconnectCall) bool {
-		delete(c.ids, gone)
-		if len(c.ids) == 0 {
-			l.afterDelivery(func() { c.result <- nil })
-		}
-		return len(c.ids) == 0
-	})
+	l.afterDelivery(func() { result <- nil })
 }

@@ -115,7 +115,7 @@ func (l *loop) closeUnused() {
 // closeAtStop closes all sockets when the last worker of a master that stops begins to
 // drain: a new connection is refused, and not queued where nobody will accept it.
 func (l *loop) closeAtStop() {
-	stops := len(l.disconnects) > 0 || l.state.Phase().Stopping()
+	stops := l.disconnects.Waiting() || l.state.Phase().Stopping()
 	for _, m := range l.members {
 		if !stops || m.serving() {
 			return

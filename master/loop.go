@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sockets"
@@ -35,7 +36,7 @@ type loop struct {
 	systemd  *sdnotify.Notifier
 	pidFile  process.PIDFile
 
-	disconnects []*disconnectCall
+	disconnects child.Waits // calls of Disconnect
 	timer       *time.Timer // when to reconcile again
 	releaseDue  bool        // releaseMemorySoon has set its timer
 	isSetUp     bool        // the Setup event was emitted

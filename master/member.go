@@ -26,8 +26,8 @@ type member struct {
 	onStart   func(*Worker)   // Fork's answer
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
-	health    child.Health
-	signals   []os.Signal // of Kill, for when the process runs
+	health    *child.Health   // nil: the worker doesn't answer checks
+	signals   []os.Signal     // of Kill, for when the process runs
 
 	reader *delivery.Reader[Events]
 }
@@ -79,15 +79,19 @@ func (m *member) signal(s os.Signal) error {
 
 func (m *member) pid() int { return m.process.PID() }
 
-// living returns how many workers are alive.
-func (l *loop) living() (n int) {
+// choose returns the members that are wanted, as the policy sees them, in no order.
+func (l *loop) choose(wanted func(*member) bool) []reload.Member {
+	all := make([]reload.Member, 0, len(l.members))
 	for _, m := range l.members {
-		if m.alive() {
-			n++
+		if wanted(m) {
+			all = append(all, m.Member)
 		}
 	}
-	return n
+	return all
 }
+
+// living returns how many workers are alive.
+func (l *loop) living() int { return len(l.choose((*member).alive)) }
 
 // workers returns the workers that are alive, by id.
 func (l *loop) workers() []*Worker {

@@ -17,6 +17,7 @@ type pool struct {
 	generations map[int]*generation
 	readiness   reload.Readiness
 	memory      *child.MemoryWatch // nil: no generation had a limit
+	orphans     *child.Orphans     // nil: this process is not PID 1
 
 	rollout *rollout     // under way, or rolling back
 	waiting []chan error // results of reloads that wait
@@ -137,6 +138,7 @@ func (l *loop) finishPool(err error) {
 	p := l.pool
 	l.pool = nil
 	p.memory.Stop()
+	p.orphans.Stop()
 	if p.err == nil {
 		p.err = err
 	}

@@ -19,7 +19,7 @@ func (l *loop) reconcile() {
 		}
 		steps, next := l.nextSteps(time.Now())
 		if len(steps) == 0 {
-			wake = earlier(wake, next)
+			wake = reload.Earlier(wake, next)
 			break
 		}
 		for _, s := range steps {
@@ -33,19 +33,14 @@ func (l *loop) reconcile() {
 // nextSteps returns what the policy wants done with the pool, and when to ask again.
 func (l *loop) nextSteps(now time.Time) ([]reload.Step, time.Time) {
 	wake := l.checkReady(now)
-	steps, next := l.pool.policy.Next(l.state.Goal(l.pool.goal), l.poolMembers(), now)
-	return steps, earlier(wake, next)
+	steps, next := l.pool.policy.Next(l.state.Goal(l.pool.goal), l.choose(func(m *member) bool { return m.pooled }), now)
+	return steps, reload.Earlier(wake, next)
 }
 
 // reconcileForked ends those of Fork's workers that were told to leave and don't. To the
 // policy they are a pool that stops.
 func (l *loop) reconcileForked() (wake time.Time) {
-	var leaving []reload.Member
-	for _, m := range l.members {
-		if !m.pooled && m.alive() && !m.serving() {
-			leaving = append(leaving, m.Member)
-		}
-	}
+	leaving := l.choose(func(m *member) bool { return !m.pooled && m.alive() && !m.serving() })
 	if len(leaving) == 0 {
 		return wake
 	}
@@ -67,24 +62,6 @@ func (l *loop) wakeAt(t time.Time) {
 	l.timer.Reset(time.Until(t))
 }
 
-// earlier returns the earlier of two times. The zero time is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func (l *loop) poolMembers() []reload.Member {
-	all := make([]reload.Member, 0, len(l.members))
-	for _, m := range l.members {
-		if m.pooled {
-			all = append(all, m.Member)
-		}
-	}
-	return all
-}
-
 // checkReady marks the workers that have become ready, and returns when to check again.
 func (l *loop) checkReady(now time.Time) (wake time.Time) {
 	p := l.pool
@@ -104,7 +81,7 @@ func (l *loop) checkReady(now time.Time) (wake time.Time) {
 		if !m.gen.cfg.WaitReady {
 			ready, again = p.readiness.IsReady(m.ID, m.Slot, established, now)
 		}
-		wake = earlier(wake, again)
+		wake = reload.Earlier(wake, again)
 		if ready {
 			m.Ready = now
 			l.logReady(m)

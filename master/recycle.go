@@ -65,24 +65,16 @@ func (c Config) healthFailures() int {
 
 // startHealthChecks starts the checks of a worker that has said that it answers them.
 func (l *loop) startHealthChecks(m *member) {
-	if m.gen.cfg.healthInterval() > 0 && m.health.Start() {
-		l.checkHealth(m)
-	}
-}
-
-// checkHealth sends the worker a check, and another after each interval as long as it
-// serves. A check that the worker has not answered by the next one has failed.
-func (l *loop) checkHealth(m *member) {
-	if !m.serving() || m.Recycle {
+	if m.health != nil {
 		return
 	}
-	number, err := m.health.Next()
-	if err != nil {
-		l.unhealthy(m, err)
+	m.health = &child.Health{
+		Interval: m.gen.cfg.healthInterval(), After: l.after,
+		Serves: func() bool { return m.serving() && !m.Recycle },
+		Send:   func(n uint32, within time.Duration) { m.process.Send(wire.Check, n, wire.CheckBody{Within: within}) },
+		Failed: func(err error, times int) { l.unhealthy(m, err, times) },
 	}
-	interval := m.gen.cfg.healthInterval()
-	m.process.Send(wire.Check, number, wire.CheckBody{Within: interval})
-	m.health.SetTimer(l.after(interval, func() { l.checkHealth(m) }))
+	m.health.Start()
 }
 
 // healthChecked handles the answer to a check.
@@ -91,16 +83,12 @@ func (l *loop) healthChecked(m *member, p link.Packet) error {
 	if err := p.Decode(&body); err != nil {
 		return err
 	}
-	if err, counts := m.health.Answer(p.Call, body.Error); counts && err != nil {
-		l.unhealthy(m, err)
-	}
+	m.health.Answered(p.Call, body.Error)
 	return nil
 }
 
-// unhealthy counts a failed check, and recycles the worker after Config.HealthFailures in
-// a row.
-func (l *loop) unhealthy(m *member, err error) {
-	times := m.health.Fail()
+// unhealthy recycles a worker after Config.HealthFailures failed checks in a row.
+func (l *loop) unhealthy(m *member, err error, times int) {
 	l.log.Warn("rota: worker is not well", "worker", m.ID, "pid", m.pid(), "times", times, "err", err)
 	if times >= m.gen.cfg.healthFailures() {
 		l.recycle(m, "health")

@@ -81,34 +81,20 @@ func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer 
 	if g == nil {
 		g = &generation{number: l.lastGen, cfg: l.cfg}
 	}
-	slot := l.freeSlot()
 	if err == nil && l.state.Closing() {
 		err = ErrClosed
 	}
-	m := l.newMember(slot, g)
+	first := 0 // the pool needs those below
+	if l.pool != nil {
+		first = l.pool.goal.Workers
+	}
+	m := l.newMember(reload.FreeSlot(first, l.choose(func(*member) bool { return true })), g)
 	m.onStart = answer
 	if err != nil {
 		l.spawned(m, nil, err)
 		return
 	}
 	l.spawn(m, env)
-}
-
-// freeSlot returns the lowest slot that no living worker has and that the pool doesn't
-// need.
-func (l *loop) freeSlot() int {
-	taken := map[int]bool{}
-	for _, m := range l.members {
-		taken[m.Slot] = taken[m.Slot] || m.alive()
-	}
-	slot := 0
-	if l.pool != nil {
-		slot = l.pool.goal.Workers
-	}
-	for taken[slot] {
-		slot++
-	}
-	return slot
 }
 
 // newMember makes a member that has no process yet.

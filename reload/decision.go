@@ -55,10 +55,16 @@ func (d *decision) reached(t time.Time) bool {
 	if !t.After(d.now) {
 		return true
 	}
-	if d.wake.IsZero() || t.Before(d.wake) {
-		d.wake = t
-	}
+	d.wake = Earlier(d.wake, t)
 	return false
+}
+
+// Earlier returns the earlier of two times. The zero time is never.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (d *decision) do(a Action, m *Member) { d.steps = append(d.steps, Step{Do: a, ID: m.ID}) }

@@ -139,3 +139,15 @@ func (d *decision) staysEmpty(s *slot) bool {
 	last := s.last(d.goal.Generation)
 	return last != nil && last.Retired && !s.trialPassed
 }
+
+// FreeSlot returns the lowest slot from first on that no living member has.
+func FreeSlot(first int, members []Member) int {
+	taken := map[int]bool{}
+	for i := range members {
+		taken[members[i].Slot] = taken[members[i].Slot] || !members[i].dead()
+	}
+	for taken[first] {
+		first++
+	}
+	return first
+}

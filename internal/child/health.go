@@ -1,64 +1,72 @@
 package child
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ErrNoAnswer says that a worker has not answered a health check before the next one.
 var ErrNoAnswer = errors.New("no answer")
 
-// Health is the state of the health checks of a worker. The zero value is that of a worker
-// that is not checked.
+// Health checks one worker, from Start until it serves no more. Its methods and functions
+// run on the master's loop. On nil, which is a worker that is not checked, the methods
+// except Start do nothing.
 type Health struct {
-	started  bool
+	Interval time.Duration                             // between two checks, and for an answer; 0: no checks
+	After    func(time.Duration, func()) (stop func()) // calls a function on the loop
+	Serves   func() bool                               // whether the worker is still to be checked
+	Send     func(number uint32, within time.Duration) // sends it a check
+	Failed   func(err error, times int)                // checks have failed, times in a row
+
 	last     uint32 // number of the last check
 	waiting  bool   // for the answer to it
 	failures int    // in a row
 	stop     func() // stops the timer of the next check; nil before the first
 }
 
-// Start reports whether the checks are to be started now, which is so once.
-func (h *Health) Start() bool {
-	was := h.started
-	h.started = true
-	return !was
+// Start sends the first check. Another follows after each Interval.
+func (h *Health) Start() {
+	if h.Interval > 0 {
+		h.check()
+	}
 }
 
-// Next begins the next check and returns its number. err is ErrNoAnswer if the last check
-// was not answered.
-func (h *Health) Next() (number uint32, err error) {
+// check sends a check. If the last one was not answered, that one has failed.
+func (h *Health) check() {
+	if !h.Serves() {
+		return
+	}
 	if h.waiting {
-		err = ErrNoAnswer
+		h.fail(ErrNoAnswer)
 	}
 	h.last++
 	h.waiting = true
-	return h.last, err
+	h.Send(h.last, h.Interval)
+	h.stop = h.After(h.Interval, h.check)
 }
 
-// Answer takes the answer to a check, and reports whether it counts: a late answer
-// doesn't. text is empty if the worker is healthy.
-func (h *Health) Answer(number uint32, text string) (err error, counts bool) {
-	if number != h.last || !h.waiting {
-		return nil, false
+// Answered takes the answer to a check. A late one doesn't count. text is empty if the
+// worker is well.
+func (h *Health) Answered(number uint32, text string) {
+	if h == nil || number != h.last || !h.waiting {
+		return
 	}
 	h.waiting = false
 	if text == "" {
 		h.failures = 0
-		return nil, true
+		return
 	}
-	return errors.New(text), true
+	h.fail(errors.New(text))
 }
 
-// Fail counts a failed check, and returns how many have failed in a row.
-func (h *Health) Fail() int {
+func (h *Health) fail(err error) {
 	h.failures++
-	return h.failures
+	h.Failed(err, h.failures)
 }
-
-// SetTimer records how to stop the timer of the next check.
-func (h *Health) SetTimer(stop func()) { h.stop = stop }
 
 // Stop stops the timer of the next check, which would keep a dead worker in memory.
 func (h *Health) Stop() {
-	if h.stop != nil {
+	if h != nil && h.stop != nil {
 		h.stop()
 	}
 }

@@ -1,40 +1,70 @@
 package child
 
 import (
-	"errors"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 )
+
+// checks is a Health whose timer the test fires, and what it has done.
+type checks struct {
+	Health
+	next     func() // the timer
+	sent     []uint32
+	failures []string
+	stopped  bool
+}
+
+func newChecks() *checks {
+	c := &checks{}
+	c.Health = Health{
+		Interval: time.Second,
+		After: func(_ time.Duration, f func()) func() {
+			c.next = f
+			return func() { c.stopped = true }
+		},
+		Serves: func() bool { return !c.stopped },
+		Send:   func(number uint32, _ time.Duration) { c.sent = append(c.sent, number) },
+		Failed: func(err error, times int) { c.failures = append(c.failures, fmt.Sprint(err, " ", times)) },
+	}
+	return c
+}
 
 // A check that is not answered before the next has failed; a late answer doesn't count.
 func TestHealth(t *testing.T) {
-	var h Health
-	if !h.Start() || h.Start() {
-		t.Error("Start is not true once")
+	c := newChecks()
+	c.Start()
+	c.next()
+	c.next()
+	c.Answered(1, "") // late
+	c.Answered(3, "")
+	c.Answered(3, "again")
+	c.next()
+	c.Answered(4, "no database")
+	if want := []uint32{1, 2, 3, 4}; !slices.Equal(c.sent, want) {
+		t.Errorf("checks %v, want %v", c.sent, want)
 	}
-	if n, err := h.Next(); n != 1 || err != nil {
-		t.Errorf("first check: %d, %v", n, err)
+	if want := []string{"no answer 1", "no answer 2", "no database 1"}; !slices.Equal(c.failures, want) {
+		t.Errorf("failures %q, want %q", c.failures, want)
 	}
-	if n, err := h.Next(); n != 2 || !errors.Is(err, ErrNoAnswer) {
-		t.Errorf("second check: %d, %v, want ErrNoAnswer", n, err)
+}
+
+// Nothing is sent to a worker that has been stopped, or that has no interval.
+func TestHealthEnds(t *testing.T) {
+	c := newChecks()
+	c.Start()
+	c.Stop()
+	c.next()
+	never := newChecks()
+	never.Interval = 0
+	never.Start()
+	if !c.stopped || len(c.sent) != 1 || len(never.sent) > 0 {
+		t.Errorf("timer stopped: %v; checks %v and %v, want one and none", c.stopped, c.sent, never.sent)
 	}
-	if h.Fail() != 1 || h.Fail() != 2 {
-		t.Error("failures in a row are not counted")
-	}
-	if _, counts := h.Answer(1, ""); counts {
-		t.Error("a late answer counts")
-	}
-	if err, counts := h.Answer(2, ""); !counts || err != nil || h.Fail() != 1 {
-		t.Errorf("an answer: %v, %v, and failures go on", err, counts)
-	}
-	if _, counts := h.Answer(2, ""); counts {
-		t.Error("a second answer counts")
-	}
-	if _, err := h.Next(); err != nil {
-		t.Errorf("after an answer: %v", err)
-	}
-	if err, counts := h.Answer(3, "no database"); !counts || err == nil || err.Error() != "no database" {
-		t.Errorf("an unhealthy answer: %v, %v", err, counts)
-	}
+	var none *Health
+	none.Answered(1, "")
+	none.Stop()
 }
 
 // What a program has asked for is decided at once, and not changed by what happens later.

@@ -129,6 +129,15 @@ func checkStart(h []byte) error {
 	return nil
 }
 
+// Agree returns the version of the protocol that a worker and this master speak with each
+// other. The error says why there is none.
+func (b HelloBody) Agree() (version int, err error) {
+	if b.Max < MinVersion || b.Min > Version {
+		return 0, fmt.Errorf("it speaks versions %d to %d of the protocol, this master %d to %d", b.Min, b.Max, MinVersion, Version)
+	}
+	return min(b.Max, Version), nil
+}
+
 // parse reads a header that checkStart has accepted. It returns the frame without its body,
 // and the length of the body.
 func parse(h []byte) (Frame, int, error) {
