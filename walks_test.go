@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	wantWalks   = 4  // of docs/architecture.md: Listen, SIGHUP, one answer in a drain, one upgrade
+	wantWalks   = 7  // of docs/architecture.md: Listen, SIGHUP, an answer, an upgrade, a crash, a failed reload, a stop
 	maxWalkStep = 20 // steps, so that a walk fits a reader's memory
 )
 
