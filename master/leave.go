@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
 )
 
 // exitLinger is how long the link of a worker whose process has ended may stay open: a
@@ -36,7 +38,27 @@ func (l *loop) draining(m *member) {
 	m.Draining = time.Now()
 	m.worker.source.Window.Widen(maxDraining)
 	m.publish()
+	l.handOver(m)
 	l.closeAtStop()
+}
+
+// handOver lets a worker that leaves move connections to another that stays, its heir. In
+// a stop nobody stays.
+func (l *loop) handOver(m *member) {
+	if l.stops() {
+		return
+	}
+	heir := l.members[reload.Heir(m.Member, l.choose((*member).moves))]
+	if heir == nil || !m.moves() {
+		return
+	}
+	sender, receiver, err := handover.NewPair()
+	if err != nil {
+		l.log.Warn("rota: connections of worker can't move", "worker", m.ID, "pid", m.pid(), "err", err)
+		return
+	}
+	_ = heir.process.Link.Send(wire.Frame{Type: wire.Heir}, receiver)
+	_ = m.process.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
 }
 
 // kill is Worker.Kill.

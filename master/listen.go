@@ -115,7 +115,7 @@ func (l *loop) closeUnused() {
 // closeAtStop closes all sockets when the last worker of a master that stops begins to
 // drain: a new connection is refused, and not queued where nobody will accept it.
 func (l *loop) closeAtStop() {
-	stops := l.disconnects.Waiting() || l.state.Phase().Stopping()
+	stops := l.stops()
 	for _, m := range l.members {
 		if !stops || m.serving() {
 			return
@@ -123,6 +123,9 @@ func (l *loop) closeAtStop() {
 	}
 	l.sockets.CloseAll()
 }
+
+// stops reports whether all workers are to leave.
+func (l *loop) stops() bool { return l.disconnects.Waiting() || l.state.Phase().Stopping() }
 
 // accepting records that a worker takes connections from a socket.
 func (l *loop) accepting(m *member, p link.Packet) error {

@@ -39,6 +39,9 @@ func (m *member) serving() bool {
 	return m.alive() && m.Draining.IsZero() && m.Unlinked.IsZero()
 }
 
+// moves reports whether the worker can move connections, or take them.
+func (m *member) moves() bool { return m.linkOpen && m.hello != nil && m.hello.Moves }
+
 // state returns where the worker is in its life.
 func (m *member) state() State {
 	switch {

@@ -151,3 +151,24 @@ func FreeSlot(first int, members []Member) int {
 	}
 	return first
 }
+
+// Heir returns the id of the member to which the connections of m go when it leaves: a
+// ready one of its slot, the latest started if there are several, or else one of another
+// slot. It is 0 if there is none.
+func Heir(m Member, members []Member) (id int) {
+	var others []*Member
+	for i := range members {
+		switch o := &members[i]; {
+		case o.ID == m.ID || !o.serving() || !o.isReady():
+		case o.Slot == m.Slot:
+			id = max(id, o.ID)
+		default:
+			others = append(others, o)
+		}
+	}
+	if id > 0 || len(others) == 0 {
+		return id
+	}
+	sortByID(others)
+	return others[m.ID%len(others)].ID
+}

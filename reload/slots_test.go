@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -25,5 +26,27 @@ func TestEarlier(t *testing.T) {
 		if got := Earlier(tc[0], tc[1]); got != tc[2] {
 			t.Errorf("Earlier(%v, %v) = %v", tc[0], tc[1], got)
 		}
+	}
+}
+
+func TestHeir(t *testing.T) {
+	now := time.Now()
+	members := []Member{
+		{ID: 1, Slot: 0, Ready: now}, {ID: 2, Slot: 0, Ready: now}, {ID: 3, Slot: 0}, {ID: 4, Slot: 0, Ready: now, Draining: now},
+		{ID: 5, Slot: 1, Ready: now}, {ID: 6, Slot: 1, Ready: now, Exited: now}, {ID: 7, Slot: 2},
+	}
+	for _, tc := range []struct {
+		id, slot int
+		want     []int
+	}{
+		{1, 0, []int{2}}, {2, 0, []int{1}}, {9, 0, []int{2}}, // of the same slot
+		{5, 1, []int{1, 2}}, {7, 2, []int{1, 2, 5}}, {8, 3, []int{1, 2, 5}}, // of another
+	} {
+		if got := Heir(Member{ID: tc.id, Slot: tc.slot}, members); !slices.Contains(tc.want, got) {
+			t.Errorf("heir of %d in slot %d: %d, want one of %v", tc.id, tc.slot, got, tc.want)
+		}
+	}
+	if got := Heir(members[0], members[:1]); got != 0 {
+		t.Errorf("alone: %d", got)
 	}
 }

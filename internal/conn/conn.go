@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync/atomic"
 
+	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/http1"
 	"github.com/rota-go/rota/internal/ratelimit"
 )
@@ -17,6 +18,9 @@ type Shared struct {
 	Limiter  *ratelimit.Limiter // of the clients that are told to reconnect; started before Draining is set
 	Closed   func(*Tracked)     // called once for each connection, after it has been closed
 	Opaque   bool               // connections are only counted, never tracked
+
+	Cookie uint64                          // of the socket, by which the heir knows it; 0: the connections stay
+	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has an heir; needed with Cookie
 }
 
 // conn is the counted, tracked part of what Accept returns.
@@ -38,6 +42,7 @@ type conn struct {
 	socket socket
 	shared *Shared
 	http   http1.Observer
+	move   move
 
 	ended  atomic.Bool // Read returns io.EOF from now on
 	closed atomic.Bool // Shared.Closed has been called

@@ -5,18 +5,23 @@ import (
 	"math"
 	"net"
 	"syscall"
+
+	"github.com/rota-go/rota/internal/http1"
 )
 
 // Read reads from the connection. In a drain it returns io.EOF where an HTTP/1 program
-// reads the next request after the client was told that there is none.
-func (c *conn) Read(p []byte) (int, error) {
-	if len(p) > 1 {
-		c.http.OnReadStart()
-		if c.shared.Draining.Load() && c.finished() {
-			return 0, io.EOF
+// reads the next request after the client was told that there is none, and when the
+// connection has moved to another process.
+func (c *conn) Read(p []byte) (n int, err error) {
+	for again := true; again; again = c.resume(n, err) {
+		if len(p) > 1 {
+			c.http.OnReadStart()
+			if c.shared.Draining.Load() && (c.finished() || c.moved()) {
+				return 0, io.EOF
+			}
 		}
+		n, err = c.socket.Read(p)
 	}
-	n, err := c.socket.Read(p)
 	if n > 0 {
 		c.http.OnRead(p[:n], c.shared.Draining.Load())
 	}
@@ -38,6 +43,8 @@ func (c *conn) finished() bool {
 // Write writes to the connection. In a drain the head of an HTTP/1 answer gets
 // [http1.Line], which the result doesn't count.
 func (c *conn) Write(p []byte) (int, error) {
+	c.writeStarts()
+	defer c.writeEnds()
 	tracked := !c.http.Untracked()
 	if tracked && c.shared.Draining.Load() {
 		return c.writeAnnounced(p)
@@ -52,7 +59,7 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // writeAnnounced is Write in a drain.
 func (c *conn) writeAnnounced(p []byte) (int, error) {
-	parts := c.http.Split(p, c.shared.Limiter, &c.socket)
+	parts := c.http.Split(p, c.limiter(), &c.socket)
 	if len(parts) == 1 {
 		n, err := c.socket.Write(parts[0])
 		if err != nil {
@@ -66,10 +73,27 @@ func (c *conn) writeAnnounced(p []byte) (int, error) {
 	return c.http.Wrote(parts, sent, err), err
 }
 
+// limiter returns what says whether an answer may announce the end: nothing, if the
+// connection is going to move.
+func (c *conn) limiter() http1.Limiter {
+	if c.mover() != nil && c.http.MayMove() {
+		return never{}
+	}
+	return c.shared.Limiter
+}
+
+// never is an http1.Limiter that allows nothing.
+type never struct{}
+
+func (never) Allowed() bool { return false }
+func (never) Count()        {}
+
 // ReadFrom sends from r, by sendfile or splice where the net package can. Only what
 // the Observer must see goes through Write: a head, a chunk's size, the first bytes of
 // a protocol that isn't known yet.
 func (c *tcpConn) ReadFrom(r io.Reader) (sum int64, err error) {
+	c.writeStarts()
+	defer c.writeEnds()
 	for ended := false; !ended && err == nil; {
 		var n int64
 		switch left := c.http.Unseen(); left {
@@ -107,6 +131,7 @@ func (c *tcpConn) sendSeen(r io.Reader) (sent int64, ended bool, err error) {
 func (c *tcpConn) sendRest(r io.Reader) (int64, error) {
 	if u, ok := r.(*unixConn); ok { // the net package splices only from its own types
 		u.http.StopTracking()
+		u.stay()
 		r = u.UnixConn
 	}
 	c.http.StartCopy()
@@ -137,6 +162,7 @@ func (c *tcpConn) sendBody(r io.Reader, left int64) (n int64, ended bool, err er
 // tunnel of the connection, which is not tracked from here on.
 func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
 	c.http.StopTracking()
+	c.stay()
 	return c.TCPConn.WriteTo(w)
 }
 
@@ -152,6 +178,7 @@ func (c *tcpConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.TCPCon
 func (c *unixConn) SyscallConn() (syscall.RawConn, error) { return c.raw(c.UnixConn) }
 
 func (c *conn) raw(inner syscall.Conn) (syscall.RawConn, error) {
+	c.stay()
 	raw, err := inner.SyscallConn()
 	if err != nil || c.http.Untracked() {
 		return raw, err

@@ -30,6 +30,7 @@ type Observer struct {
 
 	phase      atomic.Uint32 // a phase
 	peekedByte atomic.Uint32 // see begun
+	first      atomic.Uint32 // what the first bytes were; see noteFirst
 	answered   atomic.Bool   // the program has answered as HTTP/1, before the connection was followed
 	copying    atomic.Bool   // a copy to the client runs unseen, to its end
 
@@ -92,6 +93,9 @@ func (o *Observer) OnReadStart() {
 
 // OnRead records p, at least one byte, which the program has read.
 func (o *Observer) OnRead(p []byte, draining bool) {
+	if o.first.Load() == nothing {
+		o.noteFirst(p)
+	}
 	if draining {
 		o.follow()
 	}

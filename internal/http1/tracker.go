@@ -38,6 +38,7 @@ type Tracker struct {
 	known      bool // an answer began with "HTTP/1."
 	announced  bool // an answer has carried Line
 	nonsense   bool // the requests can't be parsed (the program may be able to)
+	odd        bool // there was nonsense; stays true
 	unanswered bool // something was read since the latest answer ended
 	putOff     int  // how many answers have gone out without Line though it was due
 	events     uint32
@@ -78,6 +79,7 @@ func (t *Tracker) Request(p []byte) {
 	for len(p) > 0 && !t.nonsense {
 		p = p[t.request(p):]
 	}
+	t.odd = t.odd || t.nonsense
 }
 
 // request takes in what belongs to one step of the parser.

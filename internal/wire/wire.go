@@ -64,6 +64,9 @@ const (
 	Watch   Type = 0xa1 // worker: the program answers health checks
 	Check   Type = 0xa2 // master: a health check, a call, answered by Checked
 	Checked Type = 0xa3 // worker: the answer
+
+	HandOver Type = 0xa4 // master: the worker may move connections, with its end of a pair
+	Heir     Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
 )
 
 var names = [...]string{
@@ -71,6 +74,7 @@ var names = [...]string{
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
+	HandOver: "hand over", Heir: "heir",
 }
 
 // Known reports whether t is a type of this version.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/ratelimit"
 )
 
@@ -23,6 +24,9 @@ type drain struct {
 	started  chan struct{}     // closed when all sources are closed
 	left     chan struct{}     // closed when the worker has left
 	changed  chan struct{}     // capacity 1: empty may return another result
+
+	mover atomic.Pointer[handover.Mover] // nil: there is no heir
+	over  bool                           // the drain has ended, guarded by mu
 
 	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
 
@@ -104,6 +108,8 @@ func (d *drain) run(grace, idleGrace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	d.closeSources(ctx)
+	d.interruptIdle()
+	defer d.endMoves()
 	if !d.waitEmpty(ctx, int(idleGrace/drainTick)) {
 		d.closeRest()
 	}
@@ -120,6 +126,7 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 		case <-d.changed:
 		case <-tick.C:
 			ticks++
+			d.interruptIdle()
 			d.endIdle(limit)
 			if ticks >= limit || !d.expectsRequest(ticks) {
 				d.callHooks()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/window"
 	"github.com/rota-go/rota/internal/wire"
@@ -15,7 +16,7 @@ import (
 // hello tells the master which versions of the protocol this worker speaks. Nothing waits
 // for the answer. If the master refuses, it says why and closes the link.
 func (w *Worker) hello() {
-	_ = w.send(wire.Hello, wire.HelloBody{Min: wire.MinVersion, Max: wire.Version, PID: os.Getpid()})
+	_ = w.send(wire.Hello, wire.HelloBody{Min: wire.MinVersion, Max: wire.Version, PID: os.Getpid(), Moves: handover.Supported})
 }
 
 // send sends a frame without descriptors. body may be nil.
@@ -99,6 +100,10 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.welcome(p)
 	case wire.Refuse:
 		return refused(p)
+	case wire.HandOver:
+		return w.handOver(p)
+	case wire.Heir:
+		return w.becomeHeir(p)
 	default:
 		return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
 	}

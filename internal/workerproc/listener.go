@@ -119,6 +119,7 @@ type listener struct {
 	keepAlive net.KeepAliveConfig
 
 	first    sync.Once
+	moved    moved                     // connections of other workers, to be accepted
 	deadline atomic.Pointer[time.Time] // as the program has set it
 	closing  sync.Once
 	closed   chan struct{} // closed by Close
@@ -130,7 +131,11 @@ var _ net.Listener = (*listener)(nil)
 func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
-	l.conns = &conn.Shared{Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque}
+	l.moved.arrived = make(chan struct{}, 1)
+	l.conns = &conn.Shared{
+		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
+		Cookie: l.cookie(r), Mover: &w.drain.mover,
+	}
 	if !w.drain.addSource(l) {
 		_ = l.Listener.Close()
 		return nil, w.cannotListen(r, nil)
@@ -143,11 +148,15 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 // error is net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
 	l.first.Do(l.sendAccepting)
-	c, err := l.accept()
-	if err != nil && l.worker.drain.draining.Load() && errors.Is(err, net.ErrClosed) {
-		return nil, l.waitLeft(err)
+	for {
+		c, err := l.accept()
+		if err == nil || !l.worker.drain.draining.Load() || !errors.Is(err, net.ErrClosed) {
+			return c, err
+		}
+		if err := l.waitLeft(err); err != nil {
+			return nil, err
+		}
 	}
-	return c, err
 }
 
 // accept accepts a connection and adds it to the drain. The drain is not empty meanwhile.
@@ -155,9 +164,12 @@ func (l *listener) accept() (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
+	if c := l.moved.next(); c != nil {
+		return c, nil
+	}
 	inner, err := l.Listener.Accept()
 	if err != nil {
-		return nil, err
+		return l.acceptMoved(err)
 	}
 	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
 		_ = t.SetKeepAliveConfig(l.keepAlive) // package net ignores the error as well
@@ -190,7 +202,9 @@ func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 }
 
 // waitLeft blocks an Accept of a draining worker until the worker has left or the program
-// closes the listener, and returns closed then. It also ends at the deadline.
+// closes the listener, and returns closed then. It also ends at the deadline. It returns
+// nil if a connection has moved here, which the heir of a worker had taken before its own
+// drain began.
 func (l *listener) waitLeft(closed error) error {
 	var timeout <-chan time.Time
 	if t := l.deadline.Load(); t != nil && !t.IsZero() {
@@ -201,6 +215,8 @@ func (l *listener) waitLeft(closed error) error {
 	select {
 	case <-l.worker.drain.left:
 	case <-l.closed:
+	case <-l.moved.arrived:
+		return nil
 	case <-timeout:
 		return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
 	}
@@ -212,6 +228,7 @@ func (l *listener) Close() error {
 	err := closeShared(l.Listener)
 	l.closing.Do(func() {
 		close(l.closed)
+		l.moved.closeAll()
 		if l.worker.drain.draining.Load() {
 			err = nil // the drain has closed it already; that is not an error of the program
 			return
@@ -230,12 +247,25 @@ func (l *listener) busy() bool   { return false } // the drain has the connectio
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
 func (l *listener) SetDeadline(t time.Time) error {
-	d, ok := l.Listener.(interface{ SetDeadline(time.Time) error })
+	d, ok := l.Listener.(deadliner)
 	if !ok {
 		return fmt.Errorf("set deadline: %T: %w", l.Listener, errors.ErrUnsupported)
 	}
 	l.deadline.Store(&t)
-	return d.SetDeadline(t)
+	err := d.SetDeadline(t)
+	if l.moved.some.Load() {
+		l.wake()
+	}
+	return err
+}
+
+// restoreDeadline sets the program's deadline again.
+func (l *listener) restoreDeadline(d deadliner) {
+	for set := false; !set; {
+		t := l.deadline.Load()
+		_ = d.SetDeadline(valueOf(t)) // fails if the listener is closed: then Accept fails too
+		set = t == l.deadline.Load()  // the program may set another meanwhile
+	}
 }
 
 // SyscallConn returns a raw conn. The socket is shared: an option that is set on it is set

@@ -1,0 +1,187 @@
+package conn
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/handover"
+)
+
+// move is what a connection needs so that it can go on in another process.
+//
+// In a drain whose worker has an heir, the goroutine that reads the next request offers
+// the connection to the heir first (moved). If it waits in a Read already, interrupt has
+// the Read fail at a deadline that has passed, and Read finds out why (resume). While the
+// heir is asked, the connection is frozen: a Write waits until it is known who has the
+// connection.
+type move struct {
+	mu          sync.Mutex  // held while the connection is frozen or interrupted
+	frozen      atomic.Bool // the heir is asked
+	interrupted atomic.Bool // the read deadline is not the program's
+	stays       atomic.Bool // the connection isn't offered (any more)
+
+	writes   atomic.Int32 // calls that write
+	deadline atomic.Int64 // the program's read deadline, see encodeTime
+}
+
+// NewMoved is New for a connection that another process has moved to this one.
+func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
+	result, t = New(inner, shared)
+	t.http.Resume()
+	return result, t
+}
+
+// mover returns what moves the connection, or nil if it stays.
+func (c *conn) mover() *handover.Mover {
+	if c.shared.Cookie == 0 || c.move.stays.Load() {
+		return nil
+	}
+	if m := c.shared.Mover.Load(); m != nil && !m.Ended() {
+		return m
+	}
+	return nil
+}
+
+// moved offers the connection to the heir, if it can go on there. If the heir has taken
+// it, this process has it no more: all later calls return net.ErrClosed. Only a Read calls
+// it.
+func (c *conn) moved() bool {
+	m := c.mover()
+	if m == nil {
+		return false
+	}
+	c.move.mu.Lock()
+	defer c.move.mu.Unlock()
+	c.move.frozen.Store(true)
+	defer c.move.frozen.Store(false)
+	if c.move.writes.Load() > 0 || !c.http.Movable() {
+		return false
+	}
+	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw}) {
+		c.move.stays.Store(true)
+		return false
+	}
+	c.http.StopTracking()
+	_ = c.Close() // this process's copy; nothing was written to it
+	return true
+}
+
+// Interrupt has a Read that waits for the next request return, if the connection can move.
+// It is called at each tick of a drain, by one goroutine.
+func (t *Tracked) Interrupt() {
+	c := (*conn)(t)
+	if c.mover() == nil || !c.move.mu.TryLock() {
+		return
+	}
+	defer c.move.mu.Unlock()
+	if c.http.Movable() {
+		c.move.interrupted.Store(true)
+		_ = c.socket.SetReadDeadline(past) // fails if the program has closed it
+	}
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
+
+// resume ends an interruption after a Read, if there was one: the read deadline is the
+// program's again. It reports whether the Read is to be repeated, because it has failed
+// for no other reason.
+func (c *conn) resume(n int, err error) (again bool) {
+	if !c.move.interrupted.Load() {
+		return false
+	}
+	c.move.mu.Lock()
+	defer c.move.mu.Unlock()
+	c.move.interrupted.Store(false)
+	for set := false; !set; {
+		d := c.move.deadline.Load()
+		_ = c.socket.SetReadDeadline(decodeTime(d)) // fails if the program has closed it
+		set = d == c.move.deadline.Load()           // the program may set another meanwhile
+	}
+	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// stay makes a connection one that isn't moved, because bytes pass unseen from now on.
+func (c *conn) stay() {
+	c.move.stays.Store(true)
+	c.move.mu.Lock() // no Interrupt runs afterwards
+	c.move.mu.Unlock()
+	c.resume(0, nil)
+}
+
+// writeStarts and writeEnds are called before and after everything that writes.
+func (c *conn) writeStarts() {
+	c.move.writes.Add(1)
+	for c.move.frozen.Load() {
+		c.move.writes.Add(-1)
+		c.move.mu.Lock() // until it is known who has the connection
+		c.move.mu.Unlock()
+		c.move.writes.Add(1)
+	}
+}
+
+func (c *conn) writeEnds() { c.move.writes.Add(-1) }
+
+// SetDeadline sets both deadlines.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.move.deadline.Store(encodeTime(t))
+	return c.socket.SetDeadline(t)
+}
+
+// SetReadDeadline sets the deadline of Read.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.move.deadline.Store(encodeTime(t))
+	return c.socket.SetReadDeadline(t)
+}
+
+// started is the base of encoded times: they keep to the monotonic clock.
+var started = time.Now()
+
+// encodeTime returns t as an integer. The zero time is 0.
+func encodeTime(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	if d := int64(t.Sub(started)); d != 0 {
+		return d
+	}
+	return 1
+}
+
+// decodeTime is the reverse of encodeTime. Times that are centuries away come back as ones
+// that are centuries away.
+func decodeTime(d int64) time.Time {
+	if d == 0 {
+		return time.Time{}
+	}
+	return started.Add(time.Duration(d))
+}
+
+// File returns a duplicate, which the caller closes. The connection isn't moved any more.
+func (c *tcpConn) File() (*os.File, error) {
+	c.stay()
+	return c.TCPConn.File()
+}
+
+// File returns a duplicate, which the caller closes. The connection isn't moved any more.
+func (c *unixConn) File() (*os.File, error) {
+	c.stay()
+	return c.UnixConn.File()
+}
+
+// CloseWrite closes the writing side. The connection isn't moved any more.
+func (c *tcpConn) CloseWrite() error {
+	c.stay()
+	return c.TCPConn.CloseWrite()
+}
+
+// CloseWrite closes the writing side. The connection isn't moved any more.
+func (c *unixConn) CloseWrite() error {
+	c.stay()
+	return c.UnixConn.CloseWrite()
+}

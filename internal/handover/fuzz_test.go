@@ -1,0 +1,25 @@
+package handover
+
+import (
+	"bytes"
+	"testing"
+)
+
+// FuzzMessages checks that what is parsed is what was sent, and that nothing else is.
+func FuzzMessages(f *testing.F) {
+	f.Add(appendOffer(nil, []uint64{1, 1 << 63}), 2)
+	f.Add(appendAnswer(nil, []bool{true, false}), 2)
+	f.Add([]byte{answerKind, 2}, 1)
+	f.Fuzz(func(t *testing.T, b []byte, n int) {
+		if cookies, err := parseOffer(b); err == nil {
+			if len(cookies) == 0 || len(cookies) > MaxBatch || !bytes.Equal(appendOffer(nil, cookies), b) {
+				t.Errorf("%q is an offer of %v", b, cookies)
+			}
+		}
+		if taken, err := parseAnswer(b, n); err == nil {
+			if len(taken) != n || !bytes.Equal(appendAnswer(nil, taken), b) {
+				t.Errorf("%q is the answer %v", b, taken)
+			}
+		}
+	})
+}

@@ -1,0 +1,25 @@
+//go:build !linux
+
+package handover
+
+import (
+	"errors"
+	"net"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+const (
+	supported  = false
+	rightsSize = 0
+)
+
+func newPair() (sender, receiver *descriptor.FD, err error) { return nil, nil, errors.ErrUnsupported }
+
+func cookie(int) (uint64, error) { return 0, errors.ErrUnsupported }
+
+func rights([]int) []byte { return nil }
+
+func receivedDescriptors([]byte) []*descriptor.FD { return nil }
+
+func streamAddr(*descriptor.FD) (net.Addr, error) { return nil, errors.ErrUnsupported }

@@ -1,0 +1,94 @@
+package handover
+
+import "sync"
+
+// Mover hands over connections that many goroutines give it, in batches. Its methods may
+// be called from any goroutine.
+type Mover struct {
+	sender   *Sender
+	requests chan request
+	closing  chan struct{} // closed by Close
+	ended    chan struct{} // closed when no connection can be moved any more
+	once     sync.Once
+}
+
+// request is a connection that waits to be moved.
+type request struct {
+	item  Item
+	moved chan<- bool // gets one value
+}
+
+// NewMover returns a Mover for a Sender, which it owns. Close ends it.
+func NewMover(s *Sender) *Mover {
+	m := &Mover{sender: s, requests: make(chan request), closing: make(chan struct{}), ended: make(chan struct{})}
+	go m.run()
+	return m
+}
+
+// Move reports whether the heir has taken a connection. The caller keeps it until Move
+// returns, and closes its copy if it was taken. Move blocks for AnswerTimeout at most for
+// each batch before it.
+func (m *Mover) Move(i Item) bool {
+	moved := make(chan bool, 1)
+	select {
+	case m.requests <- request{i, moved}:
+		return <-moved
+	case <-m.ended:
+		return false
+	}
+}
+
+// Ended reports whether no connection can be moved any more.
+func (m *Mover) Ended() bool {
+	select {
+	case <-m.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends the hand-over, and returns when it has ended.
+func (m *Mover) Close() {
+	m.once.Do(func() { close(m.closing) })
+	<-m.ended
+}
+
+func (m *Mover) run() {
+	defer close(m.ended)
+	defer m.sender.Close()
+	for err := error(nil); err == nil; {
+		select {
+		case first := <-m.requests:
+			err = m.moveBatch(m.batch(first))
+		case <-m.closing:
+			return
+		}
+	}
+}
+
+// batch returns first, and those that wait too.
+func (m *Mover) batch(first request) []request {
+	all := []request{first}
+	for len(all) < MaxBatch {
+		select {
+		case r := <-m.requests:
+			all = append(all, r)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+func (m *Mover) moveBatch(batch []request) error {
+	items := make([]Item, 0, len(batch))
+	for _, r := range batch {
+		items = append(items, r.item)
+	}
+	taken, err := m.sender.Offer(items)
+	for i, r := range batch {
+		r.moved <- taken[i]
+	}
+	return err
+}

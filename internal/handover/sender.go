@@ -1,0 +1,140 @@
+package handover
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
+
+// AnswerTimeout is how long a Sender waits for an answer.
+const AnswerTimeout = time.Second
+
+// Item is a connection to hand over.
+type Item struct {
+	Cookie uint64          // of the socket that it was accepted from, see Cookie
+	Conn   syscall.RawConn // the connection; its owner keeps it until Offer has returned
+}
+
+// Sender is the leaving worker's end of a pair. Its methods may be called from any
+// goroutine.
+type Sender struct {
+	mu     sync.Mutex // held during an offer
+	pair   *net.UnixConn
+	closed error // nil while offers are possible
+}
+
+// NewSender returns a Sender for one end of a pair. It owns fd, also when it fails.
+func NewSender(fd *descriptor.FD) (*Sender, error) {
+	pair, err := fd.UnixConn()
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{pair: pair}, nil
+}
+
+// Offer offers up to MaxBatch connections, and returns which of them the heir has taken.
+// It blocks for AnswerTimeout at most. After an error no later offer is possible; some may
+// have been taken then too.
+func (s *Sender) Offer(items []Item) (taken []bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken = make([]bool, len(items))
+	if s.closed != nil {
+		return taken, s.closed
+	}
+	_ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout))
+	var o offer
+	if err := s.send(items, &o); errors.Is(err, syscall.ETOOMANYREFS) || len(o.fds) == 0 {
+		return taken, nil // too many descriptors of this user are on their way
+	} else if err != nil {
+		s.closeFor(err)
+		return taken, err
+	}
+	answer, err := s.answer(len(o.fds))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		answer = s.lastAnswer(len(o.fds))
+	}
+	if err != nil {
+		s.closeFor(err)
+	}
+	for k, t := range answer {
+		taken[o.items[k]] = t
+	}
+	return taken, err
+}
+
+// offer is what is sent of the items of an Offer: those that are still open.
+type offer struct {
+	cookies []uint64
+	fds     []int
+	items   []int // their indices
+}
+
+// send sends an offer. The descriptors stay valid until it has been sent, also of
+// connections that are closed meanwhile.
+func (s *Sender) send(items []Item, o *offer) error {
+	return o.hold(items, 0, func() error {
+		if len(o.fds) == 0 {
+			return nil
+		}
+		_, _, err := s.pair.WriteMsgUnix(appendOffer(nil, o.cookies), rights(o.fds), nil)
+		return err
+	})
+}
+
+// hold adds items, from index i on, and calls f while their descriptors are held.
+func (o *offer) hold(items []Item, i int, f func() error) (err error) {
+	if i == len(items) {
+		return f()
+	}
+	gone := items[i].Conn.Control(func(fd uintptr) {
+		o.cookies, o.fds, o.items = append(o.cookies, items[i].Cookie), append(o.fds, int(fd)), append(o.items, i)
+		err = o.hold(items, i+1, f)
+	})
+	if gone != nil { // it has been closed
+		return o.hold(items, i+1, f)
+	}
+	return err
+}
+
+// answer reads the answer to an offer of n connections.
+func (s *Sender) answer(n int) (taken []bool, err error) {
+	var b [answerSize]byte
+	k, err := s.pair.Read(b[:])
+	if err == nil && k == 0 {
+		err = io.EOF
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseAnswer(b[:k], n)
+}
+
+// lastAnswer returns the answer that was sent since the time was over, or nil. No answer
+// can be sent after it has returned.
+func (s *Sender) lastAnswer(n int) (taken []bool) {
+	_ = s.pair.CloseRead()
+	_ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout))
+	taken, _ = s.answer(n)
+	return taken
+}
+
+func (s *Sender) closeFor(err error) {
+	s.closed = err
+	_ = s.pair.Close() // nothing is sent that could be lost
+}
+
+// Close ends the hand-over, and closes the pair.
+func (s *Sender) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed == nil {
+		s.closeFor(net.ErrClosed)
+	}
+}

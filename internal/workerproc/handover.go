@@ -1,0 +1,209 @@
+package workerproc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/handover"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// handOver takes this worker's end of a pair to its heir. Connections move from now on, if
+// the drain has begun, or as soon as it begins. It owns p unless it fails.
+func (w *Worker) handOver(p link.Packet) error {
+	if len(p.Files) != 1 {
+		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
+	}
+	sender, err := handover.NewSender(p.Files[0])
+	if err != nil {
+		return nil // out of descriptors, for example: the connections stay
+	}
+	w.drain.setMover(handover.NewMover(sender))
+	return nil
+}
+
+// becomeHeir takes this worker's end of a pair to a worker that leaves. It owns p unless
+// it fails.
+func (w *Worker) becomeHeir(p link.Packet) error {
+	if len(p.Files) != 1 {
+		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
+	}
+	r, err := handover.NewReceiver(p.Files[0], w.drain.socket)
+	if err != nil {
+		return nil // the other worker sees that the pair is closed
+	}
+	go func() {
+		if err := r.Serve(); err != nil {
+			w.report("takes no more connections of another worker: %v", err)
+		}
+	}()
+	return nil
+}
+
+// setMover makes m what moves connections. It owns m. There is one: after the drain, and
+// for a second one, m is closed.
+func (d *drain) setMover(m *handover.Mover) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over || !d.mover.CompareAndSwap(nil, m) {
+		go m.Close()
+	}
+}
+
+// endMoves ends the moving of connections.
+func (d *drain) endMoves() {
+	d.mu.Lock()
+	d.over = true
+	d.mu.Unlock()
+	if m := d.mover.Load(); m != nil {
+		m.Close()
+	}
+}
+
+// interruptIdle has the connections that wait for a request move.
+func (d *drain) interruptIdle() {
+	if d.mover.Load() == nil {
+		return
+	}
+	for _, c := range d.openConns() {
+		c.Interrupt()
+	}
+}
+
+// socket returns the listener whose socket has this cookie, nil if there is none that
+// takes connections.
+func (d *drain) socket(cookie uint64) handover.Socket {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.draining.Load() {
+		return nil
+	}
+	for s := range d.sources {
+		if l, ok := s.(*listener); ok && l.conns.Cookie == cookie {
+			return l
+		}
+	}
+	return nil
+}
+
+// cookie returns the number of the listener's socket if its connections may move, and 0
+// otherwise. Those of a socket that only this worker has stay.
+func (l *listener) cookie(r bind.Request) uint64 {
+	s, ok := l.Listener.(syscall.Conn)
+	if !ok || l.id == 0 || r.Opaque || !handover.Supported {
+		return 0
+	}
+	c, err := handover.Cookie(s)
+	if err != nil {
+		return 0
+	}
+	return c
+}
+
+// moved are the connections that another worker has moved to this one, and that the
+// program has not accepted yet. They are connections of the drain.
+type moved struct {
+	some    atomic.Bool   // conns is not empty
+	woken   atomic.Bool   // the deadline of the listener is not the program's
+	arrived chan struct{} // capacity 1: one was added
+
+	mu     sync.Mutex
+	conns  []net.Conn
+	closed bool
+}
+
+func (m *moved) add(c net.Conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		_ = c.Close() // as the kernel does with what waits at a listener that is closed
+		return
+	}
+	m.conns = append(m.conns, c)
+	m.some.Store(true)
+	select {
+	case m.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// next returns the next connection, or nil.
+func (m *moved) next() (c net.Conn) {
+	if !m.some.Load() {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.conns) > 0 {
+		c, m.conns[0] = m.conns[0], nil
+		m.conns = m.conns[1:]
+	}
+	m.some.Store(len(m.conns) > 0)
+	return c
+}
+
+// closeAll closes the connections, and those that are added later.
+func (m *moved) closeAll() {
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	for c := m.next(); c != nil; c = m.next() {
+		_ = c.Close() // nothing was written to it
+	}
+}
+
+// Put has the program accept c, a connection of another worker.
+func (l *listener) Put(c net.Conn) {
+	result, tracked := conn.NewMoved(c, l.conns)
+	l.worker.drain.addConn(tracked)
+	l.moved.add(result)
+	l.wake()
+}
+
+type deadliner interface{ SetDeadline(time.Time) error }
+
+// wake has an Accept that waits fail, with a deadline that has passed; see acceptMoved.
+func (l *listener) wake() {
+	if d, ok := l.Listener.(deadliner); ok {
+		l.moved.woken.Store(true)
+		_ = d.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
+	}
+}
+
+// acceptMoved returns a connection that has moved to this worker. If there is none, the
+// result is err, which accept(2) has returned, or that of another Accept if it has only
+// failed because of wake.
+func (l *listener) acceptMoved(err error) (net.Conn, error) {
+	woken := l.moved.woken.Swap(false)
+	if woken {
+		l.restoreDeadline(l.Listener.(deadliner))
+	}
+	c := l.moved.next()
+	switch {
+	case c != nil:
+		if l.moved.some.Load() {
+			l.wake() // another Accept that waits
+		}
+		return c, nil
+	case woken && errors.Is(err, os.ErrDeadlineExceeded):
+		return l.accept()
+	}
+	return nil, err
+}
+
+// valueOf returns *t, and the zero time for nil.
+func valueOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
