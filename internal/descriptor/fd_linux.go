@@ -18,13 +18,7 @@ func dupAbove(n, lowest int) (int, error) {
 
 // UnixConn returns a conn for f, which it closes. The caller closes the conn.
 func (f *FD) UnixConn() (*net.UnixConn, error) {
-	n := f.Take()
-	if n < 0 {
-		return nil, os.ErrClosed
-	}
-	file := os.NewFile(uintptr(n), "link")
-	defer file.Close()
-	c, err := net.FileConn(file) // a duplicate, close-on-exec
+	c, err := f.TakeConn()
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +28,17 @@ func (f *FD) UnixConn() (*net.UnixConn, error) {
 		return nil, fmt.Errorf("%T is not a unix socket", c)
 	}
 	return u, nil
+}
+
+// TakeConn returns a conn for f, which it closes. The caller closes the conn.
+func (f *FD) TakeConn() (net.Conn, error) {
+	n := f.Take()
+	if n < 0 {
+		return nil, os.ErrClosed
+	}
+	file := os.NewFile(uintptr(n), "socket")
+	defer file.Close()
+	return net.FileConn(file) // a duplicate, close-on-exec
 }
 
 // SetNonblock sets O_NONBLOCK, which all duplicates of f share, also those in other

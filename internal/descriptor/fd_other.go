@@ -14,6 +14,9 @@ func dupAbove(int, int) (int, error) { return -1, errors.ErrUnsupported }
 // UnixConn is not supported here. It takes f.
 func (f *FD) UnixConn() (*net.UnixConn, error) { return nil, errors.ErrUnsupported }
 
+// TakeConn is not supported here. It takes f.
+func (f *FD) TakeConn() (net.Conn, error) { return nil, errors.ErrUnsupported }
+
 // SetNonblock is not supported here.
 func (f *FD) SetNonblock() error { return errors.ErrUnsupported }
 

@@ -110,7 +110,7 @@ func (r *Receiver) take(cookie uint64, fd *descriptor.FD) (net.Conn, Socket, err
 	if err := checkConn(fd, s.Addr()); err != nil {
 		return nil, nil, err
 	}
-	c, err := fd.Conn()
+	c, err := fd.TakeConn()
 	if err != nil {
 		return nil, nil, nil // out of descriptors, for example
 	}

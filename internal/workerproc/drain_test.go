@@ -274,8 +274,7 @@ func TestDeadlineDuringDrain(t *testing.T) {
 		defer pipe.dial().Close()
 		defer (<-conns).Close()
 		b.receive(wire.Disconnect, nil)
-		deadline := time.Now().Add(time.Second)
-		l.deadline.Store(&deadline)
+		l.deadline.t = time.Now().Add(time.Second)
 		_, err := l.Accept()
 		var ne net.Error
 		if !errors.As(err, &ne) || !ne.Timeout() {

@@ -113,7 +113,6 @@ func (l *listener) cookie(r bind.Request) uint64 {
 // program has not accepted yet. They are connections of the drain.
 type moved struct {
 	some    atomic.Bool   // conns is not empty
-	woken   atomic.Bool   // the deadline of the listener is not the program's
 	arrived chan struct{} // capacity 1: one was added
 
 	mu     sync.Mutex
@@ -169,13 +168,59 @@ func (l *listener) Put(c net.Conn) {
 	l.wake()
 }
 
+// deadline is the deadline of a listener's Accept. While it is woken, the listener has one
+// that has passed.
+type deadline struct {
+	mu    sync.Mutex
+	t     time.Time // as the program has set it
+	woken bool
+}
+
 type deadliner interface{ SetDeadline(time.Time) error }
 
-// wake has an Accept that waits fail, with a deadline that has passed; see acceptMoved.
+// set is the program's SetDeadline.
+func (d *deadline) set(ln deadliner, t time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.t = t
+	if d.woken {
+		return nil // restore sets it
+	}
+	return ln.SetDeadline(t)
+}
+
+func (d *deadline) get() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.t
+}
+
+// wake has an Accept that waits fail.
+func (d *deadline) wake(ln deadliner) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.woken {
+		d.woken = true
+		_ = ln.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
+	}
+}
+
+// restore sets the program's deadline again, and reports whether there was another.
+func (d *deadline) restore(ln deadliner) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.woken {
+		return false
+	}
+	d.woken = false
+	_ = ln.SetDeadline(d.t) // fails if the listener is closed: then Accept fails too
+	return true
+}
+
+// wake has an Accept that waits look for connections that have moved.
 func (l *listener) wake() {
 	if d, ok := l.Listener.(deadliner); ok {
-		l.moved.woken.Store(true)
-		_ = d.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
+		l.deadline.wake(d)
 	}
 }
 
@@ -183,10 +228,8 @@ func (l *listener) wake() {
 // result is err, which accept(2) has returned, or that of another Accept if it has only
 // failed because of wake.
 func (l *listener) acceptMoved(err error) (net.Conn, error) {
-	woken := l.moved.woken.Swap(false)
-	if woken {
-		l.restoreDeadline(l.Listener.(deadliner))
-	}
+	d, ok := l.Listener.(deadliner)
+	woken := ok && l.deadline.restore(d)
 	c := l.moved.next()
 	switch {
 	case c != nil:
@@ -198,12 +241,4 @@ func (l *listener) acceptMoved(err error) (net.Conn, error) {
 		return l.accept()
 	}
 	return nil, err
-}
-
-// valueOf returns *t, and the zero time for nil.
-func valueOf(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }

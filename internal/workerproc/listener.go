@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -119,8 +118,8 @@ type listener struct {
 	keepAlive net.KeepAliveConfig
 
 	first    sync.Once
-	moved    moved                     // connections of other workers, to be accepted
-	deadline atomic.Pointer[time.Time] // as the program has set it
+	moved    moved // connections of other workers, to be accepted
+	deadline deadline
 	closing  sync.Once
 	closed   chan struct{} // closed by Close
 }
@@ -207,8 +206,8 @@ func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 // drain began.
 func (l *listener) waitLeft(closed error) error {
 	var timeout <-chan time.Time
-	if t := l.deadline.Load(); t != nil && !t.IsZero() {
-		timer := time.NewTimer(time.Until(*t))
+	if t := l.deadline.get(); !t.IsZero() {
+		timer := time.NewTimer(time.Until(t))
 		defer timer.Stop()
 		timeout = timer.C
 	}
@@ -251,21 +250,7 @@ func (l *listener) SetDeadline(t time.Time) error {
 	if !ok {
 		return fmt.Errorf("set deadline: %T: %w", l.Listener, errors.ErrUnsupported)
 	}
-	l.deadline.Store(&t)
-	err := d.SetDeadline(t)
-	if l.moved.some.Load() {
-		l.wake()
-	}
-	return err
-}
-
-// restoreDeadline sets the program's deadline again.
-func (l *listener) restoreDeadline(d deadliner) {
-	for set := false; !set; {
-		t := l.deadline.Load()
-		_ = d.SetDeadline(valueOf(t)) // fails if the listener is closed: then Accept fails too
-		set = t == l.deadline.Load()  // the program may set another meanwhile
-	}
+	return l.deadline.set(d, t)
 }
 
 // SyscallConn returns a raw conn. The socket is shared: an option that is set on it is set
