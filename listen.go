@@ -90,13 +90,22 @@ type ListenConfig struct {
 	Exclusive bool
 
 	// Opaque leaves the bytes of connections unchanged. Without it, a draining worker
-	// closes HTTP/1 connections gracefully: the head of the next response gets the line
+	// closes HTTP/1 connections gracefully, if they can't move (see Stay): the head of the next response gets the line
 	// "Connection: close", and the connection is closed after that response; an idle
 	// connection is closed after master.Config.IdleGrace. If there are more than 16
 	// connections, the others follow at a limited rate, all within 250 ms. Connections
 	// on which the program doesn't answer with "HTTP/1.", TLS, tunnels and streams are
 	// always left unchanged.
 	Opaque bool
+
+	// Stay keeps connections in the worker that has accepted them. Without it, an HTTP/1
+	// connection that waits for its next request moves to the worker's successor when the
+	// worker drains, or to another worker that has the socket, and its client notices
+	// nothing; see docs/http.md. Set Stay if the program knows more of a connection than
+	// HTTP tells it: a login that holds for the connection (NTLM, Negotiate), or values of
+	// http.Server.ConnContext that were not made of the connection's addresses. Opaque and
+	// Exclusive listeners keep their connections, too.
+	Stay bool
 
 	// Backlog is the length of the socket's accept queue. Zero means the system's
 	// default (net.core.somaxconn). The first worker that asks for a socket decides.

@@ -42,14 +42,14 @@ func (l *loop) draining(m *member) {
 	l.closeAtStop()
 }
 
-// handOver lets a worker that leaves move connections to another that stays, its heir. In
+// handOver lets a worker that leaves move connections to another that stays, its receiver. In
 // a stop nobody stays.
 func (l *loop) handOver(m *member) {
 	if l.stops() {
 		return
 	}
-	heir := l.members[reload.Heir(m.Member, l.choose((*member).moves))]
-	if heir == nil || !m.moves() {
+	to := l.members[reload.Receiver(m.Member, l.choose((*member).moves))]
+	if to == nil || !m.moves() {
 		return
 	}
 	sender, receiver, err := handover.NewPair()
@@ -57,7 +57,7 @@ func (l *loop) handOver(m *member) {
 		l.log.Warn("rota: connections of worker can't move", "worker", m.ID, "pid", m.pid(), "err", err)
 		return
 	}
-	_ = heir.process.Link.Send(wire.Frame{Type: wire.Heir}, receiver)
+	_ = to.process.Link.Send(wire.Frame{Type: wire.Receive}, receiver)
 	_ = m.process.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
 }
 

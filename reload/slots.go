@@ -152,10 +152,10 @@ func FreeSlot(first int, members []Member) int {
 	return first
 }
 
-// Heir returns the id of the member to which the connections of m go when it leaves: a
+// Receiver returns the id of the member to which the connections of m go when it leaves: a
 // ready one of its slot, the latest started if there are several, or else one of another
 // slot. It is 0 if there is none.
-func Heir(m Member, members []Member) (id int) {
+func Receiver(m Member, members []Member) (id int) {
 	var others []*Member
 	for i := range members {
 		switch o := &members[i]; {

@@ -29,7 +29,7 @@ func TestEarlier(t *testing.T) {
 	}
 }
 
-func TestHeir(t *testing.T) {
+func TestReceiver(t *testing.T) {
 	now := time.Now()
 	members := []Member{
 		{ID: 1, Slot: 0, Ready: now}, {ID: 2, Slot: 0, Ready: now}, {ID: 3, Slot: 0}, {ID: 4, Slot: 0, Ready: now, Draining: now},
@@ -42,11 +42,11 @@ func TestHeir(t *testing.T) {
 		{1, 0, []int{2}}, {2, 0, []int{1}}, {9, 0, []int{2}}, // of the same slot
 		{5, 1, []int{1, 2}}, {7, 2, []int{1, 2, 5}}, {8, 3, []int{1, 2, 5}}, // of another
 	} {
-		if got := Heir(Member{ID: tc.id, Slot: tc.slot}, members); !slices.Contains(tc.want, got) {
-			t.Errorf("heir of %d in slot %d: %d, want one of %v", tc.id, tc.slot, got, tc.want)
+		if got := Receiver(Member{ID: tc.id, Slot: tc.slot}, members); !slices.Contains(tc.want, got) {
+			t.Errorf("receiver of %d in slot %d: %d, want one of %v", tc.id, tc.slot, got, tc.want)
 		}
 	}
-	if got := Heir(members[0], members[:1]); got != 0 {
+	if got := Receiver(members[0], members[:1]); got != 0 {
 		t.Errorf("alone: %d", got)
 	}
 }

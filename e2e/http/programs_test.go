@@ -4,9 +4,11 @@ package http
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -21,25 +23,26 @@ import (
 )
 
 // httpLine is net/http with one line changed.
-func httpLine() {
-	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+func httpLine() { log.Fatal(http.Serve(listenStay(), httpHandler())) }
+
+// listenStay listens with connections that stay in their worker: the tests of this package
+// are about what a worker does for the clients that it can't give away.
+func listenStay() net.Listener {
+	lc := rota.ListenConfig{Stay: true}
+	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(http.Serve(ln, httpHandler()))
+	return ln
 }
 
 // httpProxy is a reverse proxy to the upstream of its flags.
-func httpProxy() {
-	ln, err := rota.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	log.Fatal(http.Serve(ln, proxyHandler()))
-}
+func httpProxy() { log.Fatal(http.Serve(listenStay(), proxyHandler())) }
 
-func rotaHTTP()      { mustLeave(rotahttp.ListenAndServe("127.0.0.1:0", httpHandler())) }
-func rotaHTTPProxy() { mustLeave(rotahttp.ListenAndServe("127.0.0.1:0", proxyHandler())) }
+func rotaHTTP() { mustLeave(rotahttp.Serve(listenStay(), &http.Server{Handler: httpHandler()})) }
+func rotaHTTPProxy() {
+	mustLeave(rotahttp.Serve(listenStay(), &http.Server{Handler: proxyHandler()}))
+}
 
 // rotaHTTPTLS has certificate and key in the file of its flags.
 func rotaHTTPTLS() {

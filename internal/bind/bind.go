@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Exclusive       bool                `json:"-"`
 	Opaque          bool                `json:"-"`
+	Stay            bool                `json:"-"`
 	Backlog         int                 `json:"backlog,omitempty"`
 	Mode            fs.FileMode         `json:"mode,omitempty"`
 	KeepAliveConfig net.KeepAliveConfig `json:"-"`

@@ -113,7 +113,7 @@ func TestNumber(t *testing.T) {
 // options that only the program's process uses. A change here changes the protocol.
 func TestRequestOnTheLink(t *testing.T) {
 	r := bind.NewRequest("unix", "a.sock", true, bind.Options{
-		Exclusive: true, Opaque: true, Backlog: 128, Mode: fs.ModeSocket | 0o660,
+		Exclusive: true, Opaque: true, Stay: true, Backlog: 128, Mode: fs.ModeSocket | 0o660,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true},
 		Control:         func(string, string, syscall.RawConn) error { return nil },
 	})

@@ -19,8 +19,8 @@ type Shared struct {
 	Closed   func(*Tracked)     // called once for each connection, after it has been closed
 	Opaque   bool               // connections are only counted, never tracked
 
-	Cookie uint64                          // of the socket, by which the heir knows it; 0: the connections stay
-	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has an heir; needed with Cookie
+	Cookie uint64                          // of the socket, by which the receiver knows it; 0: the connections stay
+	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has a receiver; needed with Cookie
 }
 
 // conn is the counted, tracked part of what Accept returns.

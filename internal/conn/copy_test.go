@@ -246,13 +246,13 @@ func TestConnCopyApart(t *testing.T) {
 	server.Read(make([]byte, 1024))
 	io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
 	go server.(io.ReaderFrom).ReadFrom(source)
-	eventually(t, "the copy", func() bool { return c.http.State().Copying })
+	eventually(t, "the copy", func() bool { return c.http.State().Phase == "followed" })
 	ended := make(chan error, 1)
 	go func() {
 		_, err := server.Read(make([]byte, 1024))
 		ended <- err
 	}()
-	eventually(t, "the reader", func() bool { return c.http.State().Phase != "answering" })
+	eventually(t, "the reader", func() bool { return !c.http.State().Busy })
 	ln.drain()
 	for range 10 {
 		ln.tick(1)

@@ -42,16 +42,25 @@ func (c *conn) finished() bool {
 
 // Write writes to the connection. In a drain the head of an HTTP/1 answer gets
 // [http1.Line], which the result doesn't count.
-func (c *conn) Write(p []byte) (int, error) {
+func (c *conn) Write(p []byte) (n int, err error) {
 	c.writeStarts()
-	defer c.writeEnds()
-	tracked := !c.http.Untracked()
-	if tracked && c.shared.Draining.Load() {
+	if c.http.Untracked() {
+		c.http.OnWrite(p)
+		n, err = c.socket.Write(p)
+	} else {
+		n, err = c.writeTracked(p)
+	}
+	c.writeEnds()
+	return n, err
+}
+
+func (c *conn) writeTracked(p []byte) (int, error) {
+	if c.shared.Draining.Load() {
 		return c.writeAnnounced(p)
 	}
 	c.http.OnWrite(p)
 	n, err := c.socket.Write(p)
-	if err != nil && tracked {
+	if err != nil {
 		c.http.StopTracking() // the Observer knows of bytes that were not written
 	}
 	return n, err

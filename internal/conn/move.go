@@ -14,14 +14,14 @@ import (
 
 // move is what a connection needs so that it can go on in another process.
 //
-// In a drain whose worker has an heir, the goroutine that reads the next request offers
-// the connection to the heir first (moved). If it waits in a Read already, interrupt has
+// In a drain whose worker has a receiver, the goroutine that reads the next request offers
+// the connection to the receiver first (moved). If it waits in a Read already, interrupt has
 // the Read fail at a deadline that has passed, and Read finds out why (resume). While the
-// heir is asked, the connection is frozen: a Write waits until it is known who has the
+// receiver is asked, the connection is frozen: a Write waits until it is known who has the
 // connection.
 type move struct {
 	mu          sync.Mutex  // held while the connection is frozen or interrupted
-	frozen      atomic.Bool // the heir is asked
+	frozen      atomic.Bool // the receiver is asked
 	interrupted atomic.Bool // the read deadline is not the program's
 	stays       atomic.Bool // the connection isn't offered (any more)
 
@@ -47,7 +47,7 @@ func (c *conn) mover() *handover.Mover {
 	return nil
 }
 
-// moved offers the connection to the heir, if it can go on there. If the heir has taken
+// moved offers the connection to the receiver, if it can go on there. If the receiver has taken
 // it, this process has it no more: all later calls return net.ErrClosed. Only a Read calls
 // it.
 func (c *conn) moved() bool {

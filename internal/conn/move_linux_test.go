@@ -50,10 +50,10 @@ func (p *process) Put(c net.Conn) {
 	p.moved <- outer
 }
 
-// heirOnly is a listener that accepts what other workers have moved.
-type heirOnly struct{ *process }
+// movedOnly is a listener that accepts what other workers have moved.
+type movedOnly struct{ *process }
 
-func (h heirOnly) Accept() (net.Conn, error) {
+func (h movedOnly) Accept() (net.Conn, error) {
 	select {
 	case c := <-h.moved:
 		return c, nil
@@ -62,24 +62,40 @@ func (h heirOnly) Accept() (net.Conn, error) {
 	}
 }
 
-func (h heirOnly) Close() error { return nil }
+func (h movedOnly) Close() error { return nil }
 
-// leave makes heir the heir of p, and begins p's drain. The heir takes all connections if
+// leave makes receiver the receiver of p, and begins p's drain. The receiver takes all connections if
 // takes is true, and otherwise none.
-func (p *process) leave(t *testing.T, heir *process, takes bool) {
+func (p *process) leave(t *testing.T, receiver *process, takes bool) {
 	t.Helper()
-	p.pair(t, func(cookie uint64) handover.Socket {
-		if takes && cookie == heir.cookie {
-			return heir
-		}
-		return nil
-	})
+	if takes {
+		p.pair(t, receiver)
+	} else {
+		p.pair(t, nobody{})
+	}
 	p.shared.Draining.Store(true)
 	p.interrupt()
 }
 
-// pair makes a pair for p and an heir. A nil find makes one that doesn't answer.
-func (p *process) pair(t *testing.T, find func(uint64) handover.Socket) {
+func (p *process) Starts() {}
+func (p *process) Ends()   {}
+
+func (p *process) Socket(cookie uint64) handover.Socket {
+	if cookie == p.cookie {
+		return p
+	}
+	return nil
+}
+
+// nobody takes no connection.
+type nobody struct{}
+
+func (nobody) Starts()                       {}
+func (nobody) Ends()                         {}
+func (nobody) Socket(uint64) handover.Socket { return nil }
+
+// pair makes a pair for p and a receiver. A nil one doesn't answer.
+func (p *process) pair(t *testing.T, sockets handover.Sockets) {
 	t.Helper()
 	a, b, err := handover.NewPair()
 	if err != nil {
@@ -89,13 +105,13 @@ func (p *process) pair(t *testing.T, find func(uint64) handover.Socket) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receiver, err := handover.NewReceiver(b, find)
+	receiver, err := handover.NewReceiver(b, sockets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mover := handover.NewMover(sender)
 	t.Cleanup(func() { mover.Close(); receiver.Close() })
-	if find != nil {
+	if sockets != nil {
 		go receiver.Serve()
 	}
 	p.shared.Mover.Store(mover)
@@ -178,14 +194,52 @@ func wantAnswers(t *testing.T, requests []string) (all []string) {
 // A client gets the same bytes as without moves, on one connection, while it is moved from
 // one process to the next again and again, and whatever pieces it sends its requests in.
 func TestMovesUnseen(t *testing.T) {
+	t.Run("net/http", func(t *testing.T) {
+		testMovesUnseen(t, mixedRequests, wantAnswers(t, mixedRequests), func(ln net.Listener) {
+			_ = http.Serve(ln, http.HandlerFunc(mixed))
+		})
+	})
+	t.Run("apart", func(t *testing.T) {
+		get := []string{getRequest, getRequest + getRequest}
+		want := strings.Join(apartAnswer, "")
+		testMovesUnseen(t, get, []string{want, want + want}, serveApart)
+	})
+}
+
+// apartAnswer is the answer of serveApart, in the parts that it is written in.
+var apartAnswer = []string{"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n", "\r\n", "half", "half"}
+
+// serveApart is a server that reads in one goroutine and answers in another.
+func serveApart(ln net.Listener) {
+	for c, err := ln.Accept(); err == nil; c, err = ln.Accept() {
+		requests := make(chan *http.Request, 10)
+		go func() {
+			defer close(requests)
+			br := bufio.NewReader(c)
+			for r, err := http.ReadRequest(br); err == nil; r, err = http.ReadRequest(br) {
+				requests <- r
+			}
+		}()
+		go func() {
+			defer c.Close()
+			for range requests {
+				for _, part := range apartAnswer {
+					io.WriteString(c, part)
+					time.Sleep(time.Duration(rand.IntN(200)) * time.Microsecond)
+				}
+			}
+		}()
+	}
+}
+
+func testMovesUnseen(t *testing.T, requests, want []string, serve func(net.Listener)) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	want := wantAnswers(t, mixedRequests)
 	first := newProcess(t, ln)
-	go http.Serve(first, http.HandlerFunc(mixed))
+	go serve(first)
 	var clients sync.WaitGroup
 	done := make(chan struct{})
 	var answers atomic.Int64
@@ -198,14 +252,14 @@ func TestMovesUnseen(t *testing.T) {
 					return
 				default:
 				}
-				for rest := mixedRequests[i]; len(rest) > 0; {
+				for rest := requests[i]; len(rest) > 0; {
 					n := 1 + rand.IntN(len(rest))
 					c.send(rest[:n])
 					rest = rest[n:]
 				}
 				got := make([]byte, len(want[i]))
 				if _, err := io.ReadFull(c, got); err != nil || string(got) != want[i] {
-					t.Errorf("%.30q: got %q, %v, want %q", mixedRequests[i], got, err, want[i])
+					t.Errorf("%.30q: got %q, %v, want %q", requests[i], got, err, want[i])
 					return
 				}
 				answers.Add(1)
@@ -217,7 +271,7 @@ func TestMovesUnseen(t *testing.T) {
 	for n := range moves {
 		eventually(t, "answers", func() bool { return answers.Load() > int64(8*n) })
 		to := newProcess(t, ln)
-		go http.Serve(heirOnly{to}, http.HandlerFunc(mixed))
+		go serve(movedOnly{to})
 		from.leave(t, to, true)
 		from.awaitGone(t)
 		close(from.closed)
@@ -298,7 +352,7 @@ func TestMovedIsClosed(t *testing.T) {
 	io.WriteString(client, "next")
 	b := make([]byte, 9)
 	if n, err := moved.Read(b); string(b[:n]) != "next" || err != nil {
-		t.Errorf("the heir reads %q, %v", b[:n], err)
+		t.Errorf("the receiver reads %q, %v", b[:n], err)
 	}
 	moved.Close()
 	if _, err := client.Read(b); err != io.EOF {
@@ -306,7 +360,7 @@ func TestMovedIsClosed(t *testing.T) {
 	}
 }
 
-// A Read of a connection that the heir doesn't take goes on as if nothing had been, with
+// A Read of a connection that the receiver doesn't take goes on as if nothing had been, with
 // the deadline that the program had set. The next answer then announces the end.
 func TestNotTaken(t *testing.T) {
 	from, to := two(t)
@@ -365,7 +419,7 @@ func TestInterruptionAfterRead(t *testing.T) {
 	}
 }
 
-// What is written while the heir is asked goes out if the connection stays, and not
+// What is written while the receiver is asked goes out if the connection stays, and not
 // otherwise.
 func TestWriteDuringMove(t *testing.T) {
 	from, _ := two(t)
@@ -385,7 +439,7 @@ func TestWriteDuringMove(t *testing.T) {
 		t.Errorf("the Write did not wait: %v", err)
 	case <-time.After(10 * time.Millisecond):
 	}
-	if err := <-written; err != nil { // the heir doesn't answer, so the connection stays
+	if err := <-written; err != nil { // the receiver doesn't answer, so the connection stays
 		t.Errorf("Write: %v", err)
 	}
 	b := make([]byte, 12)

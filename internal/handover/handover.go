@@ -1,13 +1,13 @@
-// Package handover moves connections from a worker that leaves to another one, the heir,
+// Package handover moves connections from a worker that leaves to another one, the receiver,
 // over a socketpair that the master has made for the two. The master sees none of them.
 //
 // The pair carries messages (SOCK_SEQPACKET). The leaving worker sends an offer: up to
 // MaxBatch connections, each with the cookie of the socket that it was accepted from. The
-// heir answers which of them it takes. There is one offer at a time, so at most MaxBatch
+// receiver answers which of them it takes. There is one offer at a time, so at most MaxBatch
 // descriptors are in flight.
 //
 // A connection belongs to one process at every moment. The leaving worker keeps it until
-// the answer says that it was taken, and then closes its copy. The heir uses it when its
+// the answer says that it was taken, and then closes its copy. The receiver uses it when its
 // answer was sent; if that fails, it closes its copy. A leaving worker that waits no longer
 // shuts the pair down and reads what was answered until then: the kernel refuses later
 // answers, so both sides know the same.

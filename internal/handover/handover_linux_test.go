@@ -17,17 +17,17 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// heirSocket is a Socket that keeps what it gets.
-type heirSocket struct {
+// receiverSocket is a Socket that keeps what it gets.
+type receiverSocket struct {
 	net.Listener
 	conns chan net.Conn
 }
 
-func (s *heirSocket) Put(c net.Conn) { s.conns <- c }
+func (s *receiverSocket) Put(c net.Conn) { s.conns <- c }
 
 // world is a listener, and a pair between two workers that have it.
 type world struct {
-	heirSocket
+	receiverSocket
 	cookie   uint64
 	sender   *Sender
 	receiver *Receiver
@@ -39,7 +39,7 @@ func newWorld(t *testing.T, network, address string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{heirSocket: heirSocket{ln, make(chan net.Conn, 2*MaxBatch)}}
+	w := &world{receiverSocket: receiverSocket{ln, make(chan net.Conn, 2*MaxBatch)}}
 	if w.cookie, err = Cookie(ln.(syscall.Conn)); err != nil {
 		t.Skip(err)
 	}
@@ -50,21 +50,24 @@ func newWorld(t *testing.T, network, address string) *world {
 	if w.sender, err = NewSender(a); err != nil {
 		t.Fatal(err)
 	}
-	if w.receiver, err = NewReceiver(b, w.find); err != nil {
+	if w.receiver, err = NewReceiver(b, w); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close(); w.sender.Close(); w.receiver.Close() })
 	return w
 }
 
-func (w *world) find(cookie uint64) Socket {
+func (w *world) Starts() {}
+func (w *world) Ends()   {}
+
+func (w *world) Socket(cookie uint64) Socket {
 	if cookie == w.cookie {
-		return &w.heirSocket
+		return &w.receiverSocket
 	}
 	return nil
 }
 
-// serve runs the heir, and returns the channel of its result.
+// serve runs the receiver, and returns the channel of its result.
 func (w *world) serve() <-chan error {
 	result := make(chan error, 1)
 	go func() { result <- w.receiver.Serve() }()
@@ -85,7 +88,7 @@ func (w *world) conn(t *testing.T) (server net.Conn, client net.Conn) {
 	return server, client
 }
 
-// wantConns waits until the heir has n connections.
+// wantConns waits until the receiver has n connections.
 func (w *world) wantConns(t *testing.T, n int) {
 	t.Helper()
 	for i := range n {
@@ -93,11 +96,11 @@ func (w *world) wantConns(t *testing.T, n int) {
 		case c := <-w.conns:
 			c.Close()
 		case <-time.After(10 * time.Second):
-			t.Fatalf("the heir has %d connections, want %d", i, n)
+			t.Fatalf("the receiver has %d connections, want %d", i, n)
 		}
 	}
 	if len(w.conns) > 0 {
-		t.Errorf("the heir has %d connections more than %d", len(w.conns), n)
+		t.Errorf("the receiver has %d connections more than %d", len(w.conns), n)
 	}
 }
 
@@ -117,7 +120,7 @@ func wantTaken(t *testing.T, got []bool, err error, want ...bool) {
 	}
 }
 
-// A connection that has moved is the heir's alone, with what the client has sent meanwhile.
+// A connection that has moved is the receiver's alone, with what the client has sent meanwhile.
 func TestMove(t *testing.T) {
 	for network, address := range map[string]string{
 		"tcp4": "127.0.0.1:0", "tcp": ":0", "unix": filepath.Join(t.TempDir(), "s"),
@@ -148,7 +151,7 @@ func TestMove(t *testing.T) {
 	}
 }
 
-// Several connections move in one offer. One of a socket that the heir doesn't have stays,
+// Several connections move in one offer. One of a socket that the receiver doesn't have stays,
 // and so does one that was closed before.
 func TestMoveSome(t *testing.T) {
 	w := newWorld(t, "tcp", "127.0.0.1:0")
@@ -169,7 +172,7 @@ func TestMoveSome(t *testing.T) {
 	w.wantConns(t, MaxBatch-2)
 }
 
-// A leaving worker that waits no longer, and an heir that answers too late, agree on who
+// A leaving worker that waits no longer, and a receiver that answers too late, agree on who
 // has the connection.
 func TestLateAnswer(t *testing.T) {
 	for _, late := range []bool{true, false} {
@@ -187,14 +190,14 @@ func TestLateAnswer(t *testing.T) {
 		if !late {
 			last = w.sender.lastAnswer(1)
 		}
-		if heirHas := len(w.conns) == 1; heirHas == late || (err == nil) == late || slices.Equal(last, []bool{true}) == late {
-			t.Errorf("late=%v: the heir has it: %v (%v), the leaving worker was told %v", late, heirHas, err, last)
+		if receiverHas := len(w.conns) == 1; receiverHas == late || (err == nil) == late || slices.Equal(last, []bool{true}) == late {
+			t.Errorf("late=%v: the receiver has it: %v (%v), the leaving worker was told %v", late, receiverHas, err, last)
 		}
 		w.sender.closeFor(nil)
 	}
 }
 
-// An heir that doesn't answer gets no connection, and no second offer.
+// A receiver that doesn't answer gets no connection, and no second offer.
 func TestNoAnswer(t *testing.T) {
 	w := newWorld(t, "tcp", "127.0.0.1:0")
 	server, _ := w.conn(t)
@@ -208,12 +211,12 @@ func TestNoAnswer(t *testing.T) {
 		t.Errorf("the second offer: %v, want %v at once", again, err)
 	}
 	if err := w.receiver.Serve(); err == nil || len(w.conns) > 0 {
-		t.Errorf("the heir has %d connections afterwards, %v", len(w.conns), err)
+		t.Errorf("the receiver has %d connections afterwards, %v", len(w.conns), err)
 	}
 }
 
-// An heir that dies leaves the connection to the worker that offers it.
-func TestDeadHeir(t *testing.T) {
+// A receiver that dies leaves the connection to the worker that offers it.
+func TestDeadReceiver(t *testing.T) {
 	w := newWorld(t, "tcp", "127.0.0.1:0")
 	server, _ := w.conn(t)
 	w.receiver.Close()
@@ -283,7 +286,7 @@ func TestForeignMessages(t *testing.T) {
 	}
 }
 
-// An heir without a free descriptor takes what it can.
+// A receiver without a free descriptor takes what it can.
 func TestReceiverWithoutDescriptors(t *testing.T) {
 	w := newWorld(t, "tcp", "127.0.0.1:0")
 	var items []Item
@@ -330,7 +333,7 @@ func dup(t *testing.T, c any) int {
 	return fd.Take()
 }
 
-// send sends a message to the heir.
+// send sends a message to the receiver.
 func send(t *testing.T, w *world, message []byte, fds ...int) {
 	t.Helper()
 	if _, _, err := w.sender.pair.WriteMsgUnix(message, unix.UnixRights(fds...), nil); err != nil {

@@ -25,7 +25,7 @@ func NewMover(s *Sender) *Mover {
 	return m
 }
 
-// Move reports whether the heir has taken a connection. The caller keeps it until Move
+// Move reports whether the receiver has taken a connection. The caller keeps it until Move
 // returns, and closes its copy if it was taken. Move blocks for AnswerTimeout at most for
 // each batch before it.
 func (m *Mover) Move(i Item) bool {

@@ -9,27 +9,37 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// Socket is a listening socket of the heir.
+// Socket is a listening socket of the receiver.
 type Socket interface {
 	Addr() net.Addr
 	// Put has the program accept c. It owns c. It is called from the goroutine of Serve.
 	Put(c net.Conn)
 }
 
-// Receiver is the heir's end of a pair.
+// Sockets are the listening sockets of the receiver. The methods are called from the
+// goroutine of Serve.
+type Sockets interface {
+	// Socket returns the socket with this cookie; nil: there is none, or it takes no more
+	// connections.
+	Socket(cookie uint64) Socket
+	// Starts and Ends are called before and after the connections of an offer are taken.
+	Starts()
+	Ends()
+}
+
+// Receiver is the receiver's end of a pair.
 type Receiver struct {
-	pair *net.UnixConn
-	find func(cookie uint64) Socket // nil: no such socket, or it takes no more connections
+	pair    *net.UnixConn
+	sockets Sockets
 }
 
 // NewReceiver returns a Receiver for one end of a pair. It owns fd, also when it fails.
-// find is called from the goroutine of Serve.
-func NewReceiver(fd *descriptor.FD, find func(cookie uint64) Socket) (*Receiver, error) {
+func NewReceiver(fd *descriptor.FD, sockets Sockets) (*Receiver, error) {
 	pair, err := fd.UnixConn()
 	if err != nil {
 		return nil, err
 	}
-	return &Receiver{pair: pair, find: find}, nil
+	return &Receiver{pair, sockets}, nil
 }
 
 // Close closes the pair. Serve returns.
@@ -55,6 +65,8 @@ func (r *Receiver) next() error {
 		return err
 	}
 	defer descriptor.CloseAll(fds)
+	r.sockets.Starts()
+	defer r.sockets.Ends()
 	conns, sockets, taken := make([]net.Conn, len(cookies)), make([]Socket, len(cookies)), make([]bool, len(cookies))
 	for i, fd := range fds {
 		conns[i], sockets[i], err = r.take(cookies[i], fd)
@@ -103,7 +115,7 @@ func (r *Receiver) receive() ([]uint64, []*descriptor.FD, error) {
 // take returns the connection of fd and the socket that it belongs to, nil if it can't be
 // taken. The error says that it is none that may be offered.
 func (r *Receiver) take(cookie uint64, fd *descriptor.FD) (net.Conn, Socket, error) {
-	s := r.find(cookie)
+	s := r.sockets.Socket(cookie)
 	if s == nil {
 		return nil, nil, nil
 	}

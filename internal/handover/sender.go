@@ -38,7 +38,7 @@ func NewSender(fd *descriptor.FD) (*Sender, error) {
 	return &Sender{pair: pair}, nil
 }
 
-// Offer offers up to MaxBatch connections, and returns which of them the heir has taken.
+// Offer offers up to MaxBatch connections, and returns which of them the receiver has taken.
 // It blocks for AnswerTimeout at most. After an error no later offer is possible; some may
 // have been taken then too.
 func (s *Sender) Offer(items []Item) (taken []bool, err error) {

@@ -43,7 +43,7 @@ func (o *Observer) MayMove() bool {
 }
 
 func (o *Observer) mayMove() bool {
-	if !o.tryFollow() || o.tracker.Untracked() || o.tracker.odd || o.tracker.Announced() {
+	if o.inexact.Load() || !o.tryFollow() || o.tracker.Untracked() || o.tracker.odd || o.tracker.Announced() {
 		return false
 	}
 	first := o.first.Load()

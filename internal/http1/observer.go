@@ -32,6 +32,7 @@ type Observer struct {
 	peekedByte atomic.Uint32 // see begun
 	first      atomic.Uint32 // what the first bytes were; see noteFirst
 	answered   atomic.Bool   // the program has answered as HTTP/1, before the connection was followed
+	inexact    atomic.Bool   // before that, it can't be told where all requests and answers ended
 	copying    atomic.Bool   // a copy to the client runs unseen, to its end
 
 	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks

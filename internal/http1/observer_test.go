@@ -57,11 +57,20 @@ var tableEvents = []struct {
 	{"GET", func(o *Observer) { readRest(o, get) }},
 	{"HEAD", func(o *Observer) { readRest(o, head) }},
 	{"other", func(o *Observer) { readRest(o, "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n") }},
-	{"final", func(o *Observer) { o.OnWrite([]byte(okAnswer)) }},
+	{"whole", func(o *Observer) { o.OnWrite([]byte(okAnswer[:answerSize(o)])) }},
+	{"part", func(o *Observer) { o.OnWrite([]byte(okAnswer[:answerSize(o)-2])) }},
 	{"1xx", func(o *Observer) { o.OnWrite([]byte(hints)) }},
 	{"too short", func(o *Observer) { o.OnWrite([]byte("H")) }},
 	{"not HTTP", func(o *Observer) { o.OnWrite([]byte("220 welcome, stranger\r\n")) }},
 	{"drain", (*Observer).follow},
+}
+
+// answerSize returns how much of okAnswer is a whole answer.
+func answerSize(o *Observer) int {
+	if o.loadPhase() == requestedHead {
+		return len(okAnswer) - len("ok")
+	}
+	return len(okAnswer)
 }
 
 func readRest(o *Observer, s string) {

@@ -9,22 +9,23 @@ import "bytes"
 // The table gives the next phase for each phase and event. The events are a Read that
 // begins with room for more than one byte; what a Read returned: one byte, a whole GET
 // or HEAD without a body and nothing after it, or anything else; what is written: a
-// final status line, an informational one (1xx but not 101), fewer bytes than a status
-// line needs, or anything else, 101 included; and a drain. "untracked" is the phase
+// whole final answer and nothing more, another beginning of a final one, an informational
+// one (1xx but not 101), fewer bytes than a status line needs, or anything else, 101
+// included; and a drain. "untracked" is the phase
 // followed of a connection whose tracking has ended permanently. TestPhaseTable reads
 // this comment.
 //
-//	phase         | Read starts | 1 byte   | GET       | HEAD          | other    | final     | 1xx      | too short | not HTTP  | drain
-//	asking        | asking      | followed | requested | requestedHead | followed | answering | followed | followed  | untracked | followed
-//	begun         | begun       | followed | requested | requestedHead | followed | answering | followed | followed  | untracked | followed
-//	requested     | followed    | early    | unclear   | unclear       | unclear  | answering | followed | followed  | untracked | followed
-//	requestedHead | followed    | early    | unclear   | unclear       | unclear  | answering | followed | followed  | untracked | followed
-//	early         | early       | unclear  | unclear   | unclear       | unclear  | peeked    | early    | early     | untracked | early
-//	unclear       | unclear     | unclear  | unclear   | unclear       | unclear  | answering | unclear  | untracked | untracked | unclear
-//	answering     | asking      | peeked   | behind    | behind        | behind   | answering | answering | answering | answering | answering
-//	peeked        | begun       | behind   | behind    | behind        | behind   | peeked    | peeked   | peeked    | peeked    | peeked
-//	behind        | unclear     | behind   | behind    | behind        | behind   | behind    | behind   | behind    | behind    | behind
-//	followed      | followed    | followed | followed  | followed      | followed | followed  | followed | followed  | untracked | followed
+//	phase         | Read starts | 1 byte   | GET       | HEAD          | other    | whole     | part      | 1xx       | too short | not HTTP  | drain
+//	asking        | asking      | followed | requested | requestedHead | followed | answering | followed  | followed  | followed  | untracked | followed
+//	begun         | begun       | followed | requested | requestedHead | followed | answering | followed  | followed  | followed  | untracked | followed
+//	requested     | followed    | early    | unclear   | unclear       | unclear  | answering | followed  | followed  | followed  | untracked | followed
+//	requestedHead | followed    | early    | unclear   | unclear       | unclear  | answering | followed  | followed  | followed  | untracked | followed
+//	early         | early       | unclear  | unclear   | unclear       | unclear  | peeked    | peeked    | early     | early     | untracked | early
+//	unclear       | unclear     | unclear  | unclear   | unclear       | unclear  | answering | answering | unclear   | untracked | untracked | unclear
+//	answering     | asking      | peeked   | behind    | behind        | behind   | answering | answering | answering | answering | answering | answering
+//	peeked        | begun       | behind   | behind    | behind        | behind   | peeked    | peeked    | peeked    | peeked    | peeked    | peeked
+//	behind        | unclear     | behind   | behind    | behind        | behind   | behind    | behind    | behind    | behind    | behind    | behind
+//	followed      | followed    | followed | followed  | followed      | followed | followed  | followed  | followed  | followed  | untracked | followed
 type phase uint32
 
 const (
@@ -84,6 +85,9 @@ func (o *Observer) sniffRead(p []byte) bool {
 			o.follow()
 			return false
 		}
+		if next == unclear || next == behind {
+			o.inexact.Store(true)
+		}
 		if o.swapPhase(ph, next) {
 			return true
 		}
@@ -139,7 +143,10 @@ func (o *Observer) sniffWrite(p []byte) bool {
 	switch {
 	case ph == followed:
 		return false
-	case ph == answering, ph == peeked, ph == behind, len(p) == 0:
+	case len(p) == 0:
+		return true
+	case ph == answering, ph == peeked, ph == behind:
+		o.inexact.Store(true)
 		return true
 	}
 	next := answering
@@ -157,12 +164,52 @@ func (o *Observer) sniffWrite(p []byte) bool {
 		}
 		next = ph
 	default:
+		whole := isWhole(p, code, ph == requestedHead)
+		if !whole && ph <= requestedHead {
+			o.follow() // only the tracker can tell where it ends
+			return false
+		}
+		if !whole || ph == unclear {
+			o.inexact.Store(true)
+		}
 		o.answered.Store(true)
 		if ph == early {
 			next = peeked
 		}
 	}
 	return o.swapPhase(ph, next) || o.sniffWrite(p)
+}
+
+// isWhole reports whether p, which begins with a final status line, is an answer with its
+// body and nothing more, to a HEAD if head is true.
+func isWhole(p []byte, code int, head bool) bool {
+	size, bare := int64(-1), head || code == 204 || code == 304
+	for end := bytes.IndexByte(p, '\n') + 1; end > 0; {
+		p = p[end:]
+		if end = bytes.IndexByte(p, '\n') + 1; end == 0 {
+			break
+		}
+		switch line := p[:end]; line[0] {
+		case '\r', '\n':
+			body := int64(len(p) - end)
+			return len(trim(line)) == 0 && (bare && body == 0 || !bare && body == size)
+		case ' ', '\t':
+			return false
+		case 't', 'T':
+			if begins(line, "transfer-") {
+				return false
+			}
+		case 'c', 'C':
+			if value, ok := valueOf(line, "content-length"); ok {
+				n, valid := number(value)
+				if !valid || size >= 0 {
+					return false
+				}
+				size = n
+			}
+		}
+	}
+	return false
 }
 
 // follow is tryFollow for a caller that doesn't hold o.mu.

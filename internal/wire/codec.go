@@ -15,7 +15,7 @@ type (
 		Min int `json:"min"`
 		Max int `json:"max"`
 		PID int `json:"pid"`
-		// Moves says that the worker can move connections: it understands HandOver and Heir.
+		// Moves says that the worker can move connections: it understands HandOver and Receive.
 		Moves bool `json:"moves,omitempty"`
 	}
 	// WelcomeBody accepts the worker, and tells it how long its drain may take.

@@ -66,7 +66,7 @@ const (
 	Checked Type = 0xa3 // worker: the answer
 
 	HandOver Type = 0xa4 // master: the worker may move connections, with its end of a pair
-	Heir     Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
+	Receive  Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
 )
 
 var names = [...]string{
@@ -74,7 +74,7 @@ var names = [...]string{
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
-	HandOver: "hand over", Heir: "heir",
+	HandOver: "hand over", Receive: "receive",
 }
 
 // Known reports whether t is a type of this version.

@@ -25,7 +25,7 @@ type drain struct {
 	left     chan struct{}     // closed when the worker has left
 	changed  chan struct{}     // capacity 1: empty may return another result
 
-	mover atomic.Pointer[handover.Mover] // nil: there is no heir
+	mover atomic.Pointer[handover.Mover] // nil: there is no receiver
 	over  bool                           // the drain has ended, guarded by mu
 
 	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
@@ -161,15 +161,12 @@ func (d *drain) setDraining(ctx context.Context) (sources []source) {
 	return sources
 }
 
-// empty reports whether everything has ended. If no connection is open, it calls the
-// hooks first.
+// empty reports whether everything has ended; then the drain is over. If no connection is
+// open, it calls the hooks first.
 func (d *drain) empty() bool {
-	if d.accepts.Load() > 0 {
-		return false
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns.Len() > 0 {
+	if d.conns.Len() > 0 || d.accepts.Load() > 0 {
 		return false
 	}
 	d.hooks.callAll(d.hookReturned)
@@ -178,7 +175,8 @@ func (d *drain) empty() bool {
 			return false
 		}
 	}
-	return d.hooks.running == 0
+	d.over = d.hooks.running == 0
+	return d.over
 }
 
 // callHooks calls the functions of OnDisconnect, unless they have been called.

@@ -17,7 +17,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// handOver takes this worker's end of a pair to its heir. Connections move from now on, if
+// handOver takes this worker's end of a pair to its receiver. Connections move from now on, if
 // the drain has begun, or as soon as it begins. It owns p unless it fails.
 func (w *Worker) handOver(p link.Packet) error {
 	if len(p.Files) != 1 {
@@ -31,13 +31,13 @@ func (w *Worker) handOver(p link.Packet) error {
 	return nil
 }
 
-// becomeHeir takes this worker's end of a pair to a worker that leaves. It owns p unless
+// receiveConns takes this worker's end of a pair to a worker that leaves. It owns p unless
 // it fails.
-func (w *Worker) becomeHeir(p link.Packet) error {
+func (w *Worker) receiveConns(p link.Packet) error {
 	if len(p.Files) != 1 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
 	}
-	r, err := handover.NewReceiver(p.Files[0], w.drain.socket)
+	r, err := handover.NewReceiver(p.Files[0], movedTo{w.drain})
 	if err != nil {
 		return nil // the other worker sees that the pair is closed
 	}
@@ -79,12 +79,19 @@ func (d *drain) interruptIdle() {
 	}
 }
 
-// socket returns the listener whose socket has this cookie, nil if there is none that
-// takes connections.
-func (d *drain) socket(cookie uint64) handover.Socket {
+// movedTo is the drain as handover.Sockets. The drain is not empty while connections are
+// taken.
+type movedTo struct{ *drain }
+
+func (d movedTo) Starts() { d.acceptStarts() }
+func (d movedTo) Ends()   { d.acceptEnds() }
+
+// Socket returns the listener whose socket has this cookie. A worker that drains takes
+// connections too, as long as it can move them on.
+func (d movedTo) Socket(cookie uint64) handover.Socket {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.draining.Load() {
+	if m := d.mover.Load(); d.over || d.draining.Load() && (m == nil || m.Ended()) {
 		return nil
 	}
 	for s := range d.sources {
@@ -99,7 +106,7 @@ func (d *drain) socket(cookie uint64) handover.Socket {
 // otherwise. Those of a socket that only this worker has stay.
 func (l *listener) cookie(r bind.Request) uint64 {
 	s, ok := l.Listener.(syscall.Conn)
-	if !ok || l.id == 0 || r.Opaque || !handover.Supported {
+	if !ok || l.id == 0 || r.Opaque || r.Stay || !handover.Supported {
 		return 0
 	}
 	c, err := handover.Cookie(s)

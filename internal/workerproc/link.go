@@ -102,8 +102,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return refused(p)
 	case wire.HandOver:
 		return w.handOver(p)
-	case wire.Heir:
-		return w.becomeHeir(p)
+	case wire.Receive:
+		return w.receiveConns(p)
 	default:
 		return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
 	}

@@ -202,7 +202,7 @@ func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 
 // waitLeft blocks an Accept of a draining worker until the worker has left or the program
 // closes the listener, and returns closed then. It also ends at the deadline. It returns
-// nil if a connection has moved here, which the heir of a worker had taken before its own
+// nil if a connection has moved here, which the receiver of a worker had taken before its own
 // drain began.
 func (l *listener) waitLeft(closed error) error {
 	var timeout <-chan time.Time
