@@ -42,23 +42,30 @@ func (l *loop) draining(m *member) {
 	l.closeAtStop()
 }
 
-// handOver lets a worker that leaves move connections to another that stays, its receiver. In
-// a stop nobody stays.
+// handOver lets a worker that leaves move connections to another that stays. In a stop
+// nobody stays. Workers that have left to this one get that other one, too.
 func (l *loop) handOver(m *member) {
-	if l.stops() {
-		return
-	}
 	to := l.members[reload.Receiver(m.Member, l.choose((*member).moves))]
-	if to == nil || !m.moves() {
+	if to == nil || l.stops() {
 		return
 	}
+	for _, from := range l.members {
+		if from.moves() && (from == m || from.receiver == m.ID) {
+			l.pair(from, to)
+		}
+	}
+}
+
+// pair makes a pair over which connections move from one worker to another.
+func (l *loop) pair(from, to *member) {
 	sender, receiver, err := handover.NewPair()
 	if err != nil {
-		l.log.Warn("rota: connections of worker can't move", "worker", m.ID, "pid", m.pid(), "err", err)
+		l.log.Warn("rota: connections of worker can't move", "worker", from.ID, "pid", from.pid(), "err", err)
 		return
 	}
+	from.receiver = to.ID
 	_ = to.process.Link.Send(wire.Frame{Type: wire.Receive}, receiver)
-	_ = m.process.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
+	_ = from.process.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
 }
 
 // kill is Worker.Kill.

@@ -83,12 +83,12 @@ func TestManyReloads(t *testing.T) {
 	for range reloads {
 		p.Reload()
 	}
+	p.WaitChildren(1)
 	for body := range crowd.ask(t) {
 		if want := fmt.Sprintf("generation %d ", reloads+2); !strings.HasPrefix(body, want) {
 			t.Errorf("the answers come from %s, want %s", body, want)
 		}
 	}
-	p.WaitChildren(1)
 	e2etest.WaitFor(t, "the master's descriptors", func() bool { return e2etest.Descriptors(p.PID()) <= descriptors }, nil)
 	t.Logf("%d reloads; the master's memory was %d kB and is %d kB", reloads, memory, e2etest.ResidentKB(p.PID()))
 }

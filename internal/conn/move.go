@@ -63,7 +63,7 @@ func (c *conn) moved() bool {
 		return false
 	}
 	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw}) {
-		c.move.stays.Store(true)
+		c.move.stays.Store(!m.Ended()) // there may be another receiver
 		return false
 	}
 	c.http.StopTracking()

@@ -26,7 +26,8 @@ type drain struct {
 	changed  chan struct{}     // capacity 1: empty may return another result
 
 	mover atomic.Pointer[handover.Mover] // nil: there is no receiver
-	over  bool                           // the drain has ended, guarded by mu
+	pairs int                            // on which connections of other workers may come; guarded by mu
+	over  bool                           // the drain has ended; guarded by mu
 
 	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
 
@@ -166,7 +167,7 @@ func (d *drain) setDraining(ctx context.Context) (sources []source) {
 func (d *drain) empty() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns.Len() > 0 || d.accepts.Load() > 0 {
+	if d.conns.Len() > 0 || d.accepts.Load() > 0 || d.pairs > 0 {
 		return false
 	}
 	d.hooks.callAll(d.hookReturned)

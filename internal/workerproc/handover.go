@@ -41,7 +41,9 @@ func (w *Worker) receiveConns(p link.Packet) error {
 	if err != nil {
 		return nil // the other worker sees that the pair is closed
 	}
+	w.drain.receives(1)
 	go func() {
+		defer w.drain.receives(-1)
 		if err := r.Serve(); err != nil {
 			w.report("takes no more connections of another worker: %v", err)
 		}
@@ -49,13 +51,26 @@ func (w *Worker) receiveConns(p link.Packet) error {
 	return nil
 }
 
-// setMover makes m what moves connections. It owns m. There is one: after the drain, and
-// for a second one, m is closed.
+// receives counts the pairs on which connections of other workers may come. The drain is
+// not empty as long as there are any: a worker that leaves before its own successor has to
+// has moved them on, or has got another pair.
+func (d *drain) receives(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pairs += n
+	d.notify()
+}
+
+// setMover makes m what moves connections, in the place of an earlier one. It owns m.
 func (d *drain) setMover(m *handover.Mover) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.over || !d.mover.CompareAndSwap(nil, m) {
-		go m.Close()
+	old := m
+	if !d.over {
+		old = d.mover.Swap(m)
+	}
+	if old != nil {
+		go old.Close() // waits for an offer that is under way
 	}
 }
 
