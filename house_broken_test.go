@@ -146,7 +146,7 @@ func TestTreeNotices(t *testing.T) {
 		{"a part of a word", word(), []string{"page.md", "The theirs of beheirs.\n"}, ""},
 		{"a name", word(), []string{"p/x.go", "package p\n\nfunc makeWay() {}\n"}, "the name makeWay has \"make way\": the term is closeLingering"},
 		{"a field's name", word(), []string{"p/x.go", "package p\n\ntype t struct{ isTold bool }\n"}, "the name isTold has \"told\""},
-		{"a local name", word(), []string{"p/x.go", "package p\n\nfunc f() { receiver := 1; _ = receiver }\n"}, "the term is successor"},
+		{"a local name", word(), []string{"p/x.go", "package p\n\nfunc f() { heir := 1; _ = heir }\n"}, "the term is successor"},
 		{"a longer name", word(), []string{"p/x.go", "package p\n\nvar pasteboard, silent int\n"}, ""},
 		{"a name that is only used", word(), []string{"p/x.go", "package p\n\nvar v = q.Flip\n"}, ""},
 		{"a pending directory", word("p/"), []string{"p/x.go", "package p\n\n// The seed.\n"}, ""},

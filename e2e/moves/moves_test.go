@@ -168,7 +168,7 @@ func TestStopTellsClients(t *testing.T) {
 	p.Wait()
 }
 
-// A receiver that is stopped by a signal gets no connection; the clients are told to go, and
+// A receiver that is stopped by a signal gets no connection; the clients get Connection: close, and
 // nothing is lost.
 func TestStoppedReceiver(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(2))
@@ -199,7 +199,7 @@ func TestKilledReceiver(t *testing.T) {
 	}
 }
 
-// A receiver that can't open descriptors takes what it can; the other clients are told to go.
+// A receiver that can't open descriptors takes what it can; the other clients get Connection: close.
 func TestReceiverWithoutDescriptors(t *testing.T) {
 	p := e2etest.Start(t, "few-descriptors", server.Quick(1))
 	load := e2etest.StartKeepAlive(p.Addr(), e2etest.Get("/"), 60, 5*time.Millisecond)

@@ -81,12 +81,12 @@ func (t *Tracked) Interrupt() {
 	defer c.move.mu.Unlock()
 	if c.http.Movable() {
 		c.move.interrupted.Store(true)
-		_ = c.socket.SetReadDeadline(past) // fails if the program has closed it
+		_ = c.socket.SetReadDeadline(longAgo) // fails if the program has closed it
 	}
 }
 
-// past is a deadline that has passed.
-var past = time.Unix(1, 0)
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
 
 // resume ends an interruption after a Read, if there was one: the read deadline is the
 // program's again. It reports whether the Read is to be repeated, because it has failed

@@ -1,3 +1,5 @@
+//go:build linux
+
 package conn
 
 import (
@@ -407,7 +409,7 @@ func TestInterruptionAfterRead(t *testing.T) {
 	io.WriteString(client, "GET")
 	<-read
 	c.move.interrupted.Store(true)
-	server.(*tcpConn).TCPConn.SetReadDeadline(past)
+	server.(*tcpConn).TCPConn.SetReadDeadline(longAgo)
 	io.WriteString(client, "?")
 	for _, size := range []int{1, 100} {
 		if _, err := server.Read(make([]byte, size)); err != nil {
@@ -415,7 +417,7 @@ func TestInterruptionAfterRead(t *testing.T) {
 		}
 		io.WriteString(client, "?")
 		c.move.interrupted.Store(true)
-		server.(*tcpConn).TCPConn.SetReadDeadline(past)
+		server.(*tcpConn).TCPConn.SetReadDeadline(longAgo)
 	}
 }
 
@@ -559,7 +561,7 @@ func TestMovesAfterAnswer(t *testing.T) {
 // Times survive being encoded, with their monotonic part.
 func TestEncodeTime(t *testing.T) {
 	now := time.Now()
-	for _, tc := range []time.Time{{}, now, past, now.Add(time.Hour), started} {
+	for _, tc := range []time.Time{{}, now, longAgo, now.Add(time.Hour), started} {
 		got := decodeTime(encodeTime(tc))
 		if d := got.Sub(tc); got.IsZero() != tc.IsZero() || d < -time.Microsecond || d > time.Microsecond {
 			t.Errorf("%v becomes %v", tc, got)
