@@ -56,6 +56,8 @@ var samples = []sample{
 	{"check", Frame{Type: Check, Call: 5}, &CheckBody{Within: 10 * time.Second}},
 	{"checked", Frame{Type: Checked, Call: 5}, &CheckedBody{}},
 	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
+	{"hand over", Frame{Type: HandOver, FDs: 1}, nil},
+	{"receive", Frame{Type: Receive, FDs: 1}, nil},
 }
 
 // whole is the frame with its body.
