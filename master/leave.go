@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
@@ -45,26 +46,32 @@ func (l *loop) draining(m *member) {
 // handOver lets a worker that leaves move connections to another that stays. In a stop
 // nobody stays. Workers that have left to this one get that other one, too.
 func (l *loop) handOver(m *member) {
-	to := l.members[reload.Receiver(m.Member, l.choose((*member).moves))]
+	to := l.receiver(m.Member)
 	if to == nil || l.stops() {
 		return
 	}
 	for _, from := range l.members {
 		if from.moves() && (from == m || from.receiver == m.ID) {
-			l.pair(from, to)
+			from.receiver = to.ID
+			l.pair(from, to.receive)
 		}
 	}
 }
 
-// pair makes a pair over which connections move from one worker to another.
-func (l *loop) pair(from, to *member) {
+// receiver returns the worker to which connections of m move, or nil.
+func (l *loop) receiver(m reload.Member) *member {
+	return l.members[reload.Receiver(m, l.choose((*member).moves))]
+}
+
+// pair makes a pair over which connections of a worker move, and calls send with the
+// receiver's end, which send owns.
+func (l *loop) pair(from *member, send func(receiver *descriptor.FD)) {
 	sender, receiver, err := handover.NewPair()
 	if err != nil {
 		l.log.Warn("rota: connections of worker can't move", "worker", from.ID, "pid", from.pid(), "err", err)
 		return
 	}
-	from.receiver = to.ID
-	_ = to.process.Link.Send(wire.Frame{Type: wire.Receive}, receiver)
+	send(receiver)
 	_ = from.process.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -42,6 +43,11 @@ func (m *member) serving() bool {
 
 // moves reports whether the worker can move connections, or take them.
 func (m *member) moves() bool { return m.linkOpen && m.hello != nil && m.hello.Moves }
+
+// receive has the worker take connections of another over a pair, of which it owns this end.
+func (m *member) receive(pair *descriptor.FD) {
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Receive}, pair)
+}
 
 // state returns where the worker is in its life.
 func (m *member) state() State {

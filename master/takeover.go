@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
 )
@@ -100,6 +101,14 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	if s.Reload {
 		_ = l.reload(make(chan error, 1)) // the old master has answered its caller
 	}
+}
+
+func (t *takeover) Receive(slot int, pair *descriptor.FD) {
+	if to := t.l.receiver(reload.Member{Slot: slot}); to != nil {
+		to.receive(pair)
+		return
+	}
+	_ = pair.Close() // nothing was written to it
 }
 
 func (t *takeover) Withdraw(err error) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
 )
@@ -89,6 +90,14 @@ func (u *upgrade) Snapshot() *successor.Snapshot {
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Ports: l.sockets.Ports(),
 		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(),
+	}
+}
+
+func (u *upgrade) Pairs(send func(slot int, pair *descriptor.FD)) {
+	for _, m := range u.l.members {
+		if m.pooled && m.serving() && m.moves() {
+			u.l.pair(m, func(pair *descriptor.FD) { send(m.Slot, pair) })
+		}
 	}
 }
 

@@ -93,6 +93,30 @@ func TestManyReloads(t *testing.T) {
 	t.Logf("%d reloads; the master's memory was %d kB and is %d kB", reloads, memory, e2etest.ResidentKB(p.PID()))
 }
 
+// Clients keep their connections when the master is replaced, too: they go from its workers
+// to those of the new one.
+func TestUpgradesUnseen(t *testing.T) {
+	p := e2etest.Start(t, "serve", server.Quick(2))
+	crowd := newCrowd(t, p.Addr(), 40)
+	crowd.ask(t)
+	load := e2etest.NewLoad()
+	keepers(load, p.Addr(), e2etest.Get("/"), 4, time.Millisecond)
+	keepers(load, p.Addr(), e2etest.Get("/?sleep=20ms"), 4, 0)
+	for range 3 {
+		load.Goes(t, 100)
+		old := p.Children()
+		p.Upgrade()
+		e2etest.WaitFor(t, "the end of the old workers", func() bool { return !e2etest.Alive(old[0]) && !e2etest.Alive(old[1]) })
+	}
+	load.Goes(t, 100)
+	load.MustBeWhole(t)
+	for body := range crowd.ask(t) {
+		if !strings.HasPrefix(body, "generation 4 ") {
+			t.Errorf("%s answers after three upgrades", body)
+		}
+	}
+}
+
 // A worker that leaves for another reason gives its connections to one of another slot.
 func TestScaleDown(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(3))

@@ -46,6 +46,9 @@ type AttemptOwner interface {
 	Announce(pid int)
 	// Snapshot returns what this master knows, or nil if it has no workers to keep.
 	Snapshot() *Snapshot
+	// Pairs lets the workers of this master move their connections, and calls send with the
+	// slot of each and the other end of its pair, which send owns.
+	Pairs(send func(slot int, pair *descriptor.FD))
 	// Ended says that the attempt has ended: err is nil if the new master has taken over.
 	Ended(err error)
 }
@@ -216,6 +219,7 @@ func (a *Attempt) end(err error) {
 	if err == nil {
 		a.Sockets.DisownFiles()
 		a.sendLate()
+		a.Owner.Pairs(func(slot int, pair *descriptor.FD) { a.link.Send(&Message{Kind: Pair, Slot: slot}, pair) })
 	}
 	if a.link != nil {
 		a.Loop.Work(func() func() { a.link.Close(); return func() {} })

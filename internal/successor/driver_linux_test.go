@@ -80,6 +80,12 @@ func (b *bench) Abort(err error)            { b.say("abort: %v", err) }
 func (b *bench) Stop()                      { b.say("stop") }
 func (b *bench) KillWorkers()               { b.say("kill the workers") }
 
+func (b *bench) Pairs(send func(int, *descriptor.FD)) { send(3, someFile(b.t)) }
+func (b *bench) Receive(slot int, pair *descriptor.FD) {
+	_ = pair.Close()
+	b.say("receive in slot %d", slot)
+}
+
 func (b *bench) OwnFiles()    { b.say("own the files") }
 func (b *bench) DisownFiles() { b.say("disown the files") }
 
@@ -147,9 +153,10 @@ func TestAttemptAndFollower(t *testing.T) {
 	f.Established(0)
 	next.until("catch up")
 	old.until("ended")
+	next.until("receive")
 	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>")
 	next.want(`inherit "inherited"`, `restore "open"`, "begin with 2 workers", "taking over", "own the files",
-		"took over: <nil>", "catch up with 2 workers")
+		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 }
 
 // A new master that doesn't exit is killed, whether it has failed by its own account or

@@ -37,6 +37,9 @@ type FollowerOwner interface {
 	TookOver(err error)
 	// CatchUp does what the old master was asked for and has left to this one.
 	CatchUp(*Snapshot)
+	// Receive has a worker take connections of the old master's worker of a slot, over its
+	// end of a pair, which it owns.
+	Receive(slot int, pair *descriptor.FD)
 	// Withdraw stops this master because of err: the old one goes on serving.
 	Withdraw(err error)
 	// Abort ends this master because of err, before Begin: the old one has died.
@@ -66,6 +69,8 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 		if err := f.Sockets.Restore(m.Socket, files); err != nil {
 			f.withdraw(err)
 		}
+	case do == AdoptPair && len(files) == 1:
+		f.Owner.Receive(m.Slot, files[0])
 	default:
 		descriptor.CloseAll(files)
 		f.obey(do, m)

@@ -27,6 +27,7 @@ const (
 	Failed Kind = "failed" // new master: it can't take over, and is going to exit
 	Go     Kind = "go"     // old master: the new master is to take over
 	Late   Kind = "late"   // old master: what it was asked for after Go
+	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
 	Stop   Kind = "stop"   // old master: the new master is to exit
 )
 
@@ -38,6 +39,7 @@ type Message struct {
 	Given   json.RawMessage `json:"given,omitempty"`   // Given: owned by the sockets' code
 	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
 	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
+	Slot    int             `json:"slot,omitempty"`    // Pair: of the worker
 	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
 	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
 	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for

@@ -28,6 +28,7 @@ const (
 //	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
 //	Owner, GivenUp stop                     the same     stops
 //	any            late                     the same     scales, reloads
+//	Taking, Owner  pair                     the same     gives it to a worker
 //
 // Only the ready byte makes this the master, and only "go" or the old master's death lead
 // to it. Events that are not in the table change nothing.
@@ -63,6 +64,10 @@ func (t *Takeover) Receive(m *Message) Action {
 	case Late:
 		if m.State != nil {
 			return CatchUp
+		}
+	case Pair:
+		if t.state == Taking || t.state == Owner {
+			return AdoptPair
 		}
 	case Stop:
 		return t.stop()

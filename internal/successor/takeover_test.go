@@ -6,6 +6,7 @@ import "testing"
 var takeoverEvents = map[string]func(*Takeover) Action{
 	"state":       func(k *Takeover) Action { return k.Receive(stateMsg) },
 	"empty state": func(k *Takeover) Action { return k.Receive(emptyState) },
+	"pair":        func(k *Takeover) Action { return k.Receive(&Message{Kind: Pair}) },
 	"socket":      func(k *Takeover) Action { return k.Receive(socketMsg) },
 	"given":       func(k *Takeover) Action { return k.Receive(givenMsg) },
 	"go":          func(k *Takeover) Action { return k.Receive(goMsg) },
@@ -36,8 +37,8 @@ func TestTakeoverTable(t *testing.T) {
 			"socket": {Proven, AdoptSocket}, "stop": {Proven, Withdraw},
 			"go": {Taking, TakeOver}, "lost": {Taking, TakeOver}, "stopped": {GivenUp, None},
 		},
-		Taking:  {"socket": {Taking, AdoptSocket}, "stop": {Taking, Withdraw}, "took over": {Owner, None}},
-		Owner:   {"stop": {Owner, StopPool}},
+		Taking:  {"socket": {Taking, AdoptSocket}, "stop": {Taking, Withdraw}, "took over": {Owner, None}, "pair": {Taking, AdoptPair}},
+		Owner:   {"stop": {Owner, StopPool}, "pair": {Owner, AdoptPair}},
 		GivenUp: {"socket": {GivenUp, AdoptSocket}, "stop": {GivenUp, StopPool}},
 	}
 	for from := Dialed; from <= GivenUp; from++ {

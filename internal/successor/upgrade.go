@@ -72,6 +72,7 @@ const (
 	Answer    // the upgrade has ended before it began: answer those who asked for it
 
 	AdoptSocket // add the message's socket to the table
+	AdoptPair   // give the message's end of a pair to a worker
 	AdoptGiven  // add the message's socket to the inherited ones
 	Begin       // adopt the snapshot and start the workers
 	CatchUp     // do what the message's snapshot asks for
