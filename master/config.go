@@ -97,6 +97,12 @@ type Config struct {
 	// Empty means none.
 	PIDFile string
 
+	// TicketKeys are the keys of TLS session tickets, the first for new tickets, for a fleet
+	// whose machines share them. Without any, the master makes a key of its own each day, keeps
+	// those of the last week in memory, and passes them on in an upgrade. See
+	// worker.Worker.OnTicketKeys.
+	TicketKeys [][32]byte
+
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. If it panics, the socket is
 	// refused and the panic logged. Nil allows everything.
@@ -124,7 +130,7 @@ func (c Config) Validate() error {
 
 // clone returns a copy of c that shares no slices with it.
 func (c Config) clone() Config {
-	c.Args, c.ExtraFiles = slices.Clone(c.Args), slices.Clone(c.ExtraFiles)
+	c.Args, c.ExtraFiles, c.TicketKeys = slices.Clone(c.Args), slices.Clone(c.ExtraFiles), slices.Clone(c.TicketKeys)
 	return c
 }
 
@@ -162,6 +168,7 @@ func (l *loop) setup(cfg Config) {
 		cfg.Workers = l.cfg.Workers
 	}
 	l.cfg = cfg.clone()
+	l.tickets.Set(cfg.TicketKeys)
 	l.emitSetup()
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -99,7 +100,17 @@ func (l *loop) hello(m *member, p link.Packet) error {
 		Version: version,
 		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
 	})
+	m.send(wire.Tickets, wire.TicketsBody{Keys: l.tickets.All()})
 	m.publish()
 	l.m.events.Emit(m.worker.source, func(e *Events) { call(e.Online, m.worker) })
 	return nil
+}
+
+// sendTickets sends the workers new keys.
+func (l *loop) sendTickets(keys []tickets.Key) {
+	for _, m := range l.members {
+		if m.linkOpen && m.hello != nil {
+			m.send(wire.Tickets, wire.TicketsBody{Keys: keys})
+		}
+	}
 }

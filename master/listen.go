@@ -1,8 +1,6 @@
 package master
 
 import (
-	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -64,7 +62,8 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID})}, fd)
 	m.listening = true
 	m.publish()
-	addr := addressOf(s.Key.Network, s.Addr)
+	addr := Address{Network: s.Key.Network}
+	addr.Address, addr.Port = bind.SplitAddr(s.Addr)
 	o.l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Listening != nil {
 			e.Listening(m.worker, addr)
@@ -77,17 +76,6 @@ func (o socketOwner) Refuse(c sockets.Caller, err error) {
 		f := wire.Frame{Type: wire.Failed, Call: c.Call, Body: wire.Body(neterr.Encode(err))}
 		_ = o.l.members[c.Holder].process.Link.Send(f)
 	}
-}
-
-// addressOf returns the address of a socket as events report it.
-func addressOf(network string, addr net.Addr) Address {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil {
-		return Address{Network: network, Address: addr.String()}
-	}
-	a := Address{Network: network, Address: host}
-	fmt.Sscan(port, &a.Port)
-	return a
 }
 
 // closed handles the frame that a worker sends when its program has closed a socket.

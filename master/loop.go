@@ -9,6 +9,7 @@ import (
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sockets"
+	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -26,8 +27,9 @@ type loop struct {
 	members map[int]*member
 	lastID  int // of a worker
 	sockets *sockets.Server
-	pool    *pool // nil unless the phase is one of a Run
-	lastGen int   // the number of the latest generation
+	tickets tickets.Keys // of TLS session tickets
+	pool    *pool        // nil unless the phase is one of a Run
+	lastGen int          // the number of the latest generation
 
 	upgrade  *upgrade  // asked for, or under way
 	takeover *takeover // in a successor that has not taken over yet
@@ -45,6 +47,8 @@ type loop struct {
 func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}}
 	l.sockets = l.socketServer()
+	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
+	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
@@ -83,6 +87,7 @@ func (l *loop) finish() {
 		l.finishPool(ErrClosed)
 	}
 	l.sockets.Close()
+	l.tickets.Stop()
 	l.systemd.Close()
 	l.m.events.Close()
 	l.m.loop.Close()
@@ -122,17 +127,7 @@ func (l *loop) beginWaiting() {
 	}
 }
 
-// refusal returns the error of a change that was refused, or nil.
-func refusal(a reload.Answer) error {
-	switch a {
-	case reload.NotRunning:
-		return ErrNotRunning
-	case reload.Running:
-		return ErrRunning
-	case reload.Ending:
-		return ErrStopping
-	case reload.Closed:
-		return ErrClosed
-	}
-	return nil
+// refusals are the errors of changes that are refused.
+var refusals = map[reload.Answer]error{
+	reload.NotRunning: ErrNotRunning, reload.Running: ErrRunning, reload.Ending: ErrStopping, reload.Closed: ErrClosed,
 }

@@ -1,6 +1,9 @@
 package master
 
-import "github.com/rota-go/rota/internal/sdnotify"
+import (
+	"github.com/rota-go/rota/internal/sdnotify"
+	"github.com/rota-go/rota/reload"
+)
 
 // report tells systemd what has changed since the last report. The loop calls it after
 // each event, and feeds the watchdog here: if the loop hangs, systemd notices.
@@ -22,16 +25,6 @@ func (l *loop) status() sdnotify.Status {
 		Phase: l.state.Phase(), Upgrading: l.upgrade != nil, Failed: l.failed,
 		Generation: goal.Generation, Latest: l.lastGen, Workers: goal.Workers,
 	}
-	for _, m := range l.members {
-		switch {
-		case !m.pooled || !m.alive():
-		case !m.serving():
-			s.Draining++
-		case m.Ready.IsZero():
-			s.Starting++
-		default:
-			s.Ready++
-		}
-	}
+	s.Starting, s.Ready, s.Draining = reload.Count(l.choose(func(m *member) bool { return m.pooled }))
 	return s
 }

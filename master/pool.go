@@ -25,7 +25,7 @@ type pool struct {
 
 // runPool is Run. A successor first waits for its predecessor's snapshot.
 func (l *loop) runPool(result chan<- error) error {
-	if err := refusal(l.begin(reload.ChangeStart)); err != nil {
+	if err := refusals[l.begin(reload.ChangeStart)]; err != nil {
 		return err
 	}
 	l.pool = &pool{

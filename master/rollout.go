@@ -17,7 +17,7 @@ type rollout struct {
 // reload is Reload.
 func (l *loop) reload(result chan error) error {
 	answer := l.begin(reload.ChangeReload)
-	if err := refusal(answer); err != nil {
+	if err := refusals[answer]; err != nil {
 		return err
 	}
 	l.pool.waiting = append(l.pool.waiting, result)

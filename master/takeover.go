@@ -64,6 +64,7 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
 	l.systemd.SetWatchdog(s.Watchdog)
 	l.sockets.RestorePorts(s.Ports)
+	l.tickets.Adopt(s.Tickets)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}

@@ -21,7 +21,7 @@ type upgrade struct {
 // requestUpgrade is Upgrade. An upgrade first waits for this master's own predecessor to
 // exit. Reloads continue meanwhile: the predecessor may have a long download to finish.
 func (l *loop) requestUpgrade(result chan error) error {
-	if err := refusal(l.state.CanBegin(reload.ChangeUpgrade)); err != nil {
+	if err := refusals[l.state.CanBegin(reload.ChangeUpgrade)]; err != nil {
 		return err
 	}
 	if l.sys.pid() == 1 {
@@ -89,7 +89,7 @@ func (u *upgrade) Snapshot() *successor.Snapshot {
 	return &successor.Snapshot{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Ports: l.sockets.Ports(),
-		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(),
+		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(),
 	}
 }
 

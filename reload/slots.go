@@ -172,3 +172,19 @@ func Receiver(m Member, members []Member) (id int) {
 	sortByID(others)
 	return others[m.ID%len(others)].ID
 }
+
+// Count returns how many members start, are ready, and drain or have lost their link.
+func Count(members []Member) (starting, ready, draining int) {
+	for i := range members {
+		switch m := &members[i]; {
+		case m.dead():
+		case !m.serving():
+			draining++
+		case m.isReady():
+			ready++
+		default:
+			starting++
+		}
+	}
+	return starting, ready, draining
+}

@@ -50,3 +50,13 @@ func TestReceiver(t *testing.T) {
 		t.Errorf("alone: %d", got)
 	}
 }
+
+func TestCount(t *testing.T) {
+	now := time.Now()
+	starting, ready, draining := Count([]Member{
+		{}, {Ready: now}, {Ready: now, Recycle: true}, {Ready: now, Draining: now}, {Unlinked: now}, {Killed: now}, {Ready: now, Exited: now},
+	})
+	if starting != 1 || ready != 2 || draining != 3 {
+		t.Errorf("%d start, %d are ready, %d drain; want 1, 2, 3", starting, ready, draining)
+	}
+}

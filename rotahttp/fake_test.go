@@ -24,6 +24,7 @@ const (
 type fakeWorker struct {
 	disconnecting, done chan struct{}
 	idle, grace         time.Duration
+	keys                [][32]byte // of session tickets
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
@@ -37,6 +38,11 @@ func (f *fakeWorker) Disconnecting() <-chan struct{}     { return f.disconnectin
 func (f *fakeWorker) Done() <-chan struct{}              { return f.done }
 func (f *fakeWorker) IdleGrace() time.Duration           { return f.idle }
 func (f *fakeWorker) Track(ln net.Listener) net.Listener { return ln }
+func (f *fakeWorker) OnTicketKeys(g func([][32]byte)) {
+	if f.keys != nil {
+		g(f.keys)
+	}
+}
 func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -40,6 +40,7 @@
 package rotahttp
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 
@@ -62,15 +63,23 @@ func ListenAndServe(addr string, handler http.Handler) error {
 }
 
 // ListenAndServeTLS is [ListenAndServe] over TLS, with HTTP/1.1 and HTTP/2, as
-// http.ListenAndServeTLS is. An empty addr is ":https". Every worker reads the two files
-// when it starts, so that a reload takes up new ones.
+// http.ListenAndServeTLS is. An empty addr is ":https".
+//
+// A renewed certificate needs no reload: the two files are looked at again while clients
+// connect, every ten seconds at most. A pair that can't be read, or whose key doesn't match,
+// is logged once, and the last good one stays.
 func ListenAndServeTLS(addr, certFile, keyFile string, handler http.Handler) error {
 	ln, err := listen(addr, ":https")
 	if err != nil {
 		return err
 	}
-	defer ln.Close() // http.Server.ServeTLS doesn't if it can't read the files
-	return ServeTLS(ln, &http.Server{Addr: addr, Handler: handler}, certFile, keyFile)
+	defer ln.Close() // nothing else does if the files can't be read
+	c, err := newCertificate(certFile, keyFile)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Addr: addr, Handler: handler, TLSConfig: &tls.Config{GetCertificate: c.get}}
+	return ServeTLS(ln, srv, "", "")
 }
 
 func listen(addr, defaultAddr string) (net.Listener, error) {
@@ -104,11 +113,17 @@ func Serve(ln net.Listener, srv *http.Server) error {
 
 // ServeTLS is srv.ServeTLS(ln, certFile, keyFile), and otherwise as [Serve]. It leaves ln
 // open if the files can't be read, as srv.ServeTLS does.
+//
+// Clients resume their TLS sessions at every worker, also after reloads and upgrades,
+// because all workers have the same keys of session tickets; see
+// worker.Worker.OnTicketKeys. If srv.TLSConfig has a SessionTicketKey, WrapSession or
+// SessionTicketsDisabled, that is left as it is.
 func ServeTLS(ln net.Listener, srv *http.Server, certFile, keyFile string) error {
 	serveTLS := func(ln net.Listener) error { return srv.ServeTLS(ln, certFile, keyFile) }
 	w := workerproc.Self()
 	if w == nil {
 		return serveTLS(ln)
 	}
+	shareTickets(srv, w)
 	return serve(ln, srv, w, serveTLS)
 }

@@ -19,6 +19,7 @@ type worker interface {
 	OnDisconnect(func(context.Context) error)
 	IdleGrace() time.Duration
 	Track(net.Listener) net.Listener
+	OnTicketKeys(func([][32]byte))
 }
 
 // server drains an http.Server. It is the http.Server's Handler, and its hooks. An

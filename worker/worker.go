@@ -113,6 +113,18 @@ func (w *Worker) Disconnect() error { return w.p.Disconnect() }
 // worker.kill, called in the worker.
 func (w *Worker) Kill() error { return w.p.Kill() }
 
+// OnTicketKeys calls f with the keys of TLS session tickets that all workers of the master
+// share: at once if they are known, as they are when rota.Listen has returned, and again
+// whenever the master renews them, once a day. The first key is for new tickets. f must not
+// block. With
+//
+//	worker.Self().OnTicketKeys(config.SetSessionTicketKeys)
+//
+// clients resume their sessions at every worker, and after reloads and upgrades. Package
+// rotahttp does that by itself. http.Server.ServeTLS copies its TLSConfig, and the copy
+// keeps the keys of that moment: use rotahttp.ServeTLS, or a listener of tls.NewListener.
+func (w *Worker) OnTicketKeys(f func(keys [][32]byte)) { w.p.OnTicketKeys(f) }
+
 // Disconnecting returns a channel that is closed when the worker begins to drain.
 func (w *Worker) Disconnecting() <-chan struct{} { return w.p.Disconnecting() }
 

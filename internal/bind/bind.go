@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -133,4 +134,14 @@ func isUnix(network string) bool {
 // abstract name or empty, which leaves the choice to the kernel.
 func IsPath(network, address string) bool {
 	return isUnix(network) && address != "" && address[0] != '@' && address[0] != 0
+}
+
+// SplitAddr returns the host and the port of an address, or the path of a unix socket and 0.
+func SplitAddr(addr net.Addr) (host string, port int) {
+	host, text, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String(), 0
+	}
+	port, _ = strconv.Atoi(text) // the kernel's
+	return host, port
 }

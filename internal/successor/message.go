@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -55,6 +56,7 @@ type Snapshot struct {
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
+	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
 }
 
 // known are the errors that errors.Is finds on the other side of the link, by their

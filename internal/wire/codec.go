@@ -27,6 +27,10 @@ type (
 		// socket after its first Accept on it, because it is on trial.
 		HoldOff time.Duration `json:"holdOff,omitempty"`
 	}
+	// TicketsBody has the keys of TLS session tickets, the newest first.
+	TicketsBody struct {
+		Keys TicketKeys `json:"keys"`
+	}
 	// RefuseBody says why the worker is not accepted.
 	RefuseBody struct {
 		Reason string `json:"reason"`
@@ -79,6 +83,34 @@ func Body(v any) []byte {
 func (f Frame) Decode(v any) error {
 	if err := json.Unmarshal(f.Body, v); err != nil {
 		return fmt.Errorf("%w: %v: %v", ErrBody, f.Type, err)
+	}
+	return nil
+}
+
+// TicketKeys are keys of TLS session tickets. Their JSON is one string in base64.
+type TicketKeys [][32]byte
+
+// MarshalJSON returns all keys as one string.
+func (k TicketKeys) MarshalJSON() ([]byte, error) {
+	b := make([]byte, 0, 32*len(k))
+	for _, key := range k {
+		b = append(b, key[:]...)
+	}
+	return json.Marshal(b)
+}
+
+// UnmarshalJSON is the reverse of MarshalJSON.
+func (k *TicketKeys) UnmarshalJSON(text []byte) error {
+	var b []byte
+	if err := json.Unmarshal(text, &b); err != nil {
+		return err
+	}
+	if len(b)%32 != 0 {
+		return fmt.Errorf("%d bytes are no keys", len(b))
+	}
+	*k = nil
+	for ; len(b) > 0; b = b[32:] {
+		*k = append(*k, [32]byte(b))
 	}
 	return nil
 }

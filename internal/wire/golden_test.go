@@ -58,6 +58,7 @@ var samples = []sample{
 	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
 	{"hand over", Frame{Type: HandOver, FDs: 1}, nil},
 	{"receive", Frame{Type: Receive, FDs: 1}, nil},
+	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 }
 
 // whole is the frame with its body.

@@ -67,6 +67,8 @@ const (
 
 	HandOver Type = 0xa4 // master: the worker may move connections, with its end of a pair
 	Receive  Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
+
+	Tickets Type = 0xa6 // master: the keys of TLS session tickets
 )
 
 var names = [...]string{
@@ -74,7 +76,7 @@ var names = [...]string{
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
-	HandOver: "hand over", Receive: "receive",
+	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
 }
 
 // Known reports whether t is a type of this version.

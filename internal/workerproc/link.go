@@ -100,6 +100,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.welcome(p)
 	case wire.Refuse:
 		return refused(p)
+	case wire.Tickets:
+		return w.ticketKeys(p)
 	case wire.HandOver:
 		return w.handOver(p)
 	case wire.Receive:

@@ -39,11 +39,12 @@ type Worker struct {
 	link masterLink
 	exit func(status int) // os.Exit
 
-	drain  *drain
-	health health
-	calls  calls
-	inbox  *inbox
-	times  atomic.Pointer[wire.WelcomeBody]
+	drain   *drain
+	health  health
+	calls   calls
+	inbox   *inbox
+	times   atomic.Pointer[wire.WelcomeBody]
+	tickets tickets
 
 	orphaned atomic.Bool // the master is gone
 	cause    atomic.Pointer[error]

@@ -1,0 +1,108 @@
+package rotahttp
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pair is the two files of a certificate.
+type pair struct{ cert, key string }
+
+func newPair(t *testing.T) pair {
+	dir := t.TempDir()
+	return pair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+}
+
+// write replaces a file, as programs that renew certificates do.
+func write(t *testing.T, path string, block *pem.Block) {
+	t.Helper()
+	if err := os.WriteFile(path+".new", pem.EncodeToMemory(block), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renew makes a new certificate, and returns functions that write its two files.
+func (p pair) renew(t *testing.T) (cert, key func(), der []byte) {
+	t.Helper()
+	c := serverTLS(t).Certificates[0]
+	keyDER, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der = c.Certificate[0]
+	cert = func() { write(t, p.cert, &pem.Block{Type: "CERTIFICATE", Bytes: der}) }
+	key = func() { write(t, p.key, &pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}) }
+	return cert, key, der
+}
+
+// serves checks which certificate is served, after another has been looked for.
+func (c *certificate) serves(t *testing.T, when string, der []byte) {
+	t.Helper()
+	got, err := c.get(nil)
+	if err != nil || string(got.Certificate[0]) != string(der) {
+		t.Errorf("%s: another certificate is served (%v)", when, err)
+	}
+}
+
+// A renewed certificate is served within ten seconds; a pair that doesn't match isn't, and
+// is reported once.
+func TestRenewedCertificate(t *testing.T) {
+	p := newPair(t)
+	cert, key, first := p.renew(t)
+	cert()
+	key()
+	cert2, key2, second := p.renew(t)
+	synctest.Test(t, func(t *testing.T) {
+		c, err := newCertificate(p.cert, p.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failed := 0
+		c.failed = func(error) { failed++ }
+		pass := func(d time.Duration) {
+			time.Sleep(d)
+			c.get(nil) // looks at the files
+			synctest.Wait()
+		}
+		cert2()
+		pass(9 * time.Second)
+		c.serves(t, "before ten seconds", first)
+		for range 3 {
+			pass(11 * time.Second)
+		}
+		c.serves(t, "with the old key", first)
+		if failed != 1 {
+			t.Errorf("reported %d times, want once", failed)
+		}
+		key2()
+		pass(11 * time.Second)
+		c.serves(t, "with both files", second)
+		os.Remove(p.key)
+		pass(11 * time.Second)
+		pass(11 * time.Second)
+		c.serves(t, "without a file", second)
+		if failed != 2 {
+			t.Errorf("reported %d times, want twice", failed)
+		}
+		cert()
+		key()
+		pass(11 * time.Second)
+		c.serves(t, "with the first one again", first)
+	})
+}
+
+// A certificate that can't be read at the start is an error.
+func TestMissingCertificate(t *testing.T) {
+	p := newPair(t)
+	if _, err := newCertificate(p.cert, p.key); !os.IsNotExist(err) {
+		t.Errorf("%v, want that the file is missing", err)
+	}
+}
