@@ -71,6 +71,7 @@ func (l *load) http1() {
 func (l *load) one(b *book, c *conn, request []byte) *conn {
 	began := time.Now()
 	if c != nil && c.hungUp() {
+		l.nClosed.Add(1)
 		_ = c.Close()
 		c = nil
 	}
@@ -87,6 +88,9 @@ func (l *load) one(b *book, c *conn, request []byte) *conn {
 		l.fail(err)
 	} else {
 		b.answered(began, pid)
+		if !keep && !l.shape.once {
+			l.nClosed.Add(1)
+		}
 	}
 	if err != nil || !keep {
 		_ = c.Close()

@@ -19,6 +19,7 @@ type load struct {
 	began    time.Time
 
 	nAnswered, nFailed atomic.Int64
+	nClosed            atomic.Int64 // HTTP/1 connections that the server has ended, and the client would have kept
 
 	mu    sync.Mutex
 	all   []sample
@@ -99,6 +100,7 @@ func (l *load) fail(err error) {
 
 func (l *load) answered() int { return int(l.nAnswered.Load()) }
 func (l *load) failed() int   { return int(l.nFailed.Load()) }
+func (l *load) closed() int   { return int(l.nClosed.Load()) }
 
 func (l *load) firstFailure() error {
 	l.mu.Lock()

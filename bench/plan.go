@@ -112,6 +112,7 @@ func (o options) measure(dir string, s server, shape shape) result {
 	r.quiet = spans{first, quiet()}
 	l.stop()
 	r.failed, r.requests, r.first = l.failed(), l.answered()+l.failed(), l.firstFailure()
+	r.closed = l.closed()
 	r.samples = l.samples()
 	if r.compared() {
 		r.rates, r.tails = []float64{r.rateRatio()}, []float64{r.tailRatio()}

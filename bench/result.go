@@ -10,6 +10,7 @@ import (
 type result struct {
 	server, shape    string
 	failed, requests int
+	closed           int // connections that the server has ended
 	first            error
 	instances        int // processes that answered first during the reloads
 	reloads          []time.Time
@@ -40,8 +41,8 @@ func (r result) String() string {
 	if r.err != nil {
 		return "not measured: " + r.err.Error()
 	}
-	s := fmt.Sprintf("%6d failed of %8d, %8.0f/s%s, p99 %s%s, %d new processes in %d reloads",
-		r.failed, r.requests, r.busy.rate(r.samples), ratio(r.rates), short(r.busy.p99(r.samples)), ratio(r.tails), r.instances, len(r.reloads))
+	s := fmt.Sprintf("%6d failed of %8d, %5d closed, %8.0f/s%s, p99 %s%s, %d new processes in %d reloads",
+		r.failed, r.requests, r.closed, r.busy.rate(r.samples), ratio(r.rates), short(r.busy.p99(r.samples)), ratio(r.tails), r.instances, len(r.reloads))
 	if r.first != nil {
 		s += "; first: " + r.first.Error()
 	}
@@ -67,10 +68,10 @@ func merge(all, run []result) []result {
 			i = len(all) - 1
 		}
 		sum := &all[i]
-		failed, requests := sum.failed+r.failed, sum.requests+r.requests
+		failed, requests, closed := sum.failed+r.failed, sum.requests+r.requests, sum.closed+r.closed
 		rates, tails := append(sum.rates, r.rates...), append(sum.tails, r.tails...)
 		*sum = r // the last run's times are shown
-		sum.failed, sum.requests, sum.rates, sum.tails = failed, requests, rates, tails
+		sum.failed, sum.requests, sum.closed, sum.rates, sum.tails = failed, requests, closed, rates, tails
 	}
 	return all
 }
@@ -104,6 +105,7 @@ func table(all []result) string {
 		}
 	}
 	part("**Failed requests / requests**", func(r result) string { return fmt.Sprintf("%d / %d", r.failed, r.requests) })
+	part("Connections that the server has ended and the client would have kept (HTTP/1)", func(r result) string { return fmt.Sprint(r.closed) })
 	part("Requests a second while it is reloaded, and how that compares with the same server in the same run without reloads", func(r result) string {
 		return fmt.Sprintf("%.0f%s", r.busy.rate(r.samples), ratio(r.rates))
 	})
