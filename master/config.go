@@ -44,6 +44,9 @@ type Config struct {
 	// descriptor 3+i. They remain the caller's. Never pass a listening socket here:
 	// that makes it blocking in every process that has it.
 	ExtraFiles []*os.File
+	// Stdin gives every worker this process's standard input, which they share: each byte
+	// is read by one of them. Otherwise a worker's standard input is at its end (/dev/null).
+	Stdin bool
 	// Silent sends the workers' standard output and error to (*Worker).Stdout and
 	// (*Worker).Stderr instead of to this process's own.
 	Silent bool

@@ -35,7 +35,7 @@ func prepareGeneration(number int, cfg Config) (*generation, error) {
 func (c Config) spec(first bool) process.Spec {
 	s := process.Spec{
 		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User,
-		ExtraFiles: c.ExtraFiles, Silent: c.Silent, Running: first,
+		ExtraFiles: c.ExtraFiles, Stdin: c.Stdin, Silent: c.Silent, Running: first,
 	}
 	if c.Env != nil {
 		s.Env = c.callEnv

@@ -20,6 +20,7 @@ type Image struct {
 	env        []string
 	user       *credential // nil means this process's own
 	extraFiles []*os.File  // the caller's
+	stdin      bool
 	silent     bool
 }
 
@@ -46,7 +47,7 @@ func Prepare(s Spec) (*Image, error) {
 		path: path, executable: executable, args: s.argv(path),
 		dir: s.dir(), dirFile: s.openDir(),
 		env: env, user: user,
-		extraFiles: slices.Clone(s.ExtraFiles), silent: s.Silent,
+		extraFiles: slices.Clone(s.ExtraFiles), stdin: s.Stdin, silent: s.Silent,
 	}, nil
 }
 

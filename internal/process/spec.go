@@ -28,6 +28,7 @@ type Spec struct {
 	// stay open and remain the caller's.
 	ExtraFiles []*os.File
 
+	Stdin  bool // stdin is this process's own; otherwise it is at its end
 	Silent bool // stdout and stderr go to pipes, see Process.Output
 }
 

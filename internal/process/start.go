@@ -11,7 +11,7 @@ import (
 )
 
 // Start starts a worker. It sets the FD and Master of id, and adds env to the image's
-// environment. The worker inherits stdin (as /dev/null), stdout, stderr, the extra files
+// environment. The worker inherits stdin (see Spec.Stdin), stdout, stderr, the extra files
 // and its end of the link, and no other descriptor.
 func (i *Image) Start(id link.Identity, env map[string]string) (*Process, error) {
 	link, workerEnd, err := link.Pair()
@@ -73,12 +73,14 @@ func (i *Image) startCmd(cmd *exec.Cmd) (output [2]*os.File, err error) {
 // number above all of theirs. So the executable is opened above that too, for as long as
 // exec needs it.
 func (i *Image) exec(cmd *exec.Cmd) error {
-	stdin, err := os.Open(os.DevNull)
-	if err != nil {
-		return err
+	if cmd.Stdin = os.Stdin; !i.stdin {
+		empty, err := openEmpty()
+		if err != nil {
+			return err
+		}
+		defer empty.Close()
+		cmd.Stdin = empty
 	}
-	defer stdin.Close()
-	cmd.Stdin = stdin
 	if usePath(i.executable, i.path) {
 		return cmd.Start()
 	}
@@ -89,6 +91,20 @@ func (i *Image) exec(cmd *exec.Cmd) error {
 	}
 	cmd.Path = descriptorPath(file, i.path)
 	return cmd.Start()
+}
+
+// openEmpty opens a file that is at its end: the null device or, where there is none, as in
+// a bare chroot, a pipe that nobody writes to.
+func openEmpty() (*os.File, error) {
+	if f, err := os.Open(os.DevNull); err == nil {
+		return f, nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	_ = w.Close() // nothing was written
+	return r, nil
 }
 
 // passedBelow returns a number that is above all that the start of cmd uses: those of its
