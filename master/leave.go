@@ -15,8 +15,8 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// exitLinger is how long the link of a worker whose process has ended may stay open: a
-// child of the worker may have the descriptor.
+// exitLinger is how long the output of a silent worker whose process has ended may stay open:
+// a child of the worker may have it.
 const exitLinger = time.Second
 
 // disconnect tells a worker to drain and leave.
@@ -113,7 +113,7 @@ func (l *loop) exited(m *member, x Exit) {
 	m.running, m.exit = false, x
 	m.worker.source.Window.Widen(-1) // the rest is at most a kernel buffer
 	if m.linkOpen {
-		l.after(exitLinger, m.process.CloseLink)
+		m.process.EndLink()
 	}
 	l.gone(m)
 }
