@@ -24,7 +24,7 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/descriptor internal/link internal/process internal/workerproc
+	.                   : master internal/bind internal/descriptor internal/link internal/process internal/terminal internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/handover internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire
 	worker              : ipc internal/workerproc
@@ -49,6 +49,7 @@ internal/handover   : internal/descriptor
 	internal/userfunc   :
 	internal/tickets    :
 internal/window     :
+	internal/terminal   :
 	internal/ratelimit  :
 	internal/wire       :
 	internal/http1      :
@@ -66,7 +67,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/sockets internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

@@ -13,6 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+		"serve":        server.Serve,
 		"stdin":        stdin,
 		"slow init":    server.Serve,
 		"slow main":    slowMain,

@@ -30,6 +30,9 @@ const (
 	TookOver         Line = "master took over"
 	UpgradeFailed    Line = "upgrade failed"
 	StopStarts       Line = "rota: stop"
+	Scales           Line = "rota: scale"
+	JobOfATerminal   Line = "rota: in the background of a terminal"
+	TerminalClosed   Line = "rota: terminal closed"
 )
 
 // Reasons that follow in a line of the master, and what programs print when they fail.

@@ -7,10 +7,12 @@ import (
 	"syscall"
 )
 
-// processAttr gives a worker its user, and a process group of its own: Ctrl-C in a
-// terminal must reach only the master, which then disconnects the workers.
+// processAttr gives a worker its user, and a session of its own, which has no terminal: Ctrl-C
+// must reach only the master, which then disconnects the workers; a worker that writes to the
+// terminal must not be stopped as a background job; and one of another user must not type
+// into it (TIOCSTI).
 func processAttr(user *credential) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Setpgid: true}
+	attr := &syscall.SysProcAttr{Setsid: true}
 	if user != nil {
 		attr.Credential = &syscall.Credential{Uid: user.uid, Gid: user.gid, Groups: user.groups}
 	}
