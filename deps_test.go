@@ -37,7 +37,8 @@ const graph = `
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/descriptor internal/link
+	internal/process    : internal/account internal/descriptor internal/link
+	internal/account    :
 	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
 	internal/sdnotify   : reload
@@ -67,7 +68,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

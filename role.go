@@ -31,6 +31,9 @@ func role() int {
 		return roleWorker
 	case isListening(): // the master that Listen has made
 		return roleMaster
+	case link.Secure():
+		warnSecure()
+		return rolePlain
 	case link.IsMaster(), !link.Supported, os.Getenv("ROTA") == "off":
 		return rolePlain
 	case underTest() && os.Getenv("ROTA") != "on":
@@ -38,6 +41,11 @@ func role() int {
 	}
 	return roleMaster
 }
+
+// warnSecure says why a program with privileges of its own is not served by workers.
+var warnSecure = sync.OnceFunc(func() {
+	slog.Warn("rota: no master under secure execution (set-uid, or a file with capabilities), Listen is net.Listen")
+})
 
 // underTest reports whether this process runs under go test: package testing has then
 // registered its flags, unless a test has replaced flag.CommandLine. testing.Testing would

@@ -34,7 +34,7 @@ func prepareGeneration(number int, cfg Config) (*generation, error) {
 // spec returns what package process needs to know of c, for the first generation or another.
 func (c Config) spec(first bool) process.Spec {
 	s := process.Spec{
-		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User,
+		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User, NoNewPrivs: c.NoNewPrivs,
 		ExtraFiles: c.ExtraFiles, Stdin: c.Stdin, Silent: c.Silent, Running: first,
 	}
 	if c.Env != nil {

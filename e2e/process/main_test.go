@@ -14,6 +14,8 @@ import (
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
 		"serve":        server.Serve,
+		"role":         role,
+		"attacker":     attacker,
 		"stdin":        stdin,
 		"slow init":    server.Serve,
 		"slow main":    slowMain,

@@ -48,17 +48,18 @@ func ParseIdentity(s string) (i Identity, err error) {
 // Inherit opens the link that this process was started with, and removes EnvName. ok is
 // false in a process that is not a worker. An error says that the process was started as a
 // worker but can't be one, for example because a wrapper script has closed the descriptor.
-// A process that has EnvName and a link of another one, which has started it, is not a
-// worker: Inherit closes the descriptor, and says so on standard error.
+// A process whose parent has not made the link is not a worker, and neither is one with
+// privileges whose parent is not root's (see Secure): Inherit ignores the variable, and says
+// so on standard error.
 func Inherit() (id Identity, link *Link, ok bool, err error) {
 	value, ok := os.LookupEnv(EnvName)
 	if !ok {
 		return id, nil, false, nil
 	}
 	_ = os.Unsetenv(EnvName) // it can't fail
-	if id, err = ParseIdentity(value); err == nil && !IsForThis(id.FD) {
-		_ = descriptor.New(id.FD).Close()
-		fmt.Fprintf(os.Stderr, "rota: %s is ignored: no master has started this process, but process %d. A wrapper must exec the worker\n", EnvName, os.Getppid())
+	id, err = ParseIdentity(value)
+	if why := refusal(id, err == nil); why != "" {
+		fmt.Fprintf(os.Stderr, "rota: %s is ignored: %s\n", EnvName, why)
 		return Identity{}, nil, false, nil
 	}
 	worker.Store(true)
@@ -69,6 +70,19 @@ func Inherit() (id Identity, link *Link, ok bool, err error) {
 		return id, nil, true, fmt.Errorf("%s: descriptor %d is not the link to a master: %w", EnvName, id.FD, err)
 	}
 	return id, link, true, nil
+}
+
+// refusal returns why this process is not the worker id, or "". If the variable has no valid
+// identity, somebody has meant this process to be one all the same.
+func refusal(id Identity, valid bool) string {
+	switch {
+	case Secure() && !isFromRootParent(id.FD):
+		return "this process runs under secure execution (set-uid, or a file with capabilities), and its master isn't root"
+	case valid && !IsForThis(id.FD):
+		_ = descriptor.New(id.FD).Close()
+		return fmt.Sprintf("no master has started this process, but process %d. A wrapper must exec the worker", os.Getppid())
+	}
+	return ""
 }
 
 // IsForThis reports whether descriptor n, the end of a link, is meant for this process: the

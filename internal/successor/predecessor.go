@@ -38,8 +38,8 @@ func inherit() *inherited {
 	for _, n := range []int{3, 4, linkFD} { // tableflip's pipes, and its one file
 		descriptor.CloseOnExec(n)
 	}
-	if !link.IsForThis(linkFD) {
-		return &inherited{} // a package that is initialised earlier has started this process
+	if link.Secure() || !link.IsForThis(linkFD) {
+		return &inherited{} // the second: a package that is initialised earlier has started this process
 	}
 	return &inherited{dial: func() (*Link, error) { return dial(sentinel) }}
 }
