@@ -61,7 +61,7 @@ func (o orders) obey() int {
 			return runMaster(m, cfg)
 		}
 	}
-	slog.Error("rota: master ends", "err", err)
+	logger(cfg).Error("rota: master ends", "err", err)
 	return 1
 }
 

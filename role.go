@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
@@ -167,7 +168,7 @@ func exitStatus(err error) int {
 
 func logger(cfg master.Config) *slog.Logger {
 	if cfg.Logger != nil {
-		return cfg.Logger
+		return logline.Logger(cfg.Logger)
 	}
-	return slog.Default()
+	return logline.Logger(slog.Default())
 }

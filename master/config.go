@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -145,9 +146,9 @@ func (c Config) clone() Config {
 
 func (c Config) logger() *slog.Logger {
 	if c.Logger != nil {
-		return c.Logger
+		return logline.Logger(c.Logger)
 	}
-	return slog.Default()
+	return logline.Logger(slog.Default())
 }
 
 func (c Config) workers() int { return max(c.Workers, 1) }
