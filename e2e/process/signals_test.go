@@ -47,7 +47,7 @@ func TestTermWhileStarting(t *testing.T) {
 	starting(t, p, 3)
 	p.goOn(3)
 	p.WaitLog(e2etest.WorkerReady, 2)
-	if !p.LoggedTogether(e2etest.WorkerDied.OfWorker(2), `exit="signal: terminated"`) {
+	if !p.LoggedTogether(e2etest.WorkerDied.OfWorker(2), e2etest.EndedByTERM) {
 		t.Errorf("the second worker did not end by SIGTERM")
 	}
 }

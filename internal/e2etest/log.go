@@ -41,6 +41,7 @@ const (
 	SuccessorExited  Line = "exited"
 	NoHealthAnswer   Line = "no answer"
 	KilledBySignal   Line = `exit="signal: killed"`
+	EndedByTERM      Line = `exit="signal: terminated"`
 	NoAddress        Line = "on=[]"
 	IsPID1           Line = "this process is PID 1"
 	AddressInUse     Line = "address already in use"
