@@ -166,9 +166,4 @@ func exitStatus(err error) int {
 	return start.Exit.Code
 }
 
-func logger(cfg master.Config) *slog.Logger {
-	if cfg.Logger != nil {
-		return logline.Logger(cfg.Logger)
-	}
-	return logline.Logger(slog.Default())
-}
+func logger(cfg master.Config) *slog.Logger { return logline.Logger(cfg.Logger) }

@@ -38,14 +38,12 @@ type Config struct {
 	Env func() []string
 	// User is the user that workers run as: "user" or "user:group", by name or number.
 	// Empty means the master's own. Without a group, workers get the user's group and
-	// supplementary groups. HOME, USER and LOGNAME become the user's; the rest of the
-	// environment is the master's, secrets included, unless Env says otherwise. Workers of
-	// another user have none of the master's capabilities, and can't gain any (NoNewPrivs).
-	// The master keeps its own user, and can bind sockets that the workers' user may not.
+	// supplementary groups. HOME, USER and LOGNAME become the user's; without Env the rest of
+	// the environment is the master's, secrets included. Workers have none of the master's
+	// capabilities then, and NoNewPrivs. The master can bind what their user may not.
 	User string
-	// NoNewPrivs keeps workers, and all that they start, from gaining privileges by
-	// executing a set-uid file or one with capabilities (PR_SET_NO_NEW_PRIVS). With User it is
-	// always set.
+	// NoNewPrivs keeps workers, and all that they start, from gaining privileges by executing
+	// a set-uid file or one with capabilities (PR_SET_NO_NEW_PRIVS). User implies it.
 	NoNewPrivs bool
 	// ExtraFiles are open files that every worker inherits: entry i becomes
 	// descriptor 3+i. They remain the caller's. Never pass a listening socket here:
@@ -144,12 +142,7 @@ func (c Config) clone() Config {
 	return c
 }
 
-func (c Config) logger() *slog.Logger {
-	if c.Logger != nil {
-		return logline.Logger(c.Logger)
-	}
-	return logline.Logger(slog.Default())
-}
+func (c Config) logger() *slog.Logger { return logline.Logger(c.Logger) }
 
 func (c Config) workers() int { return max(c.Workers, 1) }
 

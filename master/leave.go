@@ -15,10 +15,6 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// exitLinger is how long the output of a silent worker whose process has ended may stay open:
-// a child of the worker may have it.
-const exitLinger = time.Second
-
 // disconnect tells a worker to drain and leave.
 func (l *loop) disconnect(id int) {
 	m := l.members[id]

@@ -133,7 +133,7 @@ func (l *loop) spawned(m *member, p *child.Process, err error) {
 	m.worker.output.Attach(p)
 	m.publish()
 	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
-	l.work(func() func() { x := Exit(m.worker.output.Wait(p, exitLinger)); return func() { l.exited(m, x) } })
+	l.work(func() func() { x := Exit(m.worker.output.Wait(p)); return func() { l.exited(m, x) } })
 	l.work(func() func() { err := l.read(m); return func() { l.unlinked(m, err) } })
 	m.started()
 	l.catchUp(m)

@@ -54,6 +54,7 @@ func TestWithoutDevicesAndProc(t *testing.T) {
 	e2etest.NoError(t, err)
 	p := e2etest.Run(t, cmd)
 	p.WaitOutput(`standard input: "", error <nil>`, 1)
+	p.WaitLog(e2etest.WorkerReady, 1)
 	e2etest.Kill(t, p.Children()[0])
 	p.WaitLog(e2etest.WorkerReady, 2)
 	p.Reload()

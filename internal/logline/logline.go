@@ -16,9 +16,12 @@ import (
 const Max = 8 << 10
 
 // Logger returns a logger that logs to log, with values of at most Max bytes (before escaping) and
-// without control characters. Handlers of package slog escape ends of lines themselves; for
+// without control characters; nil is slog.Default(). Handlers of package slog escape ends of lines themselves; for
 // others they are escaped here.
 func Logger(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		log = slog.Default()
+	}
 	h := log.Handler()
 	return slog.New(&handler{Handler: h, lines: escapes(h)})
 }
