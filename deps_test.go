@@ -24,9 +24,9 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/descriptor internal/link internal/process internal/workerproc
+	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/handover internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire
+	master              : reload ipc internal/bind internal/child internal/delivery internal/handover internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -37,10 +37,12 @@ const graph = `
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/descriptor internal/link
+	internal/process    : internal/account internal/descriptor internal/link
+	internal/account    :
 	internal/sockets    : internal/bind internal/descriptor
 	internal/descriptor :
-	internal/sdnotify   : reload
+	internal/sdnotify   : reload internal/logline
+	internal/logline    :
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/child      : internal/descriptor internal/link internal/process internal/wire
@@ -49,6 +51,7 @@ internal/handover   : internal/descriptor
 	internal/userfunc   :
 	internal/tickets    :
 internal/window     :
+	internal/terminal   :
 	internal/ratelimit  :
 	internal/wire       :
 	internal/http1      :
@@ -66,7 +69,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/sockets internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
@@ -88,7 +91,7 @@ var forbidden = []struct{ path, but, reason string }{
 	{"unsafe", "", "golang.org/x/sys has what is needed"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* examples/migrate/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
-	{"log/slog", ". master internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
+	{"log/slog", ". master internal/logline internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link has a protocol of its own"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }

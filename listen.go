@@ -50,8 +50,8 @@ import (
 //     leave and are replaced: connections wait in its queue. The n-th ":0" of every
 //     worker shares the n-th random port.
 //   - In a process that has called master.New it is net.Listen.
-//   - Under go test, with ROTA=off, and where the platform isn't supported, it is
-//     net.Listen.
+//   - Under go test, with ROTA=off, where the platform isn't supported, and in a process that
+//     its file gives privileges (set-uid, capabilities), it is net.Listen.
 //   - In any other process it makes that process the master and does not return. It
 //     ends the process with status 0 after SIGTERM, or with the status of the worker
 //     that could not start.

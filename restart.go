@@ -40,6 +40,9 @@ func init() {
 		return
 	}
 	_ = os.Unsetenv(link.EnvMaster)
+	if link.Secure() {
+		return // such a process is never made a master, and the variable not by rota
+	}
 	var o orders
 	if err := json.Unmarshal([]byte(value), &o); err != nil || o.PID != os.Getpid() {
 		return // not meant for this process
@@ -58,7 +61,7 @@ func (o orders) obey() int {
 			return runMaster(m, cfg)
 		}
 	}
-	slog.Error("rota: master ends", "err", err)
+	logger(cfg).Error("rota: master ends", "err", err)
 	return 1
 }
 

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
@@ -31,6 +32,9 @@ func role() int {
 		return roleWorker
 	case isListening(): // the master that Listen has made
 		return roleMaster
+	case link.Secure():
+		warnSecure()
+		return rolePlain
 	case link.IsMaster(), !link.Supported, os.Getenv("ROTA") == "off":
 		return rolePlain
 	case underTest() && os.Getenv("ROTA") != "on":
@@ -38,6 +42,11 @@ func role() int {
 	}
 	return roleMaster
 }
+
+// warnSecure says why a program with privileges of its own is not served by workers.
+var warnSecure = sync.OnceFunc(func() {
+	slog.Warn("rota: no master under secure execution (set-uid, or a file with capabilities), Listen is net.Listen")
+})
 
 // underTest reports whether this process runs under go test: package testing has then
 // registered its flags, unless a test has replaced flag.CommandLine. testing.Testing would
@@ -157,9 +166,4 @@ func exitStatus(err error) int {
 	return start.Exit.Code
 }
 
-func logger(cfg master.Config) *slog.Logger {
-	if cfg.Logger != nil {
-		return cfg.Logger
-	}
-	return slog.Default()
-}
+func logger(cfg master.Config) *slog.Logger { return logline.Logger(cfg.Logger) }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/terminal"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
 )
@@ -21,6 +22,10 @@ type signalHandler struct {
 	log        *slog.Logger
 	stop       context.CancelFunc // graceful
 	interrupts atomic.Int32
+
+	terminal   *terminal.Terminal // nil: there is none
+	outlives   bool               // SIGHUP was ignored at the start: the server is to outlive the terminal
+	background bool               // of handle: this process is a background job of the terminal
 
 	mu       sync.Mutex
 	deferred map[int][]os.Signal // by worker id: sent when the worker is online
@@ -33,10 +38,13 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	h := &signalHandler{m: m, log: logger(cfg), stop: stop, deferred: map[int][]os.Signal{}}
+	h.terminal, h.outlives = terminal.Open(), slices.ContainsFunc(hangup(), signal.Ignored)
+	defer h.terminal.Close()
 	defer m.Subscribe(master.Events{Online: h.online, Exit: h.exit})()
 	signals := make(chan os.Signal, 64)
 	signal.Reset(masterSignals()...) // of main, if it has run
 	signal.Notify(signals, masterSignals()...)
+	h.followJobControl(signals)
 	go h.handle(signals)
 	err := m.Run(ctx)
 	if err != nil {
@@ -49,11 +57,43 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 	return exitStatus(err)
 }
 
-func (h *signalHandler) handle(signals <-chan os.Signal) {
+func (h *signalHandler) handle(signals chan os.Signal) {
 	for s := range signals {
+		h.followJobControl(signals)
 		if act := actions[s]; act != nil {
 			act(h)
 		}
+	}
+}
+
+// followJobControl ignores SIGTTIN and SIGTTOU as long as this process is a background job of
+// its terminal. The kernel sends them there for each read and write, and repeats the call
+// when they were handled, without end. If they are ignored, a read fails and a write goes
+// through. It is called at each signal: SIGCONT is one of them.
+func (h *signalHandler) followJobControl(signals chan<- os.Signal) {
+	was := h.background
+	h.background = h.terminal.InBackground()
+	switch {
+	case h.background && !was:
+		signal.Ignore(jobSignals()...)
+		h.log.Info("rota: in the background of a terminal, where TTIN and TTOU don't scale")
+	case !h.background && was:
+		signal.Notify(signals, jobSignals()...)
+	}
+}
+
+// hangup reloads, unless the signal is about the terminal, which was closed. That ends the
+// server as it ends any program, but gracefully; or changes nothing, if it was started by
+// nohup.
+func (h *signalHandler) hangup() {
+	switch {
+	case !h.terminal.JustClosed():
+		h.reload()
+	case h.outlives:
+		h.log.Info("rota: terminal closed, the server goes on")
+	default:
+		h.log.Info("rota: terminal closed, the server stops")
+		h.stop()
 	}
 }
 
@@ -80,8 +120,11 @@ func (h *signalHandler) interrupt() {
 	_ = h.m.Close()
 }
 
-// scale adds n workers.
+// scale adds n workers, unless the signal is the terminal's.
 func (h *signalHandler) scale(n int) {
+	if h.background {
+		return
+	}
 	workers := max(h.m.Settings().Workers, 1) + n
 	if workers < 1 {
 		return

@@ -11,4 +11,6 @@ func masterSignals() []os.Signal { return nil }
 
 func workerSignals() []os.Signal { return nil }
 
+func jobSignals() []os.Signal { return nil }
+
 func hangup() []os.Signal { return nil }

@@ -9,7 +9,7 @@ import (
 
 // actions says what each signal to the master does.
 var actions = map[os.Signal]func(*signalHandler){
-	syscall.SIGHUP:  (*signalHandler).reload,
+	syscall.SIGHUP:  (*signalHandler).hangup,
 	syscall.SIGTERM: func(h *signalHandler) { h.stop() },
 	syscall.SIGQUIT: func(h *signalHandler) { h.stop() },
 	syscall.SIGINT:  (*signalHandler).interrupt,
@@ -19,12 +19,16 @@ var actions = map[os.Signal]func(*signalHandler){
 	syscall.SIGTTOU: func(h *signalHandler) { h.scale(-1) },
 }
 
-// masterSignals returns the signals that the master handles: those of actions, and
+// jobSignals returns the signals that a terminal sends to its background jobs.
+func jobSignals() []os.Signal { return []os.Signal{syscall.SIGTTIN, syscall.SIGTTOU} }
+
+// masterSignals returns the signals that the master handles: those of actions, SIGCONT,
+// after which the process may be in the background of its terminal, and
 // SIGPIPE, which does nothing. Without a handler, SIGPIPE would end the master at its next
 // log line after the reader of its log has gone. If the master ignored it instead, the
 // workers would inherit that.
 func masterSignals() []os.Signal {
-	all := []os.Signal{syscall.SIGPIPE}
+	all := []os.Signal{syscall.SIGPIPE, syscall.SIGCONT}
 	for s := range actions {
 		all = append(all, s)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -37,13 +38,20 @@ type Config struct {
 	Env func() []string
 	// User is the user that workers run as: "user" or "user:group", by name or number.
 	// Empty means the master's own. Without a group, workers get the user's group and
-	// supplementary groups. The master keeps its own user, and can bind sockets that
-	// the workers' user may not.
+	// supplementary groups. HOME, USER and LOGNAME become the user's; without Env the rest of
+	// the environment is the master's, secrets included. Workers have none of the master's
+	// capabilities then, and NoNewPrivs. The master can bind what their user may not.
 	User string
+	// NoNewPrivs keeps workers, and all that they start, from gaining privileges by executing
+	// a set-uid file or one with capabilities (PR_SET_NO_NEW_PRIVS). User implies it.
+	NoNewPrivs bool
 	// ExtraFiles are open files that every worker inherits: entry i becomes
 	// descriptor 3+i. They remain the caller's. Never pass a listening socket here:
 	// that makes it blocking in every process that has it.
 	ExtraFiles []*os.File
+	// Stdin gives every worker this process's standard input, which they share: each byte
+	// is read by one of them. Otherwise a worker's standard input is at its end (/dev/null).
+	Stdin bool
 	// Silent sends the workers' standard output and error to (*Worker).Stdout and
 	// (*Worker).Stderr instead of to this process's own.
 	Silent bool
@@ -134,12 +142,7 @@ func (c Config) clone() Config {
 	return c
 }
 
-func (c Config) logger() *slog.Logger {
-	if c.Logger != nil {
-		return c.Logger
-	}
-	return slog.Default()
-}
+func (c Config) logger() *slog.Logger { return logline.Logger(c.Logger) }
 
 func (c Config) workers() int { return max(c.Workers, 1) }
 

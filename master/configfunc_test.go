@@ -1,6 +1,9 @@
 package master
 
 import (
+	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -38,5 +41,26 @@ func TestEnvThatFails(t *testing.T) {
 				t.Errorf("%v, want an error that names Config.Env", err)
 			}
 		})
+	}
+}
+
+// foreign is a handler that escapes nothing.
+type foreign struct {
+	slog.Handler
+	lines *[]string
+}
+
+func (h foreign) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool { *h.lines = append(*h.lines, a.Value.String()); return true })
+	return nil
+}
+
+// What the master logs is one line of bounded length, whatever Config.Logger does with it.
+func TestLogIsOneLine(t *testing.T) {
+	var lines []string
+	cfg := Config{Logger: slog.New(foreign{slog.NewTextHandler(io.Discard, nil), &lines})}
+	cfg.logger().Error("rota: line", "err", errors.New("one\ntwo"))
+	if len(lines) != 1 || lines[0] != `one\ntwo` {
+		t.Errorf("logged %q", lines)
 	}
 }

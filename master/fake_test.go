@@ -152,6 +152,11 @@ func (p *fakeProc) Receive() ([]link.Packet, error) {
 
 func (p *fakeProc) CloseReceived() {}
 
+func (p *fakeProc) CloseRead() error {
+	p.unlink()
+	return nil
+}
+
 func (p *fakeProc) CloseWrite(context.Context) error { return nil }
 
 func (p *fakeProc) Close() error {

@@ -52,8 +52,8 @@ func (l *loop) closeLink(m *member, packets []link.Packet, why error) {
 
 // handle handles a frame of a worker. It owns p's descriptors unless it fails.
 func (l *loop) handle(m *member, p link.Packet) error {
-	if m.hello == nil && p.Type != wire.Hello {
-		return fmt.Errorf("%w: %v before hello", wire.ErrType, p.Type)
+	if (m.hello == nil) != (p.Type == wire.Hello) {
+		return fmt.Errorf("%w: %v, hello has come: %t", wire.ErrType, p.Type, m.hello != nil)
 	}
 	if len(p.Files) > 0 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)

@@ -15,10 +15,6 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// exitLinger is how long the link of a worker whose process has ended may stay open: a
-// child of the worker may have the descriptor.
-const exitLinger = time.Second
-
 // disconnect tells a worker to drain and leave.
 func (l *loop) disconnect(id int) {
 	m := l.members[id]
@@ -113,7 +109,7 @@ func (l *loop) exited(m *member, x Exit) {
 	m.running, m.exit = false, x
 	m.worker.source.Window.Widen(-1) // the rest is at most a kernel buffer
 	if m.linkOpen {
-		l.after(exitLinger, m.process.CloseLink)
+		m.process.EndLink()
 	}
 	l.gone(m)
 }

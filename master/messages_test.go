@@ -270,3 +270,21 @@ func TestNonsense(t *testing.T) {
 		})
 	}
 }
+
+// A worker's end of the link may be open in another process, which a package of the worker's
+// program has started before the link was inherited. The end of the worker's process is the
+// end of the link all the same, at once, and after what the worker has sent.
+func TestLinkEndsWithTheProcess(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.record()
+		w.behave = nil
+		worker, a := w.fork()
+		a.hello()
+		a.link.deliver(messagePacket("last"))
+		begin := time.Now()
+		a.exit <- Exit{Code: 1} // its link stays open
+		<-worker.Exited()
+		check(t, "time", time.Since(begin), 0)
+		w.expect("setup", "fork 1", "online 1", `message 1 "last"`, "disconnect 1", "exit 1 exit status 1")
+	})
+}

@@ -260,6 +260,7 @@ func TestGarbage(t *testing.T) {
 		"garbage":        []byte("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"),
 		"endless frame":  append(hello, endless...),
 		"no descriptors": append(hello, wrongCount...),
+		"hello twice":    append(hello, hello...),
 		"unknown type":   append(hello, 'R', 1, 0x7f, 0, 0, 0, 0, 0, 0, 0, 0, 0),
 	} {
 		t.Run(name, func(t *testing.T) {

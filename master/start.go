@@ -34,8 +34,8 @@ func prepareGeneration(number int, cfg Config) (*generation, error) {
 // spec returns what package process needs to know of c, for the first generation or another.
 func (c Config) spec(first bool) process.Spec {
 	s := process.Spec{
-		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User,
-		ExtraFiles: c.ExtraFiles, Silent: c.Silent, Running: first,
+		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User, NoNewPrivs: c.NoNewPrivs,
+		ExtraFiles: c.ExtraFiles, Stdin: c.Stdin, Silent: c.Silent, Running: first,
 	}
 	if c.Env != nil {
 		s.Env = c.callEnv
@@ -133,7 +133,7 @@ func (l *loop) spawned(m *member, p *child.Process, err error) {
 	m.worker.output.Attach(p)
 	m.publish()
 	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
-	l.work(func() func() { x := Exit(m.worker.output.Wait(p, exitLinger)); return func() { l.exited(m, x) } })
+	l.work(func() func() { x := Exit(m.worker.output.Wait(p)); return func() { l.exited(m, x) } })
 	l.work(func() func() { err := l.read(m); return func() { l.unlinked(m, err) } })
 	m.started()
 	l.catchUp(m)

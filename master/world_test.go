@@ -325,6 +325,7 @@ func (l *fakeLink) CloseReceived() {
 	l.in = nil
 }
 
+func (l *fakeLink) CloseRead() error                 { l.end(io.EOF); return nil }
 func (l *fakeLink) CloseWrite(context.Context) error { return nil }
 func (l *fakeLink) Close() error                     { l.end(link.ErrClosed); return nil }
 

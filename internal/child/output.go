@@ -31,8 +31,12 @@ func (o Output) Attach(p *Process) {
 	}
 }
 
-// Wait waits for the end of p, and then at most linger for the end of its output.
-func (o Output) Wait(p *Process, linger time.Duration) process.Exit {
+// linger is how long the output of a process that has ended may stay open: a child of it may
+// have it.
+const linger = time.Second
+
+// Wait waits for the end of p, and then at most a second for the end of its output.
+func (o Output) Wait(p *Process) process.Exit {
 	x := p.Wait()
 	if o.stdout != nil {
 		end := time.Now().Add(linger)

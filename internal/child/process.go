@@ -23,6 +23,7 @@ type Link interface {
 	Send(wire.Frame, ...*descriptor.FD) error
 	Receive() ([]link.Packet, error)
 	CloseReceived()
+	CloseRead() error
 	CloseWrite(context.Context) error
 	Close() error
 }
@@ -84,6 +85,12 @@ func (p *Process) CloseLink() {
 	if p != nil {
 		_ = p.Link.Close()
 	}
+}
+
+// EndLink has the link's reader read what has come, and then the end. The process has ended,
+// but one that it has started may have its end of the link open.
+func (p *Process) EndLink() {
+	_ = p.Link.CloseRead() // fails if the link is closed
 }
 
 // Refuse closes the link of a worker that violates the protocol, when what was sent to it

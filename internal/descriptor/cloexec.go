@@ -13,3 +13,6 @@ func CloseOnExec(n int) { closeOnExec(n) }
 // output and error. A listening socket that this process was started with would otherwise
 // be open in every worker and its children, and queue connections that nobody accepts.
 func CloseListenersOnExec() { closeListenersOnExec() }
+
+// CloseAllOnExec sets close-on-exec for all open descriptors above standard error.
+func CloseAllOnExec() { closeAllOnExec() }

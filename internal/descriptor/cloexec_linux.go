@@ -3,6 +3,7 @@
 package descriptor
 
 import (
+	"math"
 	"os"
 	"strconv"
 
@@ -26,5 +27,14 @@ func closeListenersOnExec() {
 		if listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err == nil && listens != 0 {
 			unix.CloseOnExec(n)
 		}
+	}
+}
+
+func closeAllOnExec() {
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	for _, n := range openDescriptors() { // before Linux 5.11
+		unix.CloseOnExec(n)
 	}
 }

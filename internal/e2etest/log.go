@@ -30,6 +30,9 @@ const (
 	TookOver         Line = "master took over"
 	UpgradeFailed    Line = "upgrade failed"
 	StopStarts       Line = "rota: stop"
+	Scales           Line = "rota: scale"
+	JobOfATerminal   Line = "rota: in the background of a terminal"
+	TerminalClosed   Line = "rota: terminal closed"
 )
 
 // Reasons that follow in a line of the master, and what programs print when they fail.
@@ -38,6 +41,7 @@ const (
 	SuccessorExited  Line = "exited"
 	NoHealthAnswer   Line = "no answer"
 	KilledBySignal   Line = `exit="signal: killed"`
+	EndedByTERM      Line = `exit="signal: terminated"`
 	NoAddress        Line = "on=[]"
 	IsPID1           Line = "this process is PID 1"
 	AddressInUse     Line = "address already in use"

@@ -51,7 +51,7 @@ func Launch(t testing.TB, helper string, config any, env ...string) *Process {
 	return Run(t, Command(t, helper, config, env...))
 }
 
-// Run starts cmd, in a process group of its own. At the end of the test the process is
+// Run starts cmd, in a session of its own, without the terminal that the tests may have. At the end of the test the process is
 // sent SIGTERM, and no process of it may be left. Unless cmd has a Stdout, its output goes
 // to Log.
 func Run(t testing.TB, cmd *exec.Cmd) *Process {
@@ -59,7 +59,7 @@ func Run(t testing.TB, cmd *exec.Cmd) *Process {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Setpgid = true
+	cmd.SysProcAttr.Setsid = true
 	p := Begin(t, cmd)
 	t.Cleanup(p.cleanup)
 	return p

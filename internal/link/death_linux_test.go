@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -71,5 +72,50 @@ func TestReceiveAfterSendFails(t *testing.T) {
 	}
 	if err := a.Flush(within(t)); !errors.Is(err, ErrClosed) {
 		t.Errorf("flush to a closed link: %v", err)
+	}
+}
+
+// heldByOther returns a link, its other side, and another descriptor of that side, as a
+// process has that a worker has started before it knew the link.
+func heldByOther(t *testing.T) (l, worker *Link, held int) {
+	t.Helper()
+	l, end, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	fd, err := descriptor.DupOf(end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fd.Close() })
+	if worker, err = linkOf(end); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { worker.Close() })
+	return l, worker, fd.Int()
+}
+
+// The end of the worker is EOF also if another process has its end of the link open: Close
+// says so to the other side, and CloseRead is for when the worker has died. Frames from
+// before are received; the other process can send none.
+func TestEndOfALinkThatAnotherHolds(t *testing.T) {
+	for name, end := range map[string]func(l, worker *Link){
+		"the worker has closed it": func(_, worker *Link) { worker.Close() },
+		"the worker has died":      func(l, _ *Link) { _ = l.CloseRead() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			noneLeft(t)
+			l, worker, held := heldByOther(t)
+			mustSend(t, worker, message("sent before"))
+			c := receiveAll(l)
+			end(l, worker)
+			if got := await(t, "end", c); got.err != io.EOF || len(got.packets) != 1 {
+				t.Errorf("%d packets and error %v, want 1 and EOF", len(got.packets), got.err)
+			}
+			if err := unix.Send(held, []byte("R"), unix.MSG_NOSIGNAL); err != unix.EPIPE {
+				t.Errorf("a write of the other process: %v, want %v", err, unix.EPIPE)
+			}
+		})
 	}
 }

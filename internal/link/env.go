@@ -5,10 +5,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // EnvName is the environment variable that makes a process a worker. The worker reads and
-// removes it before main can start a process, so that a child of a worker is not a worker.
+// removes it before main can start a process. A package that is initialised earlier may
+// start one with it all the same: see IsForThis.
 const EnvName = "ROTA_WORKER"
 
 // Identity is the content of EnvName.
@@ -45,16 +48,22 @@ func ParseIdentity(s string) (i Identity, err error) {
 // Inherit opens the link that this process was started with, and removes EnvName. ok is
 // false in a process that is not a worker. An error says that the process was started as a
 // worker but can't be one, for example because a wrapper script has closed the descriptor.
+// A process whose parent has not made the link is not a worker, and neither is one with
+// privileges whose parent is not root's (see Secure): Inherit ignores the variable, and says
+// so on standard error.
 func Inherit() (id Identity, link *Link, ok bool, err error) {
 	value, ok := os.LookupEnv(EnvName)
 	if !ok {
 		return id, nil, false, nil
 	}
-	worker.Store(true)
-	if err := os.Unsetenv(EnvName); err != nil {
-		return id, nil, true, fmt.Errorf("%s: %w", EnvName, err)
+	_ = os.Unsetenv(EnvName) // it can't fail
+	id, err = ParseIdentity(value)
+	if why := refusal(id, err == nil); why != "" {
+		fmt.Fprintf(os.Stderr, "rota: %s is ignored: %s\n", EnvName, why)
+		return Identity{}, nil, false, nil
 	}
-	if id, err = ParseIdentity(value); err != nil {
+	worker.Store(true)
+	if err != nil {
 		return id, nil, true, err
 	}
 	if link, err = inherit(id.FD); err != nil {
@@ -62,6 +71,24 @@ func Inherit() (id Identity, link *Link, ok bool, err error) {
 	}
 	return id, link, true, nil
 }
+
+// refusal returns why this process is not the worker id, or "". If the variable has no valid
+// identity, somebody has meant this process to be one all the same.
+func refusal(id Identity, valid bool) string {
+	switch {
+	case Secure() && !isFromRootParent(id.FD):
+		return "this process runs under secure execution (set-uid, or a file with capabilities), and its master isn't root"
+	case valid && !IsForThis(id.FD):
+		_ = descriptor.New(id.FD).Close()
+		return fmt.Sprintf("no master has started this process, but process %d. A wrapper must exec the worker", os.Getppid())
+	}
+	return ""
+}
+
+// IsForThis reports whether descriptor n, the end of a link, is meant for this process: the
+// process that has made the link is its parent. If that is gone, or n is not a link, the answer
+// is yes; it is no where a worker's child has inherited n.
+func IsForThis(n int) bool { return isForThis(n) }
 
 // EnvUpgrade and EnvTableflip mark a process that is the successor of a master. It reads
 // and removes them before main can start a process.

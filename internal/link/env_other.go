@@ -5,3 +5,5 @@ package link
 import "errors"
 
 func inherit(int) (*Link, error) { return nil, errors.ErrUnsupported }
+
+func isForThis(int) bool { return true }

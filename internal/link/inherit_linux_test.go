@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,9 @@ import (
 func init() {
 	helpers["inherit"] = helpInherit
 	helpers["grandchild"] = helpGrandchild
+	helpers["early"] = helpEarly
+	helpers["orphan"] = helpOrphan
+	helpers["maker"] = helpMaker
 }
 
 // inherited is what a child reports about itself.
@@ -86,6 +90,47 @@ func helpGrandchild() int {
 		return 1
 	}
 	return 0
+}
+
+// helpEarly is a worker that starts a process before it inherits the link, which that
+// process has too.
+func helpEarly() int {
+	cmd := helperCommand(noTest{}, "inherit", os.NewFile(3, "link"))
+	cmd.Stdout = os.Stdout
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return helpInherit()
+}
+
+// helpMaker makes a link, starts a process with it, and ends before that has inherited it.
+func helpMaker() int {
+	l, end, err := Pair()
+	if err != nil {
+		return 1
+	}
+	defer l.Close()
+	cmd := helperCommand(noTest{}, "orphan", end)
+	cmd.Env = append(cmd.Env, EnvName+"="+Identity{FD: 3, ID: 1, Master: os.Getpid()}.String())
+	cmd.Stdout = os.Stdout
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// helpOrphan inherits a link when the process that has made it is gone.
+func helpOrphan() int {
+	id, err := ParseIdentity(os.Getenv(EnvName))
+	if err != nil {
+		return 1
+	}
+	for os.Getppid() == id.Master {
+		time.Sleep(time.Millisecond)
+	}
+	return helpInherit()
 }
 
 // noTest is a testing.TB for a helper process, in which no test runs.
@@ -169,6 +214,65 @@ func TestGrandchild(t *testing.T) {
 	}
 	if _, err := link.Receive(); err != io.EOF {
 		t.Errorf("the link: %v", err)
+	}
+}
+
+// A process that a worker has started before it has inherited the link, with the variable
+// and the descriptor, is not a worker, and the worker is.
+func TestEarlyGrandchild(t *testing.T) {
+	noneLeft(t)
+	link, end, err := Pair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer link.Close()
+	defer end.Close()
+	cmd := helperCommand(t, "early", end)
+	cmd.Env = append(cmd.Env, EnvName+"="+identities[0].String())
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var grandchild, worker inherited
+	reports := json.NewDecoder(out)
+	if err := errors.Join(reports.Decode(&grandchild), reports.Decode(&worker)); err != nil {
+		t.Error(err)
+	}
+	link.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if grandchild != (inherited{}) {
+		t.Errorf("the process is a worker: %+v", grandchild)
+	}
+	if !worker.OK || !worker.Link || worker.Err != "" {
+		t.Errorf("the worker is none: %+v", worker)
+	}
+}
+
+// A worker whose master has died before the worker has inherited the link is a worker still:
+// it must not become a master.
+func TestInheritFromTheDead(t *testing.T) {
+	cmd := helperCommand(t, "maker")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var got inherited
+	if err := json.NewDecoder(out).Decode(&got); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if !got.OK || !got.Link || !got.Worker {
+		t.Errorf("got %+v", got)
 	}
 }
 

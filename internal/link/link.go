@@ -68,8 +68,13 @@ func (l *Link) closeLocked(why error) {
 	l.err = why
 	l.out.drop(why)
 	close(l.done)
-	_ = l.conn.Close() // nothing waits to be written any more
+	_ = l.conn.CloseWrite() // for the other side, also if another process has this end open
+	_ = l.conn.Close()      // nothing waits to be written any more
 }
+
+// CloseRead ends what can be received: Receive returns what has come, and then io.EOF. It is
+// for when the process at the other side has ended: another may have that end open.
+func (l *Link) CloseRead() error { return l.conn.CloseRead() }
 
 // closeReason returns why the link is closed, or otherwise if it is open.
 func (l *Link) closeReason(otherwise error) error {

@@ -2,8 +2,9 @@
 // worker, which carries frames of package wire and descriptors with them. Both ends use
 // this package. It doesn't know what the frames mean.
 //
-// When the process at the other end dies, Receive returns io.EOF. Nothing else is taken for
-// a sign of death: there is no polling, no heartbeat, and no look at parent pids.
+// When the process at the other end dies, Receive returns io.EOF: there is no polling and no
+// heartbeat. If another process may have that end, [Link.CloseRead] is called when the
+// process has been waited for.
 package link
 
 import (

@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/rota-go/rota/internal/account"
+	"github.com/rota-go/rota/internal/link"
 )
 
 // Image is what the workers of a generation are started from. It keeps the executable
@@ -18,8 +21,10 @@ type Image struct {
 	dir        string
 	dirFile    *os.File // dir, closed by Close; nil if it can't be kept open
 	env        []string
-	user       *credential // nil means this process's own
-	extraFiles []*os.File  // the caller's
+	user       *account.Account // nil means this process's own
+	confine    account.Confine
+	extraFiles []*os.File // the caller's
+	stdin      bool
 	silent     bool
 }
 
@@ -30,7 +35,7 @@ func Prepare(s Spec) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := lookUpUser(s.User)
+	user, err := account.LookUp(s.User)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +50,9 @@ func Prepare(s Spec) (*Image, error) {
 	return &Image{
 		path: path, executable: executable, args: s.argv(path),
 		dir: s.dir(), dirFile: s.openDir(),
-		env: env, user: user,
-		extraFiles: slices.Clone(s.ExtraFiles), silent: s.Silent,
+		env: user.Environ(link.Environ(env)), user: user,
+		confine:    account.Confine{NoNewPrivs: s.NoNewPrivs || user != nil, NoCapabilities: user != nil},
+		extraFiles: slices.Clone(s.ExtraFiles), stdin: s.Stdin, silent: s.Silent,
 	}, nil
 }
 

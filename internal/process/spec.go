@@ -16,6 +16,10 @@ type Spec struct {
 	Dir  string   // the working directory; "" means the one this process was started in
 	User string   // "user" or "user:group", by name or number; "" means this process's own
 
+	// NoNewPrivs keeps workers from gaining privileges by executing files. Workers of a User
+	// can't either way, and have no capabilities of this process, unless User is root.
+	NoNewPrivs bool
+
 	// Running is of use with Exec "": workers are to run what this process runs, also if
 	// another file stands at the path by now, or none.
 	Running bool
@@ -28,6 +32,7 @@ type Spec struct {
 	// stay open and remain the caller's.
 	ExtraFiles []*os.File
 
+	Stdin  bool // stdin is this process's own; otherwise it is at its end
 	Silent bool // stdout and stderr go to pipes, see Process.Output
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -11,7 +12,7 @@ import (
 )
 
 // Start starts a worker. It sets the FD and Master of id, and adds env to the image's
-// environment. The worker inherits stdin (as /dev/null), stdout, stderr, the extra files
+// environment. The worker inherits stdin (see Spec.Stdin), stdout, stderr, the extra files
 // and its end of the link, and no other descriptor.
 func (i *Image) Start(id link.Identity, env map[string]string) (*Process, error) {
 	link, workerEnd, err := link.Pair()
@@ -40,7 +41,7 @@ func (i *Image) cmd(id link.Identity, env map[string]string) *exec.Cmd {
 		Stderr:      os.Stderr,
 		SysProcAttr: processAttr(i.user),
 	}
-	cmd.Env = link.Environ(i.env)
+	cmd.Env = slices.Clone(i.env)
 	for k, v := range env {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
@@ -71,16 +72,20 @@ func (i *Image) startCmd(cmd *exec.Cmd) (output [2]*os.File, err error) {
 // Descriptors that cmd doesn't pass keep their number in the child until it has executed the
 // file, but those that it passes are first moved to their places, some of them by way of a
 // number above all of theirs. So the executable is opened above that too, for as long as
-// exec needs it.
+// exec needs it. What this process has inherited or opened without close-on-exec, in C for
+// example, must not reach the worker, so the flag is set first.
 func (i *Image) exec(cmd *exec.Cmd) error {
-	stdin, err := os.Open(os.DevNull)
-	if err != nil {
-		return err
+	descriptor.CloseAllOnExec()
+	if cmd.Stdin = os.Stdin; !i.stdin {
+		empty, err := openEmpty()
+		if err != nil {
+			return err
+		}
+		defer empty.Close()
+		cmd.Stdin = empty
 	}
-	defer stdin.Close()
-	cmd.Stdin = stdin
 	if usePath(i.executable, i.path) {
-		return cmd.Start()
+		return i.confine.Start(cmd.Start)
 	}
 	file := i.executable // goes too if it is not in the way
 	if n, err := descriptor.DupAbove(int(file.Fd()), passedBelow(cmd)); err == nil {
@@ -88,7 +93,21 @@ func (i *Image) exec(cmd *exec.Cmd) error {
 		defer file.Close()
 	}
 	cmd.Path = descriptorPath(file, i.path)
-	return cmd.Start()
+	return i.confine.Start(cmd.Start)
+}
+
+// openEmpty opens a file that is at its end: the null device or, where there is none, as in
+// a bare chroot, a pipe that nobody writes to.
+func openEmpty() (*os.File, error) {
+	if f, err := os.Open(os.DevNull); err == nil {
+		return f, nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	_ = w.Close() // nothing was written
+	return r, nil
 }
 
 // passedBelow returns a number that is above all that the start of cmd uses: those of its

@@ -4,12 +4,15 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/internal/link"
 )
@@ -182,3 +185,27 @@ func copyFile(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// A worker is signalled by pidfd: a number could be another process's by then.
+func TestSignalByPidfd(t *testing.T) {
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		t.Skip("no pidfd here: ", err)
+	}
+	defer unix.Close(fd)
+	p := start(t, Spec{Exec: "/bin/sleep", Args: []string{"60"}, User: currentUser()})
+	if !pidfds()[p.OS.Pid] {
+		t.Errorf("there is no pidfd of worker %d", p.OS.Pid)
+	}
+	if err := p.Signal(os.Kill); err != nil {
+		t.Error(err)
+	}
+	p.Wait()
+	if err := p.Signal(os.Kill); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("after its end: %v, want %v", err, os.ErrProcessDone)
+	}
+}
+
+// currentUser is this process's own user and group, with which a worker is started on a
+// confined thread.
+func currentUser() string { return fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid()) }

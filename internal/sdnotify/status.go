@@ -6,6 +6,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -51,7 +52,7 @@ func (s Status) change() string {
 		return fmt.Sprintf("; reloading to generation %d", s.Latest)
 	case s.Failed != nil:
 		first, _, _ := strings.Cut(s.Failed.Error(), "\n")
-		return "; failed: " + first
+		return "; failed: " + logline.Clean(first, false)
 	}
 	return ""
 }

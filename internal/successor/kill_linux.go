@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
@@ -15,12 +14,23 @@ import (
 // kill kills the child of this process that start has started with mark. tableflip doesn't
 // tell the pid, and one that never says hello must be ended too.
 func kill(mark string) {
-	variable := []byte(link.EnvUpgrade + "=" + mark)
 	for _, pid := range process.Children() {
-		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err == nil && hasVariable(env, variable) {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // fails if the process has just ended
-		}
+		killMarked(pid, []byte(link.EnvUpgrade+"="+mark))
+	}
+}
+
+// killMarked kills a process if it has the variable. By then pid may be another process's:
+// the os.Process, which has a pidfd where the kernel has any, is opened first, so that it is
+// the one whose environment is read, or one that has ended.
+func killMarked(pid int, variable []byte) {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return
+	}
+	defer p.Release()
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err == nil && hasVariable(env, variable) {
+		_ = p.Kill() // fails if the process has ended
 	}
 }
 

@@ -20,6 +20,9 @@ type inherited struct {
 	dial func() (*Link, error) // nil: this process follows no master, or the link was taken
 }
 
+// linkFD is the descriptor of the link to the old master in the new one.
+const linkFD = 5
+
 // inherit looks at both variables. tableflip's own alone belongs to a program that uses
 // tableflip itself. It runs while packages are initialised, before the init functions of
 // main, and hides the variables and descriptors from processes that main starts. The link
@@ -32,8 +35,11 @@ func inherit() *inherited {
 	}
 	_ = os.Unsetenv(link.EnvUpgrade)
 	_ = os.Unsetenv(link.EnvTableflip)
-	for _, n := range []int{3, 4, 5} { // tableflip's pipes, and its one file
+	for _, n := range []int{3, 4, linkFD} { // tableflip's pipes, and its one file
 		descriptor.CloseOnExec(n)
+	}
+	if link.Secure() || !link.IsForThis(linkFD) {
+		return &inherited{} // the second: a package that is initialised earlier has started this process
 	}
 	return &inherited{dial: func() (*Link, error) { return dial(sentinel) }}
 }

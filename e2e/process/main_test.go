@@ -1,0 +1,25 @@
+//go:build linux
+
+package process
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+		"serve":        server.Serve,
+		"role":         role,
+		"attacker":     attacker,
+		"stdin":        stdin,
+		"slow init":    server.Serve,
+		"slow main":    slowMain,
+		"umask first":  umaskFirst,
+		"umask second": umaskSecond,
+	}))
+}

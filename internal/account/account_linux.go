@@ -1,0 +1,52 @@
+//go:build linux
+
+package account
+
+import (
+	"fmt"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Credential returns what a process of the account is to be started with, or nil if it is
+// started as this process is.
+func (a *Account) Credential() *syscall.Credential {
+	if a == nil || a.own {
+		return nil
+	}
+	return &syscall.Credential{Uid: a.uid, Gid: a.gid, Groups: a.groups}
+}
+
+// onThread confines the thread of the calling goroutine, which ends with it, and calls start.
+// The process's first thread can't end, and /proc shows it for the process: if the goroutine
+// has that one, it holds it while another goroutine does the work.
+func (c Confine) onThread(start func() error) error {
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		defer runtime.UnlockOSThread()
+		return c.Start(start)
+	}
+	if err := c.confine(); err != nil {
+		return err
+	}
+	return start()
+}
+
+// confine confines the calling thread. Its ambient capabilities are those that a process of
+// another user than root keeps when it executes a file without capabilities.
+func (c Confine) confine() error {
+	if c.NoNewPrivs {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("PR_SET_NO_NEW_PRIVS: %w", err)
+		}
+	}
+	if c.NoCapabilities {
+		err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+		if err != nil && err != unix.EINVAL { // EINVAL: before Linux 4.3, which has none
+			return fmt.Errorf("PR_CAP_AMBIENT_CLEAR_ALL: %w", err)
+		}
+	}
+	return nil
+}
