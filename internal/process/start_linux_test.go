@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota/internal/link"
 )
@@ -180,5 +181,25 @@ func copyFile(t *testing.T, from, to string) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A FIFO in the place of the PID file is left there; to read it would block.
+func TestRemovePIDFileThatIsFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pid")
+	p := pidFile(t)
+	p.Write(path)
+	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); p.Remove() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Remove waits for a writer of the FIFO")
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the FIFO is gone: %v", err)
 	}
 }
