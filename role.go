@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
@@ -97,6 +98,7 @@ func becomeMaster() error {
 	}
 	var m *master.Master
 	if err == nil {
+		cfg.Logger = logger(cfg)
 		m, err = master.New(cfg)
 	}
 	theMaster.listening = err == nil
@@ -157,9 +159,11 @@ func exitStatus(err error) int {
 	return start.Exit.Code
 }
 
+// logger returns the logger of the master, with a queue before it: neither the handling of
+// signals nor the end of the process waits for a log that nobody reads.
 func logger(cfg master.Config) *slog.Logger {
 	if cfg.Logger != nil {
-		return cfg.Logger
+		return logqueue.New(cfg.Logger)
 	}
-	return slog.Default()
+	return logqueue.New(slog.Default())
 }
