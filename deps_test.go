@@ -24,9 +24,9 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc
+	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/handover internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline
+	master              : reload ipc internal/bind internal/child internal/delivery internal/handover internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -37,9 +37,9 @@ const graph = `
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/account internal/descriptor internal/link
+	internal/process    : internal/account internal/descriptor internal/link internal/mailbox
 	internal/account    :
-	internal/sockets    : internal/bind internal/descriptor
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :
 	internal/sdnotify   : reload internal/logline
 	internal/logline    :
@@ -47,6 +47,7 @@ internal/handover   : internal/descriptor
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/child      : internal/descriptor internal/link internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
+	internal/logqueue   :
 	internal/mailbox    :
 	internal/userfunc   :
 	internal/tickets    :
@@ -91,7 +92,7 @@ var forbidden = []struct{ path, but, reason string }{
 	{"unsafe", "", "golang.org/x/sys has what is needed"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* examples/migrate/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
-	{"log/slog", ". master internal/logline internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
+	{"log/slog", ". master internal/logline internal/logqueue internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link has a protocol of its own"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/master"
 )
@@ -55,13 +56,15 @@ func init() {
 func (o orders) obey() int {
 	o.setLogger()
 	cfg, err := o.config()
+	cfg.Logger = logger(cfg)
+	defer logqueue.Flush(cfg.Logger, logTimeout)
 	if err == nil {
 		var m *master.Master
 		if m, err = master.New(cfg); err == nil {
 			return runMaster(m, cfg)
 		}
 	}
-	logger(cfg).Error("rota: master ends", "err", err)
+	cfg.Logger.Error("rota: master ends", "err", err)
 	return 1
 }
 

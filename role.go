@@ -14,6 +14,7 @@ import (
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logline"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
@@ -106,6 +107,7 @@ func becomeMaster() error {
 	}
 	var m *master.Master
 	if err == nil {
+		cfg.Logger = logger(cfg)
 		m, err = master.New(cfg)
 	}
 	theMaster.listening = err == nil
@@ -166,4 +168,8 @@ func exitStatus(err error) int {
 	return start.Exit.Code
 }
 
-func logger(cfg master.Config) *slog.Logger { return logline.Logger(cfg.Logger) }
+// logger returns the logger of the master, with a queue before it: neither the handling of
+// signals nor the end of the process waits for a log that nobody reads.
+func logger(cfg master.Config) *slog.Logger {
+	return logqueue.New(logline.Logger(cfg.Logger))
+}

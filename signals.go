@@ -9,12 +9,17 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/terminal"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
 )
+
+// logTimeout is how long the end of the process waits for its last log lines to be written.
+const logTimeout = 200 * time.Millisecond
 
 // signalHandler turns signals into calls on the master that Listen has started.
 type signalHandler struct {
@@ -50,7 +55,8 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 	if err != nil {
 		h.log.Error("rota: master ends", "err", err)
 	}
-	_ = m.Close()
+	_ = m.Close() // writes the log
+	logqueue.Flush(h.log, logTimeout)
 	if h.interrupts.Load() > 1 {
 		return 130 // what a shell says of a Ctrl-C
 	}

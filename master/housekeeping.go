@@ -42,11 +42,3 @@ func (l *loop) reapOrphans() {
 	}
 	l.pool.orphans.Start()
 }
-
-// publishPID writes Config.PIDFile: from now on this process is the master that the
-// outside world sends signals to. A failure is logged.
-func (l *loop) publishPID() {
-	if err := l.pidFile.Write(l.cfg.PIDFile); err != nil {
-		l.log.Error("rota: PID file can't be written", "err", err)
-	}
-}

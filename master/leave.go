@@ -187,5 +187,5 @@ func (l *loop) disconnected(result chan<- error) {
 	if l.living() == 0 {
 		l.sockets.CloseAll()
 	}
-	l.afterDelivery(func() { result <- nil })
+	l.afterDelivery(func() { l.files.Await(time.Second, func() { result <- nil }) })
 }

@@ -15,8 +15,10 @@ import (
 
 // socketServer returns the server of the workers' sockets.
 func (l *loop) socketServer() *sockets.Server {
+	table := sockets.New()
+	table.Files = l.files
 	return &sockets.Server{
-		Table: sockets.New(), Owner: socketOwner{l}, Open: l.sys.open,
+		Table: table, Owner: socketOwner{l}, Open: l.sys.open,
 		Loop: sockets.Loop{Work: l.work, After: l.after},
 	}
 }

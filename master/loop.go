@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sockets"
@@ -36,16 +37,20 @@ type loop struct {
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	systemd  *sdnotify.Notifier
+	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
 
 	disconnects child.Waits // calls of Disconnect
+	finished    bool        // finish was called
 	timer       *time.Timer // when to reconcile again
 	releaseDue  bool        // releaseMemorySoon has set its timer
 	isSetUp     bool        // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: cfg.logger(), cfg: cfg.clone(), members: map[int]*member{}}
+	l := &loop{m: m, sys: s, log: m.log, cfg: cfg.clone(), members: map[int]*member{}}
+	l.files = &mailbox.Turns{Work: l.work}
+	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
 	l.sockets = l.socketServer()
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
@@ -55,10 +60,15 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	return l
 }
 
-// run handles calls until Close was called and no goroutine of work is left.
+// closeTimeout is how long Close waits for what doesn't return: functions of Config, name
+// servers, file systems, processes that the kernel can't kill.
+const closeTimeout = 700 * time.Millisecond
+
+// run handles calls until Close was called and no goroutine of work is left. Close waits for
+// them no longer than closeTimeout. Their results are taken, and released, all the same.
 func (l *loop) run() {
 	quit := l.m.quit
-	for !l.state.Closing() || l.m.loop.Working() > 0 {
+	for !l.isOver() {
 		select {
 		case f := <-l.m.loop.Calls():
 			f(l)
@@ -70,6 +80,16 @@ func (l *loop) run() {
 		l.reconcile()
 	}
 	l.finish()
+	l.timer.Stop()
+	l.m.loop.End()
+}
+
+// isOver reports whether the master is closed, and nothing of it is left.
+func (l *loop) isOver() bool {
+	if l.state.Closing() && l.m.loop.Working() == 0 {
+		l.sockets.Close() // its files are unlinked on other goroutines
+	}
+	return l.state.Closing() && l.m.loop.Working() == 0
 }
 
 // closeNow is Close: it kills all workers, and a successor.
@@ -77,16 +97,20 @@ func (l *loop) closeNow() {
 	l.begin(reload.ChangeClose)
 	l.killAll()
 	l.abandonUpgrade(true)
+	l.cancel()
+	l.after(closeTimeout, l.finish)
 }
 
-// finish releases what the master holds. No goroutine is left that could post.
+// finish answers all who wait for the master's end.
 func (l *loop) finish() {
-	l.timer.Stop()
-	l.cancel()
+	if l.finished {
+		return
+	}
+	l.finished = true
 	if l.pool != nil {
 		l.finishPool(ErrClosed)
 	}
-	l.sockets.Close()
+	l.sockets.CloseAll()
 	l.tickets.Stop()
 	l.systemd.Close()
 	l.m.events.Close()

@@ -20,11 +20,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
@@ -59,6 +62,7 @@ func (x Exit) String() string {
 type Master struct {
 	loop   *mailbox.Mailbox[*loop]
 	events *events
+	log    *slog.Logger // of logqueue: it never blocks
 
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
@@ -86,17 +90,15 @@ func New(cfg Config) (*Master, error) {
 }
 
 func newMaster(cfg Config, s sys) *Master {
-	m := &Master{
-		loop:   mailbox.New[*loop](ErrClosed),
-		quit:   make(chan struct{}),
-		events: newEvents(cfg.logger()),
-	}
+	m := &Master{loop: mailbox.New[*loop](ErrClosed), quit: make(chan struct{}), log: logqueue.New(cfg.logger())}
+	m.events = newEvents(m.log)
 	go newLoop(m, cfg, s).run()
 	return m
 }
 
 // Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, and
-// returns nil when all have ended. A worker that crashes is started again, with a back-off.
+// returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
+// can't end. A worker that crashes is started again, with a back-off.
 // If a worker of the first start dies before it is ready, all workers are stopped and Run
 // returns a *StartError. While Run runs, another Run fails with ErrRunning; after Close it
 // fails with ErrClosed.
@@ -108,6 +110,7 @@ func (m *Master) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { m.loop.Post(func(l *loop) { l.stopPool() }) })
 	defer stop()
+	defer logqueue.Flush(m.log, logTimeout)
 	return m.loop.Wait(context.Background(), result)
 }
 
@@ -230,10 +233,17 @@ func (m *Master) Disconnect(ctx context.Context) error {
 // for the first subscriber. After cancel no function of e begins any more. See [Events].
 func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe(nil, e) }
 
+// logTimeout is how long the end of a master waits for its last log lines to be written.
+const logTimeout = 200 * time.Millisecond
+
 // Close ends the master at once: it kills the workers and closes the sockets, and returns
-// when all have ended. To stop gracefully, end Run's context or call Disconnect first.
+// when all have ended. It takes at most a second: functions of Config that don't return, name
+// servers and file systems that don't answer, and workers that the kernel can't end are left
+// behind; when they return, their results are released. To stop gracefully, end Run's context
+// or call Disconnect first.
 func (m *Master) Close() error {
 	m.quitOnce.Do(func() { close(m.quit) })
 	<-m.loop.Done()
+	logqueue.Flush(m.log, logTimeout)
 	return nil
 }

@@ -2,6 +2,7 @@ package master
 
 import (
 	"os"
+	"time"
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/reload"
@@ -74,7 +75,7 @@ func (l *loop) established() {
 		l.takeover.Established(l.pool.policy.WithDefaults().MinUptime)
 		return
 	}
-	l.publishPID()
+	l.pidFile.Write(l.cfg.PIDFile) // from now on the outside world sends signals here
 }
 
 // failStart: a worker of the first generation has died before it was ready.
@@ -87,6 +88,7 @@ func (l *loop) failStart(m *member) {
 // ended meanwhile.
 func (l *loop) prepare(number int, then func(*generation, error)) {
 	cfg, p := l.cfg, l.pool
+	cfg.Logger = l.log
 	l.work(func() func() {
 		g, err := l.sys.prepare(number, cfg)
 		return func() {
@@ -162,5 +164,5 @@ func (l *loop) finishPool(err error) {
 		p.result <- p.err // the loop may return before functions of Events do
 		return
 	}
-	l.afterDelivery(func() { p.result <- p.err })
+	l.afterDelivery(func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
 }

@@ -102,6 +102,7 @@ func (l *loop) carryOut(s reload.Step) {
 	case reload.Kill:
 		m.Killed = time.Now()
 		l.force(m, os.Kill)
+		l.after(unkillable, l.leaveUnkillable)
 	case reload.Forget:
 		delete(l.members, s.ID)
 	default:
@@ -135,6 +136,24 @@ func (l *loop) startPooled(s reload.Step) {
 	m := l.newMember(s.Slot, l.pool.generations[s.Generation])
 	m.pooled, m.Crashes = true, s.Crashes
 	l.spawn(m, nil)
+}
+
+// unkillable is how long after SIGKILL a stop waits for a worker. The kernel can't end a
+// process that waits for a file system or a device.
+const unkillable = 2 * time.Second
+
+// leaveUnkillable ends a stop in which only workers are left that the kernel can't end.
+func (l *loop) leaveUnkillable() {
+	left := l.choose(func(m *member) bool { return m.pooled && m.alive() })
+	for _, m := range left {
+		if m.Killed.IsZero() || time.Since(m.Killed) < unkillable {
+			return
+		}
+	}
+	if len(left) > 0 && l.state.Phase().Stopping() {
+		l.log.Error("rota: workers can't be killed, the master leaves them", "workers", len(left))
+		l.on(reload.EventWorkersGone)
+	}
 }
 
 // force signals a worker that has not ended in time.

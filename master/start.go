@@ -56,7 +56,7 @@ func (g *generation) use() { g.users++ }
 // generation that was never used.
 func (g *generation) release() {
 	if g.users--; g.users <= 0 && g.image != nil {
-		g.image.Close()
+		go g.image.Close() // close(2) of a file on a network may block
 	}
 }
 
@@ -68,6 +68,7 @@ func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
 	}
 	l.setupOnce()
 	cfg, number := l.cfg, l.lastGen
+	cfg.Logger = l.log
 	l.work(func() func() {
 		g, err := l.sys.prepare(number, cfg)
 		return func() { l.forkFrom(g, err, env, func(w *Worker) { started <- w }) }

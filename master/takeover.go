@@ -86,7 +86,7 @@ func (t *takeover) TookOver(err error) {
 	l.on(reload.EventTakenOver)
 	if l.pool != nil {
 		l.closeUnused()
-		l.publishPID()
+		l.pidFile.Write(l.cfg.PIDFile)
 	}
 }
 

@@ -21,12 +21,29 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
+	"github.com/rota-go/rota/ipc"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
 )
 
 // databaseGone is the error of an unhealthy worker.
 const databaseGone = "the database is gone"
+
+// linger sends the master a connection whose close blocks, as the other side doesn't read.
+func linger(w http.ResponseWriter, r *http.Request) {
+	c, err := net.Dial("tcp", r.URL.Query().Get("to"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = c.(*net.TCPConn).SetLinger(60)
+	_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	for err == nil {
+		_, err = c.Write(make([]byte, 1<<20))
+	}
+	if err := worker.Self().Send("a connection", ipc.FromConn(c)); err != nil {
+		log.Fatal(err)
+	}
+}
 
 // operated is a server with paths that make it unhealthy, use memory, or send slowly.
 func operated() {
@@ -54,6 +71,7 @@ func operated() {
 		fmt.Fprintln(w, len(hoard))
 	})
 	mux.HandleFunc("/download", download)
+	mux.HandleFunc("/linger", linger)
 	mux.HandleFunc("/name", func(w http.ResponseWriter, r *http.Request) {
 		b, _ := os.ReadFile("/proc/self/comm")
 		_, _ = w.Write(b)

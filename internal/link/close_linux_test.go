@@ -125,9 +125,7 @@ func TestCloseWriteGivesUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), moment)
 	defer cancel()
 	wantErr(t, "nobody reads", a.CloseWrite(ctx), context.DeadlineExceeded)
-	if waiting.Int() >= 0 {
-		t.Error("a descriptor of the queue is open")
-	}
+	awaitClosed(t, []*descriptor.FD{waiting})
 	mustSend(t, b, message("still there?"))
 	if p := receiveN(t, a, 1)[0]; string(p.Body) != "still there?" {
 		t.Errorf("got %q", p.Body)
@@ -189,9 +187,7 @@ func TestCloseClosesWhatIsBeingSent(t *testing.T) {
 		mustSend(t, a, wire.Frame{Type: wire.Socket}, files[1])
 		time.Sleep(moment / 10)
 		a.Close()
-		if files[0].Int() >= 0 || files[1].Int() >= 0 {
-			t.Fatal("a descriptor is open after Close")
-		}
+		awaitClosed(t, files)
 	}
 }
 

@@ -9,8 +9,53 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/wire"
 )
+
+// A descriptor whose close blocks holds up nobody, wherever it is when it is closed: with its
+// receiver, in the kernel's queue, or in this process's.
+func TestCloseThatBlocks(t *testing.T) {
+	for name, tt := range map[string]func(t *testing.T, a, b *Link, fd *descriptor.FD) (end func()){
+		"received": func(t *testing.T, a, b *Link, fd *descriptor.FD) func() {
+			mustSend(t, a, message(""), fd)
+			awaitClosed(t, []*descriptor.FD{fd})
+			return receiveN(t, b, 1)[0].Close
+		},
+		"of a frame that is skipped": func(t *testing.T, a, b *Link, fd *descriptor.FD) func() {
+			mustSend(t, a, wire.Frame{Type: wire.Skippable + 100}, fd)
+			mustSend(t, a, message(""))
+			awaitClosed(t, []*descriptor.FD{fd})
+			return func() { receiveN(t, b, 1) }
+		},
+		"in the kernel": func(t *testing.T, a, b *Link, fd *descriptor.FD) func() {
+			mustSend(t, a, message(""), fd)
+			awaitClosed(t, []*descriptor.FD{fd})
+			return func() { _ = b.Close() }
+		},
+		"in the queue": func(t *testing.T, a, b *Link, fd *descriptor.FD) func() {
+			block(t, b)
+			mustSend(t, b, message(""), fd)
+			return func() { _ = b.Close() }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			noneLeft(t)
+			a, b := pairOfLinks(t)
+			conn, release := e2etest.SlowToClose(t)
+			defer release()
+			fd, err := descriptor.DupOf(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end, ended := tt(t, a, b, fd), make(chan struct{})
+			_ = conn.Close()
+			go func() { defer close(ended); end() }()
+			await(t, name, ended)
+		})
+	}
+}
 
 // hostile is one sendmsg of a peer: bytes, and fds descriptors with them.
 type hostile struct {

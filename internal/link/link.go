@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
@@ -18,10 +19,16 @@ type Link struct {
 	in   receiver // of the goroutine that calls Receive
 	out  sender
 
-	mu   sync.Mutex    // guards err and the fields of out that say so
-	err  error         // why the link is closed; nil: it is open
-	done chan struct{} // closed when err is set
+	discard descriptor.Discarder // closes descriptors that are not the caller's
+
+	mu    sync.Mutex     // guards err and the fields of out that say so
+	err   error          // why the link is closed; nil: it is open
+	done  chan struct{}  // closed when err is set
+	users sync.WaitGroup // goroutines that use conn; none begins when err is set
 }
+
+// longAgo is a deadline that ends what a goroutine does with a conn.
+var longAgo = time.Unix(1, 0)
 
 // New makes a link of one end of a unix stream socketpair. It owns fd, also when it fails.
 // The caller closes the link.
@@ -36,6 +43,7 @@ func New(fd *descriptor.FD) (*Link, error) {
 		return nil, fmt.Errorf("link: %w", err)
 	}
 	l := &Link{conn: conn, raw: raw, done: make(chan struct{})}
+	l.in.discard, l.out.discard = &l.discard, &l.discard
 	l.in.init()
 	l.out.call.f = l.out.call.try
 	return l, nil
@@ -47,7 +55,8 @@ func (l *Link) Done() <-chan struct{} { return l.done }
 
 // Close closes the link and every descriptor that waits to be sent. Frames that were not
 // flushed may be lost. The other side reads what was flushed, and then io.EOF. Receive
-// returns. Calling Close again does nothing.
+// returns. Close doesn't wait until the system has closed them; see closeConn. Calling Close
+// again does nothing.
 func (l *Link) Close() error {
 	l.closeFor(ErrClosed)
 	l.out.writers.Wait()
@@ -68,8 +77,28 @@ func (l *Link) closeLocked(why error) {
 	l.err = why
 	l.out.drop(why)
 	close(l.done)
-	_ = l.conn.CloseWrite() // for the other side, also if another process has this end open
-	_ = l.conn.Close()      // nothing waits to be written any more
+	_ = l.conn.CloseWrite()         // for the other side, also if another process has this end open
+	_ = l.conn.SetDeadline(longAgo) // can't fail: it is open
+	go l.closeConn()
+}
+
+// closeConn closes the conn, when nobody uses it any more. close(2) of a socket closes the
+// descriptors in it that were not received, and so may block as a Discarder may: neither the
+// caller of Close nor the goroutine that reads the link may be the one that calls it.
+func (l *Link) closeConn() {
+	l.users.Wait()
+	_ = l.conn.Close() // nothing waits to be written any more
+}
+
+// use says that the caller uses conn until it calls users.Done. It fails if the link is
+// closed.
+func (l *Link) use() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.users.Add(1)
+	}
+	return l.err
 }
 
 // CloseRead ends what can be received: Receive returns what has come, and then io.EOF. It is

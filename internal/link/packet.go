@@ -35,7 +35,9 @@ var (
 type Packet struct {
 	wire.Frame
 	Files []*descriptor.FD
+
+	discard *descriptor.Discarder // the link's; nil in a Packet that came over none
 }
 
-// Close closes the descriptors of p.
-func (p Packet) Close() { descriptor.CloseAll(p.Files) }
+// Close closes the descriptors of p, now or later: it never blocks.
+func (p Packet) Close() { p.discard.Discard(p.Files) }

@@ -21,6 +21,8 @@ const (
 // empty. The head of the queue belongs to the writer. The link's mu guards all fields but
 // call and writers.
 type sender struct {
+	discard *descriptor.Discarder // the link's
+
 	queue   []*segment
 	queued  int           // cost of queue, in bytes
 	writing bool          // there is a writer; false when the queue is empty
@@ -43,9 +45,9 @@ type segment struct {
 
 var segments = sync.Pool{New: func() any { return new(segment) }}
 
-// free closes the descriptors that s owns and puts s back into the pool.
-func (s *segment) free() {
-	descriptor.CloseAll(s.fds)
+// free has the descriptors that s owns closed, and puts s back into the pool.
+func (o *sender) free(s *segment) {
+	o.discard.Discard(s.fds)
 	if cap(s.bytes) <= keepSegment {
 		*s = segment{bytes: s.bytes[:0]}
 		segments.Put(s)
@@ -66,7 +68,7 @@ func (o *sender) add(f wire.Frame, files []*descriptor.FD) error {
 	b, err := wire.Append(s.bytes, f)
 	if err != nil {
 		if fresh {
-			s.free()
+			o.free(s)
 			o.queue = o.queue[:n-1]
 		}
 		return err
@@ -86,7 +88,7 @@ func (o *sender) removeHead() {
 	if s := o.queue[0]; o.err == nil {
 		o.queue = slices.Delete(o.queue, 0, 1)
 		o.queued -= s.cost
-		s.free()
+		o.free(s)
 	}
 	if o.queued == 0 {
 		o.wakeFlush()
@@ -97,7 +99,7 @@ func (o *sender) removeHead() {
 // more.
 func (o *sender) keepWriting() bool {
 	if o.err != nil {
-		freeAll(o.queue)
+		o.freeAll(o.queue)
 		o.queue = nil
 	}
 	if len(o.queue) > 0 {
@@ -113,16 +115,16 @@ func (o *sender) drop(why error) {
 		o.err = why
 	}
 	if len(o.queue) > 1 {
-		freeAll(o.queue[1:])
+		o.freeAll(o.queue[1:])
 		o.queue = o.queue[:1]
 	}
 	o.queued = 0
 	o.wakeFlush()
 }
 
-func freeAll(queue []*segment) {
+func (o *sender) freeAll(queue []*segment) {
 	for _, s := range queue {
-		s.free()
+		o.free(s)
 	}
 }
 
@@ -159,14 +161,16 @@ func (c *sendCall) try(fd uintptr) bool {
 }
 
 func (s *segment) send(fd int) error {
+	fds := s.fds
 	for s.sent < len(s.bytes) {
-		n, err := sendmsg(fd, s.bytes[s.sent:], s.fds)
+		if s.sent > 0 {
+			fds = nil // they have travelled with the first byte; free closes them
+		}
+		n, err := sendmsg(fd, s.bytes[s.sent:], fds)
 		if err != nil {
 			return err
 		}
 		s.sent += n
-		descriptor.CloseAll(s.fds) // they travel with the first byte
-		s.fds = nil
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 // receiver is the receiving half of a link. Only the goroutine that calls Receive uses it.
 type receiver struct {
+	discard *descriptor.Discarder // the link's
+
 	dec wire.Decoder
 	fds []*descriptor.FD // have come, and wait for their frame; owned
 	err error            // why nothing more comes
@@ -24,7 +26,8 @@ type receiver struct {
 // them are the caller's. The error is io.EOF when the other side has closed the link or is
 // dead, wire.ErrTruncated when it died in the middle of a frame, another error of package
 // wire when it doesn't follow the protocol, and ErrClosed when this side has closed the
-// link. After an error the caller calls Close.
+// link. After an error the caller calls Close. While more than about
+// descriptor.MaxDiscarded of the descriptors that came can't be closed, nothing is read.
 func (l *Link) Receive() (packets []Packet, err error) {
 	in := &l.in
 	for in.err == nil && len(packets) == 0 {
@@ -42,11 +45,12 @@ func (l *Link) Receive() (packets []Packet, err error) {
 // fill reads once.
 func (l *Link) fill() error {
 	in := &l.in
-	if err := in.await(l.raw); err != nil {
+	l.discard.Room(l.done)
+	if err := l.await(); err != nil {
 		return l.closeReason(fmt.Errorf("%w: %w", ErrClosed, err))
 	}
 	n, fds, err := in.call.n, in.call.fds, in.call.err
-	in.fds = append(in.fds, fds...)
+	in.fds = append(in.fds, fds...) // some also with an error, for CloseReceived
 	switch {
 	case isReset(err), err == nil && n == 0:
 		return in.eof()
@@ -55,6 +59,15 @@ func (l *Link) fill() error {
 	}
 	in.dec.Filled(n, len(fds))
 	return nil
+}
+
+// await waits for something to read.
+func (l *Link) await() error {
+	if err := l.use(); err != nil {
+		return err
+	}
+	defer l.users.Done()
+	return l.in.await(l.raw)
 }
 
 func (in *receiver) eof() error {
@@ -72,7 +85,7 @@ func (in *receiver) cut() (packets []Packet, err error) {
 		if err != nil || !ok {
 			return packets, err
 		}
-		p := Packet{Frame: f, Files: in.claim(f.FDs)}
+		p := Packet{Frame: f, Files: in.claim(f.FDs), discard: in.discard}
 		if !f.Type.Known() {
 			p.Close() // of a later version: skipped
 			continue
@@ -96,4 +109,4 @@ func (in *receiver) claim(n int) []*descriptor.FD {
 // CloseReceived closes descriptors that have come and wait for their frame. Only the
 // goroutine that called Receive may call it, after its last call. A Receive that fails
 // calls it.
-func (l *Link) CloseReceived() { descriptor.CloseAll(l.in.fds); l.in.fds = nil }
+func (l *Link) CloseReceived() { l.discard.Discard(l.in.fds); l.in.fds = nil }

@@ -83,8 +83,8 @@ func rights(fds []*descriptor.FD) ([]byte, error) {
 	return unix.UnixRights(ints...), nil
 }
 
-// parseRights returns the descriptors in a control message. If some were cut off, it closes
-// the others and fails: descriptors can't be assigned to frames any more.
+// parseRights returns the descriptors in a control message. If some were cut off it fails, and
+// returns the others: they can't be assigned to frames any more.
 func parseRights(oob []byte, flags int) ([]*descriptor.FD, error) {
 	if len(oob) == 0 && flags&unix.MSG_CTRUNC == 0 {
 		return nil, nil
@@ -93,11 +93,7 @@ func parseRights(oob []byte, flags int) ([]*descriptor.FD, error) {
 	if flags&unix.MSG_CTRUNC != 0 {
 		err = fmt.Errorf("%w: some were cut off", wire.ErrDescriptors)
 	}
-	if err != nil {
-		descriptor.CloseAll(fds)
-		return nil, err
-	}
-	return fds, nil
+	return fds, err
 }
 
 // splitRights returns the descriptors that it can parse, also with an error.

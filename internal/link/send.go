@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
@@ -92,7 +91,7 @@ func (l *Link) writeAll() {
 // writer: not when the queue is empty, and not when the kernel takes no more and the
 // caller can't wait, so that a goroutine continues.
 func (l *Link) writeSegment(wait bool) (more bool) {
-	err := l.out.call.run(l.raw, l.head(), wait)
+	err := l.writeHead(wait)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -105,6 +104,14 @@ func (l *Link) writeSegment(wait bool) (more bool) {
 		l.failWrite(err)
 	}
 	return l.out.keepWriting()
+}
+
+func (l *Link) writeHead(wait bool) error {
+	if err := l.use(); err != nil {
+		return err
+	}
+	defer l.users.Done()
+	return l.out.call.run(l.raw, l.head(), wait)
 }
 
 func (l *Link) head() *segment {
@@ -166,14 +173,22 @@ func (l *Link) CloseWrite(ctx context.Context) error {
 	if err != nil {
 		l.discardQueue()
 	}
-	return errors.Join(err, l.conn.CloseWrite())
+	return errors.Join(err, l.shutdown())
+}
+
+func (l *Link) shutdown() error {
+	if err := l.use(); err != nil {
+		return err
+	}
+	defer l.users.Done()
+	return l.conn.CloseWrite()
 }
 
 // discardQueue drops what waits to be written, and waits for the writer goroutine.
 func (l *Link) discardQueue() {
 	l.mu.Lock()
 	l.out.drop(ErrClosed)
+	_ = l.conn.SetWriteDeadline(longAgo) // fails if the link is closed, and the writer with it
 	l.mu.Unlock()
-	_ = l.conn.SetWriteDeadline(time.Unix(1, 0)) // fails if the link is closed, and the writer with it
 	l.out.writers.Wait()
 }

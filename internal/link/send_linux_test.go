@@ -163,11 +163,7 @@ func TestSendOwns(t *testing.T) {
 				_ = a.Flush(ctx)
 				a.Close()
 			}
-			for i, f := range files {
-				if f.Int() >= 0 {
-					t.Errorf("descriptor %d is open", i)
-				}
-			}
+			awaitClosed(t, files)
 		})
 	}
 }

@@ -48,8 +48,18 @@ func openFiles(t testing.TB) (all []string) {
 // Call it first: cleanups run last to first.
 func noneLeft(t testing.TB) {
 	t.Helper()
-	l, _ := pairOfLinks(t) // the poller's own descriptors come with the first link
-	l.Close()
+	l, end, err := Pair() // the poller's own descriptors come with the first link
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := l.raw.Control(func(fd uintptr) { n = int(fd) }); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = end.Close(), l.Close()
+	for deadline := time.Now().Add(stuck); err == nil && time.Now().Before(deadline); { // the system closes it soon
+		_, err = os.Readlink(fmt.Sprint("/proc/self/fd/", n))
+	}
 	before := openFiles(t)
 	t.Cleanup(func() {
 		t.Helper()
@@ -61,6 +71,18 @@ func noneLeft(t testing.TB) {
 		}
 		t.Errorf("descriptors before:\n%q\nafter:\n%q", before, after)
 	})
+}
+
+// awaitClosed waits until files are closed, which may be soon after the call that does it.
+func awaitClosed(t testing.TB, files []*descriptor.FD) {
+	t.Helper()
+	for i, f := range files {
+		for end := time.Now().Add(stuck); f.Int() >= 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("descriptor %d is open", i)
+			}
+		}
+	}
 }
 
 // pairOfLinks returns a link and its other end. Both are closed with the test.

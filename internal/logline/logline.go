@@ -23,7 +23,24 @@ func Logger(log *slog.Logger) *slog.Logger {
 		log = slog.Default()
 	}
 	h := log.Handler()
+	if cleans(h) {
+		return log
+	}
 	return slog.New(&handler{Handler: h, lines: escapes(h)})
+}
+
+// cleans reports whether h, or the handler that it passes lines on to, is one of Logger.
+func cleans(h slog.Handler) bool {
+	for {
+		switch x := h.(type) {
+		case *handler:
+			return true
+		case interface{ Unwrap() slog.Handler }:
+			h = x.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 // escapes reports whether h is a handler of package slog, which quotes values.

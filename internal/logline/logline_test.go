@@ -79,3 +79,18 @@ func TestCleanValuesStay(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// queue passes lines on.
+type queue struct{ slog.Handler }
+
+func (q queue) Unwrap() slog.Handler { return q.Handler }
+
+// Values are cleaned once, also if another handler is between.
+func TestLoggerTwice(t *testing.T) {
+	first := Logger(slog.New(slog.DiscardHandler))
+	for _, l := range []*slog.Logger{first, slog.New(queue{first.Handler()})} {
+		if Logger(l) != l {
+			t.Errorf("%T is wrapped again", l.Handler())
+		}
+	}
+}

@@ -12,20 +12,25 @@ import (
 type Mailbox[S any] struct {
 	calls   chan func(S)
 	done    chan struct{} // closed by Close
-	closed  error         // what calls fail with from then on
+	ended   chan struct{} // closed by End
+	closed  error         // what calls fail with after Close
 	working int           // the owner's: goroutines of Work
 }
 
 // New returns a mailbox whose calls fail with closed after Close.
 func New[S any](closed error) *Mailbox[S] {
-	return &Mailbox[S]{calls: make(chan func(S), 64), done: make(chan struct{}), closed: closed}
+	return &Mailbox[S]{calls: make(chan func(S), 64), done: make(chan struct{}), ended: make(chan struct{}), closed: closed}
 }
 
 // Calls returns the channel that the owner takes calls from.
 func (b *Mailbox[S]) Calls() <-chan func(S) { return b.calls }
 
-// Close says that the owner takes no more calls. The owner calls it, once.
+// Close says that the owner answers no more calls: Post, Ask and Wait fail. It still takes the
+// results of Work, and the calls of After, until End. The owner calls it, once.
 func (b *Mailbox[S]) Close() { close(b.done) }
+
+// End says that the owner takes nothing any more. The owner calls it, once, after Close.
+func (b *Mailbox[S]) End() { close(b.ended) }
 
 // Done returns a channel that is closed by Close.
 func (b *Mailbox[S]) Done() <-chan struct{} { return b.done }
@@ -75,7 +80,7 @@ func (b *Mailbox[S]) Wait(ctx context.Context, result <-chan error) error {
 }
 
 // Work runs f on another goroutine; the owner calls what f returns. Only the owner calls
-// Work, and it takes calls until Working returns 0.
+// Work, and it calls End when Working returns 0.
 func (b *Mailbox[S]) Work(f func() func()) {
 	b.working++
 	go func() {
@@ -89,6 +94,11 @@ func (b *Mailbox[S]) Working() int { return b.working }
 
 // After has the owner call f after d, unless stop was called before.
 func (b *Mailbox[S]) After(d time.Duration, f func()) (stop func()) {
-	t := time.AfterFunc(d, func() { b.Post(func(S) { f() }) })
+	t := time.AfterFunc(d, func() {
+		select {
+		case b.calls <- func(S) { f() }:
+		case <-b.ended:
+		}
+	})
 	return func() { t.Stop() }
 }

@@ -3,6 +3,7 @@ package mailbox_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,7 @@ func run(b *mailbox.Mailbox[*int], stop <-chan struct{}) {
 		}
 	}
 	b.Close()
+	b.End()
 }
 
 func TestMailbox(t *testing.T) {
@@ -72,4 +74,67 @@ func TestWait(t *testing.T) {
 			t.Errorf("a result that was sent before Close is lost: %v", err)
 		}
 	})
+}
+
+// After Close the results of Work still come, and so do the calls of After.
+func TestClosedBeforeItsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, got := mailbox.New[*int](errClosed), 0
+		b.Work(func() func() { time.Sleep(time.Hour); return func() { got++ } })
+		b.After(time.Minute, func() { got++ })
+		b.After(2*time.Hour, func() { got++ })
+		b.Close()
+		for b.Working() > 0 {
+			(<-b.Calls())(nil)
+		}
+		b.End()
+		if got != 2 {
+			t.Errorf("%d calls, want 2", got)
+		}
+		time.Sleep(2 * time.Hour) // the last timer's goroutine ends
+	})
+}
+
+// What has one key happens in turn; another key waits for nothing of it.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, stop := mailbox.New[*int](errClosed), make(chan struct{})
+		go run(b, stop)
+		turns := &mailbox.Turns{Work: b.Work}
+		var order []string
+		sleep := func(d time.Duration, name string) func() func() {
+			return func() func() { time.Sleep(d); return func() { order = append(order, name) } }
+		}
+		_ = b.Ask(func(*int) error {
+			turns.Do("a", sleep(time.Hour, "first"))
+			turns.Do("a", sleep(0, "second"))
+			turns.Do("b", sleep(time.Second, "other"))
+			if turns.Last("a") == nil || turns.Last("c") != nil {
+				t.Error("Last doesn't tell what is under way")
+			}
+			turns.Await(time.Minute, func() { order = append(order, "limit") })
+			turns.Await(2*time.Hour, func() { order = append(order, "all") })
+			return nil
+		})
+		time.Sleep(2 * time.Hour)
+		_ = b.Ask(func(*int) error {
+			turns.Await(time.Hour, func() { order = append(order, "at once") })
+			return nil
+		})
+		want := []string{"other", "limit", "first", "second", "all", "at once"}
+		if !slices.Equal(order, want) && !slices.Equal(order, []string{"other", "limit", "first", "all", "second", "at once"}) {
+			t.Errorf("%q, want %q", order, want)
+		}
+		close(stop)
+		<-b.Done()
+	})
+}
+
+// A nil Turns does everything at once.
+func TestNoTurns(t *testing.T) {
+	var turns *mailbox.Turns
+	n := 0
+	if done := turns.Do("a", func() func() { n++; return func() { n++ } }); done != nil || n != 2 || turns.Last("a") != nil {
+		t.Errorf("%d calls", n)
+	}
 }

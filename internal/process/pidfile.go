@@ -6,39 +6,73 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"github.com/rota-go/rota/internal/mailbox"
 )
 
-// PIDFile is the file that this process has written its pid to. The zero value is none.
+// PIDFile is the file that this process has written its pid to. The zero value is none. Its
+// methods are called on the goroutine of Turns. What they do to the file may take as long as
+// the file system does, and is done in Turns, in the order of the calls.
 type PIDFile struct {
-	path string // "" if there is no file of this process
+	Turns  *mailbox.Turns  // nil: at once
+	Failed func(err error) // the file could not be written; called as Turns does
+
+	path string // "" if there is no file of this process; used in Turns
+}
+
+// inTurn does f after what was done to the file before.
+func (p *PIDFile) inTurn(f func()) {
+	p.Turns.Do("PID file", func() func() { f(); return func() {} })
 }
 
 // Write writes this process's pid to the file at path, readable for everybody. It replaces
 // the file atomically: a reader finds the old pid or the new one. It does nothing if path
 // is "".
-func (p *PIDFile) Write(path string) error {
+func (p *PIDFile) Write(path string) {
 	if path == "" {
-		return nil
+		return
 	}
-	if err := writePID(path); err != nil {
-		return fmt.Errorf("PID file: %w", err)
-	}
-	p.path = path
-	return nil
+	p.Turns.Do("PID file", func() func() {
+		if err := writePID(path); err != nil {
+			return func() { p.Failed(fmt.Errorf("PID file: %w", err)) }
+		}
+		p.path = path
+		return func() {}
+	})
 }
 
 // Disown leaves the file to another process, which has replaced it or is about to.
-func (p *PIDFile) Disown() { p.path = "" }
+func (p *PIDFile) Disown() { p.inTurn(func() { p.path = "" }) }
 
-// Remove removes the file, unless it holds the pid of another process. It leaves the file
-// where it can't be removed, as in a directory that has become read-only. A process that
-// writes the file at the same moment may lose it: call Disown if there may be one.
+// Remove removes the file, unless it holds the pid of another process, or is no regular file
+// any more. It leaves the file where it can't be removed, as in a directory that has become
+// read-only. A process that writes the file at the same moment may lose it: call Disown if
+// there may be one.
 func (p *PIDFile) Remove() {
-	b, err := os.ReadFile(p.path)
-	if err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(os.Getpid()) {
-		_ = os.Remove(p.path)
+	p.inTurn(func() {
+		if p.path != "" && readPID(p.path) == os.Getpid() {
+			_ = os.Remove(p.path)
+		}
+		p.path = ""
+	})
+}
+
+// readPID returns the pid in the file at path, or 0. Somebody may have put anything there:
+// it doesn't wait for the writer of a FIFO.
+func readPID(path string) int {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return 0
 	}
-	p.path = ""
+	defer f.Close()
+	b := make([]byte, 32)
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	n, _ := f.Read(b) // a pid is read at once, or not at all
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	return pid
 }
 
 func writePID(path string) error {

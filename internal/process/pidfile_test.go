@@ -8,13 +8,14 @@ import (
 	"testing"
 )
 
+// pidFile is a PIDFile whose file can be written.
+func pidFile(t *testing.T) *PIDFile { return &PIDFile{Failed: func(err error) { t.Error(err) }} }
+
 func TestPIDFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "pid")
-	var p PIDFile
-	if err := p.Write(path); err != nil {
-		t.Fatal(err)
-	}
+	p := pidFile(t)
+	p.Write(path)
 	b, err := os.ReadFile(path)
 	if err != nil || strings.TrimSpace(string(b)) != strconv.Itoa(os.Getpid()) {
 		t.Fatalf("the file holds %q, %v, want this process's pid", b, err)
@@ -31,10 +32,8 @@ func TestPIDFile(t *testing.T) {
 // The file of another process, the successor's say, is left alone.
 func TestPIDFileOfAnotherProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pid")
-	var p PIDFile
-	if err := p.Write(path); err != nil {
-		t.Fatal(err)
-	}
+	p := pidFile(t)
+	p.Write(path)
 	if err := os.WriteFile(path, []byte("1\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +46,8 @@ func TestPIDFileOfAnotherProcess(t *testing.T) {
 // A file that is left to another process stays, whatever it holds.
 func TestPIDFileDisowned(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pid")
-	var p PIDFile
-	if err := p.Write(path); err != nil {
-		t.Fatal(err)
-	}
+	p := pidFile(t)
+	p.Write(path)
 	p.Disown()
 	p.Remove()
 	if _, err := os.Stat(path); err != nil {
@@ -60,9 +57,11 @@ func TestPIDFileDisowned(t *testing.T) {
 
 func TestPIDFileWithoutDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "pid")
-	var p PIDFile
-	if err := p.Write(path); err == nil || !strings.Contains(err.Error(), "PID file") {
-		t.Errorf("Write returned %v, want an error that names the PID file", err)
+	var err error
+	p := PIDFile{Failed: func(e error) { err = e }}
+	p.Write(path)
+	if err == nil || !strings.Contains(err.Error(), "PID file") {
+		t.Errorf("Write has failed with %v, want an error that names the PID file", err)
 	}
 	p.Remove()
 }

@@ -35,8 +35,10 @@ type Exit struct {
 func (p *Process) Signal(s os.Signal) error { return p.OS.Signal(s) }
 
 // Wait waits for the process to end. It must be called exactly once. It waits for this
-// child only: the program may have others.
+// child only: the program may have others. Where the system has pidfds, a goroutine that
+// waits needs no thread.
 func (p *Process) Wait() Exit {
+	awaitExit(p.OS.Pid)
 	err := p.cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

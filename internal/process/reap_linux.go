@@ -114,3 +114,32 @@ func readStat(pid int) (s stat, ok bool) {
 	_, err = fmt.Sscanf(string(b[i+1:]), " %c %d", &s.state, &s.parent)
 	return s, err == nil
 }
+
+// awaitExit waits in the runtime's poller until a child of this process has ended, which the
+// caller alone waits for. The caller then waits for it without blocking: a wait that blocks
+// has a thread to itself, and where a process may not have more threads, the runtime ends it.
+// If the system has no pidfds, or a filter forbids them, awaitExit returns at once.
+func awaitExit(pid int) {
+	n, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	file := os.NewFile(uintptr(n), "pidfd") // non-blocking, and so in the poller
+	defer file.Close()
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Read(hasExited) // fails only where a pidfd can't be polled
+}
+
+// hasExited reports whether a pidfd's process has ended, or can't be polled.
+func hasExited(pidfd uintptr) bool {
+	for {
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 0)
+		if err != unix.EINTR {
+			return err != nil || n > 0
+		}
+	}
+}

@@ -8,10 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/link"
 )
 
 // A subreaper becomes the parent of orphans, as PID 1 does.
@@ -86,4 +90,87 @@ func awaitZombie(t *testing.T, pid int) {
 			t.Fatalf("process %d is not a zombie child of this process", pid)
 		}
 	}
+}
+
+// Waiting for a hundred workers takes no thread for each.
+func TestWaitNeedsNoThread(t *testing.T) {
+	const workers = 100
+	image, err := Prepare(Spec{Exec: "/bin/sleep", Args: []string{"600"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	var all []*Process
+	var wg sync.WaitGroup
+	exits := make([]Exit, workers)
+	for i := range workers {
+		p, err := image.Start(link.Identity{ID: i + 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Link.Close()
+		defer p.OS.Kill()
+		all = append(all, p)
+		wg.Go(func() { exits[i] = p.Wait() })
+	}
+	awaitPidfds(t, workers)
+	if n := threads(t); n > 30 {
+		t.Errorf("%d threads while %d workers run, want at most 30", n, workers)
+	}
+	for _, p := range all {
+		if err := p.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	for i, x := range exits {
+		if x != (Exit{Signal: syscall.SIGTERM}) {
+			t.Errorf("worker %d: %+v", i, x)
+		}
+	}
+}
+
+// awaitPidfds waits until all workers are waited for: each then has two pidfds, one of
+// os/exec.
+func awaitPidfds(t *testing.T, workers int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		n := 0
+		entries, _ := os.ReadDir("/proc/self/fd")
+		for _, e := range entries {
+			if to, _ := os.Readlink("/proc/self/fd/" + e.Name()); strings.Contains(to, "pidfd") {
+				n++
+			}
+		}
+		if n >= 2*workers {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d pidfds, want %d", n, 2*workers)
+		}
+	}
+}
+
+func threads(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// awaitExit returns when the child has ended, and leaves it to the one that waits for it;
+// for a process that is no more it returns at once.
+func TestAwaitExit(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "exit 7")
+	mustStart(t, cmd)
+	awaitExit(cmd.Process.Pid)
+	if s, ok := readStat(cmd.Process.Pid); !ok || s.state != 'Z' {
+		t.Errorf("the child is not a zombie: %+v, %v", s, ok)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
+		t.Errorf("exit %v", err)
+	}
+	awaitExit(cmd.Process.Pid)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -209,3 +210,23 @@ func TestSignalByPidfd(t *testing.T) {
 // currentUser is this process's own user and group, with which a worker is started on a
 // confined thread.
 func currentUser() string { return fmt.Sprintf("%d:%d", os.Geteuid(), os.Getegid()) }
+
+// A FIFO in the place of the PID file is left there; to read it would block.
+func TestRemovePIDFileThatIsFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pid")
+	p := pidFile(t)
+	p.Write(path)
+	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); p.Remove() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("Remove waits for a writer of the FIFO")
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the FIFO is gone: %v", err)
+	}
+}

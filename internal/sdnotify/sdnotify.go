@@ -16,8 +16,10 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// timeout is how long Flush and Close wait for the manager to read.
-const timeout = time.Second
+const (
+	flushTimeout = time.Second            // how long Flush waits for the manager to read
+	closeTimeout = 100 * time.Millisecond // how long Close does: the master's loop calls it
+)
 
 // Notifier sends notifications to the manager that NOTIFY_SOCKET names. Without that
 // variable its methods do nothing. Send, MainPID and Flush may be called from any
@@ -132,20 +134,20 @@ func (n *Notifier) Flush() {
 	}
 	sent := make(chan struct{})
 	n.add(datagram{sent: sent})
-	wait(sent)
+	wait(sent, flushTimeout)
 }
 
-// Close sends what is queued and ends the goroutine. It waits for that for at most a
-// second.
+// Close sends what is queued and ends the goroutine. It waits for that for at most a tenth of
+// a second.
 func (n *Notifier) Close() {
 	n.mu.Lock()
 	n.closing = true
 	n.signal()
 	n.mu.Unlock()
-	wait(n.done)
+	wait(n.done, closeTimeout)
 }
 
-func wait(c <-chan struct{}) {
+func wait(c <-chan struct{}, timeout time.Duration) {
 	select {
 	case <-c:
 	case <-time.After(timeout):

@@ -43,11 +43,19 @@ type Opener func(context.Context, Request) (Opened, error)
 type Bind struct {
 	entry     *entry
 	request   Request
-	preferred string // the address to try first
+	preferred string          // the address to try first
+	after     <-chan struct{} // closed when the file of an earlier socket at this path is unlinked; nil if it is
 }
 
 // Run calls open, which may block. The caller passes the result to Bound.
 func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
+	if b.after != nil {
+		select {
+		case <-b.after:
+		case <-ctx.Done():
+			return Opened{}, OpError(b.request.Request, ctx.Err())
+		}
+	}
 	r := b.request
 	r.Address = b.preferred
 	o, err := open(ctx, r)
@@ -93,7 +101,11 @@ func (t *Table) Ask(c Caller, r bind.Request) ([]Answer, *Bind) {
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
-	return &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
+	b := &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
+	if bind.IsPath(r.Network, r.Address) {
+		b.after = t.Files.Last(pathOf(r.Request))
+	}
+	return b
 }
 
 // answer returns the answer of an open socket.

@@ -3,7 +3,7 @@
 //
 // A Table is a plain value of one goroutine, the master's loop. Its methods decide and
 // return what is to be done; they don't wait, and the only system calls they make are
-// those that close a socket and unlink its file. Open makes the system calls that open
+// those that close a socket. Open makes the system calls that open
 // a socket. It may take long (a name to resolve, a directory that is locked), and runs
 // on another goroutine:
 //
@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/mailbox"
 )
 
 // MaxHeld bounds how many sockets a holder may hold.
@@ -33,6 +34,11 @@ const MaxHeld = 4096
 
 // Table is the table of sockets. New makes one.
 type Table struct {
+	// Files is what unlinks the files of sockets, and then closes these, in turns by the
+	// file's path, so that a file system that doesn't answer holds up nobody else. With nil
+	// that is done at once. It is set before the first call of a method.
+	Files *mailbox.Turns
+
 	byKey     map[Key]*entry
 	byID      map[int]*entry
 	last      int // the latest id of a socket
@@ -104,11 +110,15 @@ func (t *Table) remove(e *entry) {
 		delete(h.asked, e.id)
 	}
 	clear(e.askers)
-	if e.file != nil {
-		e.file.unlink() // before the close: a file without an open socket looks stale to other masters
-	}
-	if e.fd != nil {
-		_ = e.fd.Close() // nothing was written to it
+	switch file, fd := e.file, e.fd; {
+	case file != nil:
+		t.Files.Do(file.path, func() func() {
+			file.unlink()  // before the close: a file without an open socket looks stale to other masters
+			_ = fd.Close() // nothing was written to it
+			return func() {}
+		})
+	case fd != nil:
+		_ = fd.Close() // nothing was written to it; to close a socket that listens doesn't block
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
@@ -59,8 +60,10 @@ func TestDial(t *testing.T) {
 	file := someFile(t)
 	l.Send(&Message{Kind: Ready}, file)
 	l.Close()
-	if file.Int() >= 0 {
-		t.Error("a file that was sent is open")
+	for end := time.Now().Add(10 * time.Second); file.Int() >= 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a file that was sent is open")
+		}
 	}
 	kinds, files, err := received(old)
 	defer descriptor.CloseAll(files)
@@ -96,8 +99,10 @@ func TestNonsense(t *testing.T) {
 	if err := raw.Flush(t.Context()); err != nil && !errors.Is(err, link.ErrClosed) {
 		t.Error(err)
 	}
-	if left := descriptors(t); left > before {
-		t.Errorf("%d descriptors are open, %d before", left, before)
+	for end := time.Now().Add(10 * time.Second); descriptors(t) > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d descriptors are open, %d before", descriptors(t), before)
+		}
 	}
 }
 

@@ -46,7 +46,8 @@ type Worker struct {
 	times   atomic.Pointer[wire.WelcomeBody]
 	tickets tickets
 
-	orphaned atomic.Bool // the master is gone
+	reports  atomic.Int32 // lines that are being written to standard error
+	orphaned atomic.Bool  // the master is gone
 	cause    atomic.Pointer[error]
 	closed   chan struct{} // closed when nothing can be sent any more
 	drained  chan struct{} // closed when the drain is over
@@ -191,7 +192,27 @@ func (w *Worker) messageFailed(p any, stack []byte) {
 
 func (w *Worker) hookFailed(err error) { w.report("an OnDisconnect function failed: %v", err) }
 
-// report writes a line for the operator to standard error.
+// reportTimeout is how long a worker waits until a line is written.
+const reportTimeout = 100 * time.Millisecond
+
+// maxReports is how many lines wait to be written at most.
+const maxReports = 16
+
+// report writes a line for the operator to standard error. If nobody reads that, it goes on,
+// and the line may come late, or never.
 func (w *Worker) report(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "rota: worker %d: %s\n", w.id.ID, fmt.Sprintf(format, args...))
+	if w.reports.Add(1) > maxReports {
+		w.reports.Add(-1)
+		return
+	}
+	text, written := fmt.Sprintf(format, args...), make(chan struct{})
+	go func() {
+		defer close(written)
+		defer w.reports.Add(-1)
+		fmt.Fprintf(os.Stderr, "rota: worker %d: %s\n", w.id.ID, text)
+	}()
+	select {
+	case <-written:
+	case <-time.After(reportTimeout):
+	}
 }
