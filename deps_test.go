@@ -26,7 +26,7 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/handover internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -45,7 +45,7 @@ internal/handover   : internal/descriptor
 	internal/logline    :
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : internal/descriptor internal/link internal/process internal/wire
+	internal/child      : internal/descriptor internal/handover internal/link internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/mailbox    :

@@ -72,11 +72,18 @@ type Config struct {
 	// predecessor is disconnected. Zero means 1 s.
 	MinUptime time.Duration
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
-	// 60 s.
+	// 60 s. Where nobody else serves, as at the first start and after a crash, a worker may
+	// take as long as it needs. See [reload.Policy] for an address that a new release has
+	// dropped.
 	ReadyTimeout time.Duration
-	// WaitReady makes a worker ready when it calls worker.Self().Ready(), instead of
-	// at its first Accept on every address that its predecessor served.
+	// WaitReady makes a worker ready only when it calls worker.Self().Ready(), and not at
+	// its first Accept on every address that its predecessor served.
 	WaitReady bool
+
+	// MaxDraining is how many workers may drain before a reload, or the replacement of a
+	// worker because of its age, memory or health, waits until some have ended. Zero means
+	// 4 × Workers and at least 16, a negative number no limit.
+	MaxDraining int
 
 	// MaxAge is how long a worker may serve before it is replaced, its successor ready
 	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
@@ -161,7 +168,7 @@ func duration(d, zero time.Duration) time.Duration {
 func (c Config) policy() reload.Policy {
 	return reload.Policy{
 		Surge: c.Surge, MinUptime: c.MinUptime, ReadyTimeout: c.ReadyTimeout,
-		Grace: c.Grace, KillAfter: c.KillAfter, MaxAge: c.MaxAge,
+		Grace: c.Grace, KillAfter: c.KillAfter, MaxAge: c.MaxAge, MaxDraining: c.MaxDraining,
 	}
 }
 

@@ -38,14 +38,19 @@ func (e *ConfigError) Error() string {
 }
 
 // StartError is the error of Run if a worker of the first start died before it was
-// ready.
+// ready, or three workers in a row of one slot died, none had been ready for
+// Config.MinUptime before, and none served.
 type StartError struct {
-	Worker int // its id
-	PID    int // 0 if the process could not be started
-	Exit   Exit
+	Worker  int // its id
+	PID     int // 0 if the process could not be started
+	Exit    Exit
+	Crashes int // in a row, this one included; 0: it died before it was ready
 }
 
 func (e *StartError) Error() string {
+	if e.Crashes > 0 {
+		return fmt.Sprintf("worker %d (pid %d) died soon after its start, as did %d before it: %v", e.Worker, e.PID, e.Crashes-1, e.Exit)
+	}
 	return fmt.Sprintf("worker %d (pid %d) died before it was ready: %v", e.Worker, e.PID, e.Exit)
 }
 

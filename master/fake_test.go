@@ -186,6 +186,9 @@ func (p *fakeProc) say(t wire.Type, body any) {
 
 func (p *fakeProc) hello() { p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1}) }
 
+// pings is hello of a worker that answers when it is asked for a sign of life.
+func (p *fakeProc) pings() { p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1, Pings: true}) }
+
 // listen asks for a socket and returns the answer.
 func (p *fakeProc) listen(network, address string) wire.Frame {
 	return p.ask(bind.Request{Network: network, Address: address})
@@ -201,12 +204,13 @@ func (p *fakeProc) ask(body bind.Request) wire.Frame {
 	panic("unreachable")
 }
 
-// accept is listen, and the first Accept.
-func (p *fakeProc) accept(network, address string) {
+// accept is listen, and the first Accept. It returns the id of the socket.
+func (p *fakeProc) accept(network, address string) (id int) {
 	var s wire.SocketBody
 	if f := p.listen(network, address); f.Type == wire.Socket && f.Decode(&s) == nil {
 		p.say(wire.Accepting, wire.AcceptingBody{ID: s.ID})
 	}
+	return s.ID
 }
 
 func (p *fakeProc) unlink() { p.once[1].Do(func() { close(p.eof) }) }
@@ -229,16 +233,22 @@ func (p *fakeProc) serve() {
 
 // obey waits for Disconnect, and leaves.
 func (p *fakeProc) obey() {
+	if p.await(wire.Disconnect) {
+		p.say(wire.Draining, nil)
+		p.die(Exit{})
+	}
+}
+
+// await waits for a frame. It returns false if the process ends first.
+func (p *fakeProc) await(t wire.Type) bool {
 	for {
 		select {
 		case f := <-p.got:
-			if f.Type == wire.Disconnect {
-				p.say(wire.Draining, nil)
-				p.die(Exit{})
-				return
+			if f.Type == t {
+				return true
 			}
 		case <-p.died:
-			return
+			return false
 		}
 	}
 }

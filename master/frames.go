@@ -64,17 +64,17 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.Listen:
 		return l.listen(m, p)
 	case wire.Accepting:
-		return l.accepting(m, p)
+		return wire.With(p.Frame, func(body *wire.AcceptingBody) { l.accepting(m, body) })
 	case wire.Closed:
-		return l.closed(m, p)
+		return wire.With(p.Frame, func(body *wire.ClosedBody) { l.closed(m, body.ID) })
 	case wire.Draining:
 		l.draining(m)
 	case wire.Ready:
-		m.isReady = true
+		m.SaysReady = true
 	case wire.Watch:
 		l.startHealthChecks(m)
 	case wire.Checked:
-		return l.healthChecked(m, p)
+		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.healthChecked(m, p.Call, body) })
 	case wire.Retire:
 		m.Retired = true
 	default:

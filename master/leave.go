@@ -10,7 +10,6 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
-	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -49,7 +48,7 @@ func (l *loop) handOver(m *member) {
 	for _, from := range l.members {
 		if from.moves() && (from == m || from.receiver == m.ID) {
 			from.receiver = to.ID
-			l.pair(from, to.receive)
+			l.pair(from, to.process.TakeOver)
 		}
 	}
 }
@@ -59,16 +58,11 @@ func (l *loop) receiver(m reload.Member) *member {
 	return l.members[reload.Receiver(m, l.choose((*member).moves))]
 }
 
-// pair makes a pair over which connections of a worker move, and calls send with the
-// receiver's end, which send owns.
+// pair lets connections of a worker move over a pair. send owns the receiver's end of it.
 func (l *loop) pair(from *member, send func(receiver *descriptor.FD)) {
-	sender, receiver, err := handover.NewPair()
-	if err != nil {
+	if err := from.process.HandOver(send); err != nil {
 		l.log.Warn("rota: connections of worker can't move", "worker", from.ID, "pid", from.pid(), "err", err)
-		return
 	}
-	send(receiver)
-	_ = from.process.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
 }
 
 // kill is Worker.Kill.

@@ -11,6 +11,7 @@ import (
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/userfunc"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
 )
 
 // socketServer returns the server of the workers' sockets.
@@ -64,6 +65,8 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID})}, fd)
 	m.listening = true
 	m.publish()
+	name, _ := o.l.sockets.Name(s.ID)
+	o.l.readinessOf(m).Ask(&m.Member, name)
 	addr := Address{Network: s.Key.Network}
 	addr.Address, addr.Port = bind.SplitAddr(s.Addr)
 	o.l.m.events.Emit(m.worker.source, func(e *Events) {
@@ -82,15 +85,13 @@ func (o socketOwner) Refuse(c sockets.Caller, err error) {
 
 // closed handles the frame that a worker sends when its program has closed a socket.
 // What a draining worker closes stays open: another worker still serves it, or will.
-func (l *loop) closed(m *member, p link.Packet) error {
-	var body wire.ClosedBody
-	if err := p.Decode(&body); err != nil {
-		return err
+func (l *loop) closed(m *member, id int) {
+	if !m.serving() {
+		return
 	}
-	if m.serving() {
-		l.sockets.Closed(m.ID, body.ID)
-	}
-	return nil
+	name, _ := l.sockets.Name(id)
+	l.readinessOf(m).Closed(&m.Member, name, time.Now())
+	l.sockets.Closed(m.ID, id)
 }
 
 // closeUnused closes the sockets that no serving worker has asked for, after a reload or
@@ -118,17 +119,18 @@ func (l *loop) closeAtStop() {
 func (l *loop) stops() bool { return l.disconnects.Waiting() || l.state.Phase().Stopping() }
 
 // accepting records that a worker takes connections from a socket.
-func (l *loop) accepting(m *member, p link.Packet) error {
-	var body wire.AcceptingBody
-	if err := p.Decode(&body); err != nil {
-		return err
-	}
+func (l *loop) accepting(m *member, body *wire.AcceptingBody) {
 	name := body.Own
 	if shared, ok := l.sockets.Name(body.ID); ok {
 		name = shared
 	}
-	if m.pooled && l.pool != nil {
-		l.pool.readiness.Accept(m.ID, name, time.Now())
+	l.readinessOf(m).Accept(&m.Member, name, time.Now())
+}
+
+// readinessOf returns what decides when m is ready. Nobody asks that of one that isn't Run's.
+func (l *loop) readinessOf(m *member) *reload.Readiness {
+	if !m.pooled || l.pool == nil {
+		return &reload.Readiness{}
 	}
-	return nil
+	return &l.pool.readiness
 }

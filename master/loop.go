@@ -40,11 +40,11 @@ type loop struct {
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
 
-	disconnects child.Waits // calls of Disconnect
-	finished    bool        // finish was called
-	timer       *time.Timer // when to reconcile again
-	releaseDue  bool        // releaseMemorySoon has set its timer
-	isSetUp     bool        // the Setup event was emitted
+	disconnects child.Waits   // calls of Disconnect
+	finished    bool          // finish was called
+	timer       *time.Timer   // when to reconcile again
+	garbage     child.Garbage // what reloads leave behind
+	isSetUp     bool          // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
@@ -57,6 +57,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
+	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }
 
@@ -140,6 +141,9 @@ func (l *loop) on(e reload.Event) {
 
 // beginWaiting begins the changes that have waited and may begin now.
 func (l *loop) beginWaiting() {
+	if l.state.Waiting(reload.ChangeReload) {
+		l.crowd()
+	}
 	for c, ok := l.state.NextChange(); ok; c, ok = l.state.NextChange() {
 		l.begin(c)
 		switch c {

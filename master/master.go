@@ -98,10 +98,9 @@ func newMaster(cfg Config, s sys) *Master {
 
 // Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, and
 // returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
-// can't end. A worker that crashes is started again, with a back-off.
-// If a worker of the first start dies before it is ready, all workers are stopped and Run
-// returns a *StartError. While Run runs, another Run fails with ErrRunning; after Close it
-// fails with ErrClosed.
+// can't end. A worker that crashes is started again, with a back-off. If the first start
+// fails, all workers are stopped and Run returns a *StartError. While Run runs, another Run
+// fails with ErrRunning; after Close it fails with ErrClosed.
 func (m *Master) Run(ctx context.Context) error {
 	result := make(chan error, 1)
 	err := m.loop.Ask(func(l *loop) error { return l.runPool(result) })
@@ -117,7 +116,8 @@ func (m *Master) Run(ctx context.Context) error {
 // Reload replaces the workers of Run one by one by workers with the executable and
 // environment of now, and returns when all are replaced. No connection is refused or cut;
 // docs/architecture.md says why. A Reload during a reload waits for it; all that wait are
-// one reload.
+// one reload. If workers of the one under way seem to hang, that one fails with
+// reload.ErrSuperseded. A Reload also waits while many workers drain (Config.MaxDraining).
 //
 // Reload is all or nothing: if a new worker fails, slots that were replaced get workers of
 // the previous generation again, and the error is a *reload.Error. If ctx ends first, the

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
-	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -23,7 +22,6 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	isReady   bool            // the program has said so
 	onStart   func(*Worker)   // Fork's answer
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
@@ -43,11 +41,6 @@ func (m *member) serving() bool {
 
 // moves reports whether the worker can move connections, or take them.
 func (m *member) moves() bool { return m.linkOpen && m.hello != nil && m.hello.Moves }
-
-// receive has the worker take connections of another over a pair, of which it owns this end.
-func (m *member) receive(pair *descriptor.FD) {
-	_ = m.process.Link.Send(wire.Frame{Type: wire.Receive}, pair)
-}
 
 // state returns where the worker is in its life.
 func (m *member) state() State {
@@ -99,6 +92,9 @@ func (l *loop) choose(wanted func(*member) bool) []reload.Member {
 	}
 	return all
 }
+
+// pooled returns the members of Run.
+func (l *loop) pooled() []reload.Member { return l.choose(func(m *member) bool { return m.pooled }) }
 
 // living returns how many workers are alive.
 func (l *loop) living() int { return len(l.choose((*member).alive)) }

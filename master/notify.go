@@ -25,6 +25,6 @@ func (l *loop) status() sdnotify.Status {
 		Phase: l.state.Phase(), Upgrading: l.upgrade != nil, Failed: l.failed,
 		Generation: goal.Generation, Latest: l.lastGen, Workers: goal.Workers,
 	}
-	s.Starting, s.Ready, s.Draining = reload.Count(l.choose(func(m *member) bool { return m.pooled }))
+	s.Starting, s.Ready, s.Draining = reload.Count(l.pooled())
 	return s
 }

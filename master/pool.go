@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -17,11 +18,12 @@ type pool struct {
 
 	generations map[int]*generation
 	readiness   reload.Readiness
+	held        bool               // a reload waits for draining workers
 	memory      *child.MemoryWatch // nil: no generation had a limit
 	orphans     *child.Orphans     // nil: this process is not PID 1
 
-	rollout *rollout     // under way, or rolling back
-	waiting []chan error // results of reloads that wait
+	rollout *rollout        // under way, or rolling back
+	waiting mailbox.Answers // results of reloads that wait
 }
 
 // runPool is Run. A successor first waits for its predecessor's snapshot.
@@ -72,15 +74,20 @@ func (l *loop) failPool(err error, e reload.Event) {
 func (l *loop) established() {
 	l.on(reload.EventEstablished)
 	if l.takeover != nil {
-		l.takeover.Established(l.pool.policy.WithDefaults().MinUptime)
+		l.takeover.Established(l.pool.policy.WithDefaults().MinUptime, reload.AnswerWait)
 		return
 	}
 	l.pidFile.Write(l.cfg.PIDFile) // from now on the outside world sends signals here
 }
 
-// failStart: a worker of the first generation has died before it was ready.
+// failStart: a worker of the first generation has died before it was ready, or several have
+// died soon after.
 func (l *loop) failStart(m *member) {
-	l.failPool(&StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit}, reload.EventStartFailed)
+	e := &StartError{Worker: m.ID, PID: m.pid(), Exit: m.exit}
+	if l.isEstablished() {
+		e.Crashes = m.Crashes + 1
+	}
+	l.failPool(e, reload.EventStartFailed)
 	l.abandonUpgrade(false)
 }
 
@@ -147,12 +154,9 @@ func (l *loop) finishPool(err error) {
 	for number := range p.generations {
 		p.drop(number)
 	}
-	waiting := p.waiting
+	p.waiting.Send(ErrStopping)
 	if p.rollout != nil {
-		waiting = append(waiting, p.rollout.results...)
-	}
-	for _, result := range waiting {
-		result <- ErrStopping
+		p.rollout.results.Send(ErrStopping)
 	}
 	if l.living() == 0 {
 		l.sockets.CloseAll()

@@ -194,6 +194,7 @@ func TestFirstStartWithoutExecutable(t *testing.T) {
 func TestSpawnFailureIsABackedOffCrash(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.run()
+		elapse(time.Second) // the start has not failed
 		b.os.spawn = func(int) error { return errTest }
 		b.proc(1).die(Exit{Code: 1})
 		elapse(time.Minute)

@@ -33,7 +33,7 @@ func (l *loop) reconcile() {
 // nextSteps returns what the policy wants done with the pool, and when to ask again.
 func (l *loop) nextSteps(now time.Time) ([]reload.Step, time.Time) {
 	wake := l.checkReady(now)
-	steps, next := l.pool.policy.Next(l.state.Goal(l.pool.goal), l.choose(func(m *member) bool { return m.pooled }), now)
+	steps, next := l.pool.policy.Next(l.state.Goal(l.pool.goal), l.pooled(), now)
 	return steps, reload.Earlier(wake, next)
 }
 
@@ -64,37 +64,28 @@ func (l *loop) wakeAt(t time.Time) {
 
 // checkReady marks the workers that have become ready, and returns when to check again.
 func (l *loop) checkReady(now time.Time) (wake time.Time) {
-	p := l.pool
-	established := l.state.Goal(p.goal).Established
+	var pooled []*reload.Member
 	for _, m := range l.members {
-		switch {
-		case !m.pooled:
-			continue
-		case !m.serving():
-			p.readiness.Gone(m.ID, m.Slot)
-			continue
-		case !m.Ready.IsZero():
-			p.readiness.Ready(m.ID, m.Slot)
-			continue
+		if m.pooled {
+			pooled = append(pooled, &m.Member)
 		}
-		ready, again := m.isReady, time.Time{}
-		if !m.gen.cfg.WaitReady {
-			ready, again = p.readiness.IsReady(m.ID, m.Slot, established, now)
-		}
-		wake = reload.Earlier(wake, again)
-		if ready {
-			m.Ready = now
-			l.logReady(m)
-		}
+	}
+	ready, wake := l.pool.readiness.Update(pooled, l.pool.policy, l.isEstablished(), now)
+	for _, r := range ready {
+		l.logReady(l.members[r.ID])
+		l.askOnTrial(l.members[r.ID])
 	}
 	return wake
 }
+
+func (l *loop) isEstablished() bool { return l.state.Goal(l.pool.goal).Established }
 
 // carryOut carries out a step of the policy.
 func (l *loop) carryOut(s reload.Step) {
 	m := l.members[s.ID]
 	switch s.Do {
 	case reload.Disconnect:
+		m.Dismissed = true
 		l.disconnect(s.ID)
 	case reload.Terminate:
 		m.Termed = time.Now()
@@ -103,6 +94,9 @@ func (l *loop) carryOut(s reload.Step) {
 		m.Killed = time.Now()
 		l.force(m, os.Kill)
 		l.after(unkillable, l.leaveUnkillable)
+	case reload.Late:
+		m.Late = time.Now()
+		l.log.Warn("rota: worker is not ready in time, it is waited for as nobody else serves its slot", "worker", m.ID, "pid", m.pid(), "slot", m.Slot, "after", m.Late.Sub(m.Started).Round(time.Millisecond), "missing", l.pool.readiness.Missing(&m.Member, true))
 	case reload.Forget:
 		delete(l.members, s.ID)
 	default:
@@ -121,6 +115,8 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 		l.established()
 	case reload.Fail:
 		l.failStart(m)
+	case reload.Prove:
+		l.on(reload.EventProven)
 	case reload.Complete:
 		l.completeRollout()
 	case reload.Abort:

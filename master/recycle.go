@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
-	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -46,30 +45,13 @@ func (l *loop) exceedsMemory(c child.Memory, used int64) {
 	}
 }
 
-const (
-	defaultHealthInterval = 10 * time.Second
-	defaultHealthFailures = 3
-)
-
-// healthInterval returns how often workers are checked; 0 means never.
-func (c Config) healthInterval() time.Duration {
-	return duration(c.HealthInterval, defaultHealthInterval)
-}
-
-func (c Config) healthFailures() int {
-	if c.HealthFailures == 0 {
-		return defaultHealthFailures
-	}
-	return c.HealthFailures
-}
-
 // startHealthChecks starts the checks of a worker that has said that it answers them.
 func (l *loop) startHealthChecks(m *member) {
 	if m.health != nil {
 		return
 	}
 	m.health = &child.Health{
-		Interval: m.gen.cfg.healthInterval(), After: l.after,
+		Interval: child.HealthInterval(m.gen.cfg.HealthInterval), After: l.after,
 		Serves: func() bool { return m.serving() && !m.Recycle },
 		Send:   func(n uint32, within time.Duration) { m.process.Send(wire.Check, n, wire.CheckBody{Within: within}) },
 		Failed: func(err error, times int) { l.unhealthy(m, err, times) },
@@ -78,19 +60,31 @@ func (l *loop) startHealthChecks(m *member) {
 }
 
 // healthChecked handles the answer to a check.
-func (l *loop) healthChecked(m *member, p link.Packet) error {
-	var body wire.CheckedBody
-	if err := p.Decode(&body); err != nil {
-		return err
+func (l *loop) healthChecked(m *member, call uint32, body *wire.CheckedBody) {
+	if call == child.SignOfLife {
+		m.Asked = time.Time{}
+		return
 	}
-	m.health.Answered(p.Call, body.Error)
-	return nil
+	m.health.Answered(call, body.Error)
+}
+
+// askOnTrial asks a new worker for a sign of life in the last quarter of its trial: a process
+// that has been stopped is ready, and would accept nothing.
+func (l *loop) askOnTrial(m *member) {
+	trial := l.holdOff(m)
+	if trial == 0 || m.hello == nil || !m.hello.Pings {
+		return
+	}
+	l.after(trial, func() {
+		m.Asked = time.Now()
+		m.process.Send(wire.Check, child.SignOfLife, wire.CheckBody{})
+	})
 }
 
 // unhealthy recycles a worker after Config.HealthFailures failed checks in a row.
 func (l *loop) unhealthy(m *member, err error, times int) {
 	l.log.Warn("rota: worker is not well", "worker", m.ID, "pid", m.pid(), "times", times, "err", err)
-	if times >= m.gen.cfg.healthFailures() {
+	if times >= child.HealthFailures(m.gen.cfg.HealthFailures) {
 		l.recycle(m, "health")
 	}
 }

@@ -10,6 +10,28 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
+// A roll-back starts workers at once in place of those that have just left for the reload.
+func TestRollBackStartsAtOnce(t *testing.T) {
+	inBubble(t, Config{Workers: 2, MinUptime: -1}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) {
+			if p.id.Generation == 2 && p.id.Slot == 1 {
+				p.hello()
+				p.die(Exit{Code: 3})
+				return
+			}
+			p.serve()
+		}
+		b.run()
+		begun := time.Now()
+		if err := b.Reload(context.Background()); !errors.Is(err, reload.ErrDied) {
+			t.Errorf("%v, want ErrDied", err)
+		}
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("the roll-back took %v", took)
+		}
+	})
+}
+
 // A reload that waits begins as soon as the one before has failed. While its executable
 // is looked up, the roll-back goes on, and may be over: that is not the end of
 // the reload that has begun.

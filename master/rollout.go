@@ -4,18 +4,20 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
 )
 
 // rollout is one reload under way.
 type rollout struct {
 	began   time.Time
-	results []chan error
+	results mailbox.Answers
 	err     error // it has failed, and is being rolled back
 }
 
 // reload is Reload.
 func (l *loop) reload(result chan error) error {
+	l.crowd()
 	answer := l.begin(reload.ChangeReload)
 	if err := refusals[answer]; err != nil {
 		return err
@@ -24,7 +26,23 @@ func (l *loop) reload(result chan error) error {
 	if answer == reload.Begins {
 		l.startReload()
 	}
+	l.supersedeUpgrade()
 	return nil
+}
+
+// crowd tells the state whether too many workers drain for a reload, and logs when one begins
+// to wait for them.
+func (l *loop) crowd() {
+	p := l.pool
+	if p == nil {
+		return
+	}
+	pooled := l.pooled()
+	l.state = l.state.SetCrowded(p.policy.Crowded(p.goal.Workers, pooled))
+	before := p.held
+	if p.held = l.state.Held(); p.held && !before {
+		l.log.Warn("rota: reload waits until workers have drained", "draining", reload.Draining(pooled))
+	}
 }
 
 // startReload prepares the next generation. A rollout that is being rolled back is over for
@@ -59,22 +77,23 @@ func (l *loop) answerRollout() {
 	if p.rollout == nil {
 		return
 	}
-	for _, result := range p.rollout.results {
-		result <- p.rollout.err
-	}
+	p.rollout.results.Send(p.rollout.err)
 	p.rollout = nil
-	l.releaseMemorySoon()
+	l.garbage.ReleaseSoon()
 }
 
 func (l *loop) logRollout() {
 	p := l.pool
 	took := time.Since(p.rollout.began).Round(time.Millisecond)
 	l.failed = p.rollout.err
-	if err := p.rollout.err; err != nil {
-		l.log.Error("rota: reload failed, the old workers keep serving", "after", took, "err", err)
-		return
+	switch {
+	case l.failed == nil:
+		l.log.Info("rota: reload done", "generation", p.goal.Generation, "workers", p.goal.Workers, "took", took)
+	case errors.Is(l.failed, reload.ErrSuperseded):
+		l.log.Warn("rota: reload superseded by a newer one", "after", took, "err", l.failed)
+	default:
+		l.log.Error("rota: reload failed, the old workers keep serving", "after", took, "err", l.failed)
 	}
-	l.log.Info("rota: reload done", "generation", p.goal.Generation, "workers", p.goal.Workers, "took", took)
 }
 
 // holdOff returns how long a new worker accepts no connections from shared sockets, if it
@@ -107,8 +126,11 @@ func (l *loop) completeRollout() {
 func (l *loop) abortRollout(m *member, why error) {
 	p := l.pool
 	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
-	if errors.Is(why, reload.ErrDied) {
+	switch {
+	case errors.Is(why, reload.ErrDied):
 		e.Err = reload.Died(m.exit.String(), m.exit.Err)
+	case errors.Is(why, reload.ErrNotReady):
+		e.Err = reload.NotReady(p.readiness.Missing(&m.Member, true))
 	}
 	p.drop(p.goal.Next)
 	p.goal.Next = 0

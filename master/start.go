@@ -103,7 +103,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	l.lastID++
 	w := newWorker(l.m, l.lastID, slot, g)
 	m := &member{
-		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now()},
+		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now(), WaitReady: g.cfg.WaitReady},
 		worker: w, gen: g,
 		reader: &delivery.Reader[Events]{Queue: l.m.events, Source: w.source},
 	}

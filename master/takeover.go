@@ -59,6 +59,8 @@ func (l *loop) reportGivenUp(err error) {
 
 func (t *takeover) Serving() bool { return t.l.keepsServing() }
 
+func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.pooled()) }
+
 func (t *takeover) Begin(s *successor.Snapshot) {
 	l := t.l
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
@@ -69,7 +71,7 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
 	for slot, names := range s.Served {
-		l.pool.readiness.Inherit(slot, names)
+		l.pool.readiness.Inherit(slot, names, s.Needed[slot])
 	}
 	l.startPool(nil)
 }
@@ -106,7 +108,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 
 func (t *takeover) Receive(slot int, pair *descriptor.FD) {
 	if to := t.l.receiver(reload.Member{Slot: slot}); to != nil {
-		to.receive(pair)
+		to.process.TakeOver(pair)
 		return
 	}
 	_ = pair.Close() // nothing was written to it

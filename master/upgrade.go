@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
 )
@@ -14,7 +15,7 @@ import (
 type upgrade struct {
 	*successor.Attempt
 	l       *loop
-	results []chan error
+	results mailbox.Answers
 	began   time.Time
 }
 
@@ -52,6 +53,14 @@ func (l *loop) functions() successor.Loop {
 func (l *loop) startUpgrade() {
 	l.log.Info("rota: upgrade")
 	l.upgrade.Start()
+	l.supersedeUpgrade()
+}
+
+// supersedeUpgrade gives up an upgrade that seems to hang if a reload waits for it.
+func (l *loop) supersedeUpgrade() {
+	if l.state.Phase() == reload.PhaseUpgrading && l.state.Waiting(reload.ChangeReload) {
+		l.upgrade.Supersede(l.pool.policy.UpgradeHangsAfter(l.choose((*member).serving)))
+	}
 }
 
 // abandonUpgrade fails the upgrade, if there is one, because this master has been told to
@@ -88,7 +97,7 @@ func (u *upgrade) Snapshot() *successor.Snapshot {
 	}
 	return &successor.Snapshot{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
-		Served: l.pool.readiness.Served(), Ports: l.sockets.Ports(),
+		Served: l.pool.readiness.Served(), Needed: l.pool.readiness.Needed(), Ports: l.sockets.Ports(),
 		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(),
 	}
 }
@@ -117,7 +126,7 @@ func (u *upgrade) retire() {
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.pidFile.Disown()
 	l.systemd.Silence()
-	u.answer(nil)
+	u.results.Send(nil)
 	if l.state.Phase() == reload.PhaseUpgrading {
 		l.log.Info("rota: stop")
 	}
@@ -131,12 +140,6 @@ func (u *upgrade) failed(err error) {
 	}
 	l.failed = err
 	l.log.Error("rota: upgrade failed, this master keeps serving", "after", time.Since(u.began).Round(time.Millisecond), "err", err)
-	u.answer(err)
+	u.results.Send(err)
 	l.on(reload.EventUpgradeFailed)
-}
-
-func (u *upgrade) answer(err error) {
-	for _, result := range u.results {
-		result <- err
-	}
 }

@@ -190,6 +190,32 @@ func TestSuccessorFailsAndHangs(t *testing.T) {
 	}
 }
 
+// An upgrade that hangs doesn't delay a reload until it is not ready in time.
+func TestHangingUpgradeIsSuperseded(t *testing.T) {
+	t.Parallel()
+	killed := make(chan struct{})
+	cfg := Config{MinUptime: -1, Grace: -1, KillAfter: -1}
+	m, _, _ := oldMaster(t, cfg, func(l *otherMaster) error {
+		defer l.Close()
+		<-killed
+		return errExited
+	})
+	_ = m.loop.Ask(func(l *loop) error { l.sys.masters.Kill = func(string) { close(killed) }; return nil })
+	upgraded, reloaded := make(chan error, 1), make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	waitUntil(t, "the upgrade to begin", func() (begun bool) {
+		_ = m.loop.Ask(func(l *loop) error { begun = l.state.Phase() == reload.PhaseUpgrading; return nil })
+		return begun
+	})
+	go func() { reloaded <- m.Reload(t.Context()) }()
+	if err := await(t, upgraded); !errors.Is(err, reload.ErrSuperseded) {
+		t.Errorf("Upgrade: %v, want ErrSuperseded", err)
+	}
+	if err := await(t, reloaded); err != nil {
+		t.Errorf("Reload: %v", err)
+	}
+}
+
 // The old master's stop is the new one's too, up to the last moment.
 func TestStopBeforeGo(t *testing.T) {
 	sent := make(chan successor.Message, 1)

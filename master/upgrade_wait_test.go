@@ -145,6 +145,24 @@ func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster)
 	return m, old
 }
 
+// How long the workers of the old master took for their addresses is what the new one goes
+// by, and passes on.
+func TestTimesArePassedOn(t *testing.T) {
+	m, old := newMasterOn(t, func() error { return nil })
+	needed := successor.Times{0: {"tcp :81": time.Hour}}
+	old.Send(&successor.Message{Kind: successor.State, State: &successor.Snapshot{
+		Served: map[int][]string{0: {"tcp :81"}}, Needed: needed,
+	}})
+	var got *successor.Snapshot
+	waitUntil(t, "the new master to have a state", func() bool {
+		_ = m.loop.Ask(func(l *loop) error { got = (&upgrade{l: l}).Snapshot(); return nil })
+		return got != nil && len(got.Served) > 0
+	})
+	if took := got.Needed[0]["tcp :81"]; took != time.Hour {
+		t.Errorf("an hour has become %v", took)
+	}
+}
+
 // A new master does what it was asked for before it was the master, and what comes late.
 func TestNewMasterReloads(t *testing.T) {
 	for _, tc := range []struct {

@@ -34,6 +34,17 @@ func TestAbort(t *testing.T) {
 			   6s  ready a1'            | rolled back
 			  end                       | a1' b1, leaving a1 b2, asks at 40s`,
 	}, {
+		name:   "the roll-back doesn't wait, though the old worker was told to leave soon after it was ready",
+		policy: Policy{MinUptime: -1},
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1, ready b1   | establish
+			 1.1s  reload               | start a2
+			 1.2s  ready a2             | disconnect a1, start b2
+			 1.3s  crash b2             | abort (b2 died), forget b2, start a1'
+			 1.4s  ready a1'            | disconnect a2, rolled back
+			  end                       | a1' b1, leaving a1 a2, asks at 37.2s`,
+	}, {
 		name: "the link of a new worker closes and it exits",
 		text: `
 			   0s  size 1               | start a1
@@ -62,6 +73,26 @@ func TestAbort(t *testing.T) {
 			 103s  wake                 | kill a2
 			 104s  exit a2              | forget a2
 			  end                       | a1 b1, at rest`,
+	}, {
+		name: "a new worker that is ready gives no sign of life",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  reload               | start a2
+			   3s  ready a2             |
+			 3.7s  ask a2               |
+			 8.7s  wake                 | abort (a2 no answer after it was ready), disconnect a2, rolled back
+			  end                       | a1, leaving a2, asks at 44.7s`,
+	}, {
+		name: "or gives it late",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  reload               | start a2
+			   3s  ready a2             |
+			 3.7s  ask a2               |
+			 8.6s  answer a2            | disconnect a1, complete
+			  end                       | a2, leaving a1, asks at 44.6s`,
 	}, {
 		name:   "no ReadyTimeout: a new worker may take any time",
 		policy: Policy{ReadyTimeout: -1},

@@ -10,9 +10,12 @@ import "time"
 // and time it returns the same steps in the same order.
 func (p Policy) Next(goal Goal, members []Member, now time.Time) (steps []Step, wake time.Time) {
 	goal.Workers = max(goal.Workers, 0)
-	d := &decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation}
+	d := &decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation, members: members}
 	if goal.Next != 0 && goal.Established {
 		d.rollingOut, d.target = true, goal.Next
+	}
+	if goal.Superseded {
+		d.patience = max(soon, patienceFactor*slowestStart(members))
 	}
 	d.rota = group(members, goal.Workers)
 	switch {
@@ -34,7 +37,9 @@ type decision struct {
 	now        time.Time
 	target     int  // the generation that every slot should come to
 	rollingOut bool // Goal.Next
-	rota       rota
+	members    []Member
+	rota       rota          // the same, in order
+	patience   time.Duration // of Goal.Superseded with a worker that isn't ready
 
 	steps []Step
 	wake  time.Time
@@ -84,9 +89,9 @@ func (d *decision) decideSlots() {
 }
 
 // startIfPlace starts a worker if there is a place in the surge. To recycle, it
-// must be the only one.
+// must be the only one, and not too many may drain already.
 func (d *decision) startIfPlace(start pendingStart) {
-	if d.surge >= d.policy.Surge || start.recycle && d.recycling > 0 {
+	if d.surge >= d.policy.Surge || start.recycle && !d.mayRecycle() {
 		return
 	}
 	d.surge++
@@ -94,6 +99,19 @@ func (d *decision) startIfPlace(start pendingStart) {
 		d.recycling++
 	}
 	d.steps = append(d.steps, start.Step)
+}
+
+func (d *decision) mayRecycle() bool {
+	if d.recycling > 0 {
+		return false
+	}
+	draining := Draining(d.members)
+	for _, s := range d.steps {
+		if s.Do == Disconnect {
+			draining++
+		}
+	}
+	return draining < d.policy.maxDraining(d.goal.Workers)
 }
 
 // remove ends a member that the rota has no slot for.

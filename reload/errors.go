@@ -10,6 +10,9 @@ import (
 var (
 	ErrDied     = errors.New("died")
 	ErrNotReady = errors.New("not ready in time")
+	// ErrSuperseded means that the worker was not ready yet when a newer reload was
+	// requested, and had taken much longer than those that it was to replace.
+	ErrSuperseded = errors.New("not ready when a newer reload was requested")
 )
 
 // Error says why a reload has failed: which new worker failed, and how. The old workers
@@ -19,7 +22,7 @@ type Error struct {
 	Slot       int    // of the worker
 	Generation int    // the one that was to be rolled out
 	PID        int    // 0: no process was started
-	Err        error  // wraps ErrDied or ErrNotReady and may say more (the exit status); of Worker 0, what is missing
+	Err        error  // wraps one of the errors above and may say more (the exit status); of Worker 0, what is missing
 	Stderr     string // the last lines of the worker's standard error, if the master has them
 }
 
@@ -43,6 +46,23 @@ func (e *Error) Error() string {
 
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
+
+// ErrNoAnswer means that a new worker was ready, and then gave the master no sign of life
+// before its predecessor was to leave: the process has been stopped, or hangs.
+var ErrNoAnswer = errors.New("no answer after it was ready")
+
+// NotReady returns ErrNotReady with the addresses that the worker doesn't accept on.
+func NotReady(missing []string) error {
+	if len(missing) == 0 {
+		return ErrNotReady
+	}
+	const most = 3
+	names := strings.Join(missing[:min(len(missing), most)], ", ")
+	if n := len(missing) - most; n > 0 {
+		names += fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%w: no Accept on %s", ErrNotReady, names)
+}
 
 // Died returns ErrDied with how the worker died. cause is why it could not be started, or
 // nil. errors.Is finds both.

@@ -72,12 +72,17 @@ func (h *history) policy() Policy {
 		KillAfter:    []time.Duration{0, -1}[h.pick(2)],
 		backoff:      backoff{base: []time.Duration{0, -1}[h.pick(2)], reset: []time.Duration{0, -1}[h.pick(2)]},
 		MaxAge:       []time.Duration{0, 10 * time.Second}[h.pick(2)],
+		MaxDraining:  []int{0, 1, -1}[h.pick(3)],
 	}
 }
 
 // happen makes one event. Common events have several numbers.
 func (h *history) happen() {
-	switch h.pick(20) {
+	switch h.pick(22) {
+	case 20:
+		h.one(func(m *Member) bool { return isUp(m) && !m.Ready.IsZero() }, func(m *Member) { m.Asked = h.now })
+	case 21:
+		h.one(isUp, func(m *Member) { m.Asked = time.Time{} })
 	case 0, 1, 2, 3, 4:
 		h.one(func(m *Member) bool { return isUp(m) && m.Ready.IsZero() }, func(m *Member) { m.Ready = h.now })
 	case 5, 6:
@@ -112,6 +117,8 @@ func (h *history) happen() {
 func (h *history) maybeReload() {
 	if h.goal.Next == 0 || h.pick(8) == 0 {
 		h.reload()
+	} else {
+		h.goal.Superseded = true
 	}
 }
 

@@ -89,11 +89,11 @@ func (m *master) worker() {
 		m.goal = before
 		m.ask(ChangeStop)
 	}
-	m.goal.Next = before.Next // reloads are asked for
+	m.goal.Next, m.goal.Superseded = before.Next, before.Superseded // reloads are asked for
 }
 
 func (m *master) ask(c Change) {
-	m.state, _ = m.state.Begin(c)
+	m.state, _ = m.crowd().Begin(c)
 	m.goal = m.follow()
 }
 
@@ -110,6 +110,11 @@ func (m *master) event(e Event) {
 		m.reload()
 	}
 	m.goal = m.follow()
+}
+
+// crowd returns the state with what it has to know of the workers.
+func (m *master) crowd() State {
+	return m.state.SetCrowded(m.world.policy.Crowded(m.goal.Workers, m.members))
 }
 
 // follow returns the goal as the state has it.
@@ -130,6 +135,7 @@ func (m *master) carriedOut(s *Step) {
 func (m *master) reconcile() {
 	m.t.Helper()
 	for {
+		m.state = m.crowd()
 		for c, ok := m.state.NextChange(); ok; c, ok = m.state.NextChange() {
 			m.ask(c)
 		}
@@ -151,8 +157,10 @@ func (m *master) reconcile() {
 func (m *master) checkGoal() {
 	m.t.Helper()
 	got, want := m.goal, m.follow()
+	want.Unproven = want.Unproven && got.Unproven // no step says so
 	if got.Stop {
 		want.Established, want.Next, want.RollingBack = got.Established, got.Next, got.RollingBack
+		want.Superseded = got.Superseded
 		want.Stop = want.Stop || want.Stopped
 	}
 	if got != want {
@@ -197,5 +205,6 @@ func (m *master) rests() bool {
 	if !m.runs() {
 		return len(m.members) == 0 && !m.state.Waiting(ChangeReload) && !m.state.Waiting(ChangeUpgrade)
 	}
-	return m.state == (State{phase: PhaseServing}) && m.unserved(m.goal.Generation) == 0
+	rest := State{phase: PhaseServing, unproven: m.state.unproven, crowded: m.state.crowded} // by workers that never end
+	return m.state == rest && m.unserved(m.goal.Generation) == 0
 }

@@ -32,9 +32,14 @@ func (m *Member) stoppedServing() time.Time {
 }
 
 // needsBackoff reports whether the worker after m must wait. A worker that leaves
-// before it was ready has not crashed, but starting the next at once could repeat
-// without a pause.
-func (m *Member) needsBackoff() bool { return !m.Voluntary || !m.isReady() }
+// before it was ready, or by itself soon after, has not crashed, but starting the next at
+// once could repeat without a pause.
+func (d *decision) needsBackoff(m *Member) bool {
+	if !m.Voluntary || !m.isReady() {
+		return true
+	}
+	return !m.Dismissed && m.stoppedServing().Sub(m.Ready) < max(d.policy.MinUptime, soon)
+}
 
 // crashes returns how many crashes in a row the slot has had when m, gone or
 // serving, is followed by another.
@@ -47,7 +52,7 @@ func (d *decision) crashes(m *Member) int {
 	if m.isReady() && end.Sub(m.Ready) >= nonNegative(d.policy.backoff.reset) {
 		n = 0
 	}
-	if !m.serving() && m.needsBackoff() {
+	if !m.serving() && d.needsBackoff(m) {
 		n++
 	}
 	return n
@@ -78,4 +83,24 @@ func (d *decision) readyOverdue(m *Member) bool {
 		return false
 	}
 	return d.reached(m.Started.Add(d.policy.ReadyTimeout))
+}
+
+// seemsToHang reports whether m is not ready after three times as long as the slowest
+// worker of the proven generation took, at least a second. That is not what a worker may
+// take, which is ReadyTimeout, but counts when another rollout waits.
+func (d *decision) seemsToHang(m *Member) bool {
+	if m.isReady() || !m.serving() {
+		return false
+	}
+	return d.reached(m.Started.Add(d.patience))
+}
+
+// slowestStart returns how long the slowest of the serving members took to become ready.
+func slowestStart(members []Member) (slowest time.Duration) {
+	for i := range members {
+		if m := &members[i]; m.serving() && m.isReady() {
+			slowest = max(slowest, m.Ready.Sub(m.Started))
+		}
+	}
+	return slowest
 }

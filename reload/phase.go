@@ -94,8 +94,11 @@ const (
 	EventPrepareFailed
 	// EventEstablished: the first workers are ready ([Establish]).
 	EventEstablished
-	// EventStartFailed: a first worker died before it was ready ([Fail]).
+	// EventStartFailed: a first worker died before it was ready, or several as soon as
+	// they were ([Fail]).
 	EventStartFailed
+	// EventProven: a first worker has been ready for MinUptime ([Prove]).
+	EventProven
 	// EventTrialPassed: the first workers of a following master have lived for
 	// MinUptime, and its predecessor lets it take over or is gone.
 	EventTrialPassed
@@ -122,7 +125,7 @@ const (
 
 var eventNames = [...]string{
 	EventFollowing: "following", EventPrepared: "prepared", EventPrepareFailed: "prepare failed",
-	EventEstablished: "established", EventStartFailed: "start failed", EventTrialPassed: "trial passed",
+	EventEstablished: "established", EventStartFailed: "start failed", EventProven: "proven", EventTrialPassed: "trial passed",
 	EventTakenOver: "taken over", EventTakeoverFailed: "takeover failed", EventCompleted: "completed",
 	EventAborted: "aborted", EventRolledBack: "rolled back", EventPredecessorGone: "predecessor gone",
 	EventUpgraded: "upgraded", EventUpgradeFailed: "upgrade failed", EventWorkersGone: "workers gone",
@@ -139,6 +142,8 @@ func (a Action) Event() (e Event, ok bool) {
 		e = EventEstablished
 	case Fail:
 		e = EventStartFailed
+	case Prove:
+		e = EventProven
 	case Complete:
 		e = EventCompleted
 	case Abort:

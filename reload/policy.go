@@ -1,6 +1,9 @@
 package reload
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// graceMargin is added to a worker's grace. The worker's own clock started a
@@ -10,6 +13,21 @@ const (
 	// exitWait is how long the exit of a worker may follow the end of its link, or
 	// SIGKILL, before another worker takes its place. The exit says why it ended.
 	exitWait = time.Second
+
+	// soon is how long a worker must have been ready, if MinUptime is less, for its end
+	// not to be soon after its start. It is also the least time after which a worker that
+	// isn't ready seems to hang.
+	soon = time.Second
+
+	// upgradeSoon is soon for a successor, which has to start before its workers do.
+	upgradeSoon = 5 * time.Second
+
+	// AnswerWait is how long a worker on trial may take to give a sign of life.
+	AnswerWait = 5 * time.Second
+
+	// failedStarts is how many workers in a row of one slot must die for a first start to
+	// have failed that no worker has survived for MinUptime.
+	failedStarts = 3
 )
 
 // WithDefaults returns p with every zero that has a default replaced by it. A
@@ -35,6 +53,42 @@ func setDefault(d *time.Duration, def time.Duration) {
 
 // nonNegative returns a duration of which negative means none.
 func nonNegative(d time.Duration) time.Duration { return max(d, 0) }
+
+// UpgradeHangsAfter returns how long a successor to this master may take, of whose workers
+// these are the predecessors, before it seems to hang. That counts only if a reload waits for
+// the upgrade.
+func (p Policy) UpgradeHangsAfter(members []Member) time.Duration {
+	return nonNegative(p.WithDefaults().MinUptime) + max(upgradeSoon, patienceFactor*slowestStart(members))
+}
+
+// maxDraining returns how many workers may drain in a rota of so many slots.
+func (p Policy) maxDraining(workers int) int {
+	switch {
+	case p.MaxDraining > 0:
+		return p.MaxDraining
+	case p.MaxDraining < 0:
+		return math.MaxInt
+	}
+	return max(16, 4*workers)
+}
+
+// Crowded reports whether so many workers drain that a reload has to wait, for
+// [State.SetCrowded]. A reload adds one for each of the workers; where that alone is more
+// than MaxDraining, it waits for all to end.
+func (p Policy) Crowded(workers int, members []Member) bool {
+	n := Draining(members)
+	return n > 0 && n > p.maxDraining(workers)-workers
+}
+
+// Draining returns how many members drain.
+func Draining(members []Member) (n int) {
+	for i := range members {
+		if members[i].draining() {
+			n++
+		}
+	}
+	return n
+}
 
 // lifetime returns how long after it became ready the worker of that id is recycled:
 // MaxAge less up to a tenth. The id decides how much less, as Next is pure and can't

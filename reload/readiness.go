@@ -7,7 +7,7 @@ import (
 )
 
 // acceptPause is how long after its latest first Accept a worker is assumed to
-// accept on no further address.
+// accept on a further address soon.
 const acceptPause = time.Second
 
 // Readiness decides when workers that do not call Ready themselves are ready. It
@@ -16,58 +16,67 @@ const acceptPause = time.Second
 // with the last that served. A new worker of a slot that has never been served is
 // compared with one of another slot.
 //
-// The caller reports what happens by Accept, Ready, Gone and Inherit, and asks
-// IsReady. The zero value knows of no worker.
+// The caller reports what happens by Ask, Accept, Closed, Ready, Gone and Inherit, and
+// asks IsReady. Of a Member these read ID, Slot and Started. The zero value knows of no
+// worker.
 type Readiness struct {
 	workers map[int]*acceptor   // by id: those that are starting or serving
 	ready   map[int][]*acceptor // by slot: those that serve, the last ready last; or the last that served
 	other   *acceptor           // for slots that have never been served; nil: not chosen
 }
 
-// acceptor is the addresses that one worker accepts on.
-type acceptor struct {
-	id        int // 0: a predecessor's worker
-	addresses map[string]bool
-	latest    time.Time // of its first Accepts
-}
+// Ask reports that a worker has got the socket of an address, or has got it again after
+// it has closed it.
+func (r *Readiness) Ask(m *Member, address string) { r.worker(m).open(address) }
 
 // Accept reports a worker's call of Accept on an address. It returns whether it is
 // the worker's first there; only then IsReady may answer differently.
-func (r *Readiness) Accept(id int, address string, now time.Time) (first bool) {
-	a := r.worker(id)
-	if a.addresses[address] {
-		return false
-	}
-	a.addresses[address], a.latest = true, now
-	return true
+func (r *Readiness) Accept(m *Member, address string, now time.Time) (first bool) {
+	return r.worker(m).accept(address, now)
 }
 
-// Ready reports that a worker of slot is ready, for whatever reason. New workers
-// of the slot are compared with it. Reporting it again has no effect.
-func (r *Readiness) Ready(id, slot int) {
-	if a := r.worker(id); !slices.Contains(r.ready[slot], a) {
-		r.serve(slot, a)
+// Closed reports that a worker has closed an address.
+func (r *Readiness) Closed(m *Member, address string, now time.Time) {
+	a := r.worker(m)
+	a.close(address, now)
+	var awaited *acceptor
+	if !slices.Contains(r.ready[m.Slot], a) {
+		awaited = r.expected(m.Slot, true)
+	}
+	a.forgetClosed(awaited, now)
+}
+
+// Ready reports that a worker is ready, for whatever reason. New workers of its slot
+// are compared with it. Reporting it again has no effect.
+func (r *Readiness) Ready(m *Member) {
+	if a := r.worker(m); !slices.Contains(r.ready[m.Slot], a) {
+		a.doWithout(r.last(m.Slot))
+		r.serve(m.Slot, a)
 	}
 }
 
-// Gone reports that a worker of slot has stopped serving. Its addresses are kept if there
-// is no other worker to compare with.
-func (r *Readiness) Gone(id, slot int) {
-	a, ok := r.workers[id]
+// Gone reports that a worker has stopped serving. Its addresses are kept if there is no
+// other worker to compare with, with those that it has closed at its end.
+func (r *Readiness) Gone(m *Member, now time.Time) {
+	a, ok := r.workers[m.ID]
 	if !ok {
 		return
 	}
-	delete(r.workers, id)
-	if ready := r.ready[slot]; len(ready) > 1 {
-		r.ready[slot] = slices.DeleteFunc(ready, func(other *acceptor) bool { return other == a })
+	delete(r.workers, m.ID)
+	a.leave(now)
+	if ready := r.ready[m.Slot]; len(ready) > 1 {
+		r.ready[m.Slot] = slices.DeleteFunc(ready, func(other *acceptor) bool { return other == a })
 	}
 }
 
-// Inherit reports on which addresses a slot was served by another master.
-func (r *Readiness) Inherit(slot int, addresses []string) {
-	a := &acceptor{addresses: map[string]bool{}}
+// Inherit reports on which addresses a slot was served by another master. needed is what
+// that master's Needed says of the slot; nil if it is not known.
+func (r *Readiness) Inherit(slot int, addresses []string, needed map[string]time.Duration) {
+	a := &acceptor{uses: map[string]*use{}}
 	for _, address := range addresses {
-		a.addresses[address] = true
+		a.open(address)
+		a.accept(address, time.Time{})
+		a.uses[address].needed = needed[address]
 	}
 	r.serve(slot, a)
 }
@@ -77,39 +86,67 @@ func (r *Readiness) Inherit(slot int, addresses []string) {
 func (r *Readiness) Served() map[int][]string {
 	all := map[int][]string{}
 	for slot := range r.ready {
-		all[slot] = slices.Sorted(maps.Keys(r.last(slot).addresses))
+		all[slot] = slices.Sorted(maps.Keys(r.last(slot).needed()))
 	}
 	return all
 }
 
-// IsReady reports whether a worker of slot is ready. It is ready when it accepts on
-// every address of the worker that it is compared with, or at its first Accept if
-// there is none. A new version may have dropped an address, so it is also ready a
-// second after its latest first Accept; wake says when that is, if nothing else
-// happens. A worker that has accepted on nothing is not ready. While the rota is
-// not established a slot is compared with itself only.
-func (r *Readiness) IsReady(id, slot int, established bool, now time.Time) (ready bool, wake time.Time) {
-	a, ok := r.workers[id]
-	if !ok {
+// Needed returns how long the worker of each slot took from its start to its first Accept
+// on each of the addresses of Served.
+func (r *Readiness) Needed() map[int]map[string]time.Duration {
+	all := map[int]map[string]time.Duration{}
+	for slot := range r.ready {
+		all[slot] = r.last(slot).needed()
+	}
+	return all
+}
+
+// IsReady reports whether a worker is ready. It is ready when it accepts on every
+// address of the worker that it is compared with, or at its first Accept if there is
+// none. An address that it has closed doesn't count. A new version may have dropped an
+// address, so one that it has left unasked is given up; see [Policy.ReadyTimeout]. wake
+// says when that is, if nothing else happens. A worker that has accepted on nothing is
+// not ready. While the rota is not established a slot is compared with itself only.
+func (r *Readiness) IsReady(m *Member, p Policy, established bool, now time.Time) (ready bool, wake time.Time) {
+	a, ok := r.workers[m.ID]
+	if !ok || a.latest.IsZero() {
 		return false, time.Time{}
 	}
-	if a.acceptsAllOf(r.expected(slot, established)) {
+	other := r.expected(m.Slot, established)
+	if other == nil || a.accepted >= other.required && len(a.missing(other)) == 0 {
 		return true, time.Time{}
 	}
 	if wake = a.latest.Add(acceptPause); wake.After(now) {
 		return false, wake
 	}
-	return true, time.Time{}
+	p = p.WithDefaults()
+	patience := patience{started: m.Started, limit: p.ReadyTimeout, alone: r.isAlone(m.Slot)}
+	wake, ever := patience.ends(a, other)
+	if ever && !wake.After(now) {
+		return true, time.Time{}
+	}
+	return false, wake
 }
 
-func (r *Readiness) worker(id int) *acceptor {
+// Missing returns the addresses that keep a worker from being ready, sorted.
+func (r *Readiness) Missing(m *Member, established bool) []string {
+	other := r.expected(m.Slot, established)
+	if other == nil {
+		return nil
+	}
+	missing := r.worker(m).missing(other)
+	slices.Sort(missing)
+	return missing
+}
+
+func (r *Readiness) worker(m *Member) *acceptor {
 	if r.workers == nil {
 		r.workers = map[int]*acceptor{}
 	}
-	if r.workers[id] == nil {
-		r.workers[id] = &acceptor{id: id, addresses: map[string]bool{}}
+	if r.workers[m.ID] == nil {
+		r.workers[m.ID] = &acceptor{id: m.ID, started: m.Started, uses: map[string]*use{}}
 	}
-	return r.workers[id]
+	return r.workers[m.ID]
 }
 
 // serve makes a the last of its slot that became ready.
@@ -123,9 +160,14 @@ func (r *Readiness) serve(slot int, a *acceptor) {
 	r.other = nil
 }
 
+// isAlone reports whether no worker of this master, or of its predecessor, serves slot.
+func (r *Readiness) isAlone(slot int) bool {
+	return len(r.ready[slot]) == 0 || r.last(slot).gone
+}
+
 // expected returns the worker that a new one of slot is compared with; nil: none.
 func (r *Readiness) expected(slot int, established bool) *acceptor {
-	if a := r.last(slot); len(a.addresses) > 0 {
+	if a := r.last(slot); a.required > 0 {
 		return a
 	}
 	if established {
@@ -149,24 +191,10 @@ func (r *Readiness) chooseOther() *acceptor {
 		return r.other
 	}
 	for _, slot := range slices.Sorted(maps.Keys(r.ready)) {
-		if a := r.last(slot); len(a.addresses) > 0 {
+		if a := r.last(slot); a.required > 0 {
 			r.other = a
 			break
 		}
 	}
 	return r.other
-}
-
-// acceptsAllOf compares the numbers first: until they allow it, the addresses
-// need not be looked at.
-func (a *acceptor) acceptsAllOf(other *acceptor) bool {
-	if other == nil || len(a.addresses) < len(other.addresses) {
-		return other == nil
-	}
-	for address := range other.addresses {
-		if !a.addresses[address] {
-			return false
-		}
-	}
-	return true
 }

@@ -46,7 +46,8 @@ import "time"
 // Policy is how workers are kept alive and replaced. The zero value of every field
 // means its default; a negative duration means none. A worker that crashes is
 // started again after 100 ms, and after 1.5 times longer for every further crash in
-// a row, up to 30 s. A worker that has been ready for 30 s ends the row.
+// a row, up to 30 s. A worker that has been ready for 30 s ends the row. One that leaves by
+// itself before it was ready for MinUptime, or a second if that is more, counts as crashed.
 type Policy struct {
 	// Surge is how many workers more than Goal.Workers may be alive and not
 	// draining during a rollout. Zero or less means 1, as the new worker starts
@@ -58,7 +59,14 @@ type Policy struct {
 	MinUptime time.Duration
 
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero
-	// means 60 s, negative no limit. It does not bound the first start of a rota.
+	// means 60 s, negative no limit. It does not bound the first start of a rota, nor the
+	// start of a worker in a slot that nobody serves.
+	//
+	// Until then a new worker is waited for to accept on every address of its predecessor.
+	// One that it has not asked for is given up earlier: three times as long after its
+	// start as the predecessor needed for it, at least a second, and not before a second
+	// has passed since its latest first Accept. Where that is close to ReadyTimeout or
+	// later, it is given up halfway between the predecessor's time and ReadyTimeout.
 	ReadyTimeout time.Duration
 
 	// Grace is how long a worker may drain. Zero means 30 s, negative none.
@@ -75,6 +83,11 @@ type Policy struct {
 	// during a rollout. Zero or negative means never.
 	MaxAge time.Duration
 
+	// MaxDraining is how many workers may drain before a reload, or the replacement of a
+	// worker because of its age, memory or health, waits until some have ended. Zero means
+	// four for each of Goal.Workers and at least 16, negative no limit.
+	MaxDraining int
+
 	backoff backoff
 }
 
@@ -86,7 +99,9 @@ type Goal struct {
 	Generation  int  // the proven generation, which serves and which a roll-back returns to
 	Next        int  // the generation that is being rolled out, never used before; 0: none. Ignored until Established
 	RollingBack bool // a rollout has failed, and Generation does not serve every slot again yet. Ignored with Next
+	Superseded  bool // another rollout waits for that of Next, which is aborted if a worker of it seems to hang
 	Established bool // the first start is over. Until then, a worker that dies before it is ready fails the start
+	Unproven    bool // no worker of the first start has been ready for MinUptime yet. Ignored until Established, and with Next or RollingBack
 	Stop        bool // disconnect all members and start none
 	Kill        bool // with Stop: kill all members at once
 	Stopped     bool // the stop is over: Next returns nothing
@@ -106,11 +121,18 @@ type Member struct {
 	Unlinked time.Time // when its link closed, for whatever reason; zero: it is open
 	Termed   time.Time // when Terminate was carried out; zero: it was not
 	Killed   time.Time // when Kill was carried out; zero: it was not
+	Late     time.Time // when Late was carried out; zero: it was not
+	Asked    time.Time // on trial, when the caller asked for a sign of life that hasn't come yet; zero: for none
 	Exited   time.Time // zero: it is alive
 
+	// SaysReady means that the program has said that it is ready, and WaitReady that it is
+	// not ready before. Only Readiness.Update reads them.
+	SaysReady, WaitReady bool
 	// Voluntary means that the master or the program has asked the worker to end, or that
 	// it drains by itself. Its exit is not a crash. The step Kill does not set this.
 	Voluntary bool
+	// Dismissed means that the step Disconnect has ended it, and not the program.
+	Dismissed bool
 	// Retired means that the worker was asked to end and is not replaced. The slot stays
 	// empty until a rollout fills it or the caller clears the field.
 	Retired bool
@@ -125,22 +147,28 @@ type Action int
 const (
 	// Start a worker in Step.Slot from Step.Generation, with Member.Crashes = Step.Crashes.
 	Start Action = iota + 1
-	// Disconnect Step.ID gracefully (sets Member.Draining and Voluntary).
+	// Disconnect Step.ID gracefully (sets Member.Draining, Voluntary and Dismissed).
 	Disconnect
 	// Terminate sends SIGTERM to Step.ID (sets Member.Termed).
 	Terminate
 	// Kill sends SIGKILL to Step.ID (sets Member.Killed).
 	Kill
+	// Late: Step.ID isn't ready after Policy.ReadyTimeout. It is waited for, because nobody
+	// else serves its slot (sets Member.Late).
+	Late
 	// Forget the dead member Step.ID.
 	Forget
 	// Establish: the first start is over (sets Goal.Established).
 	Establish
-	// Fail: the first start has failed, Step.ID died before it was ready (sets Goal.Stop).
+	// Fail: the first start has failed, Step.ID died before it was ready or, with
+	// Goal.Unproven, is the third in a row that died (sets Goal.Stop).
 	Fail
+	// Prove: a worker has been ready for MinUptime (clears Goal.Unproven).
+	Prove
 	// Complete: the rollout is over (Goal.Generation = Goal.Next, Goal.Next = 0, RollingBack false).
 	Complete
 	// Abort: the rollout has failed because of Step.ID, for the reason Step.Err
-	// (sets Goal.Next = 0 and Goal.RollingBack). A new Next may be set at once.
+	// (sets Goal.Next = 0 and Goal.RollingBack, clears Superseded). A new Next may be set at once.
 	Abort
 	// RolledBack: every slot is served by Goal.Generation again (clears Goal.RollingBack).
 	RolledBack
@@ -149,8 +177,8 @@ const (
 )
 
 var actions = [...]string{
-	Start: "start", Disconnect: "disconnect", Terminate: "terminate", Kill: "kill", Forget: "forget",
-	Establish: "establish", Fail: "fail", Complete: "complete", Abort: "abort", RolledBack: "rolled back", Stopped: "stopped",
+	Start: "start", Disconnect: "disconnect", Terminate: "terminate", Kill: "kill", Late: "late", Forget: "forget",
+	Establish: "establish", Fail: "fail", Prove: "prove", Complete: "complete", Abort: "abort", RolledBack: "rolled back", Stopped: "stopped",
 }
 
 // String returns the action in lower-case words, for logs.

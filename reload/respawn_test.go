@@ -32,27 +32,36 @@ func TestRespawn(t *testing.T) {
 			   3s  crash a1'            | start a1'' (2), forget a1'
 			  end                       | a1'', asks at 1m3s`,
 	}, {
-		name: "not ready in time: killed, which is a crash",
+		name: "not ready in time, and nobody else serves: it is waited for",
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
 			   2s  crash a1             |
 			 2.1s  wake                 | start a1' (1), forget a1
-			62.1s  wake                 | kill a1'
-			62.2s  exit a1'             |
-		   62.35s  wake                 | start a1'' (2), forget a1'
-			  end                       | a1'', asks at 2m2.35s`,
+			62.1s  wake                 | late a1'
+			 180s  ready a1'            |
+			  end                       | a1', at rest`,
+	}, {
+		name: "not ready in time beside another: killed, which is a crash",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			   2s  recycle a1           | start a1'
+			  62s  wake                 | kill a1'
+			62.1s  exit a1'             |
+			62.2s  wake                 | start a1'' (1), forget a1'
+			  end                       | a1 a1'', asks at 2m2.2s`,
 	}, {
 		name:   "killed and not exited: another worker takes its place",
 		policy: Policy{ReadyTimeout: time.Second},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
-			   2s  crash a1             |
-			 2.1s  wake                 | start a1' (1), forget a1
-			 3.1s  wake                 | kill a1'
-			4.25s  wake                 | start a1'' (2)
-			4.26s  ready a1''           |
+			   2s  recycle a1           | start a1'
+			   3s  wake                 | kill a1'
+			 4.1s  wake                 | start a1'' (1)
+			4.26s  ready a1''           | disconnect a1
+			   5s  exit a1              | forget a1
 			  end                       | a1'', leaving a1', at rest`,
 	}, {
 		name: "a closed link: another worker takes its place if the exit doesn't come",
@@ -67,6 +76,30 @@ func TestRespawn(t *testing.T) {
 			  38s  wake                 | terminate b1
 			  43s  wake                 | kill b1
 			  end                       | a1' b1', leaving b1, at rest`,
+	}, {
+		name: "workers that leave by themselves soon after they were ready wait as if they had crashed",
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			 1.5s  leave a1             |
+			 1.6s  wake                 | start a1' (1)
+			   2s  ready a1'            |
+			 2.9s  leave a1', exit a1'  |
+		    3.05s  wake                 | start a1'' (2), forget a1'
+			   4s  ready a1''           |
+			   5s  leave a1'', exit a1'' | start a1''' (2), forget a1''
+			  end                       | a1''', leaving a1, asks at 37.5s`,
+	}, {
+		name:   "and MinUptime says how soon, if it is longer",
+		policy: Policy{MinUptime: 3 * time.Second},
+		text: `
+			   0s  size 1               | start a1
+			   1s  ready a1             | establish
+			 3.9s  leave a1             |
+			   4s  wake                 | start a1' (1)
+			   5s  ready a1', exit a1   | forget a1
+			   8s  leave a1'            | start a1'' (1)
+			  end                       | a1'', leaving a1', asks at 44s`,
 	}, {
 		name: "a worker that leaves by itself is replaced at once",
 		text: `

@@ -12,6 +12,8 @@ func (d *decision) changeGoal() bool {
 		if d.everySlot(d.isServed) {
 			d.steps = append(d.steps, Step{Do: RolledBack})
 		}
+	case d.goal.Unproven:
+		d.proveStart()
 	}
 	return len(d.steps) > 0
 }
@@ -27,6 +29,28 @@ func (d *decision) endStart() {
 	}
 	if d.everySlot(d.isServed) {
 		d.steps = append(d.steps, Step{Do: Establish})
+	}
+}
+
+// proveStart fails the first start though it was over, if workers die as soon as they are
+// ready, none has lived for longer, and none serves now.
+func (d *decision) proveStart() {
+	var dead *Member
+	serves, proven := false, false
+	for _, m := range d.rota.order {
+		if m.serving() && m.isReady() {
+			serves = true
+			proven = proven || d.reached(m.Ready.Add(nonNegative(d.policy.MinUptime)))
+		}
+		if dead == nil && d.hasCrashed(m) && d.crashes(m) >= failedStarts {
+			dead = m
+		}
+	}
+	switch {
+	case proven:
+		d.steps = append(d.steps, Step{Do: Prove})
+	case dead != nil && !serves:
+		d.do(Fail, dead)
 	}
 }
 
@@ -51,11 +75,25 @@ func (d *decision) failed() (overdue *Member, err error) {
 		if d.hasCrashed(m) {
 			return m, ErrDied
 		}
-		if overdue == nil && m.serving() && m.Slot < d.goal.Workers && d.readyOverdue(m) {
-			overdue, err = m, ErrNotReady
+		if overdue == nil && m.serving() && m.Slot < d.goal.Workers {
+			overdue, err = d.overdue(m)
 		}
 	}
 	return overdue, err
+}
+
+// overdue returns m, and why the rollout fails, if m should be ready by now, or should have
+// given a sign of life.
+func (d *decision) overdue(m *Member) (*Member, error) {
+	switch {
+	case d.readyOverdue(m):
+		return m, ErrNotReady
+	case d.owesAnswer(m) && d.reached(m.Asked.Add(AnswerWait)):
+		return m, ErrNoAnswer
+	case d.goal.Superseded && d.seemsToHang(m):
+		return m, ErrSuperseded
+	}
+	return nil, nil
 }
 
 // everySlot reports whether ok is true of every slot, and no member outside of them

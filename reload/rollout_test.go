@@ -110,7 +110,7 @@ func TestRollout(t *testing.T) {
 			  7s  exit b1               | forget b1
 			  end                       | a2 b2, at rest`,
 	}, {
-		name:   "an old worker that is started again hangs",
+		name:   "an old worker that is started again hangs: it is waited for",
 		policy: Policy{ReadyTimeout: 3 * time.Second},
 		text: `
 			   0s  size 1               | start a1
@@ -118,8 +118,8 @@ func TestRollout(t *testing.T) {
 			   2s  crash a1             |
 			 2.1s  wake                 | start a1' (1), forget a1
 			   3s  reload               | start a2
-			 5.1s  wake                 | kill a1'
-			 5.2s  exit a1'             |
+			 5.1s  wake                 | late a1'
+			 5.2s  crash a1'            |
 			 5.3s  ready a2             |
 			5.35s  wake                 | start a1'' (2), forget a1'
 			 6.3s  wake                 | disconnect a1'', complete
@@ -162,6 +162,42 @@ func TestRollout(t *testing.T) {
 			   5s  wake                 | disconnect a1, complete
 			  end                       | a3, leaving a1 a2, asks at 39.5s`,
 	}, {
+		name: "a reload waits: a new worker that takes three times as long as the old ones is given up",
+		text: `
+			   0s  size 2               | start a1, start b1
+			   1s  ready a1             |
+			   2s  ready b1             | establish
+			  10s  reload               | start a2
+			  11s  wait                 |
+			  16s  wake                 | abort (a2 not ready when a newer reload was requested), disconnect a2, rolled back
+			  end                       | a1 b1, leaving a2, asks at 52s`,
+	}, {
+		name: "and at once if it has taken that long, though slots were replaced",
+		text: `
+			   0s  size 2               | start a1, start b1
+			 0.1s  ready a1, ready b1   | establish
+			   2s  reload               | start a2
+			 2.1s  ready a2             |
+			 3.1s  wake                 | disconnect a1, start b2
+			   7s  wait                 | abort (b2 not ready when a newer reload was requested), disconnect b2, start a1'
+			 7.1s  reload               | disconnect a1', start a3
+			 7.2s  ready a3             |
+			 8.2s  wake                 | disconnect a2, start b3
+			 8.3s  ready b3             |
+			 9.3s  wake                 | disconnect b1, complete
+			  end                       | a3 b3, leaving a1 b1 a2 b2 a1', asks at 39.1s`,
+	}, {
+		name: "but not one that is on trial, or starts in time",
+		text: `
+			   0s  size 2               | start a1, start b1
+			 0.1s  ready a1, ready b1   | establish
+			   2s  reload, wait         | start a2
+			 2.9s  ready a2             |
+			 3.9s  wake                 | disconnect a1, start b2
+			 4.8s  ready b2             |
+			 5.8s  wake                 | disconnect b1, complete
+			  end                       | a2 b2, leaving a1 b1, asks at 39.9s`,
+	}, {
 		name: "a new worker that leaves or is retired on trial is followed by another",
 		text: `
 			   0s  size 1               | start a1
@@ -170,7 +206,8 @@ func TestRollout(t *testing.T) {
 			   3s  leave a2             |
 			 3.1s  wake                 | start a2' (1)
 			   4s  ready a2'            |
-			 4.5s  retire a2'           | start a2'' (1)
+			 4.5s  retire a2'           |
+		    4.65s  wake                 | start a2'' (2)
 			   5s  ready a2''           |
 			   6s  wake                 | disconnect a1, complete
 			  end                       | a2'', leaving a1 a2 a2', asks at 39s`,

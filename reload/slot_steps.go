@@ -27,8 +27,24 @@ func (d *decision) decideMember(s *slot, m *Member) {
 	case !s.keeps(m):
 		d.do(Disconnect, m)
 	case d.readyOverdue(m):
-		d.do(Kill, m)
+		d.endOverdue(s, m)
 	}
+}
+
+// endOverdue ends m, which isn't ready in time, unless nobody else serves the slot: then to
+// start another would only begin the waiting again.
+func (d *decision) endOverdue(s *slot, m *Member) {
+	switch {
+	case s.hasReadyBeside(m):
+		d.do(Kill, m)
+	case m.Late.IsZero():
+		d.do(Late, m)
+	}
+}
+
+// hasReadyBeside reports whether another member than m serves the slot.
+func (s *slot) hasReadyBeside(m *Member) bool {
+	return slices.ContainsFunc(s.members, func(o *Member) bool { return o != m && o.serving() && o.isReady() })
 }
 
 // surgePlaces returns how many places of the surge the slot uses. A new worker of
@@ -103,7 +119,7 @@ func (d *decision) startOf(s *slot, generation int) (step Step, ok bool) {
 		return step, true
 	}
 	step.Crashes = d.crashes(last)
-	if !last.serving() && last.needsBackoff() {
+	if !last.serving() && d.needsBackoff(last) {
 		return step, d.reached(last.stoppedServing().Add(d.policy.backoff.delay(step.Crashes)))
 	}
 	return step, true

@@ -3,6 +3,7 @@ package reload
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // rota is all members, ordered by slot and within a slot by id.
@@ -80,13 +81,23 @@ func (d *decision) slot(n int) slot {
 	return s
 }
 
-// hasPassedTrial reports whether m has been ready for MinUptime. Outside a rollout
-// the generation is proven, and ready is enough.
+// hasPassedTrial reports whether m has been ready for MinUptime, and has given the sign of
+// life that it was asked for. Outside a rollout the generation is proven, and ready is enough.
 func (d *decision) hasPassedTrial(m *Member) bool {
 	if !m.isReady() {
 		return false
 	}
-	return !d.rollingOut || d.reached(m.Ready.Add(nonNegative(d.policy.MinUptime)))
+	return !d.rollingOut || !d.owesAnswer(m) && d.reached(d.trialEnd(m))
+}
+
+func (d *decision) trialEnd(m *Member) time.Time {
+	return m.Ready.Add(nonNegative(d.policy.MinUptime))
+}
+
+// owesAnswer reports whether m was asked for a sign of life on trial. If it was asked later,
+// its trial is over, whatever it does.
+func (d *decision) owesAnswer(m *Member) bool {
+	return !m.Asked.IsZero() && m.isReady() && m.Asked.Before(d.trialEnd(m))
 }
 
 // better returns which of two serving members to keep, b being the younger: a ready

@@ -39,6 +39,62 @@ func TestFirstStart(t *testing.T) {
 			140ms  ready a1'            | establish
 			  end                       | a1' b1, at rest`,
 	}, {
+		name: "three workers in a row that die as soon as they are ready fail the start, though it was over",
+		text: `
+			   0s  size 1, unproven     | start a1
+			 10ms  ready a1             | establish
+			 12ms  crash a1             |
+			112ms  wake                 | start a1' (1), forget a1
+			120ms  ready a1'            |
+			122ms  crash a1'            |
+			272ms  wake                 | start a1'' (2), forget a1'
+			280ms  ready a1''           |
+			282ms  crash a1''           | fail a1'', forget a1'', stopped
+			  end                       | none, at rest`,
+	}, {
+		name: "if none serves",
+		text: `
+			   0s  size 2, unproven     | start a1, start b1
+			 10ms  ready a1, ready b1   | establish
+			 12ms  crash a1             |
+			112ms  wake                 | start a1' (1), forget a1
+			120ms  ready a1'            |
+			122ms  crash a1'            |
+			272ms  wake                 | start a1'' (2), forget a1'
+			280ms  ready a1''           |
+			282ms  crash a1''           |
+			300ms  crash b1             | fail a1'', forget a1'', forget b1, stopped
+			  end                       | none, at rest`,
+	}, {
+		name: "but not if one has lived for MinUptime",
+		text: `
+			   0s  size 2, unproven     | start a1, start b1
+			 10ms  ready a1, ready b1   | establish
+			950ms  crash a1             |
+			1.01s  wake                 | prove
+			1.05s  wake                 | start a1' (1), forget a1
+			1.06s  ready a1', crash a1' |
+			1.21s  wake                 | start a1'' (2), forget a1'
+			1.22s  ready a1'', crash a1'' |
+		   1.445s  wake                 | start a1''' (3), forget a1''
+			  end                       | a1''' b1, asks at 1m1.445s`,
+	}, {
+		name: "and not if they leave",
+		text: `
+			   0s  size 1, unproven     | start a1
+			 10ms  ready a1             | establish
+			 20ms  leave a1             |
+			120ms  wake                 | start a1' (1)
+			130ms  ready a1'            |
+			140ms  leave a1'            |
+			290ms  wake                 | start a1'' (2)
+			300ms  ready a1''           |
+			310ms  leave a1''           |
+			535ms  wake                 | start a1''' (3)
+			540ms  ready a1'''          |
+			1.54s  wake                 | prove
+			  end                       | a1''', leaving a1 a1' a1'', asks at 36.02s`,
+	}, {
 		name: "a closed link is a death, even if no exit follows",
 		text: `
 			   0s  size 1               | start a1

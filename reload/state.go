@@ -14,7 +14,9 @@ package reload
 //
 // A reload and an upgrade wait while another change is under way. Any number of
 // reloads that wait are one, and so are any number of upgrades. An upgrade also
-// waits until the master's own predecessor is gone; reloads go on meanwhile.
+// waits until the master's own predecessor is gone; reloads go on meanwhile. A reload
+// also waits while too many workers drain. While it waits for another reload,
+// Goal.Superseded lets that one end if its workers seem to hang.
 // Stop and Close do not wait. A stop drops an upgrade that waits at once, and a
 // reload that waits when the phase becomes PhaseIdle or PhaseClosed: the caller
 // must then answer it with an error that says that the master is stopping. Until then a reload that
@@ -27,6 +29,8 @@ type State struct {
 	rollingBack bool // in PhasePreparingReload and PhaseUpgrading: a roll-back goes on as well
 	following   bool
 	closing     bool
+	unproven    bool        // no worker of the first start has been ready for MinUptime
+	crowded     bool        // many workers drain: a reload has to wait
 	reload      bool        // waits
 	upgrade     upgradeWait // waits
 }
@@ -59,6 +63,18 @@ func (s State) Waiting(c Change) bool {
 	return c == ChangeReload && s.reload || c == ChangeUpgrade && s.upgrade != noUpgrade
 }
 
+// SetCrowded says whether so many workers drain that a reload has to wait; see
+// [Policy.Crowded]. The caller says so before it asks for a change.
+func (s State) SetCrowded(crowded bool) State {
+	s.crowded = crowded
+	return s
+}
+
+// Held reports whether a reload waits only because too many workers drain.
+func (s State) Held() bool {
+	return s.reload && s.crowded && s.SetCrowded(false).CanBegin(ChangeReload) == Begins
+}
+
 // String describes the state in one line, for logs and status: the phase and what
 // waits.
 func (s State) String() string {
@@ -78,11 +94,13 @@ func (s State) String() string {
 	return text
 }
 
-// Goal returns g with what the state decides filled in: Established, RollingBack,
-// Stop and Stopped. Next is kept only while rolling out.
+// Goal returns g with what the state decides filled in: Established, Unproven,
+// RollingBack, Superseded, Stop and Stopped. Next is kept only while rolling out.
 func (s State) Goal(g Goal) Goal {
 	g.Established = s.phase >= PhaseOnTrial && s.phase <= PhaseUpgrading
+	g.Unproven = s.unproven && s.phase == PhaseServing
 	g.RollingBack = s.RollingBack()
+	g.Superseded = s.reload && s.phase == PhaseRollingOut
 	g.Stop = s.phase.Stopping()
 	g.Stopped = s.phase == PhaseEndingUpgrade || s.phase == PhaseIdle || s.phase == PhaseClosed
 	if s.phase != PhaseRollingOut {
@@ -101,7 +119,7 @@ func (s State) CanBegin(c Change) Answer {
 		return answer
 	case c == ChangeUpgrade && s.upgrade != awaitingTurn:
 		return Waits
-	case c == ChangeReload && s.upgrade == awaitingTurn:
+	case c == ChangeReload && (s.upgrade == awaitingTurn || s.crowded):
 		return Waits
 	}
 	return answer
@@ -152,6 +170,10 @@ func (s State) On(e Event) (after State, ok bool) {
 	switch e {
 	case EventFollowing:
 		s.following = true
+	case EventEstablished:
+		s.unproven = !s.following
+	case EventProven, EventCompleted:
+		s.unproven = false
 	case EventRolledBack:
 		s.rollingBack = false
 	case EventPredecessorGone:
@@ -178,7 +200,7 @@ func (s State) enter(next Phase) State {
 		s.upgrade = noUpgrade
 	}
 	if next == PhaseIdle || next == PhaseClosed {
-		s.reload, s.following = false, false
+		s.reload, s.following, s.unproven = false, false, false
 	}
 	s.phase = next
 	return s

@@ -30,10 +30,13 @@ func TestStateAnyOrder(t *testing.T) {
 func playAnything(t testing.TB, data []byte) {
 	m := &stateModel{t: t, underway: map[Change]bool{}}
 	for _, b := range data {
-		if n := int(b) % (numberOfChanges + int(EventWorkersGone)); n < numberOfChanges {
+		switch n := int(b) % (numberOfChanges + int(EventWorkersGone) + 2); {
+		case n < numberOfChanges:
 			m.ask(Change(n + 1))
-		} else {
+		case n < numberOfChanges+int(EventWorkersGone):
 			m.happen(Event(n - numberOfChanges + 1))
+		default:
+			m.s = m.s.SetCrowded(n%2 == 0)
 		}
 		m.beginNext()
 		m.check()
@@ -131,7 +134,7 @@ func (m *stateModel) check() {
 		m.t.Fatalf("%v: an upgrade waits", m.s)
 	case m.over() && (m.s.Waiting(ChangeReload) || m.s.Following()):
 		m.t.Fatalf("%v: something is left of a Run that has ended", m.s)
-	case p == PhaseServing && m.s.Waiting(ChangeReload):
+	case p == PhaseServing && m.s.Waiting(ChangeReload) && !m.s.crowded:
 		m.t.Fatalf("%v: a reload waits for nothing", m.s)
 	case p.Stopping() && m.s.CanBegin(ChangeReload) != Ending:
 		m.t.Fatalf("%v: a reload is not refused", m.s)
@@ -141,8 +144,9 @@ func (m *stateModel) check() {
 // finish lets everything that is under way end, with no stop: what waits begins.
 func (m *stateModel) finish() {
 	m.t.Helper()
+	m.s = m.s.SetCrowded(false)
 	good := []Event{
-		EventPrepared, EventEstablished, EventTrialPassed, EventTakenOver, EventCompleted, EventRolledBack,
+		EventPrepared, EventEstablished, EventProven, EventTrialPassed, EventTakenOver, EventCompleted, EventRolledBack,
 		EventPredecessorGone, EventUpgradeFailed, EventWorkersGone,
 	}
 	for range 8 {

@@ -388,7 +388,7 @@ func TestStateNames(t *testing.T) {
 // The steps of a policy that change the goal are events, the others are not.
 func TestActionEvent(t *testing.T) {
 	want := map[Action]Event{
-		Establish: EventEstablished, Fail: EventStartFailed, Complete: EventCompleted, Abort: EventAborted,
+		Establish: EventEstablished, Fail: EventStartFailed, Prove: EventProven, Complete: EventCompleted, Abort: EventAborted,
 		RolledBack: EventRolledBack, Stopped: EventWorkersGone,
 	}
 	for a := range upTo(Action(0), Stopped) {
@@ -415,6 +415,73 @@ func TestStateGoal(t *testing.T) {
 		want.Workers, want.Generation, want.Kill = g.Workers, g.Generation, g.Kill
 		if diff := cmp.Diff(want, State{phase: p}.Goal(g)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", p, diff)
+		}
+	}
+}
+
+// A reload that waits for another supersedes it, but not one that prepares, nor a roll-back.
+func TestStateSupersedes(t *testing.T) {
+	for p, want := range map[Phase]bool{PhaseRollingOut: true, PhasePreparingReload: false, PhaseUpgrading: false} {
+		s, _ := State{phase: p}.Begin(ChangeReload)
+		if got := s.Goal(Goal{}).Superseded; got != want {
+			t.Errorf("%v: superseded %t, want %t", p, got, want)
+		}
+	}
+	if (State{phase: PhaseRollingOut}).Goal(Goal{Superseded: true}).Superseded {
+		t.Error("superseded by nothing")
+	}
+}
+
+// The first start of a master that takes over from nobody is not proven before a worker has
+// lived, or a reload has succeeded.
+func TestStateUnproven(t *testing.T) {
+	start := []Event{EventPrepared, EventEstablished}
+	for _, tc := range []struct {
+		name   string
+		events []Event
+		want   bool
+	}{
+		{"established", start, true},
+		{"proven", append(start, EventProven), false},
+		{"taken over", []Event{EventFollowing, EventPrepared, EventEstablished, EventTrialPassed, EventTakenOver}, false},
+	} {
+		s, _ := State{}.Begin(ChangeStart)
+		for _, e := range tc.events {
+			s, _ = s.On(e)
+		}
+		if s.Phase() != PhaseServing || s.Goal(Goal{}).Unproven != tc.want {
+			t.Errorf("%s: %v, goal %+v", tc.name, s, s.Goal(Goal{}))
+		}
+		s, _ = s.Begin(ChangeReload)
+		s, _ = s.On(EventPrepared)
+		if s.Goal(Goal{}).Unproven {
+			t.Errorf("%s, and a reload: the first start can fail still", tc.name)
+		}
+		s, _ = s.On(EventCompleted)
+		if s.Goal(Goal{}).Unproven {
+			t.Errorf("%s, and a reload that was completed: unproven", tc.name)
+		}
+	}
+}
+
+// While too many workers drain a reload waits, and begins afterwards; nothing else waits.
+func TestStateCrowded(t *testing.T) {
+	for _, p := range []Phase{PhaseServing, PhaseRollingBack} {
+		s, answer := State{phase: p}.SetCrowded(true).Begin(ChangeReload)
+		if answer != Waits {
+			t.Errorf("%v: a reload %v, want it to wait", p, answer)
+		}
+		if c, ok := s.NextChange(); ok {
+			t.Errorf("%v: %v begins", p, c)
+		}
+		if c, _ := s.SetCrowded(false).NextChange(); c != ChangeReload {
+			t.Errorf("%v: the reload does not begin when it may", p)
+		}
+	}
+	for c, want := range map[Change]Answer{ChangeStop: Begins, ChangeScale: Begins, ChangeClose: Begins, ChangeUpgrade: Waits} {
+		with, without := State{phase: PhaseServing}.SetCrowded(true), State{phase: PhaseServing}
+		if got := with.CanBegin(c); got != want || got != without.CanBegin(c) {
+			t.Errorf("%v %v", c, got)
 		}
 	}
 }

@@ -28,7 +28,8 @@ import (
 //
 // The events are: size N (the number of slots), ready, crash (exit without being asked
 // to), exit, leave (drain by itself), retire (be asked to end, with no worker after
-// it), unlink (its link closes), recycle, reload, stop and kill.
+// it), unlink (its link closes), ask and answer (for a sign of life), recycle, reload, wait (another reload waits), unproven,
+// stop and kill.
 type timeline struct {
 	name   string
 	policy Policy
@@ -129,6 +130,10 @@ func (p *player) happen(verb, arg string) {
 		fmt.Sscan(arg, &p.goal.Workers)
 	case "reload":
 		p.reload()
+	case "wait":
+		p.goal.Superseded = true
+	case "unproven":
+		p.goal.Unproven = true
 	case "kill":
 		p.goal.Stop, p.goal.Kill = true, true
 	case "stop":
@@ -151,6 +156,10 @@ func (p *player) memberEvent(verb string, m *Member) {
 		m.Retired = true
 	case "unlink":
 		m.Unlinked = p.now
+	case "ask":
+		m.Asked = p.now
+	case "answer":
+		m.Asked = time.Time{}
 	case "recycle":
 		m.Recycle = true
 	default:
@@ -173,7 +182,7 @@ func (p *player) record(s *Step) {
 		p.did = append(p.did, "start "+p.newName(s))
 	case Abort:
 		p.did = append(p.did, fmt.Sprintf("abort (%s %v)", p.names[s.ID], s.Err))
-	case Establish, Complete, RolledBack, Stopped:
+	case Establish, Prove, Complete, RolledBack, Stopped:
 		p.did = append(p.did, s.Do.String())
 	default:
 		p.did = append(p.did, s.Do.String()+" "+p.names[s.ID])

@@ -71,7 +71,7 @@ var events = map[Phase]map[Event]Phase{
 		EventTakeoverFailed: PhaseStopping},
 	PhaseOnTrial:    {EventTrialPassed: PhaseTakingOver, EventTakeoverFailed: PhaseStopping},
 	PhaseTakingOver: {EventTakenOver: PhaseServing, EventTakeoverFailed: PhaseStopping},
-	PhaseServing:    {},
+	PhaseServing:    {EventProven: stay, EventStartFailed: PhaseStopping},
 	PhasePreparingReload: {EventPrepared: PhaseRollingOut, EventPrepareFailed: servingOrBack,
 		EventRolledBack: stay},
 	PhaseRollingOut:  {EventCompleted: PhaseServing, EventAborted: PhaseRollingBack},

@@ -154,7 +154,7 @@ func (w *world) carryOutOne(s Step) {
 	switch s.Do {
 	case Start:
 		w.start(s)
-	case Establish, Fail, Complete, Abort, RolledBack, Stopped:
+	case Establish, Fail, Prove, Complete, Abort, RolledBack, Stopped:
 		w.changeGoal(s)
 	default:
 		w.changeMember(s)
@@ -193,11 +193,13 @@ func (w *world) changeMember(s Step) {
 		w.forget(i)
 	case Disconnect:
 		w.once(s, m, &m.Draining)
-		m.Voluntary = true
+		m.Voluntary, m.Dismissed = true, true
 	case Terminate:
 		w.once(s, m, &m.Termed)
 	case Kill:
 		w.once(s, m, &m.Killed)
+	case Late:
+		w.once(s, m, &m.Late)
 	default:
 		w.fail("step %+v", s)
 	}
@@ -231,14 +233,17 @@ func (w *world) changeGoal(s Step) {
 		w.expect(!g.Established && w.unserved(g.Generation) == 0, s)
 		g.Established = true
 	case Fail:
-		w.expect(!g.Established && !g.Stop, s)
-		g.Stop = true
+		w.expect((!g.Established || g.Unproven) && !g.Stop, s)
+		g.Stop, g.Unproven = true, false
+	case Prove:
+		w.expect(g.Established && g.Unproven, s)
+		g.Unproven = false
 	case Complete:
 		w.expect(g.Next != 0 && w.unserved(g.Next) == 0, s)
-		g.Generation, g.Next, g.RollingBack = g.Next, 0, false
+		g.Generation, g.Next, g.RollingBack, g.Superseded = g.Next, 0, false, false
 	case Abort:
 		w.expect(g.Next != 0 && s.Err != nil, s)
-		g.Next, g.RollingBack = 0, true
+		g.Next, g.RollingBack, g.Superseded = 0, true, false
 	case RolledBack:
 		w.expect(g.Next == 0 && g.RollingBack && w.unserved(g.Generation) == 0, s)
 		g.RollingBack = false

@@ -56,8 +56,9 @@ func (w *Worker) Slot() int { return w.p.Slot() }
 // Generation returns the number of the reload that has started this worker.
 func (w *Worker) Generation() int { return w.p.Generation() }
 
-// Ready tells a master with Config.WaitReady that this worker can take over. With any
-// other master, and when called again, it does nothing. It fails with ErrDisconnected.
+// Ready tells the master that this worker can take over: with Config.WaitReady the master
+// waits for it, and otherwise it says that the worker will accept on no further address of
+// its predecessor. Called again it does nothing. It fails with ErrDisconnected.
 func (w *Worker) Ready() error { return w.p.Ready() }
 
 // Send sends v as JSON, and handles with it, to the master, and returns at once. The

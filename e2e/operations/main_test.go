@@ -17,6 +17,8 @@ func TestMain(m *testing.M) {
 		"version":  server.Version,
 		"operated": operated,
 		"observed": observed,
+		"late":     late,
+		"brief":    brief,
 		"init":     initProcess,
 	}))
 }

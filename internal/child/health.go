@@ -8,6 +8,31 @@ import (
 // ErrNoAnswer says that a worker has not answered a health check before the next one.
 var ErrNoAnswer = errors.New("no answer")
 
+const (
+	defaultHealthInterval = 10 * time.Second
+	defaultHealthFailures = 3
+)
+
+// HealthInterval returns how often workers are checked by what is set; 0 means never.
+func HealthInterval(set time.Duration) time.Duration {
+	if set == 0 {
+		return defaultHealthInterval
+	}
+	return max(set, 0)
+}
+
+// HealthFailures returns after how many failed checks a worker is replaced by what is set.
+func HealthFailures(set int) int {
+	if set == 0 {
+		return defaultHealthFailures
+	}
+	return set
+}
+
+// SignOfLife is the number of a check that asks for a sign of life, and is none of a Health:
+// these count from 1.
+const SignOfLife = 1<<32 - 1
+
 // Health checks one worker, from Start until it serves no more. Its methods and functions
 // run on the master's loop. On nil, which is a worker that is not checked, the methods
 // except Start do nothing.

@@ -25,6 +25,8 @@ const (
 	ReloadStarts     Line = "rota: reload generation="
 	ReloadDone       Line = "rota: reload done"
 	ReloadFailed     Line = "rota: reload failed"
+	ReloadSuperseded Line = "rota: reload superseded"
+	ReloadWaits      Line = "rota: reload waits"
 	UpgradeStarts    Line = "rota: upgrade\n"
 	SuccessorStarted Line = "new master is there"
 	TookOver         Line = "master took over"
@@ -38,7 +40,9 @@ const (
 // Reasons that follow in a line of the master, and what programs print when they fail.
 const (
 	NotReadyInTime   Line = "not ready in time"
+	NotReadyForNext  Line = "not ready when a newer reload was requested"
 	SuccessorExited  Line = "exited"
+	NoSignOfLife     Line = "no answer after it was ready"
 	NoHealthAnswer   Line = "no answer"
 	KilledBySignal   Line = `exit="signal: killed"`
 	EndedByTERM      Line = `exit="signal: terminated"`
@@ -98,6 +102,7 @@ func PlainReady(pid int, addr string) string {
 var (
 	addrPattern     = regexp.MustCompile(string(WorkerReady) + ` .*on="?\[([^ \]]+)`)
 	afterPattern    = regexp.MustCompile(string(WorkerReady) + ` .* after=(\S+)`)
+	readyPattern    = regexp.MustCompile(string(WorkerReady) + `.* pid=(\d+)`)
 	tookOverPattern = regexp.MustCompile(string(TookOver) + ` pid=(\d+)`)
 )
 
@@ -117,6 +122,15 @@ func (p *Process) LoggedTogether(lines ...Line) bool {
 		texts[i] = string(line)
 	}
 	return p.Log.HasLine(texts...)
+}
+
+// ReadyPIDs returns the pids of the workers that have become ready, in order.
+func (p *Process) ReadyPIDs() (pids []int) {
+	for _, m := range readyPattern.FindAllStringSubmatch(p.Log.String(), -1) {
+		pid, _ := strconv.Atoi(m[1])
+		pids = append(pids, pid)
+	}
+	return pids
 }
 
 // StartTimes returns how long each worker took from fork to its first Accept, as the

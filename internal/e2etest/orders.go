@@ -46,7 +46,7 @@ func (p *Process) WaitChildren(n int) {
 func (p *Process) WaitIdle(n int) {
 	p.t.Helper()
 	WaitFor(p.t, "the last reload", func() bool {
-		return p.Logged(ReloadStarts) == p.Logged(ReloadDone)+p.Logged(ReloadFailed)
+		return p.Logged(ReloadStarts) == p.Logged(ReloadDone)+p.Logged(ReloadFailed)+p.Logged(ReloadSuperseded)
 	}, p.Log.String)
 	p.WaitChildren(n)
 }

@@ -27,6 +27,8 @@ type Attempt struct {
 	mark         string       // of the new process
 	sent         map[int]bool // sockets, by id
 	stopDeadline func()
+	started      time.Time
+	superseded   bool // if it seems to hang
 }
 
 // AttemptOwner is the old master, as an Attempt needs it.
@@ -77,6 +79,7 @@ func (a *Attempt) Await(ctx context.Context) {
 // Start starts the new master.
 func (a *Attempt) Start() {
 	a.upgrade.Start()
+	a.started = time.Now()
 	a.mark = newMark()
 	mine, end, err := link.Pair()
 	if err != nil {
@@ -190,6 +193,16 @@ func (a *Attempt) Abandon(err error, atOnce bool) {
 	case SendStop:
 		a.sendStop(atOnce)
 	}
+}
+
+// Supersede fails an attempt that is not over so long after its start, because a reload waits
+// for it. Only the first call counts.
+func (a *Attempt) Supersede(after time.Duration) {
+	if a.superseded {
+		return
+	}
+	a.superseded = true
+	a.Loop.After(time.Until(a.started.Add(after)), func() { a.fail(reload.ErrSuperseded) })
 }
 
 // sendStop tells the new master to stop, gracefully or at once, and kills it if it takes

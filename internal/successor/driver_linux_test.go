@@ -23,6 +23,7 @@ type bench struct {
 	calls  chan func()
 	events []string
 	policy reload.Policy
+	silent int // how many times a worker's sign of life has not come yet
 }
 
 func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
@@ -66,6 +67,7 @@ func (b *bench) want(events ...string) {
 
 func (b *bench) Policy() reload.Policy      { return b.policy }
 func (b *bench) Serving() bool              { return true }
+func (b *bench) AwaitsAnswer() bool         { b.silent--; return b.silent >= 0 }
 func (b *bench) Due()                       { b.say("due") }
 func (b *bench) Introduced(pid, lastID int) { b.say("introduced, ids up to %d are taken", lastID) }
 func (b *bench) Announce(int)               {} // not on the loop
@@ -150,7 +152,8 @@ func TestAttemptAndFollower(t *testing.T) {
 	old.until("introduced")
 	next.until("begin")
 	f.Started(time.Minute)
-	f.Established(0)
+	next.silent = 2
+	f.Established(0, time.Minute)
 	next.until("catch up")
 	old.until("ended")
 	next.until("receive")
@@ -163,19 +166,21 @@ func TestAttemptAndFollower(t *testing.T) {
 // takes too long.
 func TestNewMasterThatHangsIsKilled(t *testing.T) {
 	for _, tc := range []struct {
-		name   string
-		policy reload.Policy
-		says   *Message
-		want   string
+		name       string
+		policy     reload.Policy
+		superseded bool
+		says       *Message
+		want       string
 	}{
-		{"has failed", reload.Policy{ReadyTimeout: -1}, Failure(errTest), "ended: test"},
-		{"takes too long", reload.Policy{ReadyTimeout: time.Millisecond}, hello, "ended: not ready in time"},
+		{"has failed", reload.Policy{ReadyTimeout: -1}, false, Failure(errTest), "ended: test"},
+		{"takes too long", reload.Policy{ReadyTimeout: time.Millisecond}, false, hello, "ended: not ready in time"},
+		{"is superseded", reload.Policy{ReadyTimeout: -1}, true, hello, "ended: " + reload.ErrSuperseded.Error()},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)
 			b.policy = tc.policy
 			killed := make(chan struct{})
-			b.attempt(func(end *os.File) error {
+			a := b.attempt(func(end *os.File) error {
 				l, err := Dial(end)
 				if err != nil {
 					return err
@@ -185,6 +190,10 @@ func TestNewMasterThatHangsIsKilled(t *testing.T) {
 				<-killed
 				return errExited
 			}, func() { close(killed) })
+			if tc.superseded {
+				a.Supersede(time.Millisecond)
+				a.Supersede(time.Hour)
+			}
 			b.until("ended")
 			if got := b.events[len(b.events)-1]; got != tc.want {
 				t.Errorf("%s, want %s", got, tc.want)
@@ -202,6 +211,7 @@ func TestFollowerWithdraws(t *testing.T) {
 		{"a socket can't be restored", "withdraw: test", func(_ *Follower, old *Link) { old.Send(&Message{Kind: Socket, Socket: json.RawMessage(`"bad"`)}) }},
 		{"a worker dies", "withdraw: test", func(f *Follower, _ *Link) { f.WorkerDied(errTest) }},
 		{"its workers are late", "withdraw: its workers are not ready in time", func(f *Follower, _ *Link) { f.Started(time.Millisecond) }},
+		{"a worker gives no sign of life", "withdraw: one of its workers: no answer after it was ready", func(f *Follower, _ *Link) { f.Established(0, time.Nanosecond) }},
 		{"it is not wanted", "withdraw: it was not wanted any more", func(_ *Follower, old *Link) { old.Send(stopMsg) }},
 		{"the old master dies", "abort: the old master is gone", func(_ *Follower, old *Link) { old.Abort() }},
 	} {
@@ -212,6 +222,7 @@ func TestFollowerWithdraws(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := newBench(t)
+			b.silent = 5
 			f := &Follower{Owner: b, Loop: b.loop(), Sockets: b}
 			f.Follow(l)
 			tc.event(f, old)

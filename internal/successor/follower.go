@@ -29,6 +29,8 @@ type Follower struct {
 type FollowerOwner interface {
 	// Serving reports whether this master has not been told to stop.
 	Serving() bool
+	// AwaitsAnswer reports whether a worker was asked for a sign of life that hasn't come.
+	AwaitsAnswer() bool
 	// Begin continues from the old master's snapshot, and starts the workers.
 	Begin(*Snapshot)
 	// TakingOver says that there is no way back from now on.
@@ -123,19 +125,37 @@ func (f *Follower) Started(limit time.Duration) {
 	})
 }
 
-// Established says that all workers are ready. They must live for minUptime, as in a reload.
-func (f *Follower) Established(minUptime time.Duration) {
+// Established says that all workers are ready. They must live for minUptime, as in a reload,
+// and then give a sign of life within answer.
+func (f *Follower) Established(minUptime, answer time.Duration) {
 	f.established = true
-	f.Loop.After(max(minUptime, 0), func() {
-		f.checkStopped()
-		if f.over || !f.takeover.Passed() {
-			return
-		}
-		f.link.Send(&Message{Kind: Ready})
-		if f.takeover.Next() == TakeOver {
-			f.takeOver()
-		}
-	})
+	f.Loop.After(max(minUptime, 0), func() { f.awaitAnswers(answer) })
+}
+
+// answerPoll is how often to look whether the answers have come. Nearly always they have.
+const answerPoll = 50 * time.Millisecond
+
+func (f *Follower) awaitAnswers(within time.Duration) {
+	switch {
+	case f.over || !f.Owner.AwaitsAnswer():
+		f.passTrial()
+	case within > 0:
+		f.Loop.After(answerPoll, func() { f.awaitAnswers(within - answerPoll) })
+	case f.takeover.OnTrial():
+		f.withdraw(fmt.Errorf("one of its workers: %w", reload.ErrNoAnswer))
+	}
+}
+
+// passTrial says that this master is ready to take over.
+func (f *Follower) passTrial() {
+	f.checkStopped()
+	if f.over || !f.takeover.Passed() {
+		return
+	}
+	f.link.Send(&Message{Kind: Ready})
+	if f.takeover.Next() == TakeOver {
+		f.takeOver()
+	}
 }
 
 // WorkerDied says that a worker has died, as err says. The takeover fails unless this

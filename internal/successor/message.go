@@ -53,11 +53,16 @@ type Snapshot struct {
 	Generation int              `json:"generation"`
 	LastID     int              `json:"lastID"`             // the last worker id that was used
 	Served     map[int][]string `json:"served,omitempty"`   // by slot: the names of the sockets that it served
+	Needed     Times            `json:"needed,omitempty"`   // how long these took
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
 }
+
+// Times is how long workers took from their start to the first Accept, by slot and by the
+// name of the socket, in ns.
+type Times map[int]map[string]time.Duration
 
 // known are the errors that errors.Is finds on the other side of the link, by their
 // names in Message.Is.
@@ -66,6 +71,7 @@ var known = []struct {
 	err  error
 }{
 	{"notReady", reload.ErrNotReady},
+	{"noAnswer", reload.ErrNoAnswer},
 }
 
 // Failure returns the message that reports err, which may be nil: then the new master

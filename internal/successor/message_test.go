@@ -28,11 +28,12 @@ var golden = []struct {
 	{
 		Message{Kind: State, State: &Snapshot{
 			Workers: 4, Scaled: true, Generation: 7, LastID: 29, Served: map[int][]string{0: {"tcp :80"}},
+			Needed: Times{0: {"tcp :80": time.Second}},
 			Ports:  json.RawMessage(`[{"network":"tcp","address":":0","port":":4001"}]`),
 			Reload: true, Watchdog: 30 * time.Second, Tickets: wire.TicketKeys{{1}},
 		}},
 		`{"kind":"state","state":{"workers":4,"scaled":true,"generation":7,"lastID":29,"served":{"0":["tcp :80"]},` +
-			`"ports":[{"network":"tcp","address":":0","port":":4001"}],"reload":true,"watchdog":30000000000,"tickets":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`,
+			`"needed":{"0":{"tcp :80":1000000000}},"ports":[{"network":"tcp","address":":0","port":":4001"}],"reload":true,"watchdog":30000000000,"tickets":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`,
 	},
 	{Message{Kind: Ready}, `{"kind":"ready"}`},
 	{Message{Kind: Failed, Reason: "why"}, `{"kind":"failed","reason":"why"}`},

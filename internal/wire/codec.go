@@ -17,6 +17,8 @@ type (
 		PID int `json:"pid"`
 		// Moves says that the worker can move connections: it understands HandOver and Receive.
 		Moves bool `json:"moves,omitempty"`
+		// Pings says that the worker answers checks that ask for a sign of life.
+		Pings bool `json:"pings,omitempty"`
 	}
 	// WelcomeBody accepts the worker, and tells it how long its drain may take.
 	WelcomeBody struct {
@@ -51,7 +53,7 @@ type (
 	}
 	// CheckBody is a health check.
 	CheckBody struct {
-		Within time.Duration `json:"within"` // ns: how long the master waits for the answer
+		Within time.Duration `json:"within"` // ns: how long the master waits for the answer; 0: it only asks for a sign of life
 	}
 	// CheckedBody is the answer to a health check.
 	CheckedBody struct {
@@ -112,5 +114,15 @@ func (k *TicketKeys) UnmarshalJSON(text []byte) error {
 	for ; len(b) > 0; b = b[32:] {
 		*k = append(*k, [32]byte(b))
 	}
+	return nil
+}
+
+// With decodes the body of f, and calls use with it.
+func With[B any](f Frame, use func(*B)) error {
+	body := new(B)
+	if err := f.Decode(body); err != nil {
+		return err
+	}
+	use(body)
 	return nil
 }

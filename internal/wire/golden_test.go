@@ -54,6 +54,8 @@ var samples = []sample{
 	{"retire", Frame{Type: Retire}, nil},
 	{"watch", Frame{Type: Watch}, nil},
 	{"check", Frame{Type: Check, Call: 5}, &CheckBody{Within: 10 * time.Second}},
+	{"hello that pings", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Pings: true}},
+	{"check for a sign of life", Frame{Type: Check, Call: 7}, &CheckBody{}},
 	{"checked", Frame{Type: Checked, Call: 5}, &CheckedBody{}},
 	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
 	{"hand over", Frame{Type: HandOver, FDs: 1}, nil},

@@ -29,12 +29,17 @@ func (w *Worker) OnHealth(f func(context.Context) error) {
 	}
 }
 
-// check answers a health check of the master. It owns p.
+// check answers a health check of the master, or at once if it is only asked for a sign of
+// life. It owns p.
 func (w *Worker) check(p link.Packet) error {
 	p.Close() // the frame carries no descriptors
 	var body wire.CheckBody
 	if err := p.Decode(&body); err != nil {
 		return err
+	}
+	if body.Within == 0 {
+		w.checked(p.Call, nil)
+		return nil
 	}
 	funcs, ok := w.health.start()
 	if !ok {

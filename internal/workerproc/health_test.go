@@ -72,6 +72,9 @@ func TestOnHealthThatHangs(t *testing.T) {
 				t.Errorf("an answer to %d", call)
 			}
 		}
+		if answer, ok := b.check(8, 0); !ok || answer != "" {
+			t.Errorf("no sign of life while a function hangs: %q, %v", answer, ok)
+		}
 		close(release)
 		synctest.Wait()
 		if most != 1 {

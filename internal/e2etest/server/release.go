@@ -39,6 +39,9 @@ func (r Release) Write(kind string) {
 // LastWords is what a worker of kind "exits" writes.
 const LastWords = "this release exits at once\n"
 
+// Hangs is what a process of kind "hangs" writes.
+const Hangs = "this release hangs\n"
+
 // Version is Serve of the release on disk.
 func Version() {
 	Behave()
@@ -59,6 +62,7 @@ func Behave() {
 		fmt.Fprint(os.Stderr, LastWords)
 		os.Exit(3)
 	case "hangs":
+		fmt.Fprint(os.Stderr, Hangs)
 		select {}
 	case "dies":
 		time.AfterFunc(200*time.Millisecond, func() { os.Exit(4) })
