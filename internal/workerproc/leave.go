@@ -21,9 +21,21 @@ func (w *Worker) drainAndLeave() {
 	end := time.Now().Add(times.Grace)
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
 	w.drain.run(times.Grace, times.IdleGrace)
+	w.reportUndelivered()
 	w.closeLink(max(time.Until(end), flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
+	}
+}
+
+// reportUndelivered says how many messages of the master the worker takes with it.
+func (w *Worker) reportUndelivered() {
+	n, asked := w.inbox.undelivered()
+	switch {
+	case n > 0 && asked:
+		w.report("leaves with %d messages that OnMessage has not taken within the grace", n)
+	case n > 0:
+		w.report("leaves with %d messages: the program has not called OnMessage", n)
 	}
 }
 

@@ -170,25 +170,6 @@ func (l *listener) accept() (net.Conn, error) {
 // sendAccepting tells the master that the program accepts from this listener.
 func (l *listener) sendAccepting() { l.worker.sendAccepting(l.id, l.own, l.closed) }
 
-// sendAccepting tells the master that the program accepts or reads from a socket. If the
-// worker is on trial and the socket is shared, it then waits as long as the master has
-// ordered: the predecessor serves meanwhile, and a worker that dies soon has not accepted
-// a connection.
-func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
-	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
-	wait := w.times.Load().HoldOff
-	if id == 0 || wait <= 0 {
-		return
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-closed:
-	case <-w.drain.started:
-	}
-}
-
 // waitLeft blocks an Accept of a draining worker until the worker has left or the program
 // closes the listener, and returns closed then. It also ends at the deadline.
 func (l *listener) waitLeft(closed error) error {

@@ -39,11 +39,13 @@ type Worker struct {
 	link masterLink
 	exit func(status int) // os.Exit
 
-	drain  *drain
-	health health
-	calls  calls
-	inbox  *inbox
-	times  atomic.Pointer[wire.WelcomeBody]
+	drain   *drain
+	health  health
+	calls   calls
+	inbox   *inbox
+	arrival arrival
+	trial   trial
+	times   atomic.Pointer[wire.WelcomeBody]
 
 	orphaned atomic.Bool // the master is gone
 	cause    atomic.Pointer[error]
@@ -89,7 +91,7 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		drained: make(chan struct{}),
 		drain:   newDrain(),
 	}
-	w.inbox = newInbox(w.messageFailed, w.drain.notify)
+	w.inbox = newInbox(w.messageFailed, w.drain.notify, w.arrival.settled)
 	w.drain.addSource(w.inbox)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
@@ -109,6 +111,7 @@ func (w *Worker) Ready() error {
 	if !w.IsConnected() {
 		return w.disconnected("ready")
 	}
+	w.arrival.record()
 	var err error
 	w.readyOnce.Do(func() { err = w.send(wire.Ready, nil) })
 	return err
