@@ -119,6 +119,7 @@ type listener struct {
 	keepAlive net.KeepAliveConfig
 
 	first    sync.Once
+	taken    taken
 	deadline atomic.Pointer[time.Time] // as the program has set it
 	closing  sync.Once
 	closed   chan struct{} // closed by Close
@@ -198,6 +199,9 @@ func (l *listener) Close() error {
 			return
 		}
 		l.worker.drain.removeSource(l)
+		if l.acceptsByFile() {
+			return // the socket is still in use
+		}
 		if l.id > 0 {
 			_ = l.worker.send(wire.Closed, wire.ClosedBody{ID: l.id})
 		}
@@ -228,7 +232,3 @@ func (l *listener) SyscallConn() (syscall.RawConn, error) {
 	}
 	return s.SyscallConn()
 }
-
-// File returns a duplicate of the socket, which the caller closes. Unlike that of package
-// net, its Fd method leaves the socket non-blocking, because the flag is shared.
-func (l *listener) File() (*os.File, error) { return fileOf(l.Listener, l.Addr()) }

@@ -36,12 +36,10 @@ func (t *trial) over() bool {
 // the program first accepts.
 func (w *Worker) onTrial() bool { return w.times.Load().HoldOff > 0 && !w.trial.over() }
 
-// sendAccepting tells the master that the program accepts or reads from a socket. If the
-// worker is on trial and the socket is shared, it then waits for the end of the trial: the
+// sendAccepting is tellAccepting at the first Accept or ReadFrom of a socket. If the worker is on trial and the socket is shared, it then waits for the end of the trial: the
 // predecessor serves meanwhile, and a worker that dies soon has not accepted a connection.
 func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
-	w.arrival.record()
-	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
+	w.tellAccepting(id, own)
 	takes := w.times.Load().HoldOff
 	if id == 0 || takes <= 0 {
 		return
@@ -53,4 +51,10 @@ func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 	case <-closed:
 	case <-w.drain.started:
 	}
+}
+
+// tellAccepting tells the master that the program accepts or reads from a socket.
+func (w *Worker) tellAccepting(id int, own string) {
+	w.arrival.record()
+	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
 }
