@@ -20,6 +20,7 @@ func TestMain(m *testing.M) {
 		"metrics":        metrics,
 		"cron":           cron,
 		"own everything": changeEverything,
+		"clean up":       cleanUp,
 		"ignore":         ignoreSignals,
 	}))
 }
