@@ -168,8 +168,7 @@ func handleWorkerSignals(w *workerproc.Worker) {
 }
 
 // endWaitingMain sends this process the signal that a main with graceful shutdown of its own
-// waits for. The worker has drained: there is nothing left to lose, and the master would send
-// it after Config.KillAfter. A main without such a handler doesn't notice, because signals is
+// waits for. The worker has drained, and the master would send it after Config.KillAfter. A main without such a handler doesn't notice, because signals is
 // still a handler; it may be busy with what it does after Accept has failed.
 func endWaitingMain(signals chan os.Signal) {
 	signal.Notify(signals, workerSignals()...) // main may have called signal.Reset

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
 func TestMain(m *testing.M) {
@@ -21,6 +22,8 @@ func TestMain(m *testing.M) {
 		"cron":           cron,
 		"own everything": changeEverything,
 		"clean up":       cleanUp,
+		"exclusive":      exclusive,
+		"listen":         server.Listen,
 		"ignore":         ignoreSignals,
 	}))
 }

@@ -20,6 +20,7 @@ const (
 type drain struct {
 	draining atomic.Bool       // set before the sources are closed; read by every connection
 	limiter  ratelimit.Limiter // of Connection: close headers; started with the drain
+	emptying chan struct{}     // closed when the program must accept what waits in the queues
 	started  chan struct{}     // closed when all sources are closed
 	left     chan struct{}     // closed when the worker has left
 	changed  chan struct{}     // capacity 1: empty may return another result
@@ -40,10 +41,11 @@ type source interface {
 
 func newDrain() *drain {
 	return &drain{
-		started: make(chan struct{}),
-		left:    make(chan struct{}),
-		changed: make(chan struct{}, 1),
-		sources: make(map[source]bool),
+		emptying: make(chan struct{}),
+		started:  make(chan struct{}),
+		left:     make(chan struct{}),
+		changed:  make(chan struct{}, 1),
+		sources:  make(map[source]bool),
 	}
 }
 
@@ -134,7 +136,9 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 // closeSources closes all sources, and then the channel of Disconnecting. ctx ends with
 // the grace.
 func (d *drain) closeSources(ctx context.Context) {
-	for _, s := range d.setDraining(ctx) {
+	sources := d.setDraining(ctx)
+	d.emptyQueues(ctx, sources)
+	for _, s := range sources {
 		s.closeSource()
 	}
 	close(d.started)

@@ -38,9 +38,7 @@ func (l *listener) fileTaken() {
 		return
 	}
 	time.AfterFunc(filePatience, func() {
-		select {
-		case <-l.closed:
-		default:
+		if !l.isClosed() {
 			l.acceptsByFile()
 		}
 	})

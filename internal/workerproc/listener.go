@@ -53,7 +53,7 @@ func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, e
 	if err != nil {
 		return nil, err
 	}
-	return w.trackListener(&listener{Listener: inner, own: r.Network + " " + r.Address}, r)
+	return w.trackListener(&listener{Listener: inner, own: r.Network + " " + r.Address, exclusive: true}, r)
 }
 
 // Track makes a listener of the program part of the worker's drain. It returns a listener
@@ -116,6 +116,7 @@ type listener struct {
 	conns     *conn.Shared
 	id        int    // the socket's id in the master; 0: the master doesn't know it
 	own       string // names a socket that the master doesn't know
+	exclusive bool   // own, and no other process has it
 	keepAlive net.KeepAliveConfig
 
 	first    sync.Once

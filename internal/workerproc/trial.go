@@ -49,6 +49,7 @@ func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 	select {
 	case <-timer.C:
 	case <-closed:
+	case <-w.drain.emptying:
 	case <-w.drain.started:
 	}
 }
