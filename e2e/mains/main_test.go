@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"cron":           cron,
 		"own everything": changeEverything,
 		"clean up":       cleanUp,
+		"serve":          server.Serve,
 		"exclusive":      exclusive,
 		"listen":         server.Listen,
 		"ignore":         ignoreSignals,

@@ -30,6 +30,21 @@ func TestWaitingMainEndsWithTheDrain(t *testing.T) {
 	}
 }
 
+// The usual main, log.Fatal(http.Serve(ln, h)), ends with status 1 in each reload. Neither its
+// own line nor the master's looks like a failure.
+func TestPlannedEndIsNoFailure(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "serve", server.Quick(1))
+	p.Reload()
+	p.WaitLog(e2etest.WorkerLeft, 1)
+	if !p.LoggedTogether(e2etest.WorkerLeft, e2etest.LeftWithFatal) {
+		t.Errorf("the master's line isn't %s", e2etest.LeftWithFatal)
+	}
+	if !p.Log.HasLine("accept tcp", ": the worker has left, as it was asked to") {
+		t.Error("main's line doesn't say why Accept has failed")
+	}
+}
+
 // A main without a handler for TERM may take its time after Accept has failed.
 func TestMainMayCleanUpAfterAccept(t *testing.T) {
 	t.Parallel()

@@ -172,8 +172,13 @@ func (l *listener) accept() (net.Conn, error) {
 // sendAccepting tells the master that the program accepts from this listener.
 func (l *listener) sendAccepting() { l.worker.sendAccepting(l.id, l.own, l.closed) }
 
-// waitLeft blocks an Accept of a draining worker until the worker has left or the program
-// closes the listener, and returns closed then. It also ends at the deadline.
+// errLeft is why Accept fails when the worker has left. It is a net.ErrClosed, and its text
+// says, where a main logs it, that nothing has gone wrong.
+var errLeft = fmt.Errorf("the worker has left, as it was asked to: %w", net.ErrClosed)
+
+// waitLeft blocks an Accept of a draining worker until the worker has left, and returns
+// errLeft then, or until the program closes the listener, and returns closed. It also ends at
+// the deadline.
 func (l *listener) waitLeft(closed error) error {
 	var timeout <-chan time.Time
 	if t := l.deadline.Load(); t != nil && !t.IsZero() {
@@ -183,11 +188,16 @@ func (l *listener) waitLeft(closed error) error {
 	}
 	select {
 	case <-l.worker.drain.left:
+		return l.acceptError(errLeft)
 	case <-l.closed:
+		return closed
 	case <-timeout:
-		return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
+		return l.acceptError(os.ErrDeadlineExceeded)
 	}
-	return closed
+}
+
+func (l *listener) acceptError(err error) error {
+	return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: err}
 }
 
 // Close closes this process's copy of the socket. Other processes keep theirs.

@@ -15,10 +15,10 @@ const (
 )
 
 // emptyQueues lets the program accept what waits in the queues of the sockets that will be
-// closed for good: close(2) resets it. Those sockets refuse new connections. It returns when
+// closed permanently: close(2) resets it. Those sockets refuse new connections. It returns when
 // none has come for queueQuiet.
 func (d *drain) emptyQueues(ctx context.Context, sources []source) {
-	last := closingForGood(sources)
+	last := closedPermanently(sources)
 	if len(last) == 0 {
 		return
 	}
@@ -38,9 +38,9 @@ func (d *drain) emptyQueues(ctx context.Context, sources []source) {
 	}
 }
 
-// closingForGood returns the listeners whose sockets are closed with this worker: the master
+// closedPermanently returns the listeners whose sockets are closed with this worker: the master
 // has closed them, or the socket is this worker's own.
-func closingForGood(sources []source) (last []*listener) {
+func closedPermanently(sources []source) (last []*listener) {
 	for _, s := range sources {
 		l, ok := s.(*listener)
 		if !ok || l.isClosed() {
