@@ -101,14 +101,15 @@ func (d *drain) notify() {
 }
 
 // run drains the worker. It returns when everything has ended. At the end of the grace it
-// closes the connections that remain and returns.
-func (d *drain) run(grace, idleGrace time.Duration) {
+// closes the connections that remain, and returns how many they were.
+func (d *drain) run(grace, idleGrace time.Duration) (c cut) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	d.closeSources(ctx)
 	if !d.waitEmpty(ctx, int(idleGrace/drainTick)) {
-		d.closeRest()
+		c = d.closeRest()
 	}
+	return c
 }
 
 // waitEmpty waits until everything has ended, and reports false if ctx ends before. Each
@@ -218,17 +219,20 @@ func (d *drain) endIdle(limit int) {
 }
 
 // closeRest closes the connections that are open at the end of the grace: first those
-// that have their answers, then those that wait for one, which may still get it.
-func (d *drain) closeRest() {
+// that have their answers, then those that wait for one, which may still get it. It returns
+// what it has closed.
+func (d *drain) closeRest() cut {
 	rest := d.openConns()
-	for _, c := range rest {
-		if c.Quiet() {
-			c.Close()
+	c := cutOf(rest)
+	for _, t := range rest {
+		if t.Quiet() {
+			t.Close()
 		}
 	}
-	for _, c := range rest {
-		c.Close()
+	for _, t := range rest {
+		t.Close()
 	}
+	return c
 }
 
 func (d *drain) openConns() []*conn.Tracked {

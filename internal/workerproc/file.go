@@ -55,7 +55,7 @@ func (l *listener) acceptsByFile() bool {
 		l.taken.accepts.Store(true)
 		l.worker.tellAccepting(l.id, l.own)
 		if addr := l.Addr(); !l.worker.drain.hasOther(l, addr) {
-			l.worker.report("%s %s: the program accepts from the listener's File, so its connections are not drained "+
+			l.worker.report("WARN %s %s: the program accepts from the listener's File, so its connections are not drained "+
 				"and are cut when the worker leaves; use Accept of rota's listener, or give the new one to rota.Track",
 				addr.Network(), addr)
 		}

@@ -51,7 +51,7 @@ func TestFileWithoutAccept(t *testing.T) {
 		if n := b.link.count(wire.Closed); n != 0 {
 			t.Error("the socket was given back, which the program still uses")
 		}
-		if want := "rota: worker 7: pipe memory: the program accepts from the listener's File"; len(said) < len(want) || said[:len(want)] != want {
+		if want := "rota: worker 7: WARN pipe memory: the program accepts from the listener's File"; len(said) < len(want) || said[:len(want)] != want {
 			t.Errorf("the line is %q", said)
 		}
 	})
