@@ -10,7 +10,7 @@ import (
 )
 
 // What the end of the grace closes is told, by kind. A drain that ends before says nothing.
-func TestCutConnectionsAreTold(t *testing.T) {
+func TestCutConnectionsAreReported(t *testing.T) {
 	for name, ends := range map[string]bool{"grace ends": false, "all close": true} {
 		inBubble(t, func(t *testing.T, b *bench) {
 			b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 3 * time.Second, IdleGrace: time.Second})
