@@ -201,13 +201,33 @@ func handleWorkerSignals(w *workerproc.Worker) {
 	keepRunning(hangup()) // main may have called signal.Reset
 	go func() {
 		defer signal.Stop(signals)
-		for {
+		for termed := false; ; termed = true {
 			select {
 			case <-signals:
 				_ = w.Disconnect() // fails if it has disconnected already
 			case <-w.Done():
+				if !termed {
+					endWaitingMain(signals)
+				}
 				return
 			}
 		}
 	}()
+}
+
+// endWaitingMain sends this process the signal that a main with graceful shutdown of its own
+// waits for. The worker has drained, and the master would send it after Config.KillAfter. A main without such a handler doesn't notice, because signals is
+// still a handler; it may be busy with what it does after Accept has failed.
+func endWaitingMain(signals chan os.Signal) {
+	signal.Notify(signals, workerSignals()...) // main may have called signal.Reset
+	self, err := os.FindProcess(os.Getpid())
+	for _, s := range workerSignals() {
+		if err != nil || self.Signal(s) != nil {
+			return
+		}
+		select { // package os/signal gives it to all handlers at a time
+		case <-signals:
+		case <-time.After(time.Second): // main ignores it
+		}
+	}
 }

@@ -138,12 +138,21 @@ func (l *loop) gone(m *member) {
 
 func (l *loop) logExit(m *member) {
 	args := []any{"worker", m.ID, "pid", m.pid(), "slot", m.Slot, "generation", m.Generation,
-		"after", time.Since(m.Started).Round(time.Millisecond), "exit", m.exit.String()}
+		"after", time.Since(m.Started).Round(time.Millisecond), "exit", m.ending()}
 	if m.Voluntary {
 		l.log.Info("rota: worker left", args...)
 		return
 	}
 	l.log.Error("rota: worker died", args...)
+}
+
+// ending returns how the process has ended. The usual main of a server, log.Fatal(srv.Serve(ln)),
+// ends with status 1 when the worker has drained, as it was asked to.
+func (m *member) ending() string {
+	if !m.Draining.IsZero() && m.exit.Err == nil && m.exit.Signal == nil && m.exit.Code == 1 {
+		return "as asked (" + m.exit.String() + ")"
+	}
+	return m.exit.String()
 }
 
 // killAll kills all workers at once.

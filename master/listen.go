@@ -104,13 +104,17 @@ func (l *loop) closeUnused() {
 }
 
 // closeAtStop closes all sockets when the last worker of a master that stops begins to
-// drain: a new connection is refused, and not queued where nobody will accept it.
+// drain: a new connection is refused, and not queued where nobody will accept it. What is in
+// the queues already is that worker's, unless another master may accept it.
 func (l *loop) closeAtStop() {
 	stops := l.stops()
 	for _, m := range l.members {
 		if !stops || m.serving() {
 			return
 		}
+	}
+	if l.upgrade == nil && l.takeover == nil {
+		l.sockets.RefuseClients()
 	}
 	l.sockets.CloseAll()
 }

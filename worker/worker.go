@@ -77,7 +77,11 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, h
 // panic of f is reported on standard error.
 //
 // A worker that drains waits, within the grace, until f has handled the messages that
-// came before. Work that takes long belongs on a goroutine of its own: when about 16
+// came before. If messages wait and main has not called OnMessage yet, it waits for that
+// too, but no longer than a second after the first Accept, ReadFrom or [Worker.Ready]. How
+// many messages the worker leaves with is reported on standard error.
+//
+// Work that takes long belongs on a goroutine of its own: when about 16
 // megabytes of messages wait, the link to the master is not read until some are handled.
 func (w *Worker) OnMessage(f func(ipc.Message)) { w.p.OnMessage(f) }
 

@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 		"serve":      server.Serve,
 		"version":    server.Version,
 		"echo":       echoMessages,
+		"echo-late":  echoLate,
 		"flood":      flood,
 		"last-words": lastWords,
 		"hand-over":  handOver,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
 func TestMain(m *testing.M) {
@@ -20,6 +21,10 @@ func TestMain(m *testing.M) {
 		"metrics":        metrics,
 		"cron":           cron,
 		"own everything": changeEverything,
+		"clean up":       cleanUp,
+		"serve":          server.Serve,
+		"exclusive":      exclusive,
+		"listen":         server.Listen,
 		"ignore":         ignoreSignals,
 	}))
 }

@@ -127,3 +127,10 @@ func ignoreSignals() {
 	}
 	server.Serve()
 }
+
+// cleanUp takes a while after Accept has failed.
+func cleanUp() {
+	log.Print(http.Serve(server.MustListen(), handler))
+	time.Sleep(200 * time.Millisecond)
+	fmt.Fprintln(os.Stderr, "cleaned up")
+}

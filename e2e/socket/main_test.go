@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		"lab":              lab,
 		"conform":          conform,
 		"tls":              tlsServer,
+		"passive":          passive,
+		"by-file":          byFile,
 		"handle":           handle,
 		"after-disconnect": afterDisconnect,
 		"master-gone":      masterGone,

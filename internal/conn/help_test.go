@@ -249,3 +249,8 @@ const (
 )
 
 func hello(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }
+
+// halfPipe is a net.Pipe as a ReadCloser.
+type halfPipe struct{ net.Conn }
+
+func (p halfPipe) CloseRead() error { return p.Close() }

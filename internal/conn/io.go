@@ -23,6 +23,9 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		n, err = c.socket.Read(p)
 	}
 	if n > 0 {
+		if c.begins.Load() == uint32(Silent) {
+			c.begins.Store(uint32(beginsAs(p[:n])))
+		}
 		c.http.OnRead(p[:n], c.shared.Draining.Load())
 	}
 	return n, err

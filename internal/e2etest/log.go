@@ -19,6 +19,7 @@ const (
 	WorkerLeft       Line = "worker left"
 	WorkerDied       Line = "worker died"
 	WorkerForced     Line = "worker does not end"
+	LeftWithFatal    Line = `exit="as asked (exit status 1)"`
 	WorkerReplaced   Line = "worker is to be replaced"
 	WorkerUnwell     Line = "worker is not well"
 	WorkerTooLarge   Line = "worker uses too much memory"

@@ -34,6 +34,7 @@ type Observer struct {
 	answered   atomic.Bool   // the program has answered as HTTP/1, before the connection was followed
 	inexact    atomic.Bool   // before that, it can't be told where all requests and answers ended
 	copying    atomic.Bool   // a copy to the client runs unseen, to its end
+	switched   atomic.Bool   // an answer has switched the protocol, before the connection was followed
 
 	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks
 	tracker       Tracker
@@ -70,6 +71,14 @@ func (o *Observer) Ignore() {
 // Untracked reports whether there is nothing (more) to track: the connection is a
 // tunnel, or of another protocol, or bytes have passed unseen. It stays true.
 func (o *Observer) Untracked() bool { return o.untracked.Load() }
+
+// Tunnel reports whether the connection was HTTP/1 until an answer has switched the protocol:
+// 101, or a tunnel of CONNECT.
+func (o *Observer) Tunnel() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.switched.Load() || o.tracker.tunnel
+}
 
 // OnReadStart records that a Read with room for more than one byte begins. If it begins
 // before the answer, or during a copy to the client, the program reads and answers on

@@ -155,6 +155,7 @@ func (o *Observer) sniffWrite(p []byte) bool {
 		o.follow()
 		return false
 	case code == 0, code == 101:
+		o.switched.Store(code == 101)
 		o.StopTracking()
 		return true
 	case code < 200:

@@ -35,6 +35,7 @@ type Tracker struct {
 	connect bool
 
 	untracked  bool // not HTTP/1, or no longer; stays true
+	tunnel     bool // untracked because an answer has switched the protocol
 	known      bool // an answer began with "HTTP/1."
 	announced  bool // an answer has carried Line
 	nonsense   bool // the requests can't be parsed (the program may be able to)
@@ -166,7 +167,7 @@ func (t *Tracker) statusLine(line []byte) bool {
 	code := status(line)
 	tunnel := code == 101 || code/100 == 2 && t.connect && t.open == 1
 	if code < 100 || tunnel {
-		t.untracked = true
+		t.untracked, t.tunnel = true, tunnel
 		return false
 	}
 	t.out.status = code

@@ -138,7 +138,7 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 		}
 		return answers, nil
 	}
-	e.fd, e.addr, e.file = o.FD, o.Addr, o.file
+	e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
 	t.recordPort(e, r.Request)
 	for _, w := range waiting {
 		a := e.answer(w, r)

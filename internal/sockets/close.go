@@ -3,6 +3,8 @@ package sockets
 import (
 	"slices"
 	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // Linger is how long a socket stays open after its last holder has closed it. It may be
@@ -132,6 +134,17 @@ func (e *entry) wanted(serves map[int]bool) bool {
 		}
 	}
 	return false
+}
+
+// RefuseClients refuses new connections at the listening sockets that nobody else has: not those of
+// a supervisor, of a predecessor, or of a successor. It is called when the last worker stops:
+// that worker accepts what waits in their queues, which CloseAll alone would reset.
+func (t *Table) RefuseClients() {
+	for _, e := range t.byID {
+		if e.own && e.fd != nil && !e.key.Packet {
+			_ = descriptor.Refuse(e.fd.Int()) // fails if the program has bound it to an interface: as without
+		}
+	}
 }
 
 // CloseAll closes all sockets. Binds that are under way go on.

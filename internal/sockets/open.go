@@ -14,6 +14,7 @@ type Opened struct {
 	FD   *descriptor.FD
 	Addr net.Addr
 	file *socketFile // to unlink before FD is closed; nil if there is none, or it isn't ours
+	own  bool        // nobody outside the rota has it
 }
 
 // Close unlinks the socket's file and closes the socket.
@@ -75,7 +76,7 @@ func detach(s any, addr net.Addr) (Opened, error) {
 	if err != nil {
 		return Opened{}, &net.OpError{Op: "listen", Net: addr.Network(), Addr: addr, Err: err}
 	}
-	return Opened{FD: fd, Addr: addr}, nil
+	return Opened{FD: fd, Addr: addr, own: true}, nil
 }
 
 // openDescriptor duplicates a descriptor of this process: one with a number, or one with

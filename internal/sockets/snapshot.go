@@ -20,6 +20,7 @@ type snapshot struct {
 	Name    string `json:"name"`           // the address of the open socket
 	NameNet string `json:"nameNet"`        // the network of that address
 	Path    string `json:"path,omitempty"` // the file to unlink when the socket is closed
+	Own     bool   `json:"own,omitempty"`  // nobody outside the rota has it
 }
 
 // portSnapshot is the port that the system has chosen for port 0, also of a socket that
@@ -68,7 +69,7 @@ func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descript
 func (e *entry) snapshot() *snapshot {
 	s := &snapshot{
 		Network: e.key.Network, Address: e.key.Address, Packet: e.key.Packet, Index: e.key.Index,
-		Name: e.addr.String(), NameNet: e.addr.Network(),
+		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own,
 	}
 	if e.file != nil {
 		s.Path = e.file.path
@@ -105,27 +106,29 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 		return nil
 	}
 	e := t.add(s.key())
-	e.fd, e.addr = files[0], recordedAddr{s.NameNet, s.Name}
+	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
 	if s.Path != "" {
 		e.borrowed, _ = identify(s.Path) // an error: the file is gone, and there is nothing to unlink
 	}
 	return nil
 }
 
-// OwnFiles makes the files of restored sockets the table's to unlink: the predecessor
-// has left.
+// OwnFiles makes restored sockets the table's, and their files its to unlink: the
+// predecessor has left.
 func (t *Table) OwnFiles() {
 	for _, e := range t.byID {
+		e.own, e.shared = e.own || e.shared, false
 		if e.borrowed != nil {
 			e.file, e.borrowed = e.borrowed, nil
 		}
 	}
 }
 
-// DisownFiles leaves all files to the successor.
+// DisownFiles leaves all sockets and files to the successor.
 func (t *Table) DisownFiles() {
 	for _, e := range t.byID {
 		e.file, e.borrowed = nil, nil
+		e.own, e.shared = false, false
 	}
 }
 

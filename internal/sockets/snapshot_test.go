@@ -36,10 +36,10 @@ func TestKeysTravel(t *testing.T) {
 // exchange it.
 func TestSnapshotJSON(t *testing.T) {
 	for want, v := range map[string]any{
-		`{"network":"tcp","address":":0","packet":true,"index":1,"name":"[::]:4002","nameNet":"tcp","path":"/p"}`: snapshot{"tcp", ":0", true, 1, "[::]:4002", "tcp", "/p"},
-		`{"network":"tcp","address":":80","name":"[::]:80","nameNet":"tcp"}`:                                      snapshot{Network: "tcp", Address: ":80", Name: "[::]:80", NameNet: "tcp"},
-		`{"network":"udp","address":":0","packet":true,"index":2,"port":":4001"}`:                                 portSnapshot{"udp", ":0", true, 2, ":4001"},
-		`{"first":3,"name":"web","packet":true}`:                                                                  inheritedSnapshot{3, "web", true},
+		`{"network":"tcp","address":":0","packet":true,"index":1,"name":"[::]:4002","nameNet":"tcp","path":"/p","own":true}`: snapshot{"tcp", ":0", true, 1, "[::]:4002", "tcp", "/p", true},
+		`{"network":"tcp","address":":80","name":"[::]:80","nameNet":"tcp"}`:                                                 snapshot{Network: "tcp", Address: ":80", Name: "[::]:80", NameNet: "tcp"},
+		`{"network":"udp","address":":0","packet":true,"index":2,"port":":4001"}`:                                            portSnapshot{"udp", ":0", true, 2, ":4001"},
+		`{"first":3,"name":"web","packet":true}`:                                                                             inheritedSnapshot{3, "web", true},
 	} {
 		if got, err := json.Marshal(v); string(got) != want || err != nil {
 			t.Errorf("got  %s, %v\nwant %s", got, err, want)

@@ -64,6 +64,8 @@ type entry struct {
 	addr     net.Addr
 	file     *socketFile     // the file to unlink; nil if there is none
 	borrowed *socketFile     // becomes file when the predecessor has left
+	own      bool            // nobody outside the rota has it, nor a predecessor or successor
+	shared   bool            // becomes own when the predecessor has left
 	waiting  []waiter        // the calls that wait for the bind
 	holders  int             // how many hold it
 	askers   map[int]*holder // who has ever asked for it, by id, until released

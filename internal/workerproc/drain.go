@@ -21,6 +21,7 @@ const (
 type drain struct {
 	draining atomic.Bool       // set before the sources are closed; read by every connection
 	limiter  ratelimit.Limiter // of Connection: close headers; started with the drain
+	emptying chan struct{}     // closed when the program must accept what waits in the queues
 	started  chan struct{}     // closed when all sources are closed
 	left     chan struct{}     // closed when the worker has left
 	changed  chan struct{}     // capacity 1: empty may return another result
@@ -45,10 +46,11 @@ type source interface {
 
 func newDrain() *drain {
 	return &drain{
-		started: make(chan struct{}),
-		left:    make(chan struct{}),
-		changed: make(chan struct{}, 1),
-		sources: make(map[source]bool),
+		emptying: make(chan struct{}),
+		started:  make(chan struct{}),
+		left:     make(chan struct{}),
+		changed:  make(chan struct{}, 1),
+		sources:  make(map[source]bool),
 	}
 }
 
@@ -104,16 +106,17 @@ func (d *drain) notify() {
 }
 
 // run drains the worker. It returns when everything has ended. At the end of the grace it
-// closes the connections that remain and returns.
-func (d *drain) run(grace, idleGrace time.Duration) {
+// closes the connections that remain, and returns how many they were.
+func (d *drain) run(grace, idleGrace time.Duration) (c cut) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	d.closeSources(ctx)
 	d.interruptIdle()
 	defer d.endMoves()
 	if !d.waitEmpty(ctx, int(idleGrace/drainTick)) {
-		d.closeRest()
+		c = d.closeRest()
 	}
+	return c
 }
 
 // waitEmpty waits until everything has ended, and reports false if ctx ends before. Each
@@ -142,7 +145,9 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 // closeSources closes all sources, and then the channel of Disconnecting. ctx ends with
 // the grace.
 func (d *drain) closeSources(ctx context.Context) {
-	for _, s := range d.setDraining(ctx) {
+	sources := d.setDraining(ctx)
+	d.emptyQueues(ctx, sources)
+	for _, s := range sources {
 		s.closeSource()
 	}
 	close(d.started)
@@ -220,17 +225,20 @@ func (d *drain) endIdle(limit int) {
 }
 
 // closeRest closes the connections that are open at the end of the grace: first those
-// that have their answers, then those that wait for one, which may still get it.
-func (d *drain) closeRest() {
+// that have their answers, then those that wait for one, which may still get it. It returns
+// what it has closed.
+func (d *drain) closeRest() cut {
 	rest := d.openConns()
-	for _, c := range rest {
-		if c.Quiet() {
-			c.Close()
+	c := cutOf(rest)
+	for _, t := range rest {
+		if t.Quiet() {
+			t.Close()
 		}
 	}
-	for _, c := range rest {
-		c.Close()
+	for _, t := range rest {
+		t.Close()
 	}
+	return c
 }
 
 func (d *drain) openConns() []*conn.Tracked {

@@ -313,6 +313,48 @@ func TestHoldOff(t *testing.T) {
 	})
 }
 
+// The trial is the worker's, not each listener's: one that is opened during the trial waits
+// for its end, and one that is opened afterwards accepts at once.
+func TestTrialHappensOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: time.Minute, HoldOff: 3 * time.Second})
+		begin := time.Now()
+		open := func(id int) (waited time.Duration) {
+			began, pipe := time.Now(), newPipeListener()
+			l, err := b.trackListener(&listener{Listener: pipe, id: id}, bind.Request{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			conns, _ := accepts(l)
+			defer pipe.dial().Close()
+			(<-conns).Close()
+			return time.Since(began)
+		}
+		if !b.onTrial() {
+			t.Error("not on trial before the first Accept")
+		}
+		go func() {
+			time.Sleep(time.Second)
+			if d := open(2); d != 2*time.Second {
+				t.Errorf("a listener that was opened during the trial waited for %v, want 2s", d)
+			}
+		}()
+		if d := open(1); d != 3*time.Second {
+			t.Errorf("the first listener waited for %v, want 3s", d)
+		}
+		synctest.Wait()
+		for id := range 5 {
+			if d := open(3 + id); d != 0 {
+				t.Errorf("a listener that was opened after the trial waited for %v", d)
+			}
+		}
+		if b.onTrial() {
+			t.Errorf("on trial after %v", time.Since(begin))
+		}
+	})
+}
+
 // The drain starts the rate limiter with at most a quarter of the grace.
 func TestDrainStartsTheLimiter(t *testing.T) {
 	for grace, want := range map[time.Duration]time.Duration{

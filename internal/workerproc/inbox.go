@@ -22,7 +22,8 @@ func (w *Worker) OnMessage(f func(ipc.Message)) { w.inbox.addFunc(f) }
 type inbox struct {
 	window  *window.Window
 	failed  func(panicked any, stack []byte)
-	emptied func() // called when all that has come is handled
+	emptied func()      // called when all that has come is handled
+	settled func() bool // main won't call OnMessage any more, if it has not
 
 	mu         sync.Mutex
 	queue      []link.Packet
@@ -31,8 +32,8 @@ type inbox struct {
 	delivering bool // a goroutine calls funcs
 }
 
-func newInbox(failed func(any, []byte), emptied func()) *inbox {
-	return &inbox{window: window.New(maxWaiting), failed: failed, emptied: emptied}
+func newInbox(failed func(any, []byte), emptied func(), settled func() bool) *inbox {
+	return &inbox{window: window.New(maxWaiting), failed: failed, emptied: emptied, settled: settled}
 }
 
 // put adds a message, which the inbox owns from here on. It blocks while more than
@@ -111,13 +112,21 @@ func (b *inbox) next(used []link.Packet) ([]link.Packet, []func(ipc.Message)) {
 }
 
 // closeSource and busy make inbox a source of the drain: the drain waits for messages that
-// have come, if there is a function for them.
+// have come. Where there is no function for them yet, main may still come to OnMessage.
 func (b *inbox) closeSource() {}
 
 func (b *inbox) busy() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.funcs) > 0 && (b.delivering || len(b.queue) > 0)
+	waits := b.delivering || len(b.queue) > 0
+	return waits && (len(b.funcs) > 0 || !b.settled())
+}
+
+// undelivered returns how many messages wait, and whether there is a function for them.
+func (b *inbox) undelivered() (n int, asked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue), len(b.funcs) > 0
 }
 
 // handle calls all functions with one message. It owns p.

@@ -144,8 +144,65 @@ func TestMessagesWithoutOnMessage(t *testing.T) {
 		if len(b.link.frames) > 0 {
 			t.Error("a draining worker doesn't read its link")
 		}
-		if !b.hasLeft() {
-			t.Error("messages without an OnMessage function delay the worker")
+	})
+}
+
+// A drain waits for main to come to OnMessage, so that messages that were sent right after
+// Fork are handled (docs/contract.md#messages-drain).
+func TestDrainWaitsForOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		for i := range 3 {
+			b.receive(wire.Message, i)
+		}
+		b.receive(wire.Disconnect, nil)
+		time.Sleep(defaultGrace / 2)
+		if b.hasLeft() {
+			t.Fatal("the worker left with messages that main has not come to yet")
+		}
+		n := 0
+		b.OnMessage(func(ipc.Message) { n++ })
+		if !b.hasLeft() || n != 3 {
+			t.Errorf("%d of 3 messages were handled; left: %v", n, b.hasLeft())
+		}
+	})
+}
+
+// A main that has come to Accept or Ready without OnMessage gets a second to call it on
+// another goroutine. A worker that has served for long leaves at once.
+func TestDrainWithoutOnMessage(t *testing.T) {
+	arrivals := map[string]func(*bench){
+		"Accept": func(b *bench) { accepts(b.Track(newPipeListener())) },
+		"Ready":  func(b *bench) { _ = b.Ready() },
+	}
+	for name, arrive := range arrivals {
+		for age, want := range map[time.Duration]time.Duration{0: arrivalPatience, time.Hour: 0} {
+			inBubble(t, func(t *testing.T, b *bench) {
+				b.receive(wire.Message, "nobody wants it")
+				arrive(b)
+				time.Sleep(age)
+				began := time.Now()
+				_ = b.Disconnect()
+				<-b.Done()
+				if d := time.Since(began); d != want {
+					t.Errorf("%v after %s: it took %v to leave, want %v", age, name, d, want)
+				}
+			})
+		}
+	}
+}
+
+// A main that never comes to anything has the grace.
+func TestDrainOfAMainThatNeverArrives(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Message, "too late")
+		began := time.Now()
+		_ = b.Disconnect()
+		<-b.Done()
+		if d := time.Since(began); d != defaultGrace {
+			t.Errorf("it took %v to leave, want the grace of %v", d, defaultGrace)
+		}
+		if n, asked := b.inbox.undelivered(); n != 1 || asked {
+			t.Errorf("%d messages reported, want 1", n)
 		}
 	})
 }

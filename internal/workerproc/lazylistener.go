@@ -31,7 +31,7 @@ type netListener interface {
 // socket. Then ln is closed, and fd owned by the lazyListener.
 func (w *Worker) lazyOnTrial(ln net.Listener, fd *descriptor.FD) net.Listener {
 	own, ok := ln.(netListener)
-	if !ok || w.times.Load().HoldOff <= 0 {
+	if !ok || !w.onTrial() {
 		return ln
 	}
 	_ = own.Close() // only this copy of it

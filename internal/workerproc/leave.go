@@ -20,10 +20,22 @@ func (w *Worker) drainAndLeave() {
 	times := w.times.Load()
 	end := time.Now().Add(times.Grace)
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
-	w.drain.run(times.Grace, times.IdleGrace)
+	w.reportCut(w.drain.run(times.Grace, times.IdleGrace), times.Grace)
+	w.reportUndelivered()
 	w.closeLink(max(time.Until(end), flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
+	}
+}
+
+// reportUndelivered says how many messages of the master the worker takes with it.
+func (w *Worker) reportUndelivered() {
+	n, asked := w.inbox.undelivered()
+	switch {
+	case n > 0 && asked:
+		w.report("WARN leaves with %s that OnMessage has not taken within the grace", count(n, "message"))
+	case n > 0:
+		w.report("WARN leaves with %s: the program has not called OnMessage", count(n, "message"))
 	}
 }
 

@@ -52,7 +52,7 @@ func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, e
 	if err != nil {
 		return nil, err
 	}
-	return w.trackListener(&listener{Listener: inner, own: r.Network + " " + r.Address}, r)
+	return w.trackListener(&listener{Listener: inner, own: r.Network + " " + r.Address, exclusive: true}, r)
 }
 
 // Track makes a listener of the program part of the worker's drain. It returns a listener
@@ -115,9 +115,11 @@ type listener struct {
 	conns     *conn.Shared
 	id        int    // the socket's id in the master; 0: the master doesn't know it
 	own       string // names a socket that the master doesn't know
+	exclusive bool   // own, and no other process has it
 	keepAlive net.KeepAliveConfig
 
 	first    sync.Once
+	taken    taken
 	moved    moved // connections of other workers, to be accepted
 	deadline deadline
 	closing  sync.Once
@@ -181,29 +183,14 @@ func (l *listener) accept() (net.Conn, error) {
 // sendAccepting tells the master that the program accepts from this listener.
 func (l *listener) sendAccepting() { l.worker.sendAccepting(l.id, l.own, l.closed) }
 
-// sendAccepting tells the master that the program accepts or reads from a socket. If the
-// worker is on trial and the socket is shared, it then waits as long as the master has
-// ordered: the predecessor serves meanwhile, and a worker that dies soon has not accepted
-// a connection.
-func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
-	_ = w.send(wire.Accepting, wire.AcceptingBody{ID: id, Own: own})
-	wait := w.times.Load().HoldOff
-	if id == 0 || wait <= 0 {
-		return
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-closed:
-	case <-w.drain.started:
-	}
-}
+// errLeft is why Accept fails when the worker has left. It is a net.ErrClosed, and its text
+// says, where a main logs it, that nothing has gone wrong.
+var errLeft = fmt.Errorf("the worker has left, as it was asked to: %w", net.ErrClosed)
 
-// waitLeft blocks an Accept of a draining worker until the worker has left or the program
-// closes the listener, and returns closed then. It also ends at the deadline. It returns
-// nil if a connection has moved here, which the receiver of a worker had taken before its own
-// drain began.
+// waitLeft blocks an Accept of a draining worker until the worker has left, and returns
+// errLeft then, or until the program closes the listener, and returns closed. It also ends at
+// the deadline. It returns nil if a connection has moved here, which this worker had taken
+// before its own drain began.
 func (l *listener) waitLeft(closed error) error {
 	var timeout <-chan time.Time
 	if t := l.deadline.get(); !t.IsZero() {
@@ -213,13 +200,18 @@ func (l *listener) waitLeft(closed error) error {
 	}
 	select {
 	case <-l.worker.drain.left:
+		return l.acceptError(errLeft)
 	case <-l.closed:
+		return closed
 	case <-l.moved.arrived:
 		return nil
 	case <-timeout:
-		return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
+		return l.acceptError(os.ErrDeadlineExceeded)
 	}
-	return closed
+}
+
+func (l *listener) acceptError(err error) error {
+	return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: err}
 }
 
 // Close closes this process's copy of the socket. Other processes keep theirs.
@@ -233,6 +225,9 @@ func (l *listener) Close() error {
 			return
 		}
 		l.worker.drain.removeSource(l)
+		if l.acceptsByFile() {
+			return // the socket is still in use
+		}
 		if l.id > 0 {
 			_ = l.worker.send(wire.Closed, wire.ClosedBody{ID: l.id})
 		}
@@ -262,7 +257,3 @@ func (l *listener) SyscallConn() (syscall.RawConn, error) {
 	}
 	return s.SyscallConn()
 }
-
-// File returns a duplicate of the socket, which the caller closes. Unlike that of package
-// net, its Fd method leaves the socket non-blocking, because the flag is shared.
-func (l *listener) File() (*os.File, error) { return fileOf(l.Listener, l.Addr()) }

@@ -43,6 +43,8 @@ type Worker struct {
 	health  health
 	calls   calls
 	inbox   *inbox
+	arrival arrival
+	trial   trial
 	times   atomic.Pointer[wire.WelcomeBody]
 	tickets tickets
 
@@ -91,7 +93,7 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		drained: make(chan struct{}),
 		drain:   newDrain(),
 	}
-	w.inbox = newInbox(w.messageFailed, w.drain.notify)
+	w.inbox = newInbox(w.messageFailed, w.drain.notify, w.arrival.settled)
 	w.drain.addSource(w.inbox)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
@@ -111,6 +113,7 @@ func (w *Worker) Ready() error {
 	if !w.IsConnected() {
 		return w.disconnected("ready")
 	}
+	w.arrival.record()
 	var err error
 	w.readyOnce.Do(func() { err = w.send(wire.Ready, nil) })
 	return err
