@@ -5,15 +5,18 @@ import (
 	"math"
 	"net"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/http1"
 )
+
+const laterTick = 5 * time.Millisecond // see conn.later
 
 // Read reads from the connection. In a drain it returns io.EOF where an HTTP/1 program
 // reads the next request after the client was told that there is none, and when the
 // connection has moved to another process.
 func (c *conn) Read(p []byte) (n int, err error) {
-	for again := true; again; again = c.resume(n, err) {
+	for again := true; again; again = c.resume(n, err) || c.later(n, err) {
 		if len(p) > 1 {
 			c.http.OnReadStart()
 			if c.shared.Draining.Load() && (c.finished() || c.moved()) {
@@ -29,6 +32,17 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		c.http.OnRead(p[:n], c.shared.Draining.Load())
 	}
 	return n, err
+}
+
+// later reports whether a Read that has met the end is to be repeated, and waits: the drain
+// has shut down the reading side, and a request that crossed that isn't answered yet. The
+// connection is asked again and again, so that deadlines and Close hold meanwhile.
+func (c *conn) later(n int, err error) (again bool) {
+	if err != io.EOF || n > 0 || !c.http.MustAnswer() {
+		return false
+	}
+	time.Sleep(laterTick)
+	return true
 }
 
 // finished reports whether Read returns io.EOF, and then does so from then on.
@@ -74,10 +88,7 @@ func (c *conn) writeAnnounced(p []byte) (int, error) {
 	parts := c.http.Split(p, c.limiter(), &c.socket)
 	if len(parts) == 1 {
 		n, err := c.socket.Write(parts[0])
-		if err != nil {
-			c.http.StopTracking()
-		}
-		return n, err
+		return c.http.Wrote(parts, int64(n), err), err
 	}
 	// One writev: the line costs no packet, and goes out together with its head.
 	rest := append(net.Buffers(nil), parts...)
@@ -106,11 +117,15 @@ func (never) Count()        {}
 func (c *tcpConn) ReadFrom(r io.Reader) (sum int64, err error) {
 	c.writeStarts()
 	defer c.writeEnds()
+	var buf []byte
 	for ended := false; !ended && err == nil; {
 		var n int64
 		switch left := c.http.Unseen(); left {
 		case 0:
-			n, ended, err = c.sendSeen(r)
+			if buf == nil {
+				buf = make([]byte, 4096)
+			}
+			n, ended, err = c.sendSeen(r, buf)
 		case math.MaxInt64:
 			ended = true
 			n, err = c.sendRest(r)
@@ -123,8 +138,7 @@ func (c *tcpConn) ReadFrom(r io.Reader) (sum int64, err error) {
 }
 
 // sendSeen sends one buffer of r through Write.
-func (c *tcpConn) sendSeen(r io.Reader) (sent int64, ended bool, err error) {
-	buf := make([]byte, 4096)
+func (c *tcpConn) sendSeen(r io.Reader, buf []byte) (sent int64, ended bool, err error) {
 	n, err := r.Read(buf)
 	if err == io.EOF {
 		ended, err = true, nil
@@ -146,8 +160,7 @@ func (c *tcpConn) sendRest(r io.Reader) (int64, error) {
 		u.stay()
 		r = u.UnixConn
 	}
-	c.http.StartCopy()
-	defer c.http.EndCopy()
+	c.http.OnCopy()
 	n, err := c.TCPConn.ReadFrom(r)
 	c.http.Skip(n, err)
 	return n, err

@@ -32,7 +32,7 @@ func TestKind(t *testing.T) {
 			sh := newShared()
 			sh.Draining.Store(draining)
 			program, tracked := NewTracked(halfPipe{server}, sh)
-			exchange(t, client, program, row.request, row.answer)
+			kindExchange(t, client, program, row.request, row.answer)
 			if k := tracked.Kind(); k != row.want {
 				t.Errorf("%.20q answered by %.20q (draining %v): %v, want %v", row.request, row.answer, draining, k, row.want)
 			}
@@ -42,8 +42,8 @@ func TestKind(t *testing.T) {
 	}
 }
 
-// exchange has the program read request and write answer.
-func exchange(t *testing.T, client, program net.Conn, request, answer string) {
+// kindExchange has the program read request and write answer.
+func kindExchange(t *testing.T, client, program net.Conn, request, answer string) {
 	t.Helper()
 	if request != "" {
 		go func() { _, _ = client.Write([]byte(request)) }()

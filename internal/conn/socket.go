@@ -24,6 +24,13 @@ func (s *socket) OutputWaiting() bool {
 	return ok && unsent(c)
 }
 
+// WriteMayWait reports whether a Write of the program may be waiting for the client to
+// read, where the platform can tell.
+func (s *socket) WriteMayWait() bool {
+	c, ok := s.Conn.(*net.UnixConn)
+	return ok && unreceived(c) || s.OutputWaiting()
+}
+
 // CloseRead shuts down the reading side. Only tracked connections are asked to: these
 // are a ReadCloser.
 func (s *socket) CloseRead() error { return s.Conn.(ReadCloser).CloseRead() }

@@ -4,4 +4,5 @@ package conn
 
 import "net"
 
-func unsent(*net.TCPConn) bool { return false }
+func unsent(*net.TCPConn) bool      { return false }
+func unreceived(*net.UnixConn) bool { return false }

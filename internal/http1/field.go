@@ -16,10 +16,12 @@ func (m *message) field(line []byte) bool {
 		if value, ok := valueOf(line, "content-length"); ok {
 			return m.contentLength(value)
 		}
+		return !unclear(line, "content-length")
 	case 't', 'T':
 		if value, ok := valueOf(line, "transfer-encoding"); ok {
 			return m.transferEncoding(value)
 		}
+		return !unclear(line, "transfer-encoding")
 	case ' ', '\t': // a folded line: obsolete, and it may belong to one of the two
 		return false
 	}
@@ -36,6 +38,12 @@ func valueOf(line []byte, name string) ([]byte, bool) {
 		return nil, true // cut off: its value is unknown, and nil is no valid one
 	}
 	return trim(line[len(name)+1:]), true
+}
+
+// unclear reports whether a reader of the header line may take its name for this one,
+// because white space or another byte that no name has follows it.
+func unclear(line []byte, name string) bool {
+	return begins(line, name) && len(line) > len(name) && !isToken(line[len(name)])
 }
 
 // begins reports whether p begins with text, which is in lower case, in any case.
@@ -98,13 +106,20 @@ func (m *message) contentLength(value []byte) bool {
 	return true
 }
 
-// transferEncoding takes in a list of codings, of which only the last matters.
+// transferEncoding takes in a list of codings, of which chunked may only be the last.
 func (m *message) transferEncoding(value []byte) bool {
 	if value == nil {
 		return false
 	}
-	last := value[bytes.LastIndexByte(value, ',')+1:]
-	m.coded, m.chunked = true, bytes.EqualFold(trim(last), []byte("chunked"))
+	m.coded = true
+	for more := true; more; {
+		if m.chunked {
+			return false
+		}
+		var coding []byte
+		coding, value, more = bytes.Cut(value, []byte(","))
+		m.chunked = bytes.EqualFold(trim(coding), []byte("chunked"))
+	}
 	return true
 }
 
@@ -173,3 +188,8 @@ func lower(b byte) byte {
 
 // isLetter reports whether b can begin a request's method.
 func isLetter(b byte) bool { return lower(b) >= 'a' && lower(b) <= 'z' }
+
+// isToken reports whether b may be part of a method or of a header line's name.
+func isToken(b byte) bool {
+	return isLetter(b) || b >= '0' && b <= '9' || bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), b) >= 0
+}

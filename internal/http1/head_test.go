@@ -54,3 +54,52 @@ func TestKeepAliveIsDenied(t *testing.T) {
 		}
 	}
 }
+
+// An answer that doesn't carry Line keeps its keep-alive, also after one that does.
+func TestKeepAliveWithoutLine(t *testing.T) {
+	const alive = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"
+	var o Observer
+	o.OnRead([]byte(get), true)
+	drained(&o, okAnswer)
+	o.OnRead([]byte(get+get), true)
+	if got := drained(&o, alive[:17]) + drained(&o, alive[17:]); got != alive {
+		t.Errorf("got %q", got)
+	}
+	const closed = "HTTP/1.0 200 OK\r\n" + Line + "Connection:      close\r\nContent-Length: 2\r\n\r\nok"
+	if got := drained(&o, alive[:17]) + drained(&o, alive[17:]); got != closed {
+		t.Errorf("the last answer is %q", got)
+	}
+}
+
+// Only an answer that is whole in one Write is not followed.
+func TestWholeAnswer(t *testing.T) {
+	const status = "HTTP/1.1 200 OK\r\n"
+	for text, want := range map[string]bool{
+		okAnswer:                                  true,
+		okAnswer[:len(okAnswer)-1]:                false,
+		okAnswer + "x":                            false,
+		status + "CONTENT-length: 2\r\n\r\nok":    true,
+		status + "Content-Length: 2\n\nok":        true,
+		status + "Content-Length: 0\r\n\r\n":      true,
+		status + "Content-Length: 0\r\n":          false,
+		status + "Content-Length: 2, 2\r\n\r\nok": false,
+		status + "Content-Length : 2\r\n\r\nok":   false,
+		status + "\r\n":                           false,
+		status + "\r\nok":                         false,
+		status:                                    false,
+		status + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": false,
+		"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n":                    true,
+		"HTTP/1.1 204 No Content\r\n\r\n":                                           true,
+		"HTTP/1.1 204 No Content\r\n\r\nok":                                         false,
+		"HTTP/1.1 101 Switching Protocols\r\nContent-Length: 0\r\n\r\n":             false,
+		"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n":                              false,
+		"": false,
+	} {
+		if got := wholeAnswer([]byte(text), false); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	if !wholeAnswer([]byte(status+"Content-Length: 2\r\n\r\n"), true) || wholeAnswer([]byte(okAnswer), true) {
+		t.Error("the answer to a HEAD has no body")
+	}
+}

@@ -17,13 +17,15 @@ const freshTicks = 10
 // Input that waits is still served, even if the client sends it after it got
 // Connection: close. A connection whose answer hasn't left stays open until IdleTick ends
 // it: the kernel discards the rest of the answer if input arrives on a closed connection.
+// So does one whose client pipelines: more of its requests may be on their way.
 func (o *Observer) Finished(socket Socket) bool {
 	if o.untracked.Load() {
 		return false
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.tryFollow() && o.tracker.Over() && !socket.InputWaiting() && !socket.OutputWaiting()
+	o.mustFollow()
+	return o.tracker.Over() && o.writes == 0 && !o.tracker.Pipelined() && !socket.InputWaiting() && !socket.OutputWaiting()
 }
 
 // Quiet reports whether closing the connection now cuts no answer: the program reads, and
@@ -31,13 +33,13 @@ func (o *Observer) Finished(socket Socket) bool {
 func (o *Observer) Quiet() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.tryFollow() || o.busy.Load() {
+	if o.mustFollow(); o.busy.Load() {
 		return false
 	}
 	if o.tracker.Untracked() || o.untracked.Load() {
 		return !o.unanswered.Load()
 	}
-	return o.tracker.Rest() || o.tracker.Events() == 0
+	return o.atRest() || o.tracker.Events() == 0
 }
 
 // IdleTick is called at each tick of a drain, by one goroutine. It shuts down the
@@ -50,18 +52,36 @@ func (o *Observer) Quiet() bool {
 func (o *Observer) IdleTick(limit int, socket Socket) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if events := o.tracker.Events(); !o.tryFollow() || o.busy.Load() || !o.tracker.Rest() || events != o.idle.events {
+	o.mustFollow()
+	if events := o.tracker.Events(); o.busy.Load() || !o.atRest() || events != o.idle.events {
 		o.idle.events, o.idle.ticks = events, 0
 		return
 	}
 	if o.idle.ticks++; o.idle.ticks < limit && !o.tracker.Over() {
 		return
 	}
-	if socket.InputWaiting() || socket.OutputWaiting() { // the program is about to read it; see Finished
+	if socket.InputWaiting() || socket.WriteMayWait() { // the program is about to read it; see Finished
 		o.idle.ticks = 0
 		return
 	}
+	o.readClosed.Store(true)
 	_ = socket.CloseRead() // fails if the client is gone
+}
+
+// atRest reports whether everything that was read is answered, and the answers are
+// written. The caller holds o.mu.
+func (o *Observer) atRest() bool { return o.writes == 0 && o.tracker.Rest() }
+
+// MustAnswer reports whether IdleTick has shut down the reading side while a request was on
+// its way, and the program has read it and still owes the answer. Then the end that Read
+// meets is not the client's, and a program that takes it for that gives up the answer.
+func (o *Observer) MustAnswer() bool {
+	if !o.readClosed.Load() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.tracker.Untracked() && (o.writes > 0 || o.tracker.Owes())
 }
 
 // ExpectsRequest reports whether the client may send, or has just sent, a request that
@@ -72,10 +92,7 @@ func (o *Observer) IdleTick(limit int, socket Socket) {
 func (o *Observer) ExpectsRequest(ticks int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.tryFollow() {
-		return o.loadPhase() != answering && ticks < freshTicks
-	}
-	if o.untracked.Load() || !o.tracker.Boundary() {
+	if o.mustFollow(); o.untracked.Load() || !o.tracker.Boundary() {
 		return false
 	}
 	events := o.tracker.Events()
@@ -89,7 +106,6 @@ type State struct {
 	Phase     string // as in the table of package http1's sniff.go
 	Untracked bool
 	Busy      bool // the program doesn't read; kept from when the phase is followed
-	Copying   bool // an unseen copy runs
 
 	// Of the tracker, from when the phase is followed.
 	Boundary, Rest, Over bool
@@ -102,7 +118,7 @@ func (o *Observer) State() State {
 	defer o.mu.Unlock()
 	t := &o.tracker
 	return State{
-		Phase: o.loadPhase().String(), Untracked: o.untracked.Load(), Busy: o.busy.Load(), Copying: o.copying.Load(),
+		Phase: o.load().phase().String(), Untracked: o.untracked.Load(), Busy: o.busy.Load(),
 		Boundary: t.Boundary(), Rest: t.Rest(), Over: t.Over(), Events: t.Events(),
 	}
 }

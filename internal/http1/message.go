@@ -39,6 +39,7 @@ type message struct {
 	sized   bool // Content-Length was seen
 	coded   bool // Transfer-Encoding was seen
 	chunked bool // and chunked comes last in it
+	old     bool // of HTTP/1.0, which has no Transfer-Encoding
 	status  int  // of an answer
 	left    int64
 	current []byte // the start line, valid right after event startLine; see takeStartLine
@@ -66,7 +67,8 @@ func (m *message) next(p []byte) (int, event) {
 	case afterConnect:
 		return len(p), broken
 	case atStart:
-		m.state, m.sized, m.coded, m.chunked, m.left = inStart, false, false, false, 0
+		m.state, m.left = inStart, 0
+		m.sized, m.coded, m.chunked, m.old = false, false, false, false
 	}
 	line, n := m.line(p)
 	if line == nil {
@@ -167,13 +169,14 @@ func (m *message) size(line []byte) event {
 
 // frame determines, at the end of a head, how the body ends (RFC 9112, section 6.3).
 // Without a header field for it, an answer's body ends with the connection, and a
-// request has none.
+// request has none. Of a request it must be certain. An answer of HTTP/1.0 that is coded
+// counts as one that ends with the connection, because clients differ.
 func (m *message) frame(answer bool) event {
 	switch {
-	case m.chunked:
-		m.state = inSize
-	case m.coded && !answer:
+	case m.coded && !answer && (!m.chunked || m.sized || m.old):
 		return broken
+	case m.chunked && !m.old:
+		m.state = inSize
 	case m.coded, !m.sized && answer:
 		m.state = inEndless
 	case m.left > 0:

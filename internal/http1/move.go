@@ -27,7 +27,7 @@ func (o *Observer) noteFirst(p []byte) {
 // Resume makes the Observer one of a connection on which another process has answered
 // requests, and where the next is to be read. It is called before all other methods.
 func (o *Observer) Resume() {
-	o.answered.Store(true)
+	o.sniffed.Store(uint32(hasAnswered))
 	o.first.Store(request)
 }
 
@@ -43,7 +43,7 @@ func (o *Observer) MayMove() bool {
 }
 
 func (o *Observer) mayMove() bool {
-	if o.inexact.Load() || !o.tryFollow() || o.tracker.Untracked() || o.tracker.odd || o.tracker.Announced() {
+	if o.mustFollow(); o.tracker.Untracked() || o.tracker.Announced() || o.readClosed.Load() {
 		return false
 	}
 	first := o.first.Load()
@@ -59,5 +59,5 @@ func (o *Observer) Movable() bool {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.mayMove() && !o.busy.Load() && !o.copying.Load() && o.pendingHeader == "" && o.tracker.Rest()
+	return o.mayMove() && !o.busy.Load() && o.pendingHeader == "" && o.atRest()
 }

@@ -28,18 +28,15 @@ type Observer struct {
 	// last Write.
 	unanswered atomic.Bool
 
-	phase      atomic.Uint32 // a phase
-	peekedByte atomic.Uint32 // see begun
+	sniffed    atomic.Uint32 // a sniffed
 	first      atomic.Uint32 // what the first bytes were; see noteFirst
-	answered   atomic.Bool   // the program has answered as HTTP/1, before the connection was followed
-	inexact    atomic.Bool   // before that, it can't be told where all requests and answers ended
-	copying    atomic.Bool   // a copy to the client runs unseen, to its end
-	switched   atomic.Bool   // an answer has switched the protocol, before the connection was followed
+	readClosed atomic.Bool   // IdleTick has shut down the reading side
 
 	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks
 	tracker       Tracker
 	pendingHeader string // the rest of a Line that an interrupted Write has cut
 	idle          idle
+	writes        int // of a drain, that have not returned: Split without Wrote
 }
 
 // A Socket is the connection below an Observer.
@@ -50,6 +47,9 @@ type Socket interface {
 	// OutputWaiting reports whether some of the program's bytes haven't left for the
 	// client yet. It is false where the platform can't tell.
 	OutputWaiting() bool
+	// WriteMayWait reports whether a Write of the program may be waiting for the client
+	// to read. It is false where the platform can't tell.
+	WriteMayWait() bool
 	// CloseRead shuts down the reading side. Input that has arrived is still read.
 	CloseRead() error
 }
@@ -65,7 +65,7 @@ type Limiter interface {
 // before all other methods.
 func (o *Observer) Ignore() {
 	o.untracked.Store(true)
-	o.phase.Store(uint32(followed))
+	o.sniffed.Store(uint32(followed))
 }
 
 // Untracked reports whether there is nothing (more) to track: the connection is a
@@ -77,27 +77,13 @@ func (o *Observer) Untracked() bool { return o.untracked.Load() }
 func (o *Observer) Tunnel() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.switched.Load() || o.tracker.tunnel
+	return o.tracker.tunnel
 }
 
-// OnReadStart records that a Read with room for more than one byte begins. If it begins
-// before the answer, or during a copy to the client, the program reads and answers on
-// different goroutines, and the Read says nothing about the answers.
+// OnReadStart records that a Read with room for more than one byte begins.
 func (o *Observer) OnReadStart() {
-	switch ph := o.loadPhase(); ph {
-	case requested, requestedHead:
-		o.follow()
-	case answering:
-		o.swapPhase(ph, asking)
-	case peeked:
-		o.swapPhase(ph, begun)
-	case behind:
-		o.swapPhase(ph, unclear)
-	case followed:
+	if !o.sniffReadStart() {
 		o.busy.Store(false)
-	}
-	if o.copying.Load() && !o.untracked.Load() { // after the phase: StartCopy looks at them in the other order
-		o.StopTracking()
 	}
 }
 
@@ -118,8 +104,11 @@ func (o *Observer) OnRead(p []byte, draining bool) {
 		return
 	}
 	o.mu.Lock()
-	o.tracker.Request(p)
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	if o.tracker.Request(p); o.tracker.Untracked() {
+		o.unanswered.Store(true)
+		o.checkTracker()
+	}
 }
 
 // OnWrite records p, which is about to be written unchanged. If the Write fails
@@ -151,7 +140,7 @@ func (o *Observer) checkTracker() {
 // StopTracking ends the tracking: bytes have passed, or will pass, unseen.
 func (o *Observer) StopTracking() {
 	o.mu.Lock()
-	o.phase.Store(uint32(followed))
+	o.sniffed.Store(uint32(followed))
 	o.tracker.StopTracking()
 	o.checkTracker()
 	o.mu.Unlock()
@@ -159,16 +148,13 @@ func (o *Observer) StopTracking() {
 
 // Split records p, which is about to be written in a drain, and divides it where
 // header lines belong. The parts at even indices are p's bytes, except for what
-// denyKeepAlive replaces, and those at odd indices header lines. The first part is nil if the rest of a cut line must be written first.
-// After the parts are written, Wrote must be called if there are several;
-// StopTracking if there is one and its Write fails.
+// denyKeepAlive replaces, and those at odd indices header lines. The first part is nil if the rest of a cut line must
+// be written first. Wrote must be called after the parts are written.
 func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
-	o.follow()
-	if o.sniffWrite(p) {
-		return [][]byte{p} // can't be followed yet: the drain began in the middle of something
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.mustFollow()
+	o.writes++
 	var parts [][]byte
 	if o.pendingHeader != "" {
 		parts = append(parts, nil, []byte(o.pendingHeader))
@@ -192,11 +178,12 @@ func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
 	}
 }
 
-// Wrote records the result of writing several parts, and returns how many of the
-// program's bytes were written.
+// Wrote records the result of writing the parts, and returns how many of the program's
+// bytes were written.
 func (o *Observer) Wrote(parts [][]byte, sent int64, err error) (n int) {
 	n, rest := count(parts, sent)
 	o.mu.Lock()
+	o.writes--
 	o.pendingHeader = rest
 	if err != nil {
 		o.tracker.StopTracking()
@@ -226,16 +213,12 @@ func count(parts [][]byte, sent int64) (n int, rest string) {
 }
 
 // Unseen returns how many bytes may be written next without a call of OnWrite or Split.
-// Skip records them. If it is math.MaxInt64, so may all that a copy writes; see
-// StartCopy.
+// Skip records them. If it is math.MaxInt64, so may all that is written from then on.
 func (o *Observer) Unseen() int64 {
 	if o.untracked.Load() {
 		return math.MaxInt64
 	}
-	switch o.loadPhase() {
-	case answering, peeked, behind:
-		return math.MaxInt64
-	case asking, begun, requested, requestedHead, early, unclear:
+	if o.load().phase() != followed {
 		return 0
 	}
 	o.mu.Lock()
@@ -246,19 +229,11 @@ func (o *Observer) Unseen() int64 {
 	return o.tracker.Body()
 }
 
-// StartCopy records the start of an unseen copy to the client, of unknown length. EndCopy
-// must follow it.
-func (o *Observer) StartCopy() {
+// OnCopy records that an unseen copy to the client begins, of unknown length.
+func (o *Observer) OnCopy() {
 	o.busy.Store(true)
 	o.unanswered.Store(false)
-	o.copying.Store(true)
-	if o.Unseen() != math.MaxInt64 { // a Read has begun since
-		o.StopTracking()
-	}
 }
-
-// EndCopy records the end of an unseen copy. Skip comes before it.
-func (o *Observer) EndCopy() { o.copying.Store(false) }
 
 // Skip records n bytes of a body that were written unseen, and of the error.
 func (o *Observer) Skip(n int64, err error) {
@@ -268,7 +243,5 @@ func (o *Observer) Skip(n int64, err error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.loadPhase() == followed {
-		o.tracker.Skip(n)
-	}
+	o.tracker.Skip(n)
 }

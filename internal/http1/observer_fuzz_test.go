@@ -17,7 +17,7 @@ var exchanges = []struct{ request, answer string }{
 	{"DELETE / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"},
 }
 
-// conversation is a net/http server's connection, seen by an Observer that sniffs until
+// conversation is a server's connection, seen by an Observer that sniffs until
 // the drain, and by a Tracker that follows from the first byte.
 type conversation struct {
 	observer Observer
@@ -49,64 +49,63 @@ func (c *conversation) write(s string) {
 	c.got.WriteString(s)
 }
 
-// FuzzObserver: sniffing until a drain gives the same output as following from the
-// first byte, whenever the drain begins between two calls, if each status line is in
-// one piece. Each exchange takes two bytes of script: which
-// one, how large the pieces of the answer are, whether the request comes in pieces, and
-// whether the first byte of the next request is read before or after the answer begins.
+// FuzzObserver: whatever is read and written, in whatever pieces and order, and whenever
+// the drain begins, sniffing until then gives the same output and the same end as following
+// from the first byte. Nothing but Line is added, and keep-alive is replaced.
+//
+// Each byte of script is one call: a Read that begins, a Read that returns, or a Write, of a
+// number of bytes (see piece).
 func FuzzObserver(f *testing.F) {
-	for i := range byte(24) {
-		f.Add([]byte{i, 0xff, i + 1, 0x1f, i + 2, 0x7f, i + 3, 0x3f}, i)
+	var requests, answers string
+	for _, x := range exchanges {
+		requests, answers = requests+x.request, answers+x.answer
 	}
-	f.Fuzz(func(t *testing.T, script []byte, drain uint8) {
+	for i := range byte(24) {
+		f.Add([]byte(requests), []byte(answers), []byte{i, 0xfd, 0xfe, i, 0x01, 0xfd, 0xfe, 0xfe, 0, i << 2, i<<2 | 1, i<<2 | 2, 0xfd, 0xfe}, i)
+	}
+	f.Add([]byte(get+get), []byte(okAnswer+okAnswer), []byte{0, 0xfd, 0x7e, 0, 0xfd, 0xfe, 0xfe}, uint8(2))
+	f.Fuzz(func(t *testing.T, requests, answers, script []byte, drain uint8) {
 		c := &conversation{steps: int(drain)}
-		for peeked := ""; len(script) >= 2; script = script[2:] {
-			x := exchanges[int(script[0])%len(exchanges)]
-			peeked = c.exchange(x.request[len(peeked):], x.answer, script[1], next(script[2:]))
+		for _, call := range script {
+			c.call(call, &requests, &answers)
 			if c.got.String() != c.want.String() {
 				t.Fatalf("sent %q, a tracker from the first byte sends %q", c.got.String(), c.want.String())
 			}
 		}
-		if finished := c.steps < 0 && c.observer.Finished(new(noSocket)); finished && !c.tracker.Over() {
-			t.Error("finished, but not for a tracker from the first byte")
+		c.observer.follow()
+		if got := c.observer.State(); got.Rest != c.tracker.Rest() || got.Over != c.tracker.Over() || got.Untracked != c.tracker.Untracked() {
+			t.Errorf("%+v, but for a tracker from the first byte %s", got, after(&c.tracker))
 		}
 	})
 }
 
-// next returns the request of the next exchange, if there is one.
-func next(script []byte) string {
-	if len(script) < 2 {
-		return ""
-	}
-	return exchanges[int(script[0])%len(exchanges)].request
-}
-
-// exchange reads the rest of a request and writes the answer. It returns what it has
-// read of the next request.
-func (c *conversation) exchange(rest, answer string, how byte, next string) (peeked string) {
-	c.observer.OnReadStart()
-	if how&0x80 == 0 && len(rest) > 9 {
-		c.read(rest[:9])
+// call makes one call, as FuzzObserver's script has it.
+func (c *conversation) call(call byte, requests, answers *[]byte) {
+	switch size := int(call >> 2); call & 3 {
+	case 0, 3:
 		c.observer.OnReadStart()
-		rest = rest[9:]
-	}
-	c.read(rest)
-	peek := func(now bool) {
-		if now && peeked == "" && next != "" {
-			peeked = next[:1]
-			c.read(peeked)
+	case 1:
+		if p := piece(requests, size, "\r\n\r\n", 4); p != "" {
+			c.read(p)
+		}
+	case 2:
+		if p := piece(answers, size, "HTTP/1.", 0); p != "" {
+			c.write(p)
 		}
 	}
-	peek(how&0x40 == 0)
-	if after, ok := strings.CutPrefix(answer, hints); ok { // net/http writes it by itself
-		c.write(hints)
-		answer = after
+}
+
+// piece cuts the next size+1 bytes off p, or, if size is 63, all up to the mark that comes
+// next, and skip bytes of it.
+func piece(p *[]byte, size int, mark string, skip int) string {
+	n := min(size+1, len(*p))
+	if size == 63 {
+		n = len(*p)
+		if at := strings.Index(string((*p)[min(1, n):]), mark); at >= 0 {
+			n = min(1+at+skip, n)
+		}
 	}
-	for size := int(how&0x1f) + len("HTTP/1.1 304 Not Modified\r\n"); answer != ""; {
-		n := min(size, len(answer))
-		c.write(answer[:n])
-		answer = answer[n:]
-	}
-	peek(how&0x20 == 0)
-	return peeked
+	s := string((*p)[:n])
+	*p = (*p)[n:]
+	return s
 }

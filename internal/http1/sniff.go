@@ -4,94 +4,137 @@ import "bytes"
 
 // phase is what an Observer knows of a connection whose bytes it doesn't follow.
 // Before a drain nothing more is needed, and following every byte costs a busy
-// keep-alive connection three percent (docs/decisions/0019).
+// keep-alive connection three percent (docs/decisions/0019). Each phase says exactly what
+// is read and written, so that the tracker can take over at any moment: whatever
+// can't be said by one of the others is followed.
 //
 // The table gives the next phase for each phase and event. The events are a Read that
 // begins with room for more than one byte; what a Read returned: one byte, a whole GET
 // or HEAD without a body and nothing after it, or anything else; what is written: a
-// whole final answer and nothing more, another beginning of a final one, an informational
-// one (1xx but not 101), fewer bytes than a status line needs, or anything else, 101
-// included; and a drain. "untracked" is the phase
-// followed of a connection whose tracking has ended permanently. TestPhaseTable reads
-// this comment.
+// whole answer, the beginning of a final answer, an informational one (1xx but not 101),
+// fewer bytes than a status line needs, or anything else, 101 included; and a drain.
+// "untracked" is the phase followed of a connection whose tracking has ended
+// permanently. TestPhaseTable reads this comment.
 //
-//	phase         | Read starts | 1 byte   | GET       | HEAD          | other    | whole     | part      | 1xx       | too short | not HTTP  | drain
-//	asking        | asking      | followed | requested | requestedHead | followed | answering | followed  | followed  | followed  | untracked | followed
-//	begun         | begun       | followed | requested | requestedHead | followed | answering | followed  | followed  | followed  | untracked | followed
-//	requested     | followed    | early    | unclear   | unclear       | unclear  | answering | followed  | followed  | followed  | untracked | followed
-//	requestedHead | followed    | early    | unclear   | unclear       | unclear  | answering | followed  | followed  | followed  | untracked | followed
-//	early         | early       | unclear  | unclear   | unclear       | unclear  | peeked    | peeked    | early     | early     | untracked | early
-//	unclear       | unclear     | unclear  | unclear   | unclear       | unclear  | answering | answering | unclear   | untracked | untracked | unclear
-//	answering     | asking      | peeked   | behind    | behind        | behind   | answering | answering | answering | answering | answering | answering
-//	peeked        | begun       | behind   | behind    | behind        | behind   | peeked    | peeked    | peeked    | peeked    | peeked    | peeked
-//	behind        | unclear     | behind   | behind    | behind        | behind   | behind    | behind    | behind    | behind    | behind    | behind
-//	followed      | followed    | followed | followed  | followed      | followed | followed  | followed  | followed  | followed  | untracked | followed
-type phase uint32
+//	phase         | Read starts | 1 byte    | GET       | HEAD          | other    | whole     | begins    | 1xx       | too short | not HTTP  | drain
+//	asking        | asking      | followed  | requested | requestedHead | followed | untracked | untracked | untracked | followed  | untracked | followed
+//	begun         | begun       | followed  | requested | requestedHead | followed | followed  | followed  | followed  | followed  | untracked | followed
+//	requested     | followed    | early     | followed  | followed      | followed | answered  | followed  | followed  | followed  | untracked | followed
+//	requestedHead | followed    | earlyHead | followed  | followed      | followed | answered  | followed  | followed  | followed  | untracked | followed
+//	early         | followed    | followed  | followed  | followed      | followed | peeked    | followed  | followed  | followed  | untracked | followed
+//	earlyHead     | followed    | followed  | followed  | followed      | followed | peeked    | followed  | followed  | followed  | untracked | followed
+//	answered      | asking      | peeked    | followed  | followed      | followed | untracked | untracked | untracked | followed  | untracked | followed
+//	peeked        | begun       | followed  | followed  | followed      | followed | followed  | followed  | followed  | followed  | untracked | followed
+//	followed      | followed    | followed  | followed  | followed      | followed | followed  | followed  | followed  | followed  | untracked | followed
+type phase uint8
 
 const (
 	asking        phase = iota // everything read is answered, and the program reads the next request
-	begun                      // as asking, and Observer.peekedByte is the first byte of the next request
+	begun                      // as asking, and one byte of the next request has been read
 	requested                  // one whole request has been read, and nothing after it
 	requestedHead              // as requested, and the request is a HEAD
-	early                      // as requested, and Observer.peekedByte was read after it
-	unclear                    // what was read may be less or more than one request
-	answering                  // the program has begun to answer
-	peeked                     // as answering, and Observer.peekedByte was read meanwhile
-	behind                     // as answering, and more than one byte was read meanwhile
+	early                      // as requested, and one byte after the request
+	earlyHead                  // as requestedHead, and one byte after the request
+	answered                   // everything read is answered, and the program hasn't begun to read since
+	peeked                     // as answered, and one byte of the next request has been read
 	followed                   // the tracker sees every byte; this phase is final
 )
 
 // String returns the name of the phase, as the table has it.
 func (ph phase) String() string {
-	names := [...]string{"asking", "begun", "requested", "requestedHead", "early", "unclear", "answering", "peeked", "behind", "followed"}
+	names := [...]string{"asking", "begun", "requested", "requestedHead", "early", "earlyHead", "answered", "peeked", "followed"}
 	if int(ph) < len(names) {
 		return names[ph]
 	}
 	return "invalid"
 }
 
-func (o *Observer) loadPhase() phase { return phase(o.phase.Load()) }
+// sniffed is all that an Observer knows of a connection that isn't followed, in one word,
+// so that nothing in it can change between a look and the swap that depends on it: a
+// phase, the one byte that was read (begun, early, earlyHead, peeked), and whether the
+// program has answered as HTTP/1.
+type sniffed uint32
 
-func (o *Observer) swapPhase(from, to phase) bool {
-	return o.phase.CompareAndSwap(uint32(from), uint32(to))
+const (
+	byteShift           = 8
+	hasAnswered sniffed = 1 << 16
+)
+
+func (s sniffed) phase() phase { return phase(s) }
+
+// first returns the byte that was read of the next request.
+func (s sniffed) first() byte { return byte(s >> byteShift) }
+
+// to returns s in another phase, with the same byte.
+func (s sniffed) to(ph phase) sniffed { return s&^0xff | sniffed(ph) }
+
+// with returns s with another byte.
+func (s sniffed) with(first byte) sniffed { return s&^(0xff<<byteShift) | sniffed(first)<<byteShift }
+
+func (o *Observer) load() sniffed { return sniffed(o.sniffed.Load()) }
+
+func (o *Observer) swap(from, to sniffed) bool {
+	return o.sniffed.CompareAndSwap(uint32(from), uint32(to))
+}
+
+// sniffReadStart records that a Read with room for more than one byte begins. It reports
+// false if the connection is followed.
+func (o *Observer) sniffReadStart() bool {
+	for {
+		s := o.load()
+		next := asking
+		switch s.phase() {
+		case asking, begun:
+			return true
+		case followed:
+			return false
+		case peeked:
+			next = begun
+		case requested, requestedHead, early, earlyHead:
+			o.follow()
+			continue
+		}
+		if o.swap(s, s.to(next)) {
+			return true
+		}
+	}
 }
 
 // sniffRead records what was read. It reports false if the tracker must see it.
 func (o *Observer) sniffRead(p []byte) bool {
 	for {
-		ph := o.loadPhase()
-		next := unclear
-		switch ph {
+		s := o.load()
+		next := s.to(afterRead(s, p))
+		switch next.phase() {
 		case followed:
-			return false
-		case asking:
-			next = sniffRequest(p[0], p[1:])
-		case begun:
-			next = sniffRequest(byte(o.peekedByte.Load()), p)
-		case requested, requestedHead:
-			if len(p) == 1 {
-				next = early
-				o.peekedByte.Store(uint32(p[0]))
-			}
-		case answering:
-			if next = behind; len(p) == 1 {
-				next = peeked
-				o.peekedByte.Store(uint32(p[0]))
-			}
-		case peeked, behind:
-			next = behind
-		}
-		if next == followed {
 			o.follow()
 			return false
+		case early, earlyHead, peeked:
+			next = next.with(p[0])
 		}
-		if next == unclear || next == behind {
-			o.inexact.Store(true)
-		}
-		if o.swapPhase(ph, next) {
+		if o.swap(s, next) {
 			return true
 		}
 	}
+}
+
+// afterRead returns the phase after p was read.
+func afterRead(s sniffed, p []byte) phase {
+	switch ph := s.phase(); {
+	case ph == asking:
+		return sniffRequest(p[0], p[1:])
+	case ph == begun:
+		return sniffRequest(s.first(), p)
+	case len(p) > 1:
+		return followed
+	case ph == requested:
+		return early
+	case ph == requestedHead:
+		return earlyHead
+	case ph == answered:
+		return peeked
+	}
+	return followed
 }
 
 // sniffRequest returns the phase after p was read, where first is the first byte of
@@ -99,30 +142,27 @@ func (o *Observer) sniffRead(p []byte) bool {
 // tracker can tell: the request has a body, or other requests follow it, or it is
 // incomplete, or it may open a tunnel.
 func sniffRequest(first byte, rest []byte) phase {
-	const end = "\r\n\r\n"
 	switch {
-	case len(rest) < len("ET / HTTP/1.1"+end):
-		return followed
-	case bytes.Index(rest, []byte(end)) != len(rest)-len(end), !plainHead(rest):
-		return followed
-	case first == 'H' && bytes.HasPrefix(rest, []byte("EAD ")):
-		return requestedHead
-	case first == 'G' && bytes.HasPrefix(rest, []byte("ET ")):
+	case first == 'G' && bytes.HasPrefix(rest, []byte("ET ")) && plainHead(rest):
 		return requested
+	case first == 'H' && bytes.HasPrefix(rest, []byte("EAD ")) && plainHead(rest):
+		return requestedHead
 	}
 	return followed
 }
 
-// plainHead reports whether p, which ends with a blank line, is a head without a body:
-// it has no other blank line, no folded line, and no field that may announce a body.
+// plainHead reports whether p is the rest of a request's head, to its blank line, without a
+// body: it has a version of HTTP/1, no folded line, and no field that may announce a body.
 func plainHead(p []byte) bool {
-	for {
-		p = p[bytes.IndexByte(p, '\n')+1:]
-		if len(p) <= len("\r\n") {
-			return true
-		}
-		switch p[0] {
-		case '\n', '\r', ' ', '\t':
+	n := bytes.IndexByte(p, '\n') + 1
+	if !versioned(p[:n]) {
+		return false
+	}
+	for p = p[n:]; n > 0 && len(p) > 0; p = p[n:] {
+		switch n = bytes.IndexByte(p, '\n') + 1; p[0] {
+		case '\r':
+			return n == len(p) && n == len("\r\n")
+		case '\n', ' ', '\t':
 			return false
 		case 'c', 'C':
 			if begins(p, "content-") {
@@ -134,107 +174,93 @@ func plainHead(p []byte) bool {
 			}
 		}
 	}
-}
-
-// sniffWrite records what is about to be written. It reports false if the
-// tracker must see it.
-func (o *Observer) sniffWrite(p []byte) bool {
-	ph := o.loadPhase()
-	switch {
-	case ph == followed:
-		return false
-	case len(p) == 0:
-		return true
-	case ph == answering, ph == peeked, ph == behind:
-		o.inexact.Store(true)
-		return true
-	}
-	next := answering
-	switch code := Status(p); {
-	case code == 0 && ph != unclear && len(p) < StatusSize:
-		o.follow()
-		return false
-	case code == 0, code == 101:
-		o.switched.Store(code == 101)
-		o.StopTracking()
-		return true
-	case code < 200:
-		if ph <= requestedHead {
-			o.follow()
-			return false
-		}
-		next = ph
-	default:
-		whole := isWhole(p, code, ph == requestedHead)
-		if !whole && ph <= requestedHead {
-			o.follow() // only the tracker can tell where it ends
-			return false
-		}
-		if !whole || ph == unclear {
-			o.inexact.Store(true)
-		}
-		o.answered.Store(true)
-		if ph == early {
-			next = peeked
-		}
-	}
-	return o.swapPhase(ph, next) || o.sniffWrite(p)
-}
-
-// isWhole reports whether p, which begins with a final status line, is an answer with its
-// body and nothing more, to a HEAD if head is true.
-func isWhole(p []byte, code int, head bool) bool {
-	size, bare := int64(-1), head || code == 204 || code == 304
-	for end := bytes.IndexByte(p, '\n') + 1; end > 0; {
-		p = p[end:]
-		if end = bytes.IndexByte(p, '\n') + 1; end == 0 {
-			break
-		}
-		switch line := p[:end]; line[0] {
-		case '\r', '\n':
-			body := int64(len(p) - end)
-			return len(trim(line)) == 0 && (bare && body == 0 || !bare && body == size)
-		case ' ', '\t':
-			return false
-		case 't', 'T':
-			if begins(line, "transfer-") {
-				return false
-			}
-		case 'c', 'C':
-			if value, ok := valueOf(line, "content-length"); ok {
-				n, valid := number(value)
-				if !valid || size >= 0 {
-					return false
-				}
-				size = n
-			}
-		}
-	}
 	return false
 }
 
-// follow is tryFollow for a caller that doesn't hold o.mu.
-func (o *Observer) follow() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.tryFollow()
+// versioned reports whether line, which ends with a line feed or is empty, ends as the
+// request line of HTTP/1.0 or HTTP/1.1 does.
+func versioned(line []byte) bool {
+	at := len(line) - len(" HTTP/1.x\r\n")
+	if at < 0 || string(line[at:at+8]) != " HTTP/1." || string(line[at+9:]) != "\r\n" {
+		return false
+	}
+	return line[at+8] == '0' || line[at+8] == '1'
 }
 
-// tryFollow lets the tracker take over if nothing is half read or half written in the
-// present phase. It reports whether the connection is followed. The caller holds o.mu.
-func (o *Observer) tryFollow() bool {
-	for {
-		ph := o.loadPhase()
-		if ph == followed || ph > requestedHead {
-			return ph == followed
+// sniffWrite records what is about to be written. It reports false if the
+// tracker must see it: anything but one whole answer to one whole request.
+func (o *Observer) sniffWrite(p []byte) bool {
+	for len(p) > 0 {
+		s := o.load()
+		next := answered
+		switch s.phase() {
+		case early, earlyHead:
+			next = peeked
+		case requested, requestedHead:
+		default:
+			o.follow()
+			return false
 		}
-		o.busy.Store(ph != asking)
-		o.tracker = Resume(o.answered.Load(), ph == requested || ph == requestedHead, ph == requestedHead)
-		if ph == begun {
-			o.tracker.Request([]byte{byte(o.peekedByte.Load())})
+		if head := s.phase() == requestedHead || s.phase() == earlyHead; !wholeAnswer(p, head) {
+			o.follow()
+			return false
 		}
-		if o.swapPhase(ph, followed) {
+		if o.swap(s, s.to(next)|hasAnswered) {
 			return true
+		}
+	}
+	return true
+}
+
+// wholeAnswer reports whether p is one final answer, from its status line to the end of a
+// body that Content-Length announces. head tells whether the request is a HEAD.
+func wholeAnswer(p []byte, head bool) bool {
+	n := bytes.IndexByte(p, '\n') + 1
+	code := status(p[:n])
+	if code < 200 {
+		return false
+	}
+	m := message{state: inHead}
+	k, what := m.head(p[n:])
+	body := len(p) - n - k
+	if what != headEnd {
+		return false
+	}
+	if bare(code, head) {
+		return body == 0
+	}
+	return m.sized && !m.coded && m.left == int64(body)
+}
+
+// follow lets the tracker take over. It is idempotent. Callers that hold o.mu call
+// mustFollow.
+func (o *Observer) follow() {
+	if o.load().phase() == followed {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mustFollow()
+}
+
+// mustFollow is follow for a caller that holds o.mu.
+func (o *Observer) mustFollow() {
+	for {
+		s := o.load()
+		ph := s.phase()
+		if ph == followed {
+			return
+		}
+		o.busy.Store(ph != asking && ph != begun)
+		asked := ph >= requested && ph <= earlyHead
+		o.tracker = Resume(s&hasAnswered != 0, asked, ph == requestedHead || ph == earlyHead)
+		if ph == begun || ph == early || ph == earlyHead || ph == peeked {
+			o.tracker.Request([]byte{s.first()})
+		}
+		if o.swap(s, s.to(followed)) {
+			o.unanswered.Store(o.tracker.Untracked())
+			o.checkTracker()
+			return
 		}
 	}
 }

@@ -34,15 +34,14 @@ type Tracker struct {
 	heads   uint64
 	connect bool
 
-	untracked  bool // not HTTP/1, or no longer; stays true
-	tunnel     bool // untracked because an answer has switched the protocol
-	known      bool // an answer began with "HTTP/1."
-	announced  bool // an answer has carried Line
-	nonsense   bool // the requests can't be parsed (the program may be able to)
-	odd        bool // there was nonsense; stays true
-	unanswered bool // something was read since the latest answer ended
-	putOff     int  // how many answers have gone out without Line though it was due
-	events     uint32
+	untracked bool // not plainly HTTP/1, or no longer; stays true
+	tunnel    bool // untracked because an answer has switched the protocol
+	known     bool // an answer began with "HTTP/1."
+	announced bool // an answer has carried Line
+	marked    bool // the latest answer carries Line
+	pipelined bool // the client has sent a request before it had the answer to another
+	putOff    int  // how many answers have gone out without Line though it was due
+	events    uint32
 }
 
 // StatusSize is the number of bytes of an answer that [Status] needs.
@@ -57,7 +56,7 @@ func Status(p []byte) int { return status(p[:min(len(p), StatusSize)]) }
 // true, one whole request has been read and nothing of its answer written; head tells
 // whether it is a HEAD.
 func Resume(known, asked, head bool) Tracker {
-	t := Tracker{known: known, unanswered: asked}
+	t := Tracker{known: known}
 	if asked {
 		t.open, t.events = 1, 1
 	}
@@ -67,20 +66,17 @@ func Resume(known, asked, head bool) Tracker {
 	return t
 }
 
-// Request takes in what the program has read, in order.
+// Request takes in what the program has read, in order. What isn't plainly a request ends
+// the tracking: the program may understand it, and which bytes of its answers are heads
+// depends on how.
 func (t *Tracker) Request(p []byte) {
 	if t.untracked || len(p) == 0 {
 		return
 	}
 	t.events++
-	if t.nonsense && !t.unanswered && t.out.state == atStart {
-		t.resync()
-	}
-	t.unanswered = true
-	for len(p) > 0 && !t.nonsense {
+	for len(p) > 0 && !t.untracked {
 		p = p[t.request(p):]
 	}
-	t.odd = t.odd || t.nonsense
 }
 
 // request takes in what belongs to one step of the parser.
@@ -90,20 +86,21 @@ func (t *Tracker) request(p []byte) int {
 			return 1
 		}
 		t.open++
-		t.nonsense = !isLetter(p[0])
+		t.pipelined = t.pipelined || t.open > 1
+		t.untracked = !isLetter(p[0])
 	}
 	n, what := t.in.next(p)
 	switch what {
 	case startLine:
-		t.nonsense = t.nonsense || !t.requestLine(t.in.takeStartLine())
+		t.untracked = t.untracked || !t.requestLine(t.in.takeStartLine())
 	case headEnd:
 		if t.connect {
 			t.in.state = afterConnect
 		} else {
-			t.nonsense = t.in.frame(false) == broken
+			t.untracked = t.in.frame(false) == broken
 		}
 	case broken:
-		t.nonsense = true
+		t.untracked = true
 	}
 	return n
 }
@@ -111,24 +108,33 @@ func (t *Tracker) request(p []byte) int {
 // requestLine records what the answer's framing depends on. It reports whether the
 // line is a request line.
 func (t *Tracker) requestLine(line []byte) bool {
+	method, _, _ := bytes.Cut(line, []byte(" "))
 	switch {
-	case bytes.HasPrefix(line, []byte("HEAD ")):
+	case string(method) == "HEAD":
 		if t.open > 64 {
 			return false
 		}
 		t.heads |= 1 << (t.open - 1)
-	case bytes.HasPrefix(line, []byte("CONNECT ")):
+	case string(method) == "CONNECT":
 		t.connect = true
+	case !plainMethod(method):
+		return false
 	}
 	line = trim(line)
 	version := len(line) - len("HTTP/1.x")
+	t.in.old = version > 0 && bytes.HasSuffix(line, []byte("HTTP/1.0"))
 	return len(line) >= maxPart-2 || version > 0 && bytes.HasPrefix(line[version:], prefix)
 }
 
-// resync forgets requests that couldn't be parsed, after they were answered.
-func (t *Tracker) resync() {
-	t.in.state, t.in.part = atStart, t.in.part[:0]
-	t.open, t.heads, t.connect, t.nonsense = 0, 0, false, false
+// plainMethod reports whether every program takes a method for the same one, and for none
+// on which the answer's framing depends: some accept HEAD and CONNECT in lower case.
+func plainMethod(method []byte) bool {
+	for _, b := range method {
+		if !isToken(b) {
+			return false
+		}
+	}
+	return !bytes.EqualFold(method, []byte("HEAD")) && !bytes.EqualFold(method, []byte("CONNECT"))
 }
 
 // Answer takes in what the program is about to write, in order, and returns how many
@@ -162,15 +168,16 @@ func (t *Tracker) Answer(p []byte, due, waiting bool) (n int, announce bool) {
 }
 
 // statusLine records the answer's status. It reports whether the answer is a final one
-// after which the connection still speaks HTTP/1.
+// after which the connection still speaks HTTP/1. An answer to no request ends the
+// tracking: it may be anything.
 func (t *Tracker) statusLine(line []byte) bool {
 	code := status(line)
 	tunnel := code == 101 || code/100 == 2 && t.connect && t.open == 1
-	if code < 100 || tunnel {
+	if t.marked = false; code < 100 || tunnel || t.open == 0 {
 		t.untracked, t.tunnel = true, tunnel
 		return false
 	}
-	t.out.status = code
+	t.out.status, t.out.old = code, line[len(prefix)] == '0'
 	t.known = true
 	return code >= 200
 }
@@ -180,12 +187,13 @@ func (t *Tracker) announce(due, waiting bool) bool {
 	if !due {
 		return false
 	}
-	pipelined := !t.nonsense && (t.open > 1 || waiting && t.in.state == atStart)
-	if pipelined && t.putOff < maxPutOff {
-		t.putOff++
-		return false
+	if t.open > 1 || waiting && t.in.state == atStart {
+		t.pipelined = true
+		if t.putOff++; t.putOff <= maxPutOff {
+			return false
+		}
 	}
-	t.announced = true
+	t.announced, t.marked = true, true
 	return true
 }
 
@@ -196,8 +204,7 @@ func (t *Tracker) headEnd() {
 		t.out.state = atStart // the final answer to the same request follows
 		return
 	}
-	bare := t.heads&1 != 0 || code == 204 || code == 304
-	if bare {
+	if bare(code, t.heads&1 != 0) {
 		t.out.state = atStart
 		t.answered()
 		return
@@ -210,9 +217,11 @@ func (t *Tracker) headEnd() {
 	}
 }
 
+// bare reports whether an answer with this status has no body, whatever its head says.
+func bare(code int, head bool) bool { return head || code == 204 || code == 304 }
+
 // answered removes the oldest request.
 func (t *Tracker) answered() {
-	t.unanswered = false
 	t.heads >>= 1
 	if t.open > 0 {
 		t.open--
@@ -252,13 +261,7 @@ func (t *Tracker) Skip(n int64) {
 // Rest reports whether the program has answered at least once, has answered
 // all that it has read, and has read no part of a request since.
 func (t *Tracker) Rest() bool {
-	if t.untracked || !t.known || t.out.state != atStart {
-		return false
-	}
-	if t.nonsense {
-		return !t.unanswered
-	}
-	return t.open == 0 && t.in.state == atStart
+	return !t.untracked && t.known && t.out.state == atStart && t.open == 0 && t.in.state == atStart
 }
 
 // Announced reports whether an answer has carried Line.
@@ -268,10 +271,19 @@ func (t *Tracker) Announced() bool { return t.announced }
 // the end to the client.
 func (t *Tracker) Over() bool { return t.announced && t.Rest() }
 
+// Owes reports whether a whole request is unanswered, or an answer has begun.
+func (t *Tracker) Owes() bool {
+	return t.out.state != atStart || t.open > 1 || t.open == 1 && t.in.state == atStart
+}
+
+// Pipelined reports whether the client has sent a request before it had the answer to
+// another.
+func (t *Tracker) Pipelined() bool { return t.pipelined }
+
 // inAnnouncedHead reports whether the next byte written begins a header line of an answer
-// on a connection whose end has been announced.
+// that carries Line.
 func (t *Tracker) inAnnouncedHead() bool {
-	return t.announced && !t.untracked && t.out.state == inHead && len(t.out.part) == 0
+	return t.marked && !t.untracked && t.out.state == inHead && len(t.out.part) == 0
 }
 
 // Boundary reports whether the next byte written begins an answer.

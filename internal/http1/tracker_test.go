@@ -40,6 +40,8 @@ const (
 	get  = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 	head = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n"
 	hi   = "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\n\r\nhi"
+
+	plainHi = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 )
 
 // conversations are the requests and the answers on a connection in a drain. In the
@@ -78,11 +80,11 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"answered before the upload's end", "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nabc", hi, "open"},
 	{"part of a request", "GET / HTTP/1.1\r\nHost", "HTTP/1.1 408 Request Timeout\r\n@Content-Length: 0\r\n\r\n", "open"},
 	{"blank lines between requests", "\r\n" + head + "\r\n", "HTTP/1.1 200 OK\r\n@Content-Length: 2\r\n\r\n", "over"},
-	{"unasked", "", "HTTP/1.1 408 Request Timeout\r\n@Content-Length: 0\r\n\r\n", "over"},
-	{"a request that makes no sense", "\x00\x01\r\n\r\n", hi, "over"},
-	{"a request of another kind", "GIVE me that\r\n\r\n", hi, "over"},
-	{"a request coded without an end", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nab", hi, "over"},
-	{"lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", hi, "over"},
+	{"unasked", "", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", "untracked"},
+	{"a request that makes no sense", "\x00\x01\r\n\r\n", plainHi, "untracked"},
+	{"a request of another kind", "GIVE me that\r\n\r\n", plainHi, "untracked"},
+	{"a request coded without an end", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nab", plainHi, "untracked"},
+	{"lengths that differ", "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", plainHi, "untracked"},
 
 	{"pipelined", get + get + get, strings.ReplaceAll(hi+hi, "@", "") + hi, "over"},
 	{"pipelined, one to come", get + get, strings.ReplaceAll(hi, "@", ""), "open"},
@@ -96,6 +98,18 @@ var conversations = []struct{ name, request, answer, after string }{
 	{"almost, with a tab", get, "HTTP/1.1 200\tOK\r\nContent-Length: 2\r\n\r\nhi", "untracked"},
 	{"almost a code", get, "HTTP/1.1 2x0 OK\r\n\r\n", "untracked"},
 	{"a code too small", get, "HTTP/1.1 099 OK\r\n\r\n", "untracked"},
+	{"a request in lower case", "head / HTTP/1.1\r\n\r\n", plainHi, "untracked"},
+	{"a method with a tab", "HEAD\t/ HTTP/1.1\r\n\r\n", plainHi, "untracked"},
+	{"a method that begins as HEAD", "HEAX / HTTP/1.1\r\n\r\n", hi, "over"},
+	{"a length and chunks", "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", plainHi, "untracked"},
+	{"chunks of HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", plainHi, "untracked"},
+	{"a space before the colon", "POST / HTTP/1.1\r\nContent-Length : 3\r\n\r\nabc", plainHi, "untracked"},
+	{"a control character before the colon", "POST / HTTP/1.1\r\nTransfer-Encoding\v: chunked\r\n\r\n0\r\n\r\n", plainHi, "untracked"},
+	{"a name that begins as another", "POST / HTTP/1.1\r\nContent-Length-Was: 3\r\nTransfer-Encodings: x\r\n\r\n", hi, "over"},
+	{"chunked twice", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", plainHi, "untracked"},
+	{"an echo", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n", "untracked"},
+	{"an answer of HTTP/1.0 in chunks", get, "HTTP/1.0 200 OK\r\n@Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "open"},
+	{"two answers to one request", get, hi + plainHi, "untracked"},
 	{"more than it said", get, hi + "!HTTP/1.1 200 OK\r\n\r\n", "untracked"},
 	{"a bad length", get, "HTTP/1.1 200 OK\r\n@Content-Length: 2x\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n", "untracked"},
 	{"a length beyond numbers", get, "HTTP/1.1 200 OK\r\n@Content-Length: 99999999999999999999\r\n\r\n", "untracked"},
@@ -225,21 +239,6 @@ func TestWaitingInput(t *testing.T) {
 	}
 	if !tr.Over() {
 		t.Error("not over")
-	}
-}
-
-// A request that can't be parsed is forgotten with its answer.
-func TestResync(t *testing.T) {
-	var tr Tracker
-	read(&tr, "\xff\xff", 9)
-	send(&tr, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", 99, true)
-	read(&tr, head, 9)
-	if tr.Rest() {
-		t.Error("at rest with an unanswered request")
-	}
-	send(&tr, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 99, true)
-	if !tr.Over() {
-		t.Error("the HEAD was not recognised")
 	}
 }
 
