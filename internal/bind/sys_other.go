@@ -2,7 +2,11 @@
 
 package bind
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
 const datagrams = 2
 
@@ -17,3 +21,8 @@ func (o Options) listenOn(int) error { return errors.ErrUnsupported }
 func connected(int) bool { return false }
 
 func keepAliveOf(int) (idle, interval, count int) { return -1, -1, -1 }
+
+// Do calls f. Only Linux has rights of a single thread.
+func (u *User) Do(f func()) error { f(); return nil }
+
+func chmod(path string, mode uint32) error { return os.Chmod(path, fs.FileMode(mode)) }

@@ -30,8 +30,9 @@ type Answer struct {
 // Request is a socket to open.
 type Request struct {
 	bind.Request
-	Index     int  // of the sockets that one address stands for
-	Duplicate bool // the holder holds the socket: only the error of a second bind is wanted
+	Index     int        // of the sockets that one address stands for
+	Duplicate bool       // the holder holds the socket: only the error of a second bind is wanted
+	User      *bind.User // of the worker that asks; nil if it is this process's
 
 	inherited inherited
 }
