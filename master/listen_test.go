@@ -295,8 +295,10 @@ func (b *bench) open() (n int) {
 }
 
 func TestAllowMayRefuse(t *testing.T) {
-	allow := func(w *Worker, network, address string) error {
-		if address == ":80" {
+	requests := make(chan SocketRequest, 3)
+	allow := func(w *Worker, r SocketRequest) error {
+		requests <- r
+		if r.Address == ":80" {
 			return syscall.EPERM
 		}
 		return nil
@@ -310,6 +312,11 @@ func TestAllowMayRefuse(t *testing.T) {
 			t.Error(":81 was refused")
 		}
 	})
+	for _, want := range []SocketRequest{{Network: "tcp", Address: ":80"}, {Network: "tcp", Address: ":81"}} {
+		if got := <-requests; got != want {
+			t.Errorf("Allow got %+v, want %+v", got, want)
+		}
+	}
 }
 
 // A frame that violates the protocol ends the link of the worker that sent it, and of no

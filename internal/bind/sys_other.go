@@ -22,7 +22,4 @@ func connected(int) bool { return false }
 
 func keepAliveOf(int) (idle, interval, count int) { return -1, -1, -1 }
 
-// Do calls f. Only Linux has rights of a single thread.
-func (u *User) Do(f func()) error { f(); return nil }
-
 func chmod(path string, mode uint32) error { return os.Chmod(path, fs.FileMode(mode)) }

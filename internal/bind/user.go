@@ -7,3 +7,11 @@ type User struct {
 	GID    uint32   `json:"gid"`
 	Groups []uint32 `json:"groups,omitempty"` // supplementary
 }
+
+// NewUser returns nil unless ok is set.
+func NewUser(uid, gid uint32, groups []uint32, ok bool) *User {
+	if !ok {
+		return nil
+	}
+	return &User{uid, gid, groups}
+}

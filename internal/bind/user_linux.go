@@ -5,7 +5,6 @@ package bind
 import (
 	"os"
 	"runtime"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,14 +42,15 @@ func (u *User) onThread(f func(), done chan<- error) {
 }
 
 // become gives this thread, and no other, u's groups, file system ids, and no
-// capabilities. Package syscall's Setgroups would change all threads.
+// capabilities. The functions of the same names in package syscall
+// would change all threads.
 func (u *User) become() error {
-	var first *uint32
-	if len(u.Groups) > 0 {
-		first = &u.Groups[0]
+	groups := make([]int, len(u.Groups))
+	for i, g := range u.Groups {
+		groups[i] = int(g)
 	}
-	if _, _, errno := unix.RawSyscall(setgroups, uintptr(len(u.Groups)), uintptr(unsafe.Pointer(first)), 0); errno != 0 {
-		return os.NewSyscallError("setgroups", errno)
+	if err := unix.Setgroups(groups); err != nil {
+		return os.NewSyscallError("setgroups", err)
 	}
 	_ = unix.Setfsgid(int(u.GID)) // it never fails: what it has done is read back
 	_ = unix.Setfsuid(int(u.UID))

@@ -14,6 +14,15 @@ type credential struct {
 	groups   []uint32 // supplementary
 }
 
+// Owner returns the user and groups that workers run as. ok is false if these are this
+// process's, or if workers have the rights of this process's user anyway.
+func (i *Image) Owner() (uid, gid uint32, groups []uint32, ok bool) {
+	if i == nil || i.user == nil || int(i.user.uid) == os.Geteuid() {
+		return 0, 0, nil, false
+	}
+	return i.user.uid, i.user.gid, i.user.groups, true
+}
+
 // lookUpUser returns the credential that spec, "user" or "user:group", stands for. It is
 // nil if workers run as this process does.
 func lookUpUser(spec string) (*credential, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -35,6 +36,7 @@ type Request struct {
 	User      *bind.User // of the worker that asks; nil if it is this process's
 
 	inherited inherited
+	stuck     *atomic.Int32 // see socketFile
 }
 
 // Opener opens a socket, as Open does.
@@ -70,13 +72,13 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 	return err
 }
 
-// Ask asks for a socket. The answer is returned, or there is none and the call waits
+// Ask asks for a socket, for a holder with the rights of user. The answer is returned, or there is none and the call waits
 // for a bind. If Bind is not nil, it is the caller's to run.
-func (t *Table) Ask(c Caller, r bind.Request) ([]Answer, *Bind) {
+func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
 	w := waiter{Caller: c, duplicate: h.keys[key]}
-	request := Request{Request: r, Index: key.Index, inherited: t.inherited}
+	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited, stuck: &t.stuck}
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {

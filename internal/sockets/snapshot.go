@@ -112,7 +112,7 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 	e := t.add(s.key())
 	e.fd, e.addr = files[0], recordedAddr{s.NameNet, s.Name}
 	if s.Path != "" {
-		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
+		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User, &t.stuck}
 	}
 	return nil
 }

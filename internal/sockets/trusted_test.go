@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -74,7 +75,7 @@ func TestOpenAsUser(t *testing.T) {
 		own + "/a": stranger, dir + "/b": 0, dir + "/link/c": stranger,
 		own + "/root" + dir + "/d": -1, own + "/root/e": -1,
 	} {
-		o, err := openPath(t.Context(), Request{Request: bind.Request{Network: "unix", Address: path, Options: bind.Options{Mode: 0o666}}, User: user})
+		o, err := openPath(t.Context(), Request{Request: bind.Request{Network: "unix", Address: path, Options: bind.Options{Mode: 0o666}}, User: user, stuck: &atomic.Int32{}})
 		if err != nil {
 			if want >= 0 || !errors.Is(err, syscall.EACCES) {
 				t.Errorf("%s: %v", path, err)
@@ -137,7 +138,7 @@ func TestSwap(t *testing.T) {
 	}
 	opened := 0
 	for range 300 {
-		o, err := openPath(t.Context(), Request{Request: bind.Request{Network: "unix", Address: own + "/a/s", Options: bind.Options{Mode: 0o666}}, User: user})
+		o, err := openPath(t.Context(), Request{Request: bind.Request{Network: "unix", Address: own + "/a/s", Options: bind.Options{Mode: 0o666}}, User: user, stuck: &atomic.Int32{}})
 		if err == nil {
 			opened++
 			o.Close()

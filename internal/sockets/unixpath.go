@@ -47,6 +47,8 @@ type socketFile struct {
 	path string // absolute
 	is   identity
 	user *bind.User // the workers'; nil if it is this process's
+
+	stuck *atomic.Int32 // how many removals of the table have not ended in time
 }
 
 // identity is what a file keeps when its path leads to another one.
@@ -60,19 +62,16 @@ func (f *socketFile) unlink() {
 	}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = asOwner(f.path, f.user, func() error { f.remove(); return nil }) }()
-	if stuck.Load() > 0 {
+	if f.stuck.Load() > 0 {
 		return // a directory that doesn't answer holds the loop up once
 	}
 	select {
 	case <-done:
 	case <-time.After(removeTimeout):
-		stuck.Add(1)
-		go func() { <-done; stuck.Add(-1) }()
+		f.stuck.Add(1)
+		go func() { <-done; f.stuck.Add(-1) }()
 	}
 }
-
-// stuck is how many removals have not ended in time.
-var stuck atomic.Int32
 
 // remove resolves the directory once. That the file is compared and then removed is no
 // race with strangers: only who may write to the directory can exchange it.
@@ -153,7 +152,7 @@ func openIn(ctx context.Context, r Request, path string) (Opened, error) {
 		_ = o.FD.Close() // nobody has written to it
 		return Opened{}, err
 	}
-	o.file = &socketFile{path, is, r.User}
+	o.file = &socketFile{path, is, r.User, r.stuck}
 	return o, nil
 }
 
