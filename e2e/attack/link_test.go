@@ -144,11 +144,13 @@ func (a *attacker) answersOf(kind int) int {
 	return a.answers[kind]
 }
 
+// closeRights closes the sockets that came, after a shutdown that is the other holders' too.
 func closeRights(oob []byte) {
 	messages, _ := syscall.ParseSocketControlMessage(oob)
 	for _, m := range messages {
 		fds, _ := syscall.ParseUnixRights(&m)
 		for _, fd := range fds {
+			_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
 			_ = syscall.Close(fd)
 		}
 	}

@@ -105,6 +105,10 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 	"ask and hold": func(a *attacker, n uint32) bool {
 		return a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.2:0"})
 	},
+	"shut down": func(a *attacker, n uint32) bool {
+		time.Sleep(20 * time.Millisecond)
+		return n > 5 || a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.1:0"})
+	},
 	"read no answers": func(a *attacker, n uint32) bool {
 		return a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.2:0"})
 	},

@@ -77,6 +77,10 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
+	if e := t.byKey[key]; e != nil && e.fd != nil && !key.Packet && bind.IsShut(e.fd.Int()) && !e.revive() {
+		t.remove(e) // nobody can accept from it any more
+		key = h.keyOf(r)
+	}
 	w := waiter{Caller: c, duplicate: h.keys[key]}
 	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited, stuck: &t.stuck}
 	e := t.byKey[key]
@@ -93,6 +97,19 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 		return nil, b
 	}
 	return []Answer{e.answer(w, request)}, nil
+}
+
+// revive makes a socket listen again that a holder has shut down. It reports whether the
+// other holders can go on with it.
+func (e *entry) revive() bool {
+	ln, err := e.fd.Listener()
+	if err != nil {
+		return false
+	}
+	defer ln.Close()
+	keepFile(ln)
+	sc, ok := ln.(syscall.Conn)
+	return ok && bind.Revive(sc, e.addr, 0)
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
