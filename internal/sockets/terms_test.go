@@ -258,3 +258,35 @@ func TestStuckRemoval(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// Sockets that only holders that are gone have asked for are closed when the others have
+// asked for what they need, and not before; one timer runs for that.
+func TestReleased(t *testing.T) {
+	d := newTestServer(t)
+	steady := false
+	isSteady := func() bool { return steady }
+	for holder := 1; holder <= 3; holder++ {
+		d.ask(holder, 1, fmt.Sprint(":", holder), nil)
+		d.ask(holder, 2, ":80", nil)
+	}
+	d.run()
+	d.Released(1, isSteady)
+	d.Released(2, isSteady)
+	if len(d.timers) != 1 || d.last != abandonAfter {
+		t.Fatalf("%d timers, the last of %v, want one of %v", len(d.timers), d.last, abandonAfter)
+	}
+	d.timers[0]()
+	if len(d.byID) != 4 || len(d.timers) != 2 {
+		t.Fatalf("not steady: %d sockets, want 4; %d timers, want 2", len(d.byID), len(d.timers))
+	}
+	steady = true
+	d.timers[1]()
+	d.Released(2, isSteady)
+	if len(d.byID) != 2 || len(d.timers) != 2 {
+		t.Errorf("steady: %d sockets, want those of holder 3; %d timers, want 2", len(d.byID), len(d.timers))
+	}
+	d.Released(3, nil)
+	if len(d.byID) != 2 || len(d.timers) != 2 {
+		t.Errorf("without others that follow: %d sockets, %d timers, want 2 and 2", len(d.byID), len(d.timers))
+	}
+}

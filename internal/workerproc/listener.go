@@ -168,6 +168,9 @@ func (l *listener) accept() (net.Conn, error) {
 		return c, nil
 	}
 	inner, err := l.Listener.Accept()
+	for errors.Is(err, syscall.EINVAL) && l.revive() {
+		inner, err = l.Listener.Accept()
+	}
 	if err != nil {
 		return l.acceptMoved(err)
 	}
