@@ -10,9 +10,14 @@ import (
 )
 
 // IsShut reports whether a holder of listening socket n has called shutdown(2) on it.
+// A TCP socket doesn't listen any more then; a unix socket does, and refuses everybody.
 func IsShut(n int) bool {
+	listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil || listens == 0 {
+		return err == nil
+	}
 	p := []unix.PollFd{{Fd: int32(n), Events: unix.POLLRDHUP}}
-	_, err := unix.Poll(p, 0)
+	_, err = unix.Poll(p, 0)
 	return err == nil && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP) != 0
 }
 
