@@ -73,7 +73,7 @@ func TestCloseLeavesWhatBlocks(t *testing.T) {
 		cfg   Config
 		block func(s *sys)
 	}{
-		{name: "Config.Allow", cfg: Config{Allow: func(*Worker, string, string) error { <-forever; return nil }}},
+		{name: "Config.Allow", cfg: Config{Allow: func(*Worker, SocketRequest) error { <-forever; return nil }}},
 		{name: "a name server that heeds the context", block: func(s *sys) {
 			s.open = func(ctx context.Context, _ sockets.Request) (sockets.Opened, error) {
 				<-ctx.Done()

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -118,13 +119,30 @@ type Config struct {
 	// worker.Worker.OnTicketKeys.
 	TicketKeys [][32]byte
 
+	// Sockets are sockets that workers with a User may ask for besides those that the
+	// program asks for before clients can reach it: each is a network and an address as
+	// Listen gets them, "tcp :443", or an absolute path, "unix /run/app.sock". A descriptor
+	// that the program has opened itself, "fd 7", must be named. See docs/decisions/0033.
+	Sockets []string
+
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. If it panics, the socket is
-	// refused and the panic logged. Nil allows everything.
-	Allow func(w *Worker, network, address string) error
+	// refused and the panic logged. Nil allows everything, except to workers with a
+	// User: these get what the program asked for before clients could reach it, and
+	// Sockets.
+	Allow func(w *Worker, r SocketRequest) error
 
 	// Logger gets the master's log lines. Nil means slog.Default().
 	Logger *slog.Logger
+}
+
+// SocketRequest is a worker's request for a socket, with all that it may choose.
+type SocketRequest struct {
+	Network string
+	Address string      // the path of a unix socket is absolute; symbolic links are not resolved
+	Packet  bool        // ListenPacket
+	Backlog int         // of rota.ListenConfig; 0 means the system's
+	Mode    fs.FileMode // of the unix socket's file; 0 means what umask leaves
 }
 
 // Validate returns a *ConfigError that names the first field with an invalid value, or nil.
@@ -145,7 +163,8 @@ func (c Config) Validate() error {
 
 // clone returns a copy of c that shares no slices with it.
 func (c Config) clone() Config {
-	c.Args, c.ExtraFiles, c.TicketKeys = slices.Clone(c.Args), slices.Clone(c.ExtraFiles), slices.Clone(c.TicketKeys)
+	c.Args, c.ExtraFiles, c.Sockets = slices.Clone(c.Args), slices.Clone(c.ExtraFiles), slices.Clone(c.Sockets)
+	c.TicketKeys = slices.Clone(c.TicketKeys)
 	return c
 }
 

@@ -20,7 +20,7 @@ var misbehaviour = map[string]func(){
 func TestAllowThatFails(t *testing.T) {
 	for name, do := range misbehaviour {
 		t.Run(name, func(t *testing.T) {
-			cfg := Config{Allow: func(*Worker, string, string) error { do(); return nil }}
+			cfg := Config{Allow: func(*Worker, SocketRequest) error { do(); return nil }}
 			inBubble(t, cfg, func(t *testing.T, b *bench) {
 				p := b.forked(t, 1)[0]
 				if err := errorOf(p.listen("tcp", ":80")); err == nil || !strings.Contains(err.Error(), "Config.Allow") {

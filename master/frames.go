@@ -24,7 +24,7 @@ func (l *loop) read(m *member) error {
 // received handles packets of a worker. If one violates the protocol, the worker's link is
 // closed. It owns packets.
 func (l *loop) received(m *member, packets []link.Packet) {
-	for len(packets) > 0 {
+	for len(packets) > 0 && !m.givenUp {
 		if m.hello != nil {
 			packets = m.reader.EmitLeading(packets)
 		}
@@ -37,14 +37,14 @@ func (l *loop) received(m *member, packets []link.Packet) {
 		}
 		packets = packets[1:]
 	}
+	link.ClosePackets(packets) // of a link that was given up
 }
 
 // closeLink closes the link of a worker that violates the protocol, and the descriptors of
 // its packets. What was sent to the worker, such as a refusal, is delivered first.
 func (l *loop) closeLink(m *member, packets []link.Packet, why error) {
-	for _, p := range packets {
-		p.Close()
-	}
+	link.ClosePackets(packets)
+	m.givenUp = true
 	m.reader.AllowBypass(false)
 	l.log.Error("rota: worker violates the protocol, its link is closed", "worker", m.ID, "pid", m.pid(), "err", why)
 	l.work(func() func() { m.process.Refuse(); return func() {} })
@@ -54,6 +54,9 @@ func (l *loop) closeLink(m *member, packets []link.Packet, why error) {
 func (l *loop) handle(m *member, p link.Packet) error {
 	if (m.hello == nil) != (p.Type == wire.Hello) {
 		return fmt.Errorf("%w: %v, hello has come: %t", wire.ErrType, p.Type, m.hello != nil)
+	}
+	if m.hello != nil && p.Type == wire.Hello {
+		return fmt.Errorf("%w: a second hello", wire.ErrType)
 	}
 	if len(p.Files) > 0 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)

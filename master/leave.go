@@ -115,7 +115,8 @@ func (l *loop) gone(m *member) {
 	}
 	m.Exited = time.Now()
 	l.failOnDeath(m)
-	l.sockets.Release(m.ID)
+	l.sockets.Released(m.ID, l.isSteady())
+	l.garbage.ReleaseSoon()
 	m.health.Stop()
 	m.process.CloseLink()
 	m.worker.published.Decide(child.Involuntary)
@@ -134,6 +135,18 @@ func (l *loop) gone(m *member) {
 		delete(l.members, m.ID)
 	}
 	l.disconnects.Gone(m.ID)
+}
+
+// isSteady returns a function that reports whether no change is under way, and every slot
+// is served; nil without a pool.
+func (l *loop) isSteady() func() bool {
+	if l.pool == nil {
+		return nil
+	}
+	return func() bool {
+		pooled := l.choose(func(m *member) bool { return m.pooled })
+		return l.state.Phase() == reload.PhaseServing && l.takeover == nil && reload.IsSteady(l.pool.goal.Workers, pooled)
+	}
 }
 
 func (l *loop) logExit(m *member) {

@@ -35,21 +35,21 @@ func (l *loop) listen(m *member, p link.Packet) error {
 		l.sockets.Refuse(c, r, os.ErrClosed)
 		return nil
 	}
-	l.sockets.Ask(l.ctx, c, r, l.allow(m, r))
+	l.sockets.Ask(l.ctx, c, r, l.terms(m))
 	return nil
 }
 
-// allow returns a function that asks Config.Allow for a worker's request, or nil if there
-// is no Config.Allow.
-func (l *loop) allow(m *member, r bind.Request) func() error {
-	allow := m.gen.cfg.Allow
-	if allow == nil {
-		return nil
+// terms returns what the requests of a worker are subject to.
+func (l *loop) terms(m *member) sockets.Terms {
+	cfg := &m.gen.cfg
+	t := sockets.Terms{Named: cfg.Sockets, User: bind.NewUser(m.gen.image.Owner())}
+	if cfg.Allow != nil {
+		t.Allow = func(r bind.Request) error {
+			sr := SocketRequest{Network: r.Network, Address: r.Address, Packet: r.Packet, Backlog: r.Backlog, Mode: r.Mode}
+			return neterr.Permission(userfunc.Call("Config.Allow", l.log, func() error { return cfg.Allow(m.worker, sr) }))
+		}
 	}
-	return func() error {
-		err := userfunc.Call("Config.Allow", l.log, func() error { return allow(m.worker, r.Network, r.Address) })
-		return neterr.Permission(err)
-	}
+	return t
 }
 
 // socketOwner is the loop as a sockets.Owner: it sends the answers to the workers.
@@ -81,6 +81,10 @@ func (o socketOwner) Refuse(c sockets.Caller, err error) {
 		f := wire.Frame{Type: wire.Failed, Call: c.Call, Body: wire.Body(neterr.Encode(err))}
 		_ = o.l.members[c.Holder].process.Link.Send(f)
 	}
+}
+
+func (o socketOwner) Denied(c sockets.Caller, name string) {
+	o.l.log.Warn("rota: socket refused, the program didn't ask for it at its start", "worker", c.Holder, "pid", o.l.members[c.Holder].pid(), "socket", name)
 }
 
 // closed handles the frame that a worker sends when its program has closed a socket.
@@ -124,9 +128,9 @@ func (l *loop) stops() bool { return l.disconnects.Waiting() || l.state.Phase().
 
 // accepting records that a worker takes connections from a socket.
 func (l *loop) accepting(m *member, body *wire.AcceptingBody) {
-	name := body.Own
-	if shared, ok := l.sockets.Name(body.ID); ok {
-		name = shared
+	name, ok := l.sockets.AcceptsOn(m.ID, body.ID, body.Own, l.terms(m))
+	if !ok {
+		return
 	}
 	l.readinessOf(m).Accept(&m.Member, name, time.Now())
 }

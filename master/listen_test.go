@@ -295,8 +295,10 @@ func (b *bench) open() (n int) {
 }
 
 func TestAllowMayRefuse(t *testing.T) {
-	allow := func(w *Worker, network, address string) error {
-		if address == ":80" {
+	requests := make(chan SocketRequest, 3)
+	allow := func(w *Worker, r SocketRequest) error {
+		requests <- r
+		if r.Address == ":80" {
 			return syscall.EPERM
 		}
 		return nil
@@ -310,6 +312,11 @@ func TestAllowMayRefuse(t *testing.T) {
 			t.Error(":81 was refused")
 		}
 	})
+	for _, want := range []SocketRequest{{Network: "tcp", Address: ":80"}, {Network: "tcp", Address: ":81"}} {
+		if got := <-requests; got != want {
+			t.Errorf("Allow got %+v, want %+v", got, want)
+		}
+	}
 }
 
 // A frame that violates the protocol ends the link of the worker that sent it, and of no
@@ -318,13 +325,17 @@ func TestNonsenseFromAWorker(t *testing.T) {
 	for name, f := range map[string]wire.Frame{
 		"a master's frame":  {Type: wire.Welcome},
 		"a body of garbage": {Type: wire.Listen, Body: []byte("}{")},
-		"a second of hello": {Type: wire.Hello, Body: []byte("1")},
+		"hello again":       {Type: wire.Hello, Body: []byte(`{"min":1,"max":1}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Config{}, func(t *testing.T, b *bench) {
 				p := b.forked(t, 2)
 				p[0].frames <- link.Packet{Frame: f}
+				p[0].say(wire.Listen, bind.Request{Network: "tcp", Address: ":81"})
 				synctest.Wait()
+				if b.open() > 0 {
+					t.Error("a frame after that was obeyed")
+				}
 				if b.Worker(1).IsConnected() {
 					t.Error("its link is still open")
 				}

@@ -79,9 +79,9 @@ func TestUser(t *testing.T) {
 	} {
 		t.Run(tc.user, func(t *testing.T) {
 			t.Parallel()
-			addr := fmt.Sprint("127.0.0.1:", privileged(t))
+			addr, path := fmt.Sprint("127.0.0.1:", privileged(t)), dir+"/"+strings.ReplaceAll(tc.user, ":", "-")
 			given, gaddr := socketFile(t, "tcp", "127.0.0.1:0")
-			cmd := e2etest.Command(t, "lab", master.Config{Workers: 2, MinUptime: -1, User: tc.user, Exec: exe}, e2etest.FlagsEnv+"=a tcp "+addr)
+			cmd := e2etest.Command(t, "lab", master.Config{Workers: 2, MinUptime: -1, User: tc.user, Exec: exe, Sockets: []string{"fd 3", "unix " + path}}, e2etest.FlagsEnv+"=a tcp "+addr)
 			announce(cmd, "given", given)
 			p := e2etest.Run(t, cmd)
 			p.WaitLog(e2etest.WorkerReady, 2)
@@ -91,7 +91,7 @@ func TestUser(t *testing.T) {
 			wantBoth(t, "tcp", addr)
 			for _, lab := range labsOf(p, 2) {
 				lab.listen("fd", "fd", "3")
-				lab.listen("u", "unix", dir+"/"+strings.ReplaceAll(tc.user, ":", "-"))
+				lab.listen("u", "unix", path)
 			}
 			wantBoth(t, "tcp", gaddr)
 			p.Reload()
@@ -189,14 +189,14 @@ func privilegedOrSkip(t *testing.T) int {
 func allow() {
 	var cfg master.Config
 	cfg.Workers, cfg.MinUptime = 1, -1
-	cfg.Allow = func(w *master.Worker, network, address string) error {
-		fmt.Fprintf(os.Stderr, "allow? worker %d %s %s\n", w.ID(), network, address)
+	cfg.Allow = func(w *master.Worker, r master.SocketRequest) error {
+		fmt.Fprintf(os.Stderr, "allow? worker %d %s %s\n", w.ID(), r.Network, r.Address)
 		switch {
-		case strings.Contains(address, "forbidden"):
+		case strings.Contains(r.Address, "forbidden"):
 			return os.ErrPermission
-		case strings.Contains(address, "inuse"):
+		case strings.Contains(r.Address, "inuse"):
 			return syscall.EADDRINUSE
-		case strings.Contains(address, "words"):
+		case strings.Contains(r.Address, "words"):
 			return io.ErrNoProgress
 		}
 		return nil

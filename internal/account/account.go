@@ -37,6 +37,14 @@ func LookUp(spec string) (*Account, error) {
 	return a, nil
 }
 
+// Other returns the ids and groups of a. ok is false if a is nil, or this process's user.
+func (a *Account) Other() (uid, gid uint32, groups []uint32, ok bool) {
+	if a == nil || int(a.uid) == os.Geteuid() {
+		return 0, 0, nil, false
+	}
+	return a.uid, a.gid, a.groups, true
+}
+
 // byName looks up a user by name or number. A number needs no entry in the user database if
 // the group is given too.
 func byName(name string, withGroup bool) (*Account, error) {

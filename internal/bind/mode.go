@@ -10,14 +10,11 @@ import (
 // system supports that. umask may clear bits of it, which widen sets again.
 func narrow(fd int, mode fs.FileMode) error { return fchmod(fd, uint32(mode.Perm())) }
 
-// widen sets the bits of a unix socket's file that umask has cleared.
+// widen sets the bits of a unix socket's file that umask has cleared. It changes sockets
+// alone: if somebody has put a symbolic link or a file there meanwhile, it fails.
 func (o Options) widen(addr net.Addr) error {
 	if o.Mode == 0 || !IsPath(addr.Network(), addr.String()) {
 		return nil
 	}
-	info, err := os.Lstat(addr.String())
-	if err != nil || info.Mode().Perm() == o.Mode.Perm() {
-		return err
-	}
-	return os.Chmod(addr.String(), o.Mode.Perm())
+	return os.NewSyscallError("chmod", chmod(addr.String(), uint32(o.Mode.Perm())))
 }

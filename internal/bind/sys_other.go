@@ -2,7 +2,11 @@
 
 package bind
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
 
 const datagrams = 2
 
@@ -17,3 +21,5 @@ func (o Options) listenOn(int) error { return errors.ErrUnsupported }
 func connected(int) bool { return false }
 
 func keepAliveOf(int) (idle, interval, count int) { return -1, -1, -1 }
+
+func chmod(path string, mode uint32) error { return os.Chmod(path, fs.FileMode(mode)) }

@@ -19,8 +19,9 @@ const (
 	// refuses a Message. A descriptor counts as fdCost bytes.
 	MaxQueue = 4 << 20
 	// hardQueue is how many bytes of any frames may wait. A link whose other side
-	// doesn't read is closed when more wait.
-	hardQueue = 64 << 20
+	// doesn't read is closed when more wait: a program that has been taken over may ask
+	// for sockets and read no answer.
+	hardQueue = 16 << 20
 	fdCost    = 4 << 10
 )
 
@@ -41,3 +42,10 @@ type Packet struct {
 
 // Close closes the descriptors of p, now or later: it never blocks.
 func (p Packet) Close() { p.discard.Discard(p.Files) }
+
+// ClosePackets closes the descriptors of packets.
+func ClosePackets(packets []Packet) {
+	for _, p := range packets {
+		p.Close()
+	}
+}

@@ -80,7 +80,7 @@ func TestQueueOfDescriptors(t *testing.T) {
 // block fills the kernel's buffer, so that what is sent next waits.
 func block(t testing.TB, l *Link) {
 	t.Helper()
-	mustSend(t, l, wire.Frame{Type: wire.Ready, Body: make([]byte, 1<<20)})
+	mustSend(t, l, wire.Frame{Type: wire.Message, Body: make([]byte, 1<<20)})
 	time.Sleep(moment)
 }
 
@@ -94,13 +94,13 @@ func TestHardLimit(t *testing.T) {
 	mustSend(t, a, wire.Frame{Type: wire.Socket}, waiting)
 	var err error
 	n := 0
-	for ; err == nil && n < 20; n++ {
-		err = a.Send(wire.Frame{Type: wire.Ready, Body: make([]byte, wire.MaxBody)})
+	for ; err == nil && n < 2*hardQueue/wire.MaxControl; n++ {
+		err = a.Send(wire.Frame{Type: wire.Ready, Body: make([]byte, wire.MaxControl)})
 	}
 	wantErr(t, "send", err, ErrQueueFull)
 	wantErr(t, "send", err, ErrClosed)
-	if n < hardQueue/wire.MaxBody || n > hardQueue/wire.MaxBody+2 {
-		t.Errorf("ended after %d frames of 8 MB", n)
+	if most := hardQueue / wire.MaxControl; n < most-20 || n > most+2 {
+		t.Errorf("ended after %d frames of 64 KB, want %d", n, most)
 	}
 	await(t, "done", a.Done())
 	if _, err := a.Receive(); !errors.Is(err, ErrClosed) {

@@ -61,6 +61,9 @@ func Encode(err error) wire.FailedBody {
 		err = op.Err
 	}
 	encodeCause(&f, err)
+	for _, text := range []*string{&f.Op, &f.Net, &f.Addr, &f.AddrNet, &f.Text, &f.Name, &f.Server} {
+		*text = wire.Short(*text)
+	}
 	return f
 }
 

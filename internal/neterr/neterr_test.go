@@ -242,3 +242,15 @@ func TestErrorOfANewerPeer(t *testing.T) {
 		}
 	}
 }
+
+// An error fits into a frame, however long its parts are.
+func TestLongErrors(t *testing.T) {
+	long := strings.Repeat("\x01", 1<<20)
+	for _, err := range []error{
+		errors.New(long), &net.OpError{Op: long, Net: long, Addr: &net.UnixAddr{Name: long, Net: long}, Err: &net.DNSError{Err: long, Name: long, Server: long}},
+	} {
+		if n := len(wire.Body(Encode(err))); n > wire.MaxControl {
+			t.Errorf("%T: %d bytes", err, n)
+		}
+	}
+}

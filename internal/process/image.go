@@ -56,6 +56,15 @@ func Prepare(s Spec) (*Image, error) {
 	}, nil
 }
 
+// Owner returns the user and groups that workers run as. ok is false if these are this
+// process's, or if workers have the rights of this process's user anyway.
+func (i *Image) Owner() (uid, gid uint32, groups []uint32, ok bool) {
+	if i == nil {
+		return 0, 0, nil, false
+	}
+	return i.user.Other()
+}
+
 // Close closes the executable and the working directory. Workers that run are not
 // affected; none may be started any more.
 func (i *Image) Close() {

@@ -30,8 +30,9 @@ type Answer struct {
 // Request is a socket to open.
 type Request struct {
 	bind.Request
-	Index     int  // of the sockets that one address stands for
-	Duplicate bool // the holder holds the socket: only the error of a second bind is wanted
+	Index     int        // of the sockets that one address stands for
+	Duplicate bool       // the holder holds the socket: only the error of a second bind is wanted
+	User      *bind.User // of the worker that asks; nil if it is this process's
 
 	inherited inherited
 }
@@ -77,13 +78,17 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 	return err
 }
 
-// Ask asks for a socket. The answer is returned, or there is none and the call waits
+// Ask asks for a socket, for a holder with the rights of user. The answer is returned, or there is none and the call waits
 // for a bind. If Bind is not nil, it is the caller's to run.
-func (t *Table) Ask(c Caller, r bind.Request) ([]Answer, *Bind) {
+func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
+	if e := t.byKey[key]; e != nil && e.fd != nil && !key.Packet && bind.IsShut(e.fd.Int()) && !e.revive() {
+		t.remove(e) // nobody can accept from it any more
+		key = h.keyOf(r)
+	}
 	w := waiter{Caller: c, duplicate: h.keys[key]}
-	request := Request{Request: r, Index: key.Index, inherited: t.inherited}
+	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited}
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {
@@ -98,6 +103,19 @@ func (t *Table) Ask(c Caller, r bind.Request) ([]Answer, *Bind) {
 		return nil, b
 	}
 	return []Answer{e.answer(w, request)}, nil
+}
+
+// revive makes a socket listen again that a holder has shut down. It reports whether the
+// other holders can go on with it.
+func (e *entry) revive() bool {
+	ln, err := e.fd.Listener()
+	if err != nil {
+		return false
+	}
+	defer ln.Close()
+	keepFile(ln)
+	sc, ok := ln.(syscall.Conn)
+	return ok && bind.Revive(sc, e.addr, 0)
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {

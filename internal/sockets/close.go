@@ -55,7 +55,7 @@ func (t *Table) closeUnheld(e *entry, now time.Time) {
 	if e.holders > 0 || !e.closeAt.IsZero() {
 		return
 	}
-	e.closeAt = now.Add(Linger)
+	e.closeAt, t.abandoned = now.Add(Linger), true
 	t.lingering = append(t.lingering, deadline{e, e.closeAt})
 }
 
@@ -104,6 +104,7 @@ func (t *Table) Release(id int) {
 		return
 	}
 	delete(t.holders, id)
+	t.abandoned = true
 	for _, e := range h.asked {
 		h.unhold(e)
 		delete(e.askers, id)

@@ -24,7 +24,9 @@ import (
 // A value is not changed but replaced: goroutines that run Open have copies.
 type inherited struct {
 	all       []inheritedSocket
-	successor bool // descriptor numbers in requests are those of the first master
+	successor bool           // descriptor numbers in requests are those of the first master
+	given     map[int]uint64 // the sockets that were open when the process was started; see cookies
+	asked     *sync.Map      // the descriptors that were asked for: the first has chosen the queue's length
 }
 
 type inheritedSocket struct {
@@ -47,13 +49,49 @@ var environment = sync.OnceValue(readEnvironment)
 // before the program can change the environment.
 func ReadEnvironment() { environment() }
 
-func readEnvironment() (all []inheritedSocket) {
+func readEnvironment() inherited {
+	in := inherited{given: cookies()}
 	for _, f := range activation.Files(false) {
 		if s, err := inspect(f); err == nil { // a FIFO or a file is not an error, and no socket
-			all = append(all, s)
+			in.all = append(in.all, s)
 		}
 	}
-	return all
+	return in
+}
+
+// fresh returns in for a table, in which nobody has asked for anything yet.
+func (in inherited) fresh() inherited {
+	in.asked = &sync.Map{}
+	return in
+}
+
+// isGiven reports whether a request is one for a socket that is to be opened, or for a
+// descriptor that this process, or the first master, was started with: not one that it
+// has opened itself.
+func (in inherited) isGiven(r bind.Request) bool {
+	if r.Network != "fd" && r.Network != "fdgram" {
+		return true
+	}
+	first, err := bind.Number(r.Address)
+	if err != nil || in.successor {
+		return true // only a socket of all has a name, or a number in a successor
+	}
+	was := in.given[first]
+	return was != 0 && was == cookie(first)
+}
+
+// options returns the options for descriptor n: the first request that asks for it decides
+// how long its queue is, which all its holders share.
+func (in inherited) options(r Request, n int) bind.Options {
+	o := r.Options
+	if r.Duplicate {
+		o.Backlog = 0
+		return o
+	}
+	if _, again := in.asked.LoadOrStore(n, true); again {
+		o.Backlog = 0
+	}
+	return o
 }
 
 func inspect(f *os.File) (s inheritedSocket, err error) {
@@ -139,7 +177,7 @@ func (in inherited) find(ctx context.Context, r Request) (o Opened, ok bool, err
 		if want == nil || s.packet != r.Packet || !serves(r.Network, s.addr, want) {
 			continue
 		}
-		fd, err := r.Options.Descriptor(s.n, s.packet)
+		fd, err := in.options(r, s.n).Descriptor(s.n, s.packet)
 		return Opened{FD: fd, Addr: s.addr}, true, err
 	}
 	return o, false, nil

@@ -89,7 +89,7 @@ func openDescriptor(r Request) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
-	fd, err := r.Options.Descriptor(n, r.Packet)
+	fd, err := r.inherited.options(r, n).Descriptor(n, r.Packet)
 	if err != nil {
 		return Opened{}, err
 	}

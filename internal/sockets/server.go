@@ -20,7 +20,10 @@ type Server struct {
 	Loop  Loop
 	Open  Opener // called on other goroutines
 
-	timer bool // a timer will close sockets that linger
+	timer      bool        // a timer will close sockets that linger
+	abandoning bool        // a timer will close sockets of holders that are gone
+	sealing    bool        // a holder accepts
+	calls      map[int]int // that wait for an answer, by holder
 }
 
 // Loop is the goroutine that owns a Server.
@@ -38,22 +41,59 @@ type Owner interface {
 	// Refuse answers a call with err, which is the error that net.Listen would return. It
 	// does nothing if the holder can't be answered any more.
 	Refuse(c Caller, err error)
+	// Denied reports a call that is refused because nobody has asked for that socket before
+	// clients could reach the program; the first of a holder. Refuse is called as well.
+	Denied(c Caller, name string)
 }
 
-// Ask answers a call that asks for a socket, now or later. If allow is not nil, it is
-// called first, on another goroutine; its error refuses the socket. A holder that can't
-// be answered any more gets no socket.
-func (s *Server) Ask(ctx context.Context, c Caller, r bind.Request, allow func() error) {
-	switch {
-	case s.Full(c.Holder):
-		s.Refuse(c, r, os.NewSyscallError("socket", syscall.EMFILE))
-	case allow == nil:
-		s.allowed(ctx, c, r, nil)
-	default:
-		s.Loop.Work(func() func() {
-			err := allow()
-			return func() { s.allowed(ctx, c, r, err) }
-		})
+// Ask answers a call that asks for a socket, now or later, if terms permit it. A holder that
+// can't be answered any more gets no socket.
+func (s *Server) Ask(ctx context.Context, c Caller, r bind.Request, terms Terms) {
+	if err := s.refusal(c, r, terms); err != nil {
+		s.Refuse(c, r, err)
+		return
+	}
+	s.begin(c.Holder)
+	if terms.Allow == nil {
+		s.allowed(ctx, c, r, terms.User, nil)
+		return
+	}
+	s.Loop.Work(func() func() {
+		err := terms.Allow(Resolve(r))
+		return func() { s.allowed(ctx, c, r, terms.User, err) }
+	})
+}
+
+// refusal returns why a call is refused before Allow is asked, or nil.
+func (s *Server) refusal(c Caller, r bind.Request, terms Terms) error {
+	if err := checkLength(r); err != nil {
+		return err
+	}
+	if s.Full(c.Holder, r) || s.calls[c.Holder] >= maxCalls {
+		return os.NewSyscallError("socket", syscall.EMFILE)
+	}
+	err := s.permit(r, terms)
+	if h := s.holder(c.Holder); err != nil && !h.denied {
+		h.denied = true
+		s.Owner.Denied(c, nameOfKind(r).String())
+	}
+	return err
+}
+
+// maxCalls bounds the calls of a holder that wait for an answer.
+const maxCalls = 1024
+
+// begin and end count the calls of a holder that wait.
+func (s *Server) begin(holder int) {
+	if s.calls == nil {
+		s.calls = map[int]int{}
+	}
+	s.calls[holder]++
+}
+
+func (s *Server) end(holder int) {
+	if s.calls[holder]--; s.calls[holder] <= 0 {
+		delete(s.calls, holder)
 	}
 }
 
@@ -62,15 +102,36 @@ func (s *Server) Refuse(c Caller, r bind.Request, err error) {
 	s.Owner.Refuse(c, OpError(r, err))
 }
 
-// allowed continues Ask with the result of allow.
-func (s *Server) allowed(ctx context.Context, c Caller, r bind.Request, err error) {
+// refuse is Refuse for a call that has waited.
+func (s *Server) refuse(c Caller, r bind.Request, err error) {
+	s.end(c.Holder)
+	s.Refuse(c, r, err)
+}
+
+// allowed continues Ask with the result of Allow. Meanwhile the holder may have got as many
+// sockets as it may have.
+func (s *Server) allowed(ctx context.Context, c Caller, r bind.Request, user *bind.User, err error) {
 	switch {
 	case err != nil:
-		s.Refuse(c, r, err)
-	case s.Owner.Connected(c.Holder):
-		answers, b := s.Table.Ask(c, r)
+		s.refuse(c, r, err)
+	case !s.Owner.Connected(c.Holder):
+		s.end(c.Holder)
+	case s.Full(c.Holder, r):
+		s.refuse(c, r, os.NewSyscallError("socket", syscall.EMFILE))
+	default:
+		answers, b := s.Table.Ask(c, r, user)
 		s.answer(ctx, answers, b)
 	}
+}
+
+// AcceptsOn is Table.AcceptsOn. When the first holder accepts, clients can reach it: what
+// holders asked for before, and in the SealAfter that follows, is what the program needs.
+func (s *Server) AcceptsOn(id, socket int, own string, terms Terms) (name string, ok bool) {
+	if !s.sealing {
+		s.sealing = true
+		s.Loop.After(SealAfter, s.Seal)
+	}
+	return s.Table.AcceptsOn(id, socket, own, terms)
 }
 
 // answer answers calls, and runs b if it is not nil.
@@ -78,12 +139,13 @@ func (s *Server) answer(ctx context.Context, answers []Answer, b *Bind) {
 	for _, a := range answers {
 		switch {
 		case !s.Owner.Connected(a.Holder):
+			s.end(a.Holder)
 		case a.Socket != nil:
 			s.send(a)
 		case a.Request.Duplicate:
 			s.rejectDuplicate(ctx, a)
 		default:
-			s.Refuse(a.Caller, a.Request.Request, a.Err)
+			s.refuse(a.Caller, a.Request.Request, a.Err)
 		}
 	}
 	if b != nil {
@@ -113,9 +175,10 @@ func (s *Server) send(a Answer) {
 	}
 	if err != nil {
 		s.Withdraw(a, time.Now())
-		s.Refuse(a.Caller, a.Request.Request, err)
+		s.refuse(a.Caller, a.Request.Request, err)
 		return
 	}
+	s.end(a.Holder)
 	s.Owner.Send(a.Caller, a.Socket, fd)
 }
 
@@ -123,7 +186,7 @@ func (s *Server) send(a Answer) {
 func (s *Server) rejectDuplicate(ctx context.Context, a Answer) {
 	s.Loop.Work(func() func() {
 		err := DuplicateError(ctx, s.Open, a.Request)
-		return func() { s.Refuse(a.Caller, a.Request.Request, err) }
+		return func() { s.refuse(a.Caller, a.Request.Request, err) }
 	})
 }
 
@@ -132,6 +195,30 @@ func (s *Server) rejectDuplicate(ctx context.Context, a Answer) {
 func (s *Server) Closed(holder, id int) {
 	s.Table.Closed(holder, id, time.Now())
 	s.closeLater()
+}
+
+// abandonAfter is how long sockets stay open that only holders that are gone have asked for,
+// and how often it is found out whether the others have asked for all that they need.
+const abandonAfter = 2 * time.Second
+
+// Released is Release for a holder that others follow. When isSteady reports that these have
+// asked for what they need, the sockets that nobody has asked for are closed: a program may
+// name one by its pid, and its clients wait in the queue of a socket that is never accepted
+// from again. A nil isSteady never reports it.
+func (s *Server) Released(id int, isSteady func() bool) {
+	s.Release(id)
+	if isSteady == nil || s.abandoning || !s.hasAbandoned() {
+		return
+	}
+	s.abandoning = true
+	s.Loop.After(abandonAfter, func() {
+		s.abandoning = false
+		if isSteady() {
+			s.closeAbandoned(func(e *entry) bool { return true })
+			return
+		}
+		s.Released(id, isSteady)
+	})
 }
 
 // closeLater makes sure that a timer runs while sockets linger that nobody holds.

@@ -25,6 +25,7 @@ type testServer struct {
 	last    time.Duration // of After
 	gone    map[int]bool  // holders that can't be answered
 	answers []string
+	denied  []string
 	bound   []string            // every address that was bound, in order
 	fail    error               // of the next bind
 	refuse  func(Request) error // may fail a bind
@@ -52,7 +53,7 @@ func (d *testServer) open(ctx context.Context, r Request) (Opened, error) {
 			return Opened{}, err
 		}
 	}
-	r.Address = "127.0.0.1:0"
+	r.Network, r.Address, r.Packet = "tcp", "127.0.0.1:0", false
 	return Open(ctx, r)
 }
 
@@ -66,6 +67,8 @@ func (d *testServer) Send(c Caller, s *Socket, fd *descriptor.FD) {
 	d.answers = append(d.answers, fmt.Sprintf("%d.%d: socket %d", c.Holder, c.Call, s.ID))
 }
 
+func (d *testServer) Denied(_ Caller, name string) { d.denied = append(d.denied, name) }
+
 func (d *testServer) Refuse(c Caller, err error) {
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "listen" {
@@ -75,7 +78,11 @@ func (d *testServer) Refuse(c Caller, err error) {
 }
 
 func (d *testServer) ask(holder, call int, address string, allow func() error) {
-	d.Ask(d.t.Context(), Caller{holder, uint32(call)}, bind.Request{Network: "tcp", Address: address}, allow)
+	terms := Terms{}
+	if allow != nil {
+		terms.Allow = func(bind.Request) error { return allow() }
+	}
+	d.Ask(d.t.Context(), Caller{holder, uint32(call)}, bind.Request{Network: "tcp", Address: address}, terms)
 }
 
 // run runs the work that has come up, until there is no more.
@@ -215,7 +222,7 @@ func TestServerHolderIsGone(t *testing.T) {
 func TestServerHolderIsFull(t *testing.T) {
 	d := newTestServer(t)
 	for i := range MaxHeld {
-		d.Table.Ask(Caller{1, 1}, bind.Request{Network: "tcp", Address: fmt.Sprint(":", i)})
+		d.Table.Ask(Caller{1, 1}, bind.Request{Network: "tcp", Address: fmt.Sprint(":", i)}, nil)
 	}
 	d.ask(1, 2, ":http", func() error { t.Error("allow was called"); return nil })
 	d.want("1.2: socket: too many open files")

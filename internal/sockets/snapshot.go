@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
@@ -21,6 +22,10 @@ type snapshot struct {
 	NameNet string `json:"nameNet"`        // the network of that address
 	Path    string `json:"path,omitempty"` // the file to unlink when the socket is closed
 	Own     bool   `json:"own,omitempty"`  // nobody outside the rota has it
+	Device  uint64 `json:"device,omitempty"`
+	Inode   uint64 `json:"inode,omitempty"` // with Device: which file that is
+
+	User *bind.User `json:"user,omitempty"` // with whose rights it is unlinked; nil: the master's
 }
 
 // portSnapshot is the port that the system has chosen for port 0, also of a socket that
@@ -72,7 +77,7 @@ func (e *entry) snapshot() *snapshot {
 		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own,
 	}
 	if e.file != nil {
-		s.Path = e.file.path
+		s.Path, s.Device, s.Inode, s.User = e.file.path, e.file.is.device, e.file.is.inode, e.file.user
 	}
 	return s
 }
@@ -108,7 +113,7 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 	e := t.add(s.key())
 	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
 	if s.Path != "" {
-		e.borrowed, _ = identify(s.Path) // an error: the file is gone, and there is nothing to unlink
+		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
 	}
 	return nil
 }

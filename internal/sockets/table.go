@@ -29,9 +29,6 @@ import (
 	"github.com/rota-go/rota/internal/mailbox"
 )
 
-// MaxHeld bounds how many sockets a holder may hold.
-const MaxHeld = 4096
-
 // Table is the table of sockets. New makes one.
 type Table struct {
 	// Files is what unlinks the files of sockets, and then closes these, in turns by the
@@ -46,6 +43,11 @@ type Table struct {
 	ports     map[Key]string // the address that the system chose for a key that leaves it the choice
 	lingering []deadline     // in the order of their time; some may have been cancelled
 	inherited inherited
+	known     map[Key]bool    // what was asked for before sealed, with index 0
+	owned     map[string]bool // what holders had of their own before sealed
+	sealed    bool
+	limit     int  // how many sockets may be open; 0: any number
+	abandoned bool // holders have gone or closed sockets since makeRoom
 }
 
 // Socket is an open socket of a Table.
@@ -84,6 +86,9 @@ type holder struct {
 	keys  map[Key]bool   // of held
 	next  map[Key]int    // by key with index 0, which is held: no index below this one is free
 	asked map[int]*entry // the sockets that it has ever asked for, by id
+	own   int            // how many sockets of its own it has reported
+
+	denied bool // a socket, which was reported
 }
 
 // New returns an empty table, in which requests find the sockets that this process has
@@ -91,7 +96,7 @@ type holder struct {
 func New() *Table {
 	return &Table{
 		byKey: map[Key]*entry{}, byID: map[int]*entry{}, holders: map[int]*holder{}, ports: map[Key]string{},
-		inherited: inherited{all: environment()},
+		inherited: environment().fresh(), known: map[Key]bool{}, owned: map[string]bool{}, limit: limit(),
 	}
 }
 
@@ -122,6 +127,7 @@ func (t *Table) remove(e *entry) {
 	case fd != nil:
 		_ = fd.Close() // nothing was written to it; to close a socket that listens doesn't block
 	}
+	t.forgetPorts()
 }
 
 func (e *entry) socket() Socket { return Socket{ID: e.id, Key: e.key, Addr: e.addr, FD: e.fd} }
@@ -160,12 +166,6 @@ func (t *Table) Addresses(id int) []string {
 		}
 	}
 	return addrs
-}
-
-// Full reports whether a holder holds as many sockets as it may.
-func (t *Table) Full(id int) bool {
-	h := t.holders[id]
-	return h != nil && len(h.held) >= MaxHeld
 }
 
 // holder returns what is known of holder id, which is nothing at first.

@@ -40,7 +40,7 @@ func newScript(t *testing.T) *script {
 
 func (s *script) ask(holder int, address string) ([]Answer, *Bind) {
 	s.call++
-	return s.table.Ask(Caller{holder, s.call}, bind.Request{Network: "tcp", Address: address})
+	return s.table.Ask(Caller{holder, s.call}, bind.Request{Network: "tcp", Address: address}, nil)
 }
 
 // bound completes a bind with a socket on port, or with err.
@@ -297,13 +297,13 @@ func BenchmarkPortZero(b *testing.B) {
 			r := bind.Request{Network: "tcp", Address: "127.0.0.1:0"}
 			id := 0
 			for i := range n {
-				_, pending := table.Ask(Caller{1, 1}, r)
+				_, pending := table.Ask(Caller{1, 1}, r, nil)
 				answers, _ := table.Bound(pending, opened(i+1), nil, time.Time{})
 				id = answers[0].Socket.ID
 			}
 			for b.Loop() {
 				table.Closed(1, id, time.Time{})
-				table.Ask(Caller{1, 1}, r)
+				table.Ask(Caller{1, 1}, r, nil)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,11 @@ import (
 //   - When a socket is closed, its file is unlinked only if it is still the file that
 //     was bound (same device and inode), and before the close: while the socket is open
 //     nobody takes its file for stale.
+//
+// Where workers have a user of their own, they may own directories on the path, and swap
+// one for a symbolic link at any moment. Whatever is done with a path that others than
+// this process's user and root can change is therefore done with the rights of the workers'
+// user: it can do nothing that a worker couldn't do by itself. See docs/decisions/0032.
 
 // lockTimeout bounds the wait for a directory that another process has locked. Without
 // the lock no file is replaced.
@@ -34,58 +40,99 @@ const lockTimeout = 2 * time.Second
 // socketFile is the file of a unix socket that this master has bound.
 type socketFile struct {
 	path string // absolute
-	info os.FileInfo
+	is   identity
+	user *bind.User // the workers'; nil if it is this process's
 }
 
-// identify returns the file that is at path now.
-func identify(path string) (*socketFile, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	return &socketFile{path, info}, nil
-}
+// identity is what a file keeps when its path leads to another one.
+type identity struct{ device, inode uint64 }
 
-// unlink removes the file, unless another file is at its path now.
+// unlink removes the file, unless another file is at its path now. It may block for as long
+// as the file system does: see Table.Files.
 func (f *socketFile) unlink() {
-	now, err := os.Lstat(f.path)
-	if err == nil && os.SameFile(now, f.info) {
-		_ = os.Remove(f.path) // an error: somebody else has just removed it
+	_ = asOwner(f.path, f.user, func() error { f.remove(); return nil }) // an error: the user can't be taken on, and the file stays
+}
+
+// remove resolves the directory once. That the file is compared and then removed is no
+// race with strangers: only who may write to the directory can exchange it.
+func (f *socketFile) remove() {
+	d := openDirectory(filepath.Dir(f.path))
+	defer d.close()
+	if is, err := d.socket(filepath.Base(f.path)); err == nil && is == f.is {
+		_ = d.remove(filepath.Base(f.path)) // an error: somebody else has just removed it
 	}
+}
+
+// asOwner calls f with the rights of this process, if user is nil or only this process's
+// user and root can change what path leads to, and otherwise with the rights of user.
+func asOwner(path string, user *bind.User, f func() error) error {
+	if user == nil || isTrusted(path) {
+		return f()
+	}
+	var err error
+	if derr := user.Do(func() { err = f() }); derr != nil {
+		return derr
+	}
+	return err
 }
 
 // pathOf returns the path of a socket's file. It is absolute if the request says the
-// worker's directory, and means the same file in master and worker.
+// worker's directory, and means the same file in master and worker. Names of a parent
+// directory are removed from it, so that what is decided about a path is what is bound.
 func pathOf(r bind.Request) string {
-	if filepath.IsAbs(r.Address) || r.Dir == "" {
-		return r.Address
+	path := r.Address
+	if !filepath.IsAbs(path) && r.Dir != "" {
+		path = filepath.Join(r.Dir, path)
 	}
-	return filepath.Join(r.Dir, r.Address)
+	if hasParent(path) {
+		return filepath.Clean(path)
+	}
+	return path
+}
+
+// hasParent reports whether one of the names of path is that of a parent directory.
+func hasParent(path string) bool {
+	return slices.Contains(strings.Split(path, string(filepath.Separator)), "..")
 }
 
 // openPath opens a unix socket in the file system, and replaces a stale file.
-func openPath(ctx context.Context, r Request) (Opened, error) {
+func openPath(ctx context.Context, r Request) (o Opened, err error) {
 	path := pathOf(r.Request)
 	if strings.ContainsRune(path, 0) { // bind(2) would end the path there
 		return Opened{}, withAddressOf(r.Request, os.NewSyscallError("bind", syscall.EINVAL))
 	}
-	lock := lockDirectory(ctx, filepath.Dir(path), lockTimeout)
-	defer lock.close()
+	err = asOwner(path, r.User, func() error {
+		o, err = openIn(ctx, r, path)
+		return err
+	})
+	if err != nil {
+		return Opened{}, withAddressOf(r.Request, err)
+	}
+	return o, nil
+}
+
+// openIn opens a unix socket at path, in a directory that it resolves once for all that is
+// done to its files.
+func openIn(ctx context.Context, r Request, path string) (Opened, error) {
+	dir, base := openDirectory(filepath.Dir(path)), filepath.Base(path)
+	defer dir.close()
+	dir.lock(ctx, lockTimeout)
 	o, err := openNew(ctx, r, nameOf(r.Request))
-	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && lock.held() && isStale(path, lock) {
-		if err := os.Remove(path); err != nil {
+	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && dir.locked && dir.isStale(path) {
+		if err := dir.remove(base); err != nil {
 			return Opened{}, OpError(r.Request, err)
 		}
 		o, err = openNew(ctx, r, nameOf(r.Request))
 	}
 	if err != nil {
-		return Opened{}, withAddressOf(r.Request, err)
+		return Opened{}, err
 	}
-	o.file, err = identify(path)
+	is, err := dir.socket(base)
 	if err != nil {
 		_ = o.FD.Close() // nobody has written to it
-		return Opened{}, withAddressOf(r.Request, err)
+		return Opened{}, err
 	}
+	o.file = &socketFile{path, is, r.User}
 	return o, nil
 }
 
@@ -93,6 +140,9 @@ func openPath(ctx context.Context, r Request) (Opened, error) {
 // file in this process, so that the socket's name is the one that net.Listen in the
 // worker would have given it.
 func nameOf(r bind.Request) string {
+	if hasParent(r.Address) {
+		return pathOf(r)
+	}
 	if filepath.IsAbs(r.Address) {
 		return r.Address
 	}
@@ -118,13 +168,14 @@ func withAddressOf(r bind.Request, err error) error {
 	return err
 }
 
-// isStale reports whether the file at path is a socket's, and no socket is bound to it
-// any more. The caller holds lock.
-func isStale(path string, lock *directoryLock) bool {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode()&os.ModeSocket == 0 || isBound(path, lock) {
+// isStale reports whether the file at path, in d, is a socket's, and no socket is bound to
+// it any more. The caller holds d's lock.
+func (d *directory) isStale(path string) bool {
+	base := filepath.Base(path)
+	was, err := d.socket(base)
+	if err != nil || d.isBound(path) {
 		return false
 	}
-	now, err := os.Lstat(path)
-	return err == nil && os.SameFile(now, info)
+	is, err := d.socket(base)
+	return err == nil && is == was
 }

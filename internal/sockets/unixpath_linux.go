@@ -6,67 +6,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// directoryLock is an flock on a directory. close closes fd.
-type directoryLock struct {
-	fd     int // -1 if the directory can't be opened
+// directory is a directory that was opened once: what is done to its files is done in
+// that one, whatever its path leads to meanwhile. close closes fd.
+type directory struct {
+	fd     int   // -1 if the directory can't be opened
+	err    error // why
 	locked bool
 }
 
-// lockDirectory locks dir. It waits for the lock until ctx ends, and no longer than
-// timeout; held reports whether it got it. The caller calls close in any case.
-func lockDirectory(ctx context.Context, dir string, timeout time.Duration) *directoryLock {
-	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &directoryLock{fd: -1}
+// openDirectory opens a directory. The caller closes it, in any case.
+func openDirectory(path string) *directory {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.EACCES) {
+		fd, err = unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) // it can't be locked then
 	}
-	l := &directoryLock{fd: fd}
+	if err != nil {
+		return &directory{fd: -1, err: &os.PathError{Op: "open", Path: path, Err: err}}
+	}
+	return &directory{fd: fd}
+}
+
+// lock locks d. It waits for the lock until ctx ends, and no longer than timeout; d.locked
+// says whether it got it.
+func (d *directory) lock(ctx context.Context, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for {
-		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		l.locked = err == nil
+	for d.fd >= 0 {
+		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+		d.locked = err == nil
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return l
+			return
 		}
 		select {
 		case <-ctx.Done():
-			return l
+			return
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-func (l *directoryLock) held() bool { return l.locked }
-
 // close releases the lock.
-func (l *directoryLock) close() {
-	if l.fd >= 0 {
-		_ = unix.Close(l.fd)
+func (d *directory) close() {
+	if d.fd >= 0 {
+		_ = unix.Close(d.fd)
 	}
 }
 
-// maxPath is the length of the longest path in a sockaddr, in bytes: sun_path has 108,
-// and the last is a NUL.
-const maxPath = 107
-
-// isBound reports whether a socket is bound to the file at path, or may be: an error
-// other than ECONNREFUSED doesn't tell. A path that is too long for a sockaddr is taken
-// relative to the locked directory.
-func isBound(path string, l *directoryLock) bool {
-	if len(path) > maxPath {
-		path = fmt.Sprintf("/proc/self/fd/%d/%s", l.fd, filepath.Base(path))
+// socket returns which file a name in d is. It fails unless that is a socket's.
+func (d *directory) socket(name string) (identity, error) {
+	if d.err != nil {
+		return identity{}, d.err
 	}
+	var is unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &is, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return identity{}, os.NewSyscallError("fstatat", err)
+	}
+	if is.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return identity{}, os.NewSyscallError("fstatat", unix.ENOTSOCK)
+	}
+	return identity{uint64(is.Dev), is.Ino}, nil
+}
+
+// remove removes a name in d.
+func (d *directory) remove(name string) error {
+	return os.NewSyscallError("unlinkat", unix.Unlinkat(d.fd, name, 0))
+}
+
+// isBound reports whether a socket is bound to the file at path, which is in d, or may be:
+// an error other than ECONNREFUSED doesn't tell. Where /proc is not mounted, the path is
+// resolved again.
+func (d *directory) isBound(path string) bool {
+	err := d.connect(fmt.Sprintf("/proc/self/fd/%d/%s", d.fd, filepath.Base(path)))
+	if errors.Is(err, unix.ENOENT) {
+		err = d.connect(path)
+	}
+	return !errors.Is(err, unix.ECONNREFUSED)
+}
+
+// connect connects a socket of a type that no listener has: it makes no connection.
+func (d *directory) connect(path string) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return true
+		return err
 	}
 	defer unix.Close(fd)
-	err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
-	return !errors.Is(err, unix.ECONNREFUSED)
+	return unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 }

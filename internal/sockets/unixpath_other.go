@@ -4,15 +4,20 @@ package sockets
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
-type directoryLock struct{}
+type directory struct{ locked bool }
 
-func lockDirectory(context.Context, string, time.Duration) *directoryLock { return nil }
+func openDirectory(string) *directory { return &directory{} }
 
-func (*directoryLock) held() bool { return false }
+func (*directory) lock(context.Context, time.Duration) {}
 
-func (*directoryLock) close() {}
+func (*directory) close() {}
 
-func isBound(string, *directoryLock) bool { return true }
+func (*directory) socket(string) (identity, error) { return identity{}, errors.ErrUnsupported }
+
+func (*directory) remove(string) error { return errors.ErrUnsupported }
+
+func (*directory) isBound(string) bool { return true }

@@ -40,7 +40,7 @@ func TestUnlinkInTurns(t *testing.T) {
 	table := New()
 	table.Files = &mailbox.Turns{Work: func(f func() func()) { work = append(work, f) }}
 	open := func(call uint32) <-chan error {
-		_, b := table.Ask(Caller{1, call}, bind.Request{Network: "unix", Address: path})
+		_, b := table.Ask(Caller{1, call}, bind.Request{Network: "unix", Address: path}, nil)
 		done := make(chan error, 1)
 		go func() {
 			o, err := b.Run(t.Context(), Open)

@@ -75,6 +75,22 @@ type (
 	}
 )
 
+// maxText is the largest size of a text of a program in a body, in bytes: with seven of them,
+// each byte escaped, a body is not larger than MaxControl.
+const maxText = 1400
+
+// Short returns text, or the beginning of one that is too long for a body.
+func Short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	n := maxText
+	for n > 0 && text[n]&0xc0 == 0x80 {
+		n-- // not in the middle of a rune
+	}
+	return text[:n] + "…"
+}
+
 // Body returns v, a body as above, as JSON.
 func Body(v any) []byte {
 	b, _ := json.Marshal(v) // fails for none of the bodies above

@@ -154,6 +154,7 @@ func TestAppendRefuses(t *testing.T) {
 		want  error
 	}{
 		{Frame{Type: Message, Body: make([]byte, MaxBody+1)}, ErrTooLarge},
+		{Frame{Type: Listen, Body: make([]byte, MaxControl+1)}, ErrTooLarge},
 		{Frame{Type: Message, FDs: MaxFDs + 1}, ErrDescriptors},
 		{Frame{Type: Message, FDs: -1}, ErrDescriptors},
 	} {
@@ -198,6 +199,8 @@ func TestHostile(t *testing.T) {
 		{"the last type that can't be skipped", []piece{{header(func(h []byte) { h[2] = 0x7f }), 0}}, 0, ErrType},
 		{"a type to skip", []piece{{header(func(h []byte) { h[2] = 0x80 }), 0}}, 1, nil},
 		{"a byte too large", []piece{{header(func(h []byte) { binary.BigEndian.PutUint32(h[8:], MaxBody+1) }), 0}}, 0, ErrTooLarge},
+		{"no message, a byte too large", []piece{{header(func(h []byte) { h[2] = byte(Closed); binary.BigEndian.PutUint32(h[8:], MaxControl+1) }), 0}}, 0, ErrTooLarge},
+		{"to skip, a byte too large", []piece{{header(func(h []byte) { h[2] = 0x80; binary.BigEndian.PutUint32(h[8:], MaxControl+1) }), 0}}, 0, ErrTooLarge},
 		{"4 GB", []piece{{header(func(h []byte) { binary.BigEndian.PutUint32(h[8:], 1<<32-1) }), 0}}, 0, ErrTooLarge},
 		{"251 descriptors", []piece{{header(func(h []byte) { h[3] = MaxFDs + 1 }), 251}}, 0, ErrDescriptors},
 		{"announced, none came", []piece{{one, 0}}, 0, ErrDescriptors},

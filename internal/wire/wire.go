@@ -34,6 +34,10 @@ const (
 	// MaxBody is the largest size of a frame's body, in bytes.
 	MaxBody = 8 << 20
 
+	// MaxControl is the largest size of the body of a frame that is no [Message], in bytes.
+	// The master decodes these bodies on the goroutine that does all its work.
+	MaxControl = 64 << 10
+
 	// MaxFDs is the largest number of descriptors of a frame. Linux allows 253.
 	MaxFDs = 250
 )
@@ -82,6 +86,14 @@ var names = [...]string{
 // Known reports whether t is a type of this version.
 func (t Type) Known() bool { return int(t) < len(names) && names[t] != "" }
 
+// maxBody returns the largest size of the body of a frame of type t.
+func (t Type) maxBody() int {
+	if t == Message {
+		return MaxBody
+	}
+	return MaxControl
+}
+
 func (t Type) String() string {
 	if t.Known() {
 		return names[t]
@@ -110,8 +122,8 @@ type Frame struct {
 
 // Append appends f's bytes to b.
 func Append(b []byte, f Frame) ([]byte, error) {
-	if len(f.Body) > MaxBody {
-		return b, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, f.Type, len(f.Body), MaxBody)
+	if len(f.Body) > f.Type.maxBody() {
+		return b, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, f.Type, len(f.Body), f.Type.maxBody())
 	}
 	if f.FDs < 0 || f.FDs > MaxFDs {
 		return b, fmt.Errorf("%w: %d, at most %d", ErrDescriptors, f.FDs, MaxFDs)
@@ -154,8 +166,8 @@ func parse(h []byte) (Frame, int, error) {
 		return f, 0, fmt.Errorf("%w: %d", ErrType, f.Type)
 	case f.FDs > MaxFDs:
 		return f, 0, fmt.Errorf("%w: %v says %d, at most %d", ErrDescriptors, f.Type, f.FDs, MaxFDs)
-	case size > MaxBody:
-		return f, 0, fmt.Errorf("%w: %v says %d bytes, at most %d", ErrTooLarge, f.Type, size, MaxBody)
+	case int64(size) > int64(f.Type.maxBody()):
+		return f, 0, fmt.Errorf("%w: %v says %d bytes, at most %d", ErrTooLarge, f.Type, size, f.Type.maxBody())
 	}
 	return f, int(size), nil
 }

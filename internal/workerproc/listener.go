@@ -36,7 +36,7 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 		return nil, w.giveBack(id, r, err)
 	}
 	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
-	return w.trackListener(&listener{Listener: w.lazyOnTrial(inner, fd), id: id, keepAlive: keepAlive}, r)
+	return w.trackListener(&listener{Listener: w.lazyOnTrial(inner, fd), id: id, keepAlive: keepAlive, backlog: r.Backlog}, r)
 }
 
 // giveBack tells the master that the worker doesn't use the socket id, and returns err as
@@ -117,6 +117,7 @@ type listener struct {
 	own       string // names a socket that the master doesn't know
 	exclusive bool   // own, and no other process has it
 	keepAlive net.KeepAliveConfig
+	backlog   int // the length of the queue that the program has asked for; 0: none
 
 	first    sync.Once
 	taken    taken
@@ -169,6 +170,9 @@ func (l *listener) accept() (net.Conn, error) {
 		return c, nil
 	}
 	inner, err := l.Listener.Accept()
+	for errors.Is(err, syscall.EINVAL) && l.revive() {
+		inner, err = l.Listener.Accept()
+	}
 	if err != nil {
 		return l.acceptMoved(err)
 	}
@@ -178,6 +182,20 @@ func (l *listener) accept() (net.Conn, error) {
 	c, tracked := conn.New(inner, l.conns)
 	d.addConn(tracked)
 	return c, nil
+}
+
+// revivePause bounds how often a worker makes a socket listen again.
+const revivePause = time.Millisecond
+
+// revive makes a shared socket listen again, after another process has called shutdown(2)
+// on it, which stops it for all. It reports whether it does.
+func (l *listener) revive() bool {
+	s, ok := l.Listener.(syscall.Conn)
+	if !ok || l.id == 0 || l.worker.drain.draining.Load() {
+		return false
+	}
+	time.Sleep(revivePause)
+	return bind.Revive(s, l.Addr(), l.backlog)
 }
 
 // sendAccepting tells the master that the program accepts from this listener.

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package bind
+
+import (
+	"errors"
+	"net"
+)
+
+// IsShut reports false: only Linux tells.
+func IsShut(int) bool { return false }
+
+func revive(int, *net.TCPAddr, int) error { return errors.ErrUnsupported }

@@ -1,0 +1,82 @@
+package sockets
+
+import "github.com/rota-go/rota/internal/bind"
+
+// MaxHeld bounds how many sockets a holder may have asked for that are still open.
+const MaxHeld = 4096
+
+// maxOpen bounds how many sockets are open. Each costs the master about a kilobyte.
+const maxOpen = 4 * MaxHeld
+
+// maxKnown bounds what a table keeps of sockets that are not open.
+const maxKnown = 1024
+
+// Full reports whether a holder may not have a socket more: it has asked for as many as it
+// may, or as many are open as may be, also without those that nobody needs. What the first
+// holders asked for is opened even then.
+func (t *Table) Full(id int, r bind.Request) bool {
+	h := t.holder(id)
+	if len(h.asked) >= t.share() {
+		return true
+	}
+	key := h.keyOf(r)
+	if t.limit == 0 || len(t.byID) < t.limit || t.byKey[key] != nil {
+		return false
+	}
+	t.makeRoom()
+	return len(t.byID) >= t.limit && !(key.Index == 0 && t.known[key])
+}
+
+// share is how many sockets one holder may have asked for: half of all at most, so that one
+// alone doesn't keep the others from theirs.
+func (t *Table) share() int {
+	if t.limit == 0 {
+		return MaxHeld
+	}
+	return max(min(MaxHeld, t.limit/2), 1)
+}
+
+// makeRoom closes the sockets that linger, and those whose holders are all gone, but not
+// those that holders asked for in the beginning.
+func (t *Table) makeRoom() {
+	if t.abandoned {
+		t.abandoned = false
+		t.closeAbandoned(func(e *entry) bool { return !t.known[e.key.at(0)] || !e.closeAt.IsZero() })
+	}
+}
+
+// hasAbandoned reports whether there is a socket whose holders are all gone.
+func (t *Table) hasAbandoned() bool {
+	for _, e := range t.byID {
+		if e.isAbandoned() {
+			return true
+		}
+	}
+	return false
+}
+
+// isAbandoned reports whether the holders of e are all gone, or it lingers.
+func (e *entry) isAbandoned() bool {
+	return e.fd != nil && (len(e.askers) == 0 || e.holders == 0 && !e.closeAt.IsZero())
+}
+
+// closeAbandoned closes the sockets that are abandoned and chosen.
+func (t *Table) closeAbandoned(chosen func(*entry) bool) {
+	for _, e := range t.byID {
+		if e.isAbandoned() && chosen(e) {
+			t.remove(e)
+		}
+	}
+}
+
+// forgetPorts bounds the ports that are remembered of sockets that are closed.
+func (t *Table) forgetPorts() {
+	if len(t.ports) <= len(t.byKey)+maxKnown {
+		return
+	}
+	for key := range t.ports {
+		if t.byKey[key] == nil && !t.known[key.at(0)] {
+			delete(t.ports, key)
+		}
+	}
+}
