@@ -222,14 +222,19 @@ func TestSendErrorNamesFrame(t *testing.T) {
 func TestBadDescriptorEndsTheLink(t *testing.T) {
 	noneLeft(t)
 	a, b := pairOfLinks(t)
-	fd := someFD(t, "")
-	if err := unix.Close(fd.Int()); err != nil {
+	some := someFD(t, "")
+	n, err := descriptor.DupAbove(some.Int(), 500) // a number that nothing else gets meanwhile
+	if err != nil {
 		t.Fatal(err)
 	}
-	_ = a.Send(message("x"), fd)
+	_ = some.Close()
+	if err := unix.Close(n); err != nil {
+		t.Fatal(err)
+	}
+	_ = a.Send(message("x"), descriptor.New(n))
 	await(t, "done", a.Done())
 	wantErr(t, "send", a.Send(message("y")), unix.EBADF)
-	_, err := a.Receive()
+	_, err = a.Receive()
 	wantErr(t, "receive", err, ErrClosed)
 	if _, err := b.Receive(); err != io.EOF {
 		t.Errorf("the other side: %v", err)
