@@ -245,7 +245,8 @@ func testMovesUnseen(t *testing.T, requests, want []string, serve func(net.Liste
 	var clients sync.WaitGroup
 	done := make(chan struct{})
 	var answers atomic.Int64
-	for range 8 {
+	const clientCount = 8
+	for range clientCount {
 		c := dialConn(t, ln.Addr())
 		clients.Go(func() {
 			for i := 0; ; i = rand.IntN(len(want)) {
@@ -268,10 +269,11 @@ func testMovesUnseen(t *testing.T, requests, want []string, serve func(net.Liste
 			}
 		})
 	}
+	eventually(t, "all connections", func() bool { return first.live.Load() == clientCount })
 	from := first
 	const moves = 50
 	for n := range moves {
-		eventually(t, "answers", func() bool { return answers.Load() > int64(8*n) })
+		eventually(t, "answers", func() bool { return answers.Load() > int64(clientCount*n) })
 		to := newProcess(t, ln)
 		go serve(movedOnly{to})
 		from.leave(t, to, true)
