@@ -57,6 +57,8 @@ import (
 //     that could not start.
 //
 // The connections that the listener returns embed *net.TCPConn or *net.UnixConn. The
+// listener also has AcceptTCP or AcceptUnix, as package net's; a drain waits for a
+// connection that these return until the program closes it, and changes nothing on it. The
 // caller closes the listener, which closes this worker's copy of the socket.
 //
 // Errors are those of net.Listen, as *net.OpError. After the worker has disconnected, or

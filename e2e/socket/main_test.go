@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		"lab":              lab,
 		"conform":          conform,
 		"tls":              tlsServer,
+		"accept-tcp":       acceptTCP,
 		"handle":           handle,
 		"after-disconnect": afterDisconnect,
 		"master-gone":      masterGone,

@@ -126,13 +126,34 @@ func (c *conn) init(inner net.Conn, shared *Shared, track bool) *Tracked {
 	return (*Tracked)(c)
 }
 
+// Inner returns the connection of package net that c, a result of New, is made of.
+func Inner(c net.Conn) net.Conn { return baseOf(c).socket.Conn }
+
+// Release counts c, a result of New, as closed, and leaves it open: the program goes on with
+// its Inner alone.
+func Release(c net.Conn) {
+	base := baseOf(c)
+	base.stay()
+	base.countOut()
+}
+
+// baseOf returns the counted, tracked part of c.
+func baseOf(c net.Conn) *conn { return c.(interface{ base() *conn }).base() }
+
+func (c *conn) base() *conn { return c }
+
 // Close closes the connection. The first call also calls Shared.Closed.
 func (c *conn) Close() error {
 	err := c.socket.Close()
+	c.countOut()
+	return err
+}
+
+// countOut calls Shared.Closed, once.
+func (c *conn) countOut() {
 	if c.closed.CompareAndSwap(false, true) {
 		c.shared.Closed((*Tracked)(c))
 	}
-	return err
 }
 
 // SaysClose reports whether the conn itself puts "Connection: close" into an HTTP/1

@@ -110,8 +110,8 @@ func (d movedTo) Socket(cookie uint64) handover.Socket {
 		return nil
 	}
 	for s := range d.sources {
-		if l, ok := s.(*listener); ok && l.conns.Cookie == cookie {
-			return l
+		if l, ok := s.(interface{ base() *listener }); ok && l.base().conns.Cookie == cookie {
+			return l.base()
 		}
 	}
 	return nil
@@ -249,7 +249,7 @@ func (l *listener) wake() {
 // acceptMoved returns a connection that has moved to this worker. If there is none, the
 // result is err, which accept(2) has returned, or that of another Accept if it has only
 // failed because of wake.
-func (l *listener) acceptMoved(err error) (net.Conn, error) {
+func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d, ok := l.Listener.(deadliner)
 	woken := ok && l.deadline.restore(d)
 	c := l.moved.next()
@@ -260,7 +260,7 @@ func (l *listener) acceptMoved(err error) (net.Conn, error) {
 		}
 		return c, nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
-		return l.accept()
+		return l.accept(keep)
 	}
 	return nil, err
 }

@@ -58,7 +58,8 @@ func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, e
 // Track makes a listener of the program part of the worker's drain. It returns a listener
 // that is part of it already unchanged; see rota.Track.
 func (w *Worker) Track(inner net.Listener) net.Listener {
-	if _, ok := inner.(*listener); ok {
+	switch inner.(type) {
+	case *listener, *tcpListener, *unixListener:
 		return inner
 	}
 	own := inner.Addr().Network() + " " + inner.Addr().String()
@@ -116,6 +117,7 @@ type listener struct {
 	id        int    // the socket's id in the master; 0: the master doesn't know it
 	own       string // names a socket that the master doesn't know
 	keepAlive net.KeepAliveConfig
+	source    source // what the drain has: this listener, with the methods of its kind
 
 	first    sync.Once
 	moved    moved // connections of other workers, to be accepted
@@ -135,20 +137,55 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
 		Cookie: l.cookie(r), Mover: &w.drain.mover,
 	}
-	if !w.drain.addSource(l) {
+	ln := l.withMethods()
+	l.source = ln
+	if !w.drain.addSource(ln) {
 		_ = l.Listener.Close()
 		return nil, w.cannotListen(r, nil)
 	}
-	return l, nil
+	return ln, nil
+}
+
+// trackedListener is a *listener, *tcpListener or *unixListener.
+type trackedListener interface {
+	net.Listener
+	source
+}
+
+// withMethods returns l with the methods that package net's listener of its kind has.
+func (l *listener) withMethods() trackedListener {
+	kind := l.Listener
+	if lazy, ok := kind.(*lazyListener); ok {
+		kind = lazy.kind
+	}
+	switch kind.(type) {
+	case *net.TCPListener:
+		return &tcpListener{bareListener[net.TCPConn, *net.TCPConn]{listener: l}}
+	case *net.UnixListener:
+		return &unixListener{bareListener[net.UnixConn, *net.UnixConn]{listener: l}}
+	}
+	return l
 }
 
 // Accept returns the next connection. While the worker drains it blocks until the
 // worker has left or the program closes the listener; then, and after Close, the
 // error is net.ErrClosed.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) { return l.next(l.track) }
+
+// track makes inner, which was accepted, a connection of the drain, and returns what the
+// program gets.
+func (l *listener) track(inner net.Conn) net.Conn {
+	c, tracked := conn.New(inner, l.conns)
+	l.worker.drain.addConn(tracked)
+	return c
+}
+
+// next returns the next connection: what keep, which makes it part of the drain, returns for
+// one of accept(2), or one of another worker. See Accept.
+func (l *listener) next(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	l.first.Do(l.sendAccepting)
 	for {
-		c, err := l.accept()
+		c, err := l.accept(keep)
 		if err == nil || !l.worker.drain.draining.Load() || !errors.Is(err, net.ErrClosed) {
 			return c, err
 		}
@@ -158,8 +195,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// accept accepts a connection and adds it to the drain. The drain is not empty meanwhile.
-func (l *listener) accept() (net.Conn, error) {
+// accept accepts a connection, see next. The drain is not empty meanwhile.
+func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
@@ -168,15 +205,16 @@ func (l *listener) accept() (net.Conn, error) {
 	}
 	inner, err := l.Listener.Accept()
 	if err != nil {
-		return l.acceptMoved(err)
+		return l.acceptMoved(err, keep)
 	}
 	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
 		_ = t.SetKeepAliveConfig(l.keepAlive) // package net ignores the error as well
 	}
-	c, tracked := conn.New(inner, l.conns)
-	d.addConn(tracked)
-	return c, nil
+	return keep(inner), nil
 }
+
+// base returns the listener that others are made of.
+func (l *listener) base() *listener { return l }
 
 // sendAccepting tells the master that the program accepts from this listener.
 func (l *listener) sendAccepting() { l.worker.sendAccepting(l.id, l.own, l.closed) }
@@ -232,7 +270,7 @@ func (l *listener) Close() error {
 			err = nil // the drain has closed it already; that is not an error of the program
 			return
 		}
-		l.worker.drain.removeSource(l)
+		l.worker.drain.removeSource(l.source)
 		if l.id > 0 {
 			_ = l.worker.send(wire.Closed, wire.ClosedBody{ID: l.id})
 		}
