@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -120,7 +121,9 @@ type listener struct {
 	source    source // what the drain has: this listener, with the methods of its kind
 
 	first    sync.Once
-	moved    moved // connections of other workers, to be accepted
+	asked    atomic.Bool  // Accept was called
+	held     atomic.Int64 // Accepts that the drain blocks
+	moved    moved        // connections of other workers, to be accepted
 	deadline deadline
 	closing  sync.Once
 	closed   chan struct{} // closed by Close
@@ -183,6 +186,7 @@ func (l *listener) track(inner net.Conn) net.Conn {
 // next returns the next connection: what keep, which makes it part of the drain, returns for
 // one of accept(2), or one of another worker. See Accept.
 func (l *listener) next(keep func(net.Conn) net.Conn) (net.Conn, error) {
+	l.asked.Store(true)
 	l.first.Do(l.sendAccepting)
 	for {
 		c, err := l.accept(keep)
@@ -243,21 +247,61 @@ func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 // nil if a connection has moved here, which the receiver of a worker had taken before its own
 // drain began.
 func (l *listener) waitLeft(closed error) error {
+	l.held.Add(1)
+	defer l.held.Add(-1)
 	var timeout <-chan time.Time
 	if t := l.deadline.get(); !t.IsZero() {
 		timer := time.NewTimer(time.Until(t))
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	select {
-	case <-l.worker.drain.left:
-	case <-l.closed:
-	case <-l.moved.arrived:
-		return nil
-	case <-timeout:
-		return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
+	ended := l.closed
+	for {
+		select {
+		case <-l.worker.drain.left:
+			return closed
+		case <-ended:
+			if !l.worker.holdsAccepts.Load() {
+				return closed
+			}
+			ended = nil
+		case <-l.moved.arrived:
+			return nil
+		case <-timeout:
+			return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: os.ErrDeadlineExceeded}
+		}
 	}
-	return closed
+}
+
+// HoldAccepts makes Accept block in the drain until the worker has left, also on a listener
+// that is closed meanwhile. Package rotahttp calls it before http.Server.Shutdown, which closes the
+// listeners, so that a main that ends when Serve returns doesn't cut an answer.
+func (w *Worker) HoldAccepts() { w.holdsAccepts.Store(true) }
+
+// Settled reports, in a drain, whether the program has come back to Accept on every listener,
+// and no connection can move here any more. By then it has recorded all connections that it had
+// accepted.
+func (w *Worker) Settled() bool {
+	w.drain.mu.Lock()
+	defer w.drain.mu.Unlock()
+	if w.drain.pairs > 0 {
+		return false
+	}
+	for s := range w.drain.sources {
+		if l, ok := s.(interface{ settled() bool }); ok && !l.settled() {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *listener) settled() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return !l.asked.Load() || l.held.Load() > 0 && !l.moved.some.Load()
+	}
 }
 
 // Close closes this process's copy of the socket. Other processes keep theirs.

@@ -46,6 +46,8 @@ type Worker struct {
 	times   atomic.Pointer[wire.WelcomeBody]
 	tickets tickets
 
+	holdsAccepts atomic.Bool // see HoldAccepts
+
 	orphaned atomic.Bool // the master is gone
 	cause    atomic.Pointer[error]
 	closed   chan struct{} // closed when nothing can be sent any more
