@@ -36,6 +36,7 @@ import (
 	"io/fs"
 	"net"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/link"
@@ -87,6 +88,9 @@ func ListenPacket(network, address string) (net.PacketConn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
 
+// AtOnce is the shortest time, for ListenConfig.CloseWithin.
+const AtOnce = time.Nanosecond
+
 // ListenConfig holds options for listening. The zero value is Listen.
 type ListenConfig struct {
 	// Exclusive makes a socket that belongs to this worker alone: the master doesn't
@@ -122,6 +126,15 @@ type ListenConfig struct {
 
 	// KeepAliveConfig is that of net.ListenConfig, for accepted connections.
 	KeepAliveConfig net.KeepAliveConfig
+
+	// CloseWithin ends the connections of the listener when the worker begins to drain,
+	// spread evenly over that time; AtOnce ends all of them together. The program reads
+	// io.EOF, after what the client has sent by then, and has a second to write its last
+	// bytes and close the connection. It is for servers that keep state between their clients (MQTT,
+	// NATS, a chat), which a reload would otherwise divide between two processes for
+	// the whole grace: see docs/stateful.md. Zero or less means that a connection stays until its
+	// client or the program closes it or the grace ends.
+	CloseWithin time.Duration
 
 	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
 	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is

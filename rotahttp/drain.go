@@ -12,9 +12,9 @@ const (
 	// for too long.
 	idleCheckInterval = 100 * time.Millisecond
 
-	// settleTime is how long a prepared server waits for its Serve to take note of a
-	// connection that it has accepted.
-	settleTime = 5 * time.Second
+	// longestGap is how long a prepared server waits for its Serve to record a connection
+	// that it has accepted.
+	longestGap = 5 * time.Second
 
 	// shutdownLead is how long before the end of the grace Shutdown is called even if
 	// connections are open, so that the functions of RegisterOnShutdown have time to run.
@@ -77,7 +77,7 @@ func (s *server) canShutDown() bool {
 func (s *server) knowsConns() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.listeners) == 0 && (!s.isPrepared || s.worker.Settled() || time.Since(s.drainBegan) > settleTime)
+	return len(s.listeners) == 0 && (!s.isPrepared || s.worker.Settled() || time.Since(s.drainBegan) > longestGap)
 }
 
 // shutdown calls http.Server.Shutdown, unless the program has. It runs the functions of

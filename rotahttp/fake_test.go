@@ -45,8 +45,8 @@ func (f *fakeWorker) OnTicketKeys(g func([][32]byte)) {
 		g(f.keys)
 	}
 }
-func (f *fakeWorker) Settled() bool                      { return f.settled.Load() }
-func (f *fakeWorker) HoldAccepts()                       { f.holds.Store(true) }
+func (f *fakeWorker) Settled() bool { return f.settled.Load() }
+func (f *fakeWorker) HoldAccepts()  { f.holds.Store(true) }
 func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

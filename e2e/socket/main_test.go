@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"conform":          conform,
 		"tls":              tlsServer,
 		"accept-tcp":       acceptTCP,
+		"broker":           broker,
 		"handle":           handle,
 		"after-disconnect": afterDisconnect,
 		"master-gone":      masterGone,

@@ -170,6 +170,19 @@ func (c *halfConn) CloseWrite() error { return c.half.CloseWrite() }
 // Close closes the connection, as the program's Close does.
 func (t *Tracked) Close() error { return (*conn)(t).Close() }
 
+// Of reports whether the connection is of the listener that shared belongs to.
+func (t *Tracked) Of(shared *Shared) bool { return t.shared == shared }
+
+// EndReading has the program's Read return io.EOF, after what has arrived, as if the client
+// had gone. Where the reading side can't be closed alone, it closes the connection.
+func (t *Tracked) EndReading() {
+	if r, ok := t.socket.Conn.(ReadCloser); ok {
+		_ = r.CloseRead() // the program or its client may have closed it
+		return
+	}
+	_ = t.Close()
+}
+
 // Quiet reports whether closing the connection now takes nothing from its client that
 // the program has promised; see [http1.Observer.Quiet].
 func (t *Tracked) Quiet() bool { return t.http.Quiet() }

@@ -30,6 +30,7 @@ type bareListener[T any, P bareConn[T]] struct {
 
 func (l *bareListener[T, P]) closeSource() {
 	l.listener.closeSource()
+	l.endConns(l.bare.all)
 	l.bare.closeAtEnd(l.worker.drain.left)
 }
 
@@ -80,7 +81,7 @@ type bareConns[T any, P bareConn[T]] struct {
 // bareConn is a *net.TCPConn or a *net.UnixConn.
 type bareConn[T any] interface {
 	*T
-	net.Conn
+	readCloser
 	syscall.Conn
 }
 
@@ -124,12 +125,20 @@ func isOpen(c syscall.Conn) bool {
 func (b *bareConns[T, P]) closeAtEnd(left <-chan struct{}) {
 	go func() {
 		<-left
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for key := range b.open {
-			if c := key.Value(); c != nil {
-				_ = P(c).Close() // the program may have
-			}
+		for _, c := range b.all() {
+			_ = c.Close() // the program may have
 		}
 	}()
+}
+
+// all returns the connections, among them some that the program has closed.
+func (b *bareConns[T, P]) all() (all []endable) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key := range b.open {
+		if c := key.Value(); c != nil {
+			all = append(all, bareEnd{P(c)})
+		}
+	}
+	return all
 }

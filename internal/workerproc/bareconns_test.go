@@ -26,6 +26,13 @@ func acceptUnix(ln net.Listener) (net.Conn, error) {
 	return ln.(interface{ AcceptUnix() (*net.UnixConn, error) }).AcceptUnix()
 }
 
+// newTestWorker returns a worker with that grace, whose link goes nowhere.
+func newTestWorker(grace time.Duration) *Worker {
+	w := newWorker(link.Identity{ID: 1}, newFakeLink())
+	w.times.Store(&wire.WelcomeBody{Grace: grace, IdleGrace: time.Second})
+	return w
+}
+
 // eachBare calls f with a listener of a worker whose grace is given, for each network.
 func eachBare(t *testing.T, grace time.Duration, f func(t *testing.T, w *Worker, ln net.Listener, accept bareAccept)) {
 	for network, accept := range map[string]bareAccept{"tcp": acceptTCP, "unix": acceptUnix} {
@@ -43,8 +50,7 @@ func eachBare(t *testing.T, grace time.Duration, f func(t *testing.T, w *Worker,
 			if err != nil {
 				t.Skip(err)
 			}
-			w := newWorker(link.Identity{ID: 1}, newFakeLink())
-			w.times.Store(&wire.WelcomeBody{Grace: grace, IdleGrace: time.Second})
+			w := newTestWorker(grace)
 			tracked := w.Track(ln)
 			t.Cleanup(func() { tracked.Close() })
 			f(t, w, tracked, accept)

@@ -396,7 +396,7 @@ func TestSettled(t *testing.T) {
 		defer (<-served).Close()
 		b.receive(wire.Disconnect, nil)
 		if b.Settled() {
-			t.Error("settled while a connection is not taken note of")
+			t.Error("settled before the program has returned to Accept")
 		}
 		close(again)
 		synctest.Wait()

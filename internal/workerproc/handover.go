@@ -118,10 +118,11 @@ func (d movedTo) Socket(cookie uint64) handover.Socket {
 }
 
 // cookie returns the number of the listener's socket if its connections may move, and 0
-// otherwise. Those of a socket that only this worker has stay.
+// otherwise. Those of a socket that only this worker has stay, and so do those that
+// the drain closes: it shuts down the socket, which the other process would have.
 func (l *listener) cookie(r bind.Request) uint64 {
 	s, ok := l.Listener.(syscall.Conn)
-	if !ok || l.id == 0 || r.Opaque || r.Stay || !handover.Supported {
+	if !ok || l.id == 0 || r.Opaque || r.Stay || r.CloseWithin > 0 || !handover.Supported {
 		return 0
 	}
 	c, err := handover.Cookie(s)

@@ -120,6 +120,8 @@ type listener struct {
 	keepAlive net.KeepAliveConfig
 	source    source // what the drain has: this listener, with the methods of its kind
 
+	closeWithin time.Duration // in the drain, see rota.ListenConfig
+
 	first    sync.Once
 	asked    atomic.Bool  // Accept was called
 	held     atomic.Int64 // Accepts that the drain blocks
@@ -135,6 +137,7 @@ var _ net.Listener = (*listener)(nil)
 func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
+	l.closeWithin = r.CloseWithin
 	l.moved.arrived = make(chan struct{}, 1)
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
@@ -323,8 +326,12 @@ func (l *listener) Close() error {
 }
 
 // closeSource and busy make listener a source of the drain.
-func (l *listener) closeSource() { _ = closeShared(l.Listener) }
-func (l *listener) busy() bool   { return false } // the drain has the connections itself
+func (l *listener) closeSource() {
+	_ = closeShared(l.Listener)
+	l.endConns(l.openConns)
+}
+
+func (l *listener) busy() bool { return false } // the drain has the connections itself
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
 func (l *listener) SetDeadline(t time.Time) error {
