@@ -130,10 +130,11 @@ type ListenConfig struct {
 	// CloseWithin ends the connections of the listener when the worker begins to drain,
 	// spread evenly over that time; AtOnce ends all of them together. The program reads
 	// io.EOF, after what the client has sent by then, and has a second to write its last
-	// bytes and close the connection. It is for servers that keep state between their clients (MQTT,
-	// NATS, a chat), which a reload would otherwise divide between two processes for
-	// the whole grace: see docs/stateful.md. Zero or less means that a connection stays until its
-	// client or the program closes it or the grace ends.
+	// bytes and close the connection. It is for servers that keep state between their
+	// clients (MQTT, NATS, a chat), which a reload would otherwise divide between two
+	// processes for the whole grace: see docs/stateful.md. Such connections don't move.
+	// Zero or less means that a connection stays until its client or the program closes it
+	// or the grace ends. Without a worker it has no effect.
 	CloseWithin time.Duration
 
 	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.

@@ -11,7 +11,8 @@ import (
 // golang.org/x/net/http2/h2c, which many programs and frameworks use, is a handler: it
 // hijacks the connection on which it finds the preface of HTTP/2, or an upgrade to it, and
 // serves that. Nothing ends such a connection but its client. So the conn that it gets
-// writes the first GOAWAY of the drain, and closes when no request has been open on it for a time.
+// writes the first GOAWAY of the drain, and ends when no request has been open on it for a
+// moment.
 
 // idleChecks is how many checks in a row must find a hijacked connection idle: its client may
 // still be reading the last answer.

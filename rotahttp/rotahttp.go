@@ -111,22 +111,24 @@ func Serve(ln net.Listener, srv *http.Server) error {
 	return serve(ln, srv, w, srv.Serve)
 }
 
-// Prepare drains srv as [Serve] does, for a server that another library serves: call it
-// before the library calls srv.Serve, srv.ServeTLS or srv.ListenAndServe, which stay as they are.
+// Prepare drains srv as [Serve] does, for a server that another library serves. Call it
+// before the library calls srv.Serve, srv.ServeTLS or their like:
 //
 //	rotahttp.Prepare(e.Server) // echo
 //	log.Fatal(e.StartH2CServer(addr, h2s))
 //
-// The library may set the fields of srv after Prepare, except for BaseContext: the others are read
-// when Serve begins. The listener must come from rota.Listen or rota.Track. In a drain its Accept, and with it
-// srv.Serve, blocks until the worker has left; then Serve returns http.ErrServerClosed. The library must not
-// call srv.Shutdown for that drain: Prepare does.
+// The library may set the fields of srv after Prepare, except for BaseContext: the others
+// are read, and replaced as Serve does, when srv.Serve begins. The listener must come from
+// rota.Listen or rota.Track. In a drain its Accept, and with it srv.Serve, blocks until the
+// worker has left; then srv.Serve returns http.ErrServerClosed. The library must not call
+// srv.Shutdown for that drain, because Prepare does.
 //
-// A connection that a handler hijacks to serve HTTP/2 on it, as golang.org/x/net/http2/h2c does, gets the first
-// GOAWAY too. The end of such a connection is the client's and the handler's.
+// A connection that a handler hijacks to serve HTTP/2 on it, as
+// golang.org/x/net/http2/h2c does, gets the first GOAWAY too. It ends when no request has
+// been open on it for a moment, at the earliest a second later.
 //
-// In a process that is not a worker, Prepare does nothing. Calling it again for srv changes
-// nothing.
+// In a process that is not a worker, Prepare does nothing. Calling it again for srv
+// changes nothing.
 func Prepare(srv *http.Server) {
 	if w := workerproc.Self(); w != nil {
 		prepare(srv, w)

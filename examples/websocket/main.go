@@ -5,7 +5,8 @@
 // that a client leaves open ends with the grace.
 //
 // The clock at /clock only sends. When its worker drains, it closes its sockets with status
-// 1012, Service Restart (the registry of RFC 6455), and their clients connect again, to the new worker.
+// 1012, Service Restart (the registry of RFC 6455), and their clients connect again, to the
+// new worker.
 //
 //	go run . &
 //	kill -HUP <the master's pid, from its first log line>

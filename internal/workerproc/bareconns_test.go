@@ -164,3 +164,47 @@ func TestLostBareConns(t *testing.T) {
 		}
 	})
 }
+
+// A connection that has moved here from another worker comes out of AcceptTCP as package net's,
+// and the drain waits for it as for the others.
+func TestAcceptTCPOfAMovedConnection(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newTestWorker(time.Minute)
+	ln := w.Track(inner)
+	defer ln.Close()
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	client := dialTo(t, other)
+	server, err := other.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.(*tcpListener).Put(server)
+	c, err := acceptTCP(ln)
+	if err != nil || c != server {
+		t.Fatalf("AcceptTCP: %v, %v", c, err)
+	}
+	if n := len(w.drain.openConns()); n != 0 {
+		t.Errorf("the drain also has %d tracked connections", n)
+	}
+	_ = w.Disconnect()
+	select {
+	case <-w.Done():
+		t.Fatal("the worker has left")
+	case <-time.After(2 * drainTick):
+	}
+	if _, err := c.Write([]byte("answer")); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	if b, err := io.ReadAll(client); string(b) != "answer" || err != nil {
+		t.Errorf("the client got %q, %v", b, err)
+	}
+	<-w.Done()
+}

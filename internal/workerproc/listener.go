@@ -277,8 +277,8 @@ func (l *listener) waitLeft(closed error) error {
 }
 
 // HoldAccepts makes Accept block in the drain until the worker has left, also on a listener
-// that is closed meanwhile. Package rotahttp calls it before http.Server.Shutdown, which closes the
-// listeners, so that a main that ends when Serve returns doesn't cut an answer.
+// that is closed meanwhile. Package rotahttp calls it before http.Server.Shutdown, which
+// closes the listeners, so that a main that ends when Serve returns doesn't cut an answer.
 func (w *Worker) HoldAccepts() { w.holdsAccepts.Store(true) }
 
 // Settled reports, in a drain, whether the program has come back to Accept on every listener,
