@@ -36,6 +36,7 @@ import (
 	"io/fs"
 	"net"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/link"
@@ -57,6 +58,8 @@ import (
 //     that could not start.
 //
 // The connections that the listener returns embed *net.TCPConn or *net.UnixConn. The
+// listener also has AcceptTCP or AcceptUnix, as package net's; a drain waits for a
+// connection that these return until the program closes it, and changes nothing on it. The
 // caller closes the listener, which closes this worker's copy of the socket.
 //
 // Errors are those of net.Listen, as *net.OpError. After the worker has disconnected, or
@@ -70,7 +73,9 @@ func Listen(network, address string) (net.Listener, error) {
 // Listen, the same network and address in every worker are one socket, and datagrams wait
 // in its queue while workers are replaced.
 //
-// The conn that it returns embeds *net.UDPConn, *net.UnixConn or *net.IPConn. When the
+// The conn that it returns embeds *net.UDPConn, *net.UnixConn or *net.IPConn. On a wildcard
+// address (":53"), WriteTo to the *net.UDPAddr that ReadFrom has returned sends from the
+// address that the client asked; net.ListenPacket leaves that to the routes. When the
 // worker begins to drain, reads block and leave new datagrams to the other workers; writes
 // still work, so that the answers to earlier datagrams go out. The drain ends when every
 // reader has called Read again, and 250 ms have passed; then reads fail with net.ErrClosed.
@@ -82,6 +87,9 @@ func Listen(network, address string) (net.Listener, error) {
 func ListenPacket(network, address string) (net.PacketConn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
+
+// AtOnce is the shortest time, for ListenConfig.CloseWithin.
+const AtOnce = time.Nanosecond
 
 // ListenConfig holds options for listening. The zero value is Listen.
 type ListenConfig struct {
@@ -118,6 +126,16 @@ type ListenConfig struct {
 
 	// KeepAliveConfig is that of net.ListenConfig, for accepted connections.
 	KeepAliveConfig net.KeepAliveConfig
+
+	// CloseWithin ends the connections of the listener when the worker begins to drain,
+	// spread evenly over that time; AtOnce ends all of them together. The program reads
+	// io.EOF, after what the client has sent by then, and has a second to write its last
+	// bytes and close the connection. It is for servers that keep state between their
+	// clients (MQTT, NATS, a chat), which a reload would otherwise divide between two
+	// processes for the whole grace: see docs/stateful.md. Such connections don't move.
+	// Zero or less means that a connection stays until its client or the program closes it
+	// or the grace ends. Without a worker it has no effect.
+	CloseWithin time.Duration
 
 	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
 	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is

@@ -10,6 +10,7 @@ var acceptCases = []testCase{
 	{"AcceptBlocks", "net.Listener: Accept waits for and returns the next connection to the listener.", "", acceptBlocks},
 	{"AcceptOrder", "net.Listener: Accept returns the next connection: those of one listener come in the order in which they were made.", "", acceptOrder},
 	{"AcceptAddrs", "net.Conn: LocalAddr returns the local network address, RemoteAddr the remote one: what the client sees, the other way round.", "", acceptAddrs},
+	{"AcceptTyped", "net.TCPListener: AcceptTCP accepts the next incoming call and returns the new connection; AcceptUnix is its counterpart. A listener may lack them.", "", acceptTyped},
 	{"AcceptConcurrent", "net.Listener: multiple goroutines may invoke methods on a Listener simultaneously; each connection is given to one of them.", "", acceptConcurrent},
 	{"AcceptBacklog", "POSIX listen: connections wait in the queue until they are accepted.", "", acceptBacklog},
 	{"AcceptAfterResets", "Package net: a client that disconnects before Accept does not make Accept fail.", "", acceptAfterResets},
@@ -48,6 +49,34 @@ func acceptAddrs(t *trial) {
 		t.Errorf("RemoteAddr is %T %v, the client's LocalAddr is %T %v", got, got, want, want)
 	}
 	t.wantSameType(server.RemoteAddr())
+}
+
+func acceptTyped(t *trial) {
+	ln := t.listen()
+	accept := typedAccept(ln)
+	if accept == nil {
+		t.Skipf("%T has neither AcceptTCP nor AcceptUnix", ln)
+	}
+	client := t.dial(ln)
+	server, err := soon(t, "AcceptTCP or AcceptUnix", accept)
+	if err != nil {
+		t.Fatalf("AcceptTCP or AcceptUnix: %v", err)
+	}
+	t.closeAtEnd("the connection", server)
+	t.exchange(server, client)
+	other := t.dial(ln) // Accept takes the next one
+	t.exchange(t.accept(ln), other)
+}
+
+// typedAccept returns a method of ln that returns connections of package net, or nil.
+func typedAccept(ln net.Listener) func() (net.Conn, error) {
+	switch ln := ln.(type) {
+	case interface{ AcceptTCP() (*net.TCPConn, error) }:
+		return func() (net.Conn, error) { return ln.AcceptTCP() }
+	case interface{ AcceptUnix() (*net.UnixConn, error) }:
+		return func() (net.Conn, error) { return ln.AcceptUnix() }
+	}
+	return nil
 }
 
 func acceptConcurrent(t *trial) {

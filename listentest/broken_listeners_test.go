@@ -36,6 +36,9 @@ func brokenAccepts(w *workshop) []broken {
 		})},
 		{"Accept takes turns", "tcp/AcceptOrder", `want "client 0"`, w.listener(acceptsPairwise)},
 		{"RemoteAddr is the listener's", "tcp/AcceptAddrs", "RemoteAddr is", w.harmed(func(c *fakeConn) { c.remote = c.LocalAddr })},
+		{"AcceptTCP is refused", "tcp/AcceptTyped", "AcceptTCP or AcceptUnix: broken", w.listener(func(f *fake) {
+			f.typed = func() (*net.TCPConn, error) { return nil, errBroken }
+		})},
 		{"one connection for two Accepts", "tcp/AcceptConcurrent", "is stuck", w.listener(acceptsDoubly)},
 		{"the queue loses its first", "tcp/AcceptBacklog", "Read: ", w.listener(losesFirst)},
 		{"a client that has gone is an error", "tcp/AcceptAfterResets", "Accept: broken", w.listener(func(f *fake) {

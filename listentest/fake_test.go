@@ -11,6 +11,7 @@ import (
 type fake struct {
 	*net.TCPListener
 	accept   func() (net.Conn, error)
+	typed    func() (*net.TCPConn, error)
 	close    func() error
 	addr     func() net.Addr
 	deadline func(time.Time) error
@@ -18,14 +19,15 @@ type fake struct {
 }
 
 func newFake(ln *net.TCPListener) *fake {
-	return &fake{ln, ln.Accept, ln.Close, ln.Addr, ln.SetDeadline, ln.File}
+	return &fake{ln, ln.Accept, ln.AcceptTCP, ln.Close, ln.Addr, ln.SetDeadline, ln.File}
 }
 
-func (f *fake) Accept() (net.Conn, error)     { return f.accept() }
-func (f *fake) Close() error                  { return f.close() }
-func (f *fake) Addr() net.Addr                { return f.addr() }
-func (f *fake) SetDeadline(t time.Time) error { return f.deadline(t) }
-func (f *fake) File() (*os.File, error)       { return f.file() }
+func (f *fake) Accept() (net.Conn, error)        { return f.accept() }
+func (f *fake) AcceptTCP() (*net.TCPConn, error) { return f.typed() }
+func (f *fake) Close() error                     { return f.close() }
+func (f *fake) Addr() net.Addr                   { return f.addr() }
+func (f *fake) SetDeadline(t time.Time) error    { return f.deadline(t) }
+func (f *fake) File() (*os.File, error)          { return f.file() }
 
 // A fakeConn is a connection whose methods a test can replace.
 type fakeConn struct {

@@ -12,6 +12,10 @@ const (
 	// for too long.
 	idleCheckInterval = 100 * time.Millisecond
 
+	// longestGap is how long a prepared server waits for its Serve to record a connection
+	// that it has accepted.
+	longestGap = 5 * time.Second
+
 	// shutdownLead is how long before the end of the grace Shutdown is called even if
 	// connections are open, so that the functions of RegisterOnShutdown have time to run.
 	shutdownLead = time.Second
@@ -22,6 +26,7 @@ const (
 func (s *server) drain() {
 	<-s.worker.Disconnecting()
 	s.limiter.Start(int(s.http1.n.Load()), ratelimit.Period)
+	s.drainBegan = time.Now()
 	s.draining.Store(true)
 	s.closeListeners()
 	s.http2.startGoAways()
@@ -60,25 +65,41 @@ func (s *server) awaitConns() {
 	}
 }
 
-// canShutDown reports whether Serve has returned for every listener, no HTTP/1 connection
+// canShutDown reports whether every accepted connection is known, no HTTP/1 connection
 // is open, and every HTTP/2 client has had the time to act on its first GOAWAY.
 func (s *server) canShutDown() bool {
+	return s.knowsConns() && s.http1.n.Load() == 0 && s.http2.goAwaysObeyed()
+}
+
+// knowsConns reports whether no connection is between Accept and ConnState: Serve has
+// returned for every listener, or, in a prepared server, come back to Accept. A listener that
+// the program doesn't accept from any more can't keep it waiting.
+func (s *server) knowsConns() bool {
 	s.mu.Lock()
-	serving := len(s.listeners)
-	s.mu.Unlock()
-	return serving == 0 && s.http1.n.Load() == 0 && s.http2.goAwaysObeyed()
+	defer s.mu.Unlock()
+	return len(s.listeners) == 0 && (!s.isPrepared || s.worker.Settled() || time.Since(s.drainBegan) > longestGap)
 }
 
 // shutdown calls http.Server.Shutdown, unless the program has. It runs the functions of
 // RegisterOnShutdown, sends every HTTP/2 client its second GOAWAY, and waits until all
 // connections are closed or the grace has ended.
 func (s *server) shutdown() {
-	s.mu.Lock()
-	isShutDown := s.isShutDown
-	s.mu.Unlock()
-	if isShutDown {
+	if s.hasShutDown() {
 		return
 	}
+	if s.isPrepared {
+		// Shutdown makes Serve return, and with it main, but for this. It waits for Serve
+		// itself, which now waits for the worker, which waits for the drain.
+		s.worker.HoldAccepts()
+		go s.callShutdown()
+		s.awaitNoConns()
+		return
+	}
+	s.callShutdown()
+}
+
+// callShutdown calls http.Server.Shutdown, which returns at the latest when the worker has left.
+func (s *server) callShutdown() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
@@ -89,6 +110,18 @@ func (s *server) shutdown() {
 		}
 	}()
 	_ = s.http.Shutdown(ctx) // fails if the grace ends first
+}
+
+// awaitNoConns returns when Shutdown was called and no connection is open, or the worker has
+// left.
+func (s *server) awaitNoConns() {
+	for !s.hasShutDown() || s.http1.n.Load() > 0 || !s.http2.none() {
+		select {
+		case <-s.changed:
+		case <-s.worker.Done():
+			return
+		}
+	}
 }
 
 // awaitDrained is the worker's OnDisconnect function: the worker stays until the drain is

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -25,6 +26,7 @@ type fakeWorker struct {
 	disconnecting, done chan struct{}
 	idle, grace         time.Duration
 	keys                [][32]byte // of session tickets
+	settled, holds      atomic.Bool
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
@@ -43,6 +45,8 @@ func (f *fakeWorker) OnTicketKeys(g func([][32]byte)) {
 		g(f.keys)
 	}
 }
+func (f *fakeWorker) Settled() bool { return f.settled.Load() }
+func (f *fakeWorker) HoldAccepts()  { f.holds.Store(true) }
 func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -75,7 +79,7 @@ type service struct {
 func (s *service) beginDrain() {
 	s.t.Helper()
 	s.worker.beginDrain()
-	waitFor(s.t, "the server to notice", s.srv.Handler.(*server).draining.Load)
+	waitFor(s.t, "the server to notice", s.srv.Handler.(*handler).draining.Load)
 }
 
 func waitFor(t *testing.T, what string, ok func() bool) {

@@ -8,12 +8,16 @@ type frameTracker struct {
 	headerLen    int     // bytes of header written so far; 0 when it is complete
 	payloadLeft  int     // bytes of the payload not written yet
 	started      bool    // the first frame, SETTINGS, has begun
+	notHTTP2     bool    // the first frame is another: nothing may be inserted
 	inFieldBlock bool    // the next frame must continue a field block
 }
 
-// Frame types and flags (RFC 9113, sections 6.2, 6.6 and 6.10).
+// Frame types and flags (RFC 9113, section 6).
 const (
+	frameData         = 0x0
 	frameHeaders      = 0x1
+	frameRSTStream    = 0x3
+	frameSettings     = 0x4
 	framePushPromise  = 0x5
 	frameContinuation = 0x9
 	flagEndHeaders    = 0x4
@@ -28,7 +32,7 @@ var goAwayFrame = []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0
 // frames, after the SETTINGS that must come first (RFC 9113, section 3.4), and outside a
 // field block, which no other frame may interrupt (section 4.3).
 func (f *frameTracker) atBoundary() bool {
-	return f.headerLen == 0 && f.payloadLeft == 0 && f.started && !f.inFieldBlock
+	return f.headerLen == 0 && f.payloadLeft == 0 && f.started && !f.inFieldBlock && !f.notHTTP2
 }
 
 // advance moves past p, which has been written.
@@ -67,6 +71,9 @@ func (f *frameTracker) step(p []byte) int {
 
 // parseHeader reads a complete frame header.
 func (f *frameTracker) parseHeader() {
+	if !f.started {
+		f.notHTTP2 = f.header[3] != frameSettings
+	}
 	f.headerLen, f.started = 0, true
 	f.payloadLeft = int(f.header[0])<<16 | int(f.header[1])<<8 | int(f.header[2])
 	switch f.header[3] {

@@ -42,17 +42,26 @@ func (s *server) onConnContext(ctx context.Context, c net.Conn) context.Context 
 	return ctx
 }
 
-// ServeHTTP is the http.Server's Handler. During the drain it adds "Connection: close" to
-// the responses that need it, at a limited rate, and calls the program's handler.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() && needsCloseHeader(r) && s.limiter.Allow() {
+// handler is the http.Server's Handler.
+type handler struct {
+	*server
+	program http.Handler // what the program has set; nil means http.DefaultServeMux
+}
+
+// ServeHTTP adds "Connection: close" to the responses that need it, during the drain and at
+// a limited rate, and calls the program's handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.draining.Load() && needsCloseHeader(r) && h.limiter.Allow() {
 		w.Header().Set("Connection", "close")
 	}
-	if s.handler == nil {
+	if mayBecomeHTTP2(r) {
+		w = h.hijackable(w, r)
+	}
+	if h.program == nil {
 		http.DefaultServeMux.ServeHTTP(w, r)
 		return
 	}
-	s.handler.ServeHTTP(w, r)
+	h.program.ServeHTTP(w, r)
 }
 
 // needsCloseHeader reports whether the response to r needs "Connection: close" in order

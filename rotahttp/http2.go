@@ -56,7 +56,7 @@ func (h *http2Conns) scheduleGoAway(c *http2Conn, delay time.Duration) {
 	if at := time.Now().Add(delay); at.After(h.lastGoAway) {
 		h.lastGoAway = at
 	}
-	time.AfterFunc(delay, c.sendGoAway)
+	time.AfterFunc(delay, c.leave)
 }
 
 func (h *http2Conns) remove(c *http2Conn) {
@@ -79,6 +79,13 @@ func (h *http2Conns) startGoAways() {
 		h.scheduleGoAway(c, p.Delay(i))
 		i++
 	}
+}
+
+// none reports whether no connection is open.
+func (h *http2Conns) none() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.all) == 0
 }
 
 // goAwaysObeyed reports whether every client has had goAwayTime to read its first GOAWAY,

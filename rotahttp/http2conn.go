@@ -17,6 +17,7 @@ var errPreface = errors.New("not HTTP/2: the client did not send the connection 
 type http2Conn struct {
 	net.Conn
 	prefaceLeft string // what Read still expects of the preface, and skips; used by the reader alone
+	ended       func() // called after the GOAWAY, and ends the connection; nil: Shutdown does
 
 	mu      sync.Mutex // held during a write
 	written frameTracker
@@ -79,6 +80,14 @@ func (c *http2Conn) Write(p []byte) (n int, err error) {
 		}
 	}
 	return n, err
+}
+
+// leave sends the GOAWAY, and has the connection end.
+func (c *http2Conn) leave() {
+	c.sendGoAway()
+	if c.ended != nil {
+		c.ended()
+	}
 }
 
 // sendGoAway writes the GOAWAY now if the connection is at a frame boundary, and otherwise

@@ -111,6 +111,30 @@ func Serve(ln net.Listener, srv *http.Server) error {
 	return serve(ln, srv, w, srv.Serve)
 }
 
+// Prepare drains srv as [Serve] does, for a server that another library serves. Call it
+// before the library calls srv.Serve, srv.ServeTLS or their like:
+//
+//	rotahttp.Prepare(e.Server) // echo
+//	log.Fatal(e.StartH2CServer(addr, h2s))
+//
+// The library may set the fields of srv after Prepare, except for BaseContext: the others
+// are read, and replaced as Serve does, when srv.Serve begins. The listener must come from
+// rota.Listen or rota.Track. In a drain its Accept, and with it srv.Serve, blocks until the
+// worker has left; then srv.Serve returns http.ErrServerClosed. The library must not call
+// srv.Shutdown for that drain, because Prepare does.
+//
+// A connection that a handler hijacks to serve HTTP/2 on it, as
+// golang.org/x/net/http2/h2c does, gets the first GOAWAY too. It ends when no request has
+// been open on it for a moment, at the earliest a second later.
+//
+// In a process that is not a worker, Prepare does nothing. Calling it again for srv
+// changes nothing.
+func Prepare(srv *http.Server) {
+	if w := workerproc.Self(); w != nil {
+		prepare(srv, w)
+	}
+}
+
 // ServeTLS is srv.ServeTLS(ln, certFile, keyFile), and otherwise as [Serve]. It leaves ln
 // open if the files can't be read, as srv.ServeTLS does.
 //

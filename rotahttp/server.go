@@ -20,29 +20,32 @@ type worker interface {
 	IdleGrace() time.Duration
 	Track(net.Listener) net.Listener
 	OnTicketKeys(func([][32]byte))
+	Settled() bool
+	HoldAccepts()
 }
 
-// server drains an http.Server. It is the http.Server's Handler, and its hooks. An
-// http.Server has one of it, however many listeners it serves.
+// server drains an http.Server, by its hooks. An http.Server has one of it, however many
+// listeners it serves.
 type server struct {
-	http   *http.Server
-	worker worker
+	http       *http.Server
+	worker     worker
+	isPrepared bool // the program calls the http.Server's Serve itself: see Prepare
 
 	// The values that the program has set in these fields of http.
-	handler     http.Handler
 	connState   func(net.Conn, http.ConnState)
 	connContext func(context.Context, net.Conn) context.Context
 	baseContext func(net.Listener) context.Context
 
-	draining atomic.Bool
-	limiter  ratelimit.Limiter // started with the drain
-	http1    http1Conns
-	http2    http2Conns
+	draining   atomic.Bool
+	drainBegan time.Time         // used by the drain goroutine alone
+	limiter    ratelimit.Limiter // started with the drain
+	http1      http1Conns
+	http2      http2Conns
 
 	mu         sync.Mutex
 	listeners  map[*listener]bool // that http.Serve accepts from
 	hasHTTP2   bool               // hookHTTP2 has replaced TLSNextProto
-	isShutDown bool               // the program has called Shutdown or Close
+	isShutDown bool               // Shutdown or Close was called
 
 	changed     chan struct{} // capacity 1: a connection or a Serve has ended
 	graceEnding chan struct{} // closed shutdownLead before the end of the grace
@@ -58,22 +61,60 @@ var attachMu sync.Mutex
 func attach(srv *http.Server, w worker) *server {
 	attachMu.Lock()
 	defer attachMu.Unlock()
-	if s, ok := srv.Handler.(*server); ok {
+	if h, ok := srv.Handler.(*handler); ok {
+		return h.server
+	}
+	s := install(srv, w, false)
+	if srv.BaseContext != nil {
+		s.baseContext, srv.BaseContext = srv.BaseContext, s.onBaseContext
+	}
+	return s
+}
+
+// prepare has srv.Serve call attach, in effect, when it begins: until then the program may
+// set its fields. BaseContext is the one field that Serve calls before it accepts.
+func prepare(srv *http.Server, w worker) {
+	var s *server
+	base := srv.BaseContext
+	srv.BaseContext = func(ln net.Listener) context.Context {
+		attachMu.Lock()
+		s = prepared(srv, w, s)
+		attachMu.Unlock()
+		s.hookHTTP2()
+		if base == nil {
+			return context.Background()
+		}
+		return base(ln)
+	}
+}
+
+// prepared returns the server that drains srv, whose Serve has begun. s is the one that it has
+// by an earlier call, or nil. A library may have replaced the Handler since. attachMu is held.
+func prepared(srv *http.Server, w worker, s *server) *server {
+	h, ok := srv.Handler.(*handler)
+	switch {
+	case ok:
+		return h.server
+	case s != nil:
+		srv.Handler = &handler{s, srv.Handler}
 		return s
 	}
+	return install(srv, w, true)
+}
+
+// install makes the server that drains srv. attachMu is held.
+func install(srv *http.Server, w worker, isPrepared bool) *server {
 	s := &server{
-		http: srv, worker: w,
-		handler: srv.Handler, connState: srv.ConnState, connContext: srv.ConnContext, baseContext: srv.BaseContext,
+		http: srv, worker: w, isPrepared: isPrepared,
+		connState: srv.ConnState, connContext: srv.ConnContext,
 		listeners:   make(map[*listener]bool),
 		changed:     make(chan struct{}, 1),
 		graceEnding: make(chan struct{}),
 		drained:     make(chan struct{}),
 	}
 	s.http1.changed, s.http2.changed = s.changed, s.changed
-	srv.Handler, srv.ConnState, srv.ConnContext = s, s.onConnState, s.onConnContext
-	if srv.BaseContext != nil {
-		srv.BaseContext = s.onBaseContext
-	}
+	srv.Handler, srv.ConnState, srv.ConnContext = &handler{s, srv.Handler}, s.onConnState, s.onConnContext
+	srv.RegisterOnShutdown(s.wasShutDown)
 	w.OnDisconnect(s.awaitDrained)
 	go s.drain()
 	return s
@@ -112,6 +153,20 @@ func (s *server) run(ln *listener, run func(net.Listener) error) error {
 	notify(s.changed)
 	s.isShutDown = s.isShutDown || err == http.ErrServerClosed
 	return err
+}
+
+// wasShutDown records that Shutdown was called, by the program or the drain.
+func (s *server) wasShutDown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isShutDown = true
+	notify(s.changed)
+}
+
+func (s *server) hasShutDown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isShutDown
 }
 
 // notify wakes the drain goroutine, which rechecks everything. It never blocks.

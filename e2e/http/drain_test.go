@@ -154,10 +154,17 @@ func TestHijackedConnectionIsWaitedFor(t *testing.T) {
 }
 
 // A stream of HTTP/2 that is open when the worker drains ends when its handler returns, and
-// Serve returns nil after it.
+// Serve returns after it.
 func TestHTTP2StreamAcrossTheDrain(t *testing.T) {
-	t.Parallel()
-	p := e2etest.Start(t, "rotahttp-h2c", server.Quick(1))
+	for _, helper := range []string{"rotahttp-h2c", "prepared-h2c"} {
+		t.Run(helper, func(t *testing.T) {
+			t.Parallel()
+			streamAcrossTheDrain(t, e2etest.Start(t, helper, server.Quick(1)))
+		})
+	}
+}
+
+func streamAcrossTheDrain(t *testing.T, p *e2etest.Process) {
 	tr := &http.Transport{Protocols: new(http.Protocols)}
 	tr.Protocols.SetUnencryptedHTTP2(true)
 	defer tr.CloseIdleConnections()

@@ -17,7 +17,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +135,10 @@ func TestHTTP2ReloadUnderLoad(t *testing.T) {
 		{"HTTP/2 over TLS", "rotahttp-tls", "https", func(p *http.Protocols) { p.SetHTTP2(true) }},
 		{"HTTP/1.1 over TLS", "rotahttp-tls", "https", func(p *http.Protocols) { p.SetHTTP1(true) }},
 		{"h2c", "rotahttp-h2c", "http", func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }},
+		{"a prepared server, HTTP/2 over TLS", "prepared-tls", "https", func(p *http.Protocols) { p.SetHTTP2(true) }},
+		{"a prepared server, HTTP/1.1 over TLS", "prepared-tls", "https", func(p *http.Protocols) { p.SetHTTP1(true) }},
+		{"a prepared server, h2c", "prepared-h2c", "http", func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }},
+		{"a prepared server, HTTP/1.1", "prepared-h2c", "http", func(p *http.Protocols) { p.SetHTTP1(true) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := e2etest.Start(t, tc.helper, server.Quick(1), e2etest.FlagsEnv+"="+certificate(t))
@@ -159,20 +162,7 @@ func TestHTTP2ReloadUnderLoad(t *testing.T) {
 
 // posts returns the loop of a client that makes POSTs.
 func posts(c *http.Client, url string) func() (string, error) {
-	return func() (string, error) {
-		err := post(c, url)
-		if err != nil && unsent(err) {
-			err = e2etest.ErrNoRequest
-		}
-		return "", err
-	}
-}
-
-// unsent reports whether net/http's client has found, before it sent anything, that the
-// connection that it had chosen takes no more requests. A request that was sent and
-// refused fails with "cannot retry err [...] after Request.Body was written".
-func unsent(err error) bool {
-	return strings.Contains(err.Error(), "cannot rewind body after connection loss")
+	return func() (string, error) { return "", e2etest.OrUnsent(post(c, url)) }
 }
 
 func post(c *http.Client, url string) error {

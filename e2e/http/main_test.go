@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		"rotahttp-proxy": rotaHTTPProxy,
 		"rotahttp-tls":   rotaHTTPTLS,
 		"rotahttp-h2c":   rotaHTTPh2c,
+		"prepared-tls":   preparedTLS,
+		"prepared-h2c":   preparedH2C,
 		"idle-plain":     idlePlain,
 		"idle-line":      idleLine,
 		"idle-rotahttp":  idleRotaHTTP,

@@ -3,6 +3,7 @@
 package socket
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -48,6 +49,38 @@ func selfSigned() (tls.Certificate, error) {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}
+
+// acceptTCP answers on connections of package net's own type, 20 ms after the request.
+func acceptTCP() {
+	ln, err := rota.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		c, err := ln.(interface{ AcceptTCP() (*net.TCPConn, error) }).AcceptTCP()
+		if err != nil {
+			return // the worker has drained: nothing is cut
+		}
+		go func() {
+			defer c.Close()
+			if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+				time.Sleep(20 * time.Millisecond)
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwhole")
+			}
+		}()
+	}
+}
+
+// Connections of AcceptTCP are waited for: none is cut in reloads.
+func TestAcceptTCP(t *testing.T) {
+	p := e2etest.Start(t, "accept-tcp", server.Quick(2))
+	l := e2etest.StartLoad(p.Addr(), "/", 8)
+	for range 5 {
+		l.Goes(t, 10)
+		p.Reload()
+	}
+	l.MustBeWhole(t)
 }
 
 // tls.NewListener works on rota's listener: no handshake or request fails over reloads.

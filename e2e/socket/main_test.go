@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		"tls":              tlsServer,
 		"passive":          passive,
 		"by-file":          byFile,
+		"accept-tcp":       acceptTCP,
+		"broker":           broker,
 		"handle":           handle,
 		"after-disconnect": afterDisconnect,
 		"master-gone":      masterGone,

@@ -152,6 +152,21 @@ func TestPacketsWaitForAReader(t *testing.T) {
 	}
 }
 
+// A conn on a wildcard address answers from the address that was asked, in each generation
+// (docs/contract.md#returned-source).
+func TestPacketsFromTheAddressThatWasAsked(t *testing.T) {
+	port := e2etest.FreePort(t)
+	p := e2etest.Start(t, "lab", server.Quick(1), e2etest.FlagsEnv+"=a udp4 :"+port)
+	for range 3 {
+		for _, host := range []string{"127.0.0.1", "127.0.0.2", "127.9.9.9"} {
+			if _, err := askOnce("udp4", host+":"+port); err != nil {
+				t.Error(err)
+			}
+		}
+		p.Reload()
+	}
+}
+
 // The deadline that the program has set holds before and during a drain.
 func TestPacketDeadline(t *testing.T) {
 	p := e2etest.Start(t, "udp-deadline", server.Quick(1))

@@ -1,6 +1,12 @@
-// Websocket is an echo server that reloads without losing a message. When its worker
-// drains, it sends each client the text "leaving"; the client stops sending, gets the
-// remaining answers, and closes. A connection that a client leaves open ends with the grace.
+// Websocket has two ways to reload a server of websockets.
+//
+// The echo server loses no message. When its worker drains, it sends each client the text
+// "leaving"; the client stops sending, gets the remaining answers, and closes. A connection
+// that a client leaves open ends with the grace.
+//
+// The clock at /clock only sends. When its worker drains, it closes its sockets with status
+// 1012, Service Restart (the registry of RFC 6455), and their clients connect again, to the
+// new worker.
 //
 //	go run . &
 //	kill -HUP <the master's pid, from its first log line>
@@ -10,7 +16,9 @@ import (
 	"context"
 	"flag"
 	"log"
+	"math/rand/v2"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/rota-go/rota/rotahttp"
@@ -20,7 +28,9 @@ import (
 func main() {
 	addr := flag.String("addr", "localhost:8080", "address to serve on")
 	flag.Parse()
-	if err := rotahttp.ListenAndServe(*addr, http.HandlerFunc(echo)); err != nil {
+	http.HandleFunc("/", echo)
+	http.HandleFunc("/clock", clock)
+	if err := rotahttp.ListenAndServe(*addr, nil); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -36,9 +46,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	defer c.CloseNow()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if self := worker.Self(); self != nil {
-		go warn(ctx, c, self.Disconnecting())
-	}
+	go warn(ctx, c, disconnecting())
 	for {
 		kind, message, err := c.Read(ctx)
 		if err != nil {
@@ -57,4 +65,42 @@ func warn(ctx context.Context, c *websocket.Conn, disconnecting <-chan struct{})
 		_ = c.Write(ctx, websocket.MessageText, []byte(leaving)) // fails if the client has closed
 	case <-ctx.Done():
 	}
+}
+
+// clock sends the time until the client closes or the worker begins to drain.
+func clock(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // Accept has answered
+	}
+	defer c.CloseNow()
+	ctx := c.CloseRead(context.Background())
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			if err := c.Write(ctx, websocket.MessageText, []byte(now.Format(time.TimeOnly))); err != nil {
+				return
+			}
+		case <-disconnecting():
+			time.Sleep(rand.N(spread)) // or all clients would connect again at the same moment
+			_ = c.Close(websocket.StatusServiceRestart, "the server reloads")
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// spread is the time in which the clients of a draining worker are sent away.
+const spread = 200 * time.Millisecond
+
+// disconnecting returns the channel that is closed when this worker begins to drain. Without
+// a master (ROTA=off) that is never.
+func disconnecting() <-chan struct{} {
+	if self := worker.Self(); self != nil {
+		return self.Disconnecting()
+	}
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // Options are the options of a socket. rota.ListenConfig has the same fields in the same
@@ -26,6 +27,7 @@ type Options struct {
 	Backlog         int                 `json:"backlog,omitempty"`
 	Mode            fs.FileMode         `json:"mode,omitempty"`
 	KeepAliveConfig net.KeepAliveConfig `json:"-"`
+	CloseWithin     time.Duration       `json:"-"`
 
 	Control func(network, address string, c syscall.RawConn) error `json:"-"`
 }

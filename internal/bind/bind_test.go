@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 )
@@ -114,8 +115,8 @@ func TestNumber(t *testing.T) {
 func TestRequestOnTheLink(t *testing.T) {
 	r := bind.NewRequest("unix", "a.sock", true, bind.Options{
 		Exclusive: true, Opaque: true, Stay: true, Backlog: 128, Mode: fs.ModeSocket | 0o660,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true},
-		Control:         func(string, string, syscall.RawConn) error { return nil },
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true}, CloseWithin: time.Second,
+		Control: func(string, string, syscall.RawConn) error { return nil },
 	})
 	dir, err := os.Getwd()
 	if err != nil || r.Dir != dir {

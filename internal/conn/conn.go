@@ -127,13 +127,34 @@ func (c *conn) init(inner net.Conn, shared *Shared, track bool) *Tracked {
 	return (*Tracked)(c)
 }
 
+// Inner returns the connection of package net that c, a result of New, is made of.
+func Inner(c net.Conn) net.Conn { return baseOf(c).socket.Conn }
+
+// Release counts c, a result of New, as closed, and leaves it open: the program goes on with
+// its Inner alone.
+func Release(c net.Conn) {
+	base := baseOf(c)
+	base.stay()
+	base.countOut()
+}
+
+// baseOf returns the counted, tracked part of c.
+func baseOf(c net.Conn) *conn { return c.(interface{ base() *conn }).base() }
+
+func (c *conn) base() *conn { return c }
+
 // Close closes the connection. The first call also calls Shared.Closed.
 func (c *conn) Close() error {
 	err := c.socket.Close()
+	c.countOut()
+	return err
+}
+
+// countOut calls Shared.Closed, once.
+func (c *conn) countOut() {
 	if c.closed.CompareAndSwap(false, true) {
 		c.shared.Closed((*Tracked)(c))
 	}
-	return err
 }
 
 // SaysClose reports whether the conn itself puts "Connection: close" into an HTTP/1
@@ -149,6 +170,19 @@ func (c *halfConn) CloseWrite() error { return c.half.CloseWrite() }
 
 // Close closes the connection, as the program's Close does.
 func (t *Tracked) Close() error { return (*conn)(t).Close() }
+
+// Of reports whether the connection is of the listener that shared belongs to.
+func (t *Tracked) Of(shared *Shared) bool { return t.shared == shared }
+
+// EndReading has the program's Read return io.EOF, after what has arrived, as if the client
+// had gone. Where the reading side can't be closed alone, it closes the connection.
+func (t *Tracked) EndReading() {
+	if r, ok := t.socket.Conn.(ReadCloser); ok {
+		_ = r.CloseRead() // the program or its client may have closed it
+		return
+	}
+	_ = t.Close()
+}
 
 // Quiet reports whether closing the connection now takes nothing from its client that
 // the program has promised; see [http1.Observer.Quiet].

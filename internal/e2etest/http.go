@@ -67,3 +67,14 @@ func (c *Conn) RoundTrip(request string) (body string, closes bool, err error) {
 	}
 	return string(b), resp.Close, nil
 }
+
+// OrUnsent returns err, an error of net/http's client for a request whose body can't be read
+// again, or ErrNoRequest if the client has found, before it sent anything, that the connection
+// that it had chosen takes no more requests. A request that was sent and refused fails with
+// "cannot retry err [...] after Request.Body was written".
+func OrUnsent(err error) error {
+	if err != nil && strings.Contains(err.Error(), "cannot rewind body after connection loss") {
+		return ErrNoRequest
+	}
+	return err
+}

@@ -381,3 +381,69 @@ func TestDrainStartsTheLimiter(t *testing.T) {
 		})
 	}
 }
+
+// After HoldAccepts a listener that the program closes in the drain keeps Accept until the
+// worker has left; without, it returns at once.
+func TestHoldAccepts(t *testing.T) {
+	for _, hold := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, b *bench) {
+			pipe := newPipeListener()
+			l := b.Track(pipe)
+			conns, failed := accepts(l)
+			defer pipe.dial().Close()
+			c := <-conns
+			b.receive(wire.Disconnect, nil)
+			if hold {
+				b.HoldAccepts()
+			}
+			l.Close()
+			synctest.Wait()
+			select {
+			case <-failed:
+				if hold {
+					t.Error("Accept has returned before the worker has left")
+				}
+			default:
+				if !hold {
+					t.Error("Accept has not returned")
+				}
+			}
+			c.Close()
+			if !b.hasLeft() {
+				t.Error("the worker has not left")
+			}
+			if hold {
+				<-failed
+			}
+		})
+	}
+}
+
+// A drain is settled when the program has come back to Accept on every listener that it
+// accepts from.
+func TestSettled(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		pipe := newPipeListener()
+		l := b.Track(pipe)
+		b.Track(newPipeListener()) // never used
+		served := make(chan net.Conn)
+		again := make(chan bool)
+		go func() {
+			c, _ := l.Accept()
+			served <- c
+			<-again
+			_, _ = l.Accept()
+		}()
+		defer pipe.dial().Close()
+		defer (<-served).Close()
+		b.receive(wire.Disconnect, nil)
+		if b.Settled() {
+			t.Error("settled before the program has returned to Accept")
+		}
+		close(again)
+		synctest.Wait()
+		if !b.Settled() {
+			t.Error("not settled when Accept is called again")
+		}
+	})
+}

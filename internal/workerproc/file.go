@@ -68,8 +68,8 @@ func (d *drain) hasOther(l *listener, addr net.Addr) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for s := range d.sources {
-		other, ok := s.(*listener)
-		if ok && other != l && other.Addr().String() == addr.String() {
+		other := baseOf(s)
+		if other != nil && other != l && other.Addr().String() == addr.String() {
 			return true
 		}
 	}

@@ -110,7 +110,7 @@ func (d movedTo) Socket(cookie uint64) handover.Socket {
 		return nil
 	}
 	for s := range d.sources {
-		if l, ok := s.(*listener); ok && l.conns.Cookie == cookie {
+		if l := baseOf(s); l != nil && l.conns.Cookie == cookie && !l.isClosed() {
 			return l
 		}
 	}
@@ -118,10 +118,11 @@ func (d movedTo) Socket(cookie uint64) handover.Socket {
 }
 
 // cookie returns the number of the listener's socket if its connections may move, and 0
-// otherwise. Those of a socket that only this worker has stay.
+// otherwise. Those of a socket that only this worker has stay, and so do those that
+// the drain closes: it shuts down the socket, which the other process would have.
 func (l *listener) cookie(r bind.Request) uint64 {
 	s, ok := l.Listener.(syscall.Conn)
-	if !ok || l.id == 0 || r.Opaque || r.Stay || !handover.Supported {
+	if !ok || l.id == 0 || r.Opaque || r.Stay || r.CloseWithin > 0 || !handover.Supported {
 		return 0
 	}
 	c, err := handover.Cookie(s)
@@ -249,7 +250,7 @@ func (l *listener) wake() {
 // acceptMoved returns a connection that has moved to this worker. If there is none, the
 // result is err, which accept(2) has returned, or that of another Accept if it has only
 // failed because of wake.
-func (l *listener) acceptMoved(err error) (net.Conn, error) {
+func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d, ok := l.Listener.(deadliner)
 	woken := ok && l.deadline.restore(d)
 	c := l.moved.next()
@@ -260,7 +261,7 @@ func (l *listener) acceptMoved(err error) (net.Conn, error) {
 		}
 		return c, nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
-		return l.accept()
+		return l.accept(keep)
 	}
 	return nil, err
 }

@@ -14,6 +14,7 @@ import (
 // that another process accepts, and a worker on trial leaves all of them to others.
 type lazyListener struct {
 	addr net.Addr
+	kind netListener // a closed one, of the type of ln
 
 	mu sync.Mutex
 	fd *descriptor.FD // owned; closed when ln is made, or by Close
@@ -35,7 +36,7 @@ func (w *Worker) lazyOnTrial(ln net.Listener, fd *descriptor.FD) net.Listener {
 		return ln
 	}
 	_ = own.Close() // only this copy of it
-	return &lazyListener{addr: own.Addr(), fd: descriptor.New(fd.Take())}
+	return &lazyListener{addr: own.Addr(), kind: own, fd: descriptor.New(fd.Take())}
 }
 
 // open returns package net's listener. op names the operation, for the error.

@@ -154,3 +154,16 @@ func TestLazyListenerOnlyOnTrial(t *testing.T) {
 		t.Errorf("a %T without a trial", ln)
 	}
 }
+
+// A listener of a worker on trial has the methods of its kind.
+func TestLazyListenerHasTheMethodsOfItsKind(t *testing.T) {
+	w := newWorker(link.Identity{ID: 1}, newFakeLink())
+	tcp, _ := newLazy(t, "tcp", "127.0.0.1:0")
+	if _, ok := w.Track(tcp).(*tcpListener); !ok {
+		t.Error("a TCP listener has no AcceptTCP")
+	}
+	unix, _ := newLazy(t, "unix", filepath.Join(t.TempDir(), "s"))
+	if _, ok := w.Track(unix).(*unixListener); !ok {
+		t.Error("a unix listener has no AcceptUnix")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,7 +59,8 @@ func (w *Worker) listenOwn(ctx context.Context, r bind.Request) (net.Listener, e
 // Track makes a listener of the program part of the worker's drain. It returns a listener
 // that is part of it already unchanged; see rota.Track.
 func (w *Worker) Track(inner net.Listener) net.Listener {
-	if _, ok := inner.(*listener); ok {
+	switch inner.(type) {
+	case *listener, *tcpListener, *unixListener:
 		return inner
 	}
 	own := inner.Addr().Network() + " " + inner.Addr().String()
@@ -117,9 +119,14 @@ type listener struct {
 	own       string // names a socket that the master doesn't know
 	exclusive bool   // own, and no other process has it
 	keepAlive net.KeepAliveConfig
-	backlog   int // the length of the queue that the program has asked for; 0: none
+	backlog   int    // the length of the queue that the program has asked for; 0: none
+	source    source // what the drain has: this listener, with the methods of its kind
+
+	closeWithin time.Duration // in the drain, see rota.ListenConfig
 
 	first    sync.Once
+	asked    atomic.Bool  // Accept was called
+	held     atomic.Int64 // Accepts that the drain blocks
 	taken    taken
 	moved    moved // connections of other workers, to be accepted
 	deadline deadline
@@ -133,25 +140,62 @@ var _ net.Listener = (*listener)(nil)
 func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error) {
 	l.worker = w
 	l.closed = make(chan struct{})
+	l.closeWithin = r.CloseWithin
 	l.moved.arrived = make(chan struct{}, 1)
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
 		Cookie: l.cookie(r), Mover: &w.drain.mover,
 	}
-	if !w.drain.addSource(l) {
+	ln := l.withMethods()
+	l.source = ln
+	if !w.drain.addSource(ln) {
 		_ = l.Listener.Close()
 		return nil, w.cannotListen(r, nil)
 	}
-	return l, nil
+	return ln, nil
+}
+
+// trackedListener is a *listener, *tcpListener or *unixListener.
+type trackedListener interface {
+	net.Listener
+	source
+}
+
+// withMethods returns l with the methods that package net's listener of its kind has.
+func (l *listener) withMethods() trackedListener {
+	kind := l.Listener
+	if lazy, ok := kind.(*lazyListener); ok {
+		kind = lazy.kind
+	}
+	switch kind.(type) {
+	case *net.TCPListener:
+		return &tcpListener{bareListener[net.TCPConn, *net.TCPConn]{listener: l}}
+	case *net.UnixListener:
+		return &unixListener{bareListener[net.UnixConn, *net.UnixConn]{listener: l}}
+	}
+	return l
 }
 
 // Accept returns the next connection. While the worker drains it blocks until the
 // worker has left or the program closes the listener; then, and after Close, the
 // error is net.ErrClosed.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) { return l.next(l.track) }
+
+// track makes inner, which was accepted, a connection of the drain, and returns what the
+// program gets.
+func (l *listener) track(inner net.Conn) net.Conn {
+	c, tracked := conn.New(inner, l.conns)
+	l.worker.drain.addConn(tracked)
+	return c
+}
+
+// next returns the next connection: what keep, which makes it part of the drain, returns for
+// one of accept(2), or one of another worker. See Accept.
+func (l *listener) next(keep func(net.Conn) net.Conn) (net.Conn, error) {
+	l.asked.Store(true)
 	l.first.Do(l.sendAccepting)
 	for {
-		c, err := l.accept()
+		c, err := l.accept(keep)
 		if err == nil || !l.worker.drain.draining.Load() || !errors.Is(err, net.ErrClosed) {
 			return c, err
 		}
@@ -161,8 +205,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// accept accepts a connection and adds it to the drain. The drain is not empty meanwhile.
-func (l *listener) accept() (net.Conn, error) {
+// accept accepts a connection, see next. The drain is not empty meanwhile.
+func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
@@ -174,14 +218,12 @@ func (l *listener) accept() (net.Conn, error) {
 		inner, err = l.Listener.Accept()
 	}
 	if err != nil {
-		return l.acceptMoved(err)
+		return l.acceptMoved(err, keep)
 	}
 	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
 		_ = t.SetKeepAliveConfig(l.keepAlive) // package net ignores the error as well
 	}
-	c, tracked := conn.New(inner, l.conns)
-	d.addConn(tracked)
-	return c, nil
+	return keep(inner), nil
 }
 
 // revivePause bounds how often a worker makes a socket listen again.
@@ -198,6 +240,17 @@ func (l *listener) revive() bool {
 	return bind.Revive(s, l.Addr(), l.backlog)
 }
 
+// base returns the listener that others are made of.
+func (l *listener) base() *listener { return l }
+
+// baseOf returns the listener of a source, nil if it is none.
+func baseOf(s source) *listener {
+	if l, ok := s.(interface{ base() *listener }); ok {
+		return l.base()
+	}
+	return nil
+}
+
 // sendAccepting tells the master that the program accepts from this listener.
 func (l *listener) sendAccepting() { l.worker.sendAccepting(l.id, l.own, l.closed) }
 
@@ -210,26 +263,65 @@ var errLeft = fmt.Errorf("the worker has left, as it was asked to: %w", net.ErrC
 // the deadline. It returns nil if a connection has moved here, which this worker had taken
 // before its own drain began.
 func (l *listener) waitLeft(closed error) error {
+	l.held.Add(1)
+	defer l.held.Add(-1)
 	var timeout <-chan time.Time
 	if t := l.deadline.get(); !t.IsZero() {
 		timer := time.NewTimer(time.Until(t))
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	select {
-	case <-l.worker.drain.left:
-		return l.acceptError(errLeft)
-	case <-l.closed:
-		return closed
-	case <-l.moved.arrived:
-		return nil
-	case <-timeout:
-		return l.acceptError(os.ErrDeadlineExceeded)
+	ended := l.closed
+	for {
+		select {
+		case <-l.worker.drain.left:
+			return l.acceptError(errLeft)
+		case <-ended:
+			if !l.worker.holdsAccepts.Load() {
+				return closed
+			}
+			ended = nil
+		case <-l.moved.arrived:
+			return nil
+		case <-timeout:
+			return l.acceptError(os.ErrDeadlineExceeded)
+		}
 	}
 }
 
 func (l *listener) acceptError(err error) error {
 	return &net.OpError{Op: "accept", Net: l.Addr().Network(), Addr: l.Addr(), Err: err}
+}
+
+// HoldAccepts makes Accept block in the drain until the worker has left, also on a listener
+// that is closed meanwhile. Package rotahttp calls it before http.Server.Shutdown, which
+// closes the listeners, so that a main that ends when Serve returns doesn't cut an answer.
+func (w *Worker) HoldAccepts() { w.holdsAccepts.Store(true) }
+
+// Settled reports, in a drain, whether the program has come back to Accept on every listener,
+// and no connection can move here any more. By then it has recorded all connections that it had
+// accepted.
+func (w *Worker) Settled() bool {
+	w.drain.mu.Lock()
+	defer w.drain.mu.Unlock()
+	if w.drain.pairs > 0 {
+		return false
+	}
+	for s := range w.drain.sources {
+		if l, ok := s.(interface{ settled() bool }); ok && !l.settled() {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *listener) settled() bool {
+	select {
+	case <-l.closed:
+		return true
+	default:
+		return !l.asked.Load() || l.held.Load() > 0 && !l.moved.some.Load()
+	}
 }
 
 // Close closes this process's copy of the socket. Other processes keep theirs.
@@ -242,7 +334,7 @@ func (l *listener) Close() error {
 			err = nil // the drain has closed it already; that is not an error of the program
 			return
 		}
-		l.worker.drain.removeSource(l)
+		l.worker.drain.removeSource(l.source)
 		if l.acceptsByFile() {
 			return // the socket is still in use
 		}
@@ -254,8 +346,12 @@ func (l *listener) Close() error {
 }
 
 // closeSource and busy make listener a source of the drain.
-func (l *listener) closeSource() { _ = closeShared(l.Listener) }
-func (l *listener) busy() bool   { return false } // the drain has the connections itself
+func (l *listener) closeSource() {
+	_ = closeShared(l.Listener)
+	l.endConns(l.openConns)
+}
+
+func (l *listener) busy() bool { return false } // the drain has the connections itself
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
 func (l *listener) SetDeadline(t time.Time) error {

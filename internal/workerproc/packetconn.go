@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/replyaddr"
 )
 
 // ListenPacket returns a packet conn on a socket of the master, or of this worker's own;
@@ -66,6 +67,7 @@ type (
 	udpPacket struct {
 		*packet
 		lowerUDP
+		replies *replyaddr.Conn // nil unless the socket is on a wildcard address
 	}
 	unixPacket struct {
 		*packet
@@ -83,7 +85,7 @@ func (p *packet) around(inner net.PacketConn) net.PacketConn {
 	switch inner := inner.(type) {
 	case *net.UDPConn:
 		p.inner = inner
-		return &udpPacket{p, lowerUDP{inner}}
+		return &udpPacket{p, lowerUDP{inner}, replyaddr.New(inner)}
 	case *net.UnixConn:
 		p.inner = inner
 		return &unixPacket{p, lowerUnix{inner}}
@@ -94,9 +96,41 @@ func (p *packet) around(inner net.PacketConn) net.PacketConn {
 	return nil
 }
 
-func (c *udpPacket) ReadFromUDP(b []byte) (n int, addr *net.UDPAddr, err error) {
-	err = c.read(func() error { n, addr, err = c.UDPConn.ReadFromUDP(b); return err })
+// ReadFrom is packet.ReadFrom. On a wildcard address, an answer to addr comes from the
+// address that the datagram was sent to; see decision 34.
+func (c *udpPacket) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, addr, err := c.ReadFromUDP(b)
+	if addr == nil {
+		return n, nil, err
+	}
 	return n, addr, err
+}
+
+// ReadFromUDP is ReadFrom.
+func (c *udpPacket) ReadFromUDP(b []byte) (n int, addr *net.UDPAddr, err error) {
+	from := c.UDPConn.ReadFromUDP
+	if c.replies != nil {
+		from = c.replies.ReadFrom
+	}
+	err = c.read(func() error { n, addr, err = from(b); return err })
+	return n, addr, err
+}
+
+// WriteTo writes a datagram. If addr was returned by ReadFrom, and the socket is on a
+// wildcard address, it comes from the address that the other datagram was sent to.
+func (c *udpPacket) WriteTo(b []byte, addr net.Addr) (int, error) {
+	if to, ok := addr.(*net.UDPAddr); ok {
+		return c.WriteToUDP(b, to)
+	}
+	return c.UDPConn.WriteTo(b, addr)
+}
+
+// WriteToUDP is WriteTo.
+func (c *udpPacket) WriteToUDP(b []byte, addr *net.UDPAddr) (int, error) {
+	if c.replies != nil {
+		return c.replies.WriteTo(b, addr)
+	}
+	return c.UDPConn.WriteToUDP(b, addr)
 }
 
 func (c *udpPacket) ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err error) {

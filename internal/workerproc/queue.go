@@ -42,8 +42,8 @@ func (d *drain) emptyQueues(ctx context.Context, sources []source) {
 // has closed them, or the socket is this worker's own.
 func closedPermanently(sources []source) (last []*listener) {
 	for _, s := range sources {
-		l, ok := s.(*listener)
-		if !ok || l.isClosed() {
+		l := baseOf(s)
+		if l == nil || l.isClosed() {
 			continue
 		}
 		if l.exclusive {

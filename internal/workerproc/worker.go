@@ -48,6 +48,8 @@ type Worker struct {
 	times   atomic.Pointer[wire.WelcomeBody]
 	tickets tickets
 
+	holdsAccepts atomic.Bool // see HoldAccepts
+
 	reports  atomic.Int32 // lines that are being written to standard error
 	orphaned atomic.Bool  // the master is gone
 	cause    atomic.Pointer[error]
