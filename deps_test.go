@@ -28,7 +28,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
 	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/window internal/wire
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -55,6 +55,7 @@ internal/window     :
 	internal/terminal   :
 	internal/ratelimit  :
 	internal/replyaddr  :
+	internal/sharedsocket : internal/descriptor
 	internal/wire       :
 	internal/http1      :
 	internal/e2etest    :
@@ -71,7 +72,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

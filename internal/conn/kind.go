@@ -1,6 +1,10 @@
 package conn
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
 
 // Kind is what a connection is, as far as its bytes tell.
 type Kind uint32
@@ -60,4 +64,27 @@ func (t *Tracked) Kind() Kind {
 		return Other
 	}
 	return HTTP1
+}
+
+// Kinds is how many connections of each kind there are.
+type Kinds map[Kind]int
+
+// KindsOf counts connections.
+func KindsOf(all []*Tracked) Kinds {
+	c := Kinds{}
+	for _, t := range all {
+		c[t.Kind()]++
+	}
+	return c
+}
+
+// String lists the kinds, as "2 TLS, 1 upgraded".
+func (c Kinds) String() string {
+	var parts []string
+	for k := Silent; k <= Other; k++ {
+		if c[k] > 0 {
+			parts = append(parts, fmt.Sprint(c[k], " ", k))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

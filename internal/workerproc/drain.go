@@ -107,7 +107,7 @@ func (d *drain) notify() {
 
 // run drains the worker. It returns when everything has ended. At the end of the grace it
 // closes the connections that remain, and returns how many they were.
-func (d *drain) run(grace, idleGrace time.Duration) (c cut) {
+func (d *drain) run(grace, idleGrace time.Duration) (c conn.Kinds) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	d.closeSources(ctx)
@@ -227,9 +227,9 @@ func (d *drain) endIdle(limit int) {
 // closeRest closes the connections that are open at the end of the grace: first those
 // that have their answers, then those that wait for one, which may still get it. It returns
 // what it has closed.
-func (d *drain) closeRest() cut {
+func (d *drain) closeRest() conn.Kinds {
 	rest := d.openConns()
-	c := cutOf(rest)
+	c := conn.KindsOf(rest)
 	for _, t := range rest {
 		if t.Quiet() {
 			t.Close()

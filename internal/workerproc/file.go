@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/rota-go/rota/internal/sharedsocket"
 )
 
 // filePatience is how long a program that has called File may take until it calls Accept.
@@ -25,7 +27,7 @@ type taken struct {
 // of the drain, and a line on standard error says so, unless the listener that the program
 // has made of the file was given to rota.Track.
 func (l *listener) File() (*os.File, error) {
-	f, err := fileOf(l.Listener, l.Addr())
+	f, err := sharedsocket.File(l.Listener, l.Addr())
 	if err == nil {
 		l.fileTaken()
 	}

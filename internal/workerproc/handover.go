@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/conn"
@@ -132,118 +129,18 @@ func (l *listener) cookie(r bind.Request) uint64 {
 	return c
 }
 
-// moved are the connections that another worker has moved to this one, and that the
-// program has not accepted yet. They are connections of the drain.
-type moved struct {
-	some    atomic.Bool   // conns is not empty
-	arrived chan struct{} // capacity 1: one was added
-
-	mu     sync.Mutex
-	conns  []net.Conn
-	closed bool
-}
-
-func (m *moved) add(c net.Conn) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		_ = c.Close() // as the kernel does with what waits at a listener that is closed
-		return
-	}
-	m.conns = append(m.conns, c)
-	m.some.Store(true)
-	select {
-	case m.arrived <- struct{}{}:
-	default:
-	}
-}
-
-// next returns the next connection, or nil.
-func (m *moved) next() (c net.Conn) {
-	if !m.some.Load() {
-		return nil
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.conns) > 0 {
-		c, m.conns[0] = m.conns[0], nil
-		m.conns = m.conns[1:]
-	}
-	m.some.Store(len(m.conns) > 0)
-	return c
-}
-
-// closeAll closes the connections, and those that are added later.
-func (m *moved) closeAll() {
-	m.mu.Lock()
-	m.closed = true
-	m.mu.Unlock()
-	for c := m.next(); c != nil; c = m.next() {
-		_ = c.Close() // nothing was written to it
-	}
-}
-
 // Put has the program accept c, a connection of another worker.
 func (l *listener) Put(c net.Conn) {
 	result, tracked := conn.NewMoved(c, l.conns)
 	l.worker.drain.addConn(tracked)
-	l.moved.add(result)
+	l.moved.Add(result)
 	l.wake()
-}
-
-// deadline is the deadline of a listener's Accept. While it is woken, the listener has one
-// that has passed.
-type deadline struct {
-	mu    sync.Mutex
-	t     time.Time // as the program has set it
-	woken bool
-}
-
-type deadliner interface{ SetDeadline(time.Time) error }
-
-// set is the program's SetDeadline.
-func (d *deadline) set(ln deadliner, t time.Time) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.t = t
-	if d.woken {
-		return nil // restore sets it
-	}
-	return ln.SetDeadline(t)
-}
-
-func (d *deadline) get() time.Time {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.t
-}
-
-// wake has an Accept that waits fail.
-func (d *deadline) wake(ln deadliner) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.woken {
-		d.woken = true
-		_ = ln.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
-	}
-}
-
-// restore sets the program's deadline again, and reports whether there was another.
-func (d *deadline) restore(ln deadliner) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.woken {
-		return false
-	}
-	d.woken = false
-	_ = ln.SetDeadline(d.t) // fails if the listener is closed: then Accept fails too
-	return true
 }
 
 // wake has an Accept that waits look for connections that have moved.
 func (l *listener) wake() {
-	if d, ok := l.Listener.(deadliner); ok {
-		l.deadline.wake(d)
+	if d, ok := l.Listener.(handover.Deadliner); ok {
+		l.deadline.Wake(d)
 	}
 }
 
@@ -251,12 +148,12 @@ func (l *listener) wake() {
 // result is err, which accept(2) has returned, or that of another Accept if it has only
 // failed because of wake.
 func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Conn, error) {
-	d, ok := l.Listener.(deadliner)
-	woken := ok && l.deadline.restore(d)
-	c := l.moved.next()
+	d, ok := l.Listener.(handover.Deadliner)
+	woken := ok && l.deadline.Restore(d)
+	c := l.moved.Next()
 	switch {
 	case c != nil:
-		if l.moved.some.Load() {
+		if l.moved.Waiting() {
 			l.wake() // another Accept that waits
 		}
 		return c, nil

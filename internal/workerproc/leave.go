@@ -2,8 +2,10 @@ package workerproc
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/rota-go/rota/internal/conn"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -46,4 +48,25 @@ func (w *Worker) closeLink(within time.Duration) {
 	defer cancel()
 	_ = w.link.CloseWrite(ctx) // fails if the master doesn't read
 	w.markDisconnected(nil)
+}
+
+// reportCut says which connections the end of the grace has closed, and what helps.
+func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
+	if len(c) == 0 {
+		return
+	}
+	n := 0
+	for _, of := range c {
+		n += of
+	}
+	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
+		"worker.OnDisconnect can end others, and master.Config.Grace gives them more time", count(n, "connection"), grace, c)
+}
+
+// count returns n and what is counted.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprint(n, " ", what, "s")
 }

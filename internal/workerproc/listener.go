@@ -14,6 +14,8 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/conn"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/handover"
+	"github.com/rota-go/rota/internal/sharedsocket"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -37,7 +39,10 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 		return nil, w.giveBack(id, r, err)
 	}
 	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
-	return w.trackListener(&listener{Listener: w.lazyOnTrial(inner, fd), id: id, keepAlive: keepAlive, backlog: r.Backlog}, r)
+	if w.onTrial() { // it would be woken for the connections of its predecessor
+		inner = sharedsocket.Lazy(inner, fd)
+	}
+	return w.trackListener(&listener{Listener: inner, id: id, keepAlive: keepAlive, backlog: r.Backlog}, r)
 }
 
 // giveBack tells the master that the worker doesn't use the socket id, and returns err as
@@ -128,8 +133,8 @@ type listener struct {
 	asked    atomic.Bool  // Accept was called
 	held     atomic.Int64 // Accepts that the drain blocks
 	taken    taken
-	moved    moved // connections of other workers, to be accepted
-	deadline deadline
+	moved    *handover.Queue // connections of other workers, to be accepted
+	deadline handover.Deadline
 	closing  sync.Once
 	closed   chan struct{} // closed by Close
 }
@@ -141,7 +146,7 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 	l.worker = w
 	l.closed = make(chan struct{})
 	l.closeWithin = r.CloseWithin
-	l.moved.arrived = make(chan struct{}, 1)
+	l.moved = handover.NewQueue()
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
 		Cookie: l.cookie(r), Mover: &w.drain.mover,
@@ -164,8 +169,8 @@ type trackedListener interface {
 // withMethods returns l with the methods that package net's listener of its kind has.
 func (l *listener) withMethods() trackedListener {
 	kind := l.Listener
-	if lazy, ok := kind.(*lazyListener); ok {
-		kind = lazy.kind
+	if lazy, ok := kind.(*sharedsocket.LazyListener); ok {
+		kind = lazy.Kind()
 	}
 	switch kind.(type) {
 	case *net.TCPListener:
@@ -210,7 +215,7 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
-	if c := l.moved.next(); c != nil {
+	if c := l.moved.Next(); c != nil {
 		return c, nil
 	}
 	inner, err := l.Listener.Accept()
@@ -266,7 +271,7 @@ func (l *listener) waitLeft(closed error) error {
 	l.held.Add(1)
 	defer l.held.Add(-1)
 	var timeout <-chan time.Time
-	if t := l.deadline.get(); !t.IsZero() {
+	if t := l.deadline.Get(); !t.IsZero() {
 		timer := time.NewTimer(time.Until(t))
 		defer timer.Stop()
 		timeout = timer.C
@@ -281,7 +286,7 @@ func (l *listener) waitLeft(closed error) error {
 				return closed
 			}
 			ended = nil
-		case <-l.moved.arrived:
+		case <-l.moved.Arrived():
 			return nil
 		case <-timeout:
 			return l.acceptError(os.ErrDeadlineExceeded)
@@ -320,16 +325,16 @@ func (l *listener) settled() bool {
 	case <-l.closed:
 		return true
 	default:
-		return !l.asked.Load() || l.held.Load() > 0 && !l.moved.some.Load()
+		return !l.asked.Load() || l.held.Load() > 0 && !l.moved.Waiting()
 	}
 }
 
 // Close closes this process's copy of the socket. Other processes keep theirs.
 func (l *listener) Close() error {
-	err := closeShared(l.Listener)
+	err := sharedsocket.Close(l.Listener)
 	l.closing.Do(func() {
 		close(l.closed)
-		l.moved.closeAll()
+		l.moved.Close()
 		if l.worker.drain.draining.Load() {
 			err = nil // the drain has closed it already; that is not an error of the program
 			return
@@ -347,7 +352,7 @@ func (l *listener) Close() error {
 
 // closeSource and busy make listener a source of the drain.
 func (l *listener) closeSource() {
-	_ = closeShared(l.Listener)
+	_ = sharedsocket.Close(l.Listener)
 	l.endConns(l.openConns)
 }
 
@@ -355,11 +360,11 @@ func (l *listener) busy() bool { return false } // the drain has the connections
 
 // SetDeadline sets the time after which Accept fails with os.ErrDeadlineExceeded.
 func (l *listener) SetDeadline(t time.Time) error {
-	d, ok := l.Listener.(deadliner)
+	d, ok := l.Listener.(handover.Deadliner)
 	if !ok {
 		return fmt.Errorf("set deadline: %T: %w", l.Listener, errors.ErrUnsupported)
 	}
-	return l.deadline.set(d, t)
+	return l.deadline.Set(d, t)
 }
 
 // SyscallConn returns a raw conn. The socket is shared: an option that is set on it is set

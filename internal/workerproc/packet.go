@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rota-go/rota/internal/sharedsocket"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -141,8 +142,8 @@ func (p *packet) closeSource() {
 	p.stopped = true
 	p.mu.Unlock()
 	_ = p.inner.SetReadDeadline(longAgo) // fails if the program has just closed it
-	setNonblock(p.inner)
-	waitInterrupting(func() bool { return p.reading.Load() == 0 })
+	sharedsocket.SetNonblock(p.inner)
+	sharedsocket.WaitInterrupting(func() bool { return p.reading.Load() == 0 })
 	go func() {
 		select {
 		case <-p.worker.drain.left:
@@ -165,7 +166,7 @@ func (p *packet) busy() bool {
 
 // Close closes this process's copy of the socket. Other processes keep theirs.
 func (p *packet) Close() error {
-	err := closeShared(p.inner)
+	err := sharedsocket.Close(p.inner)
 	p.closing.Do(func() {
 		close(p.closed)
 		p.worker.drain.removeSource(p)
@@ -240,7 +241,7 @@ func (r packetRaw) Read(f func(fd uintptr) (done bool)) error {
 
 // File returns a duplicate of the socket, which the caller closes. Unlike that of package
 // net, its Fd method leaves the socket non-blocking, because the flag is shared.
-func (p *packet) File() (*os.File, error) { return fileOf(p.inner, p.inner.LocalAddr()) }
+func (p *packet) File() (*os.File, error) { return sharedsocket.File(p.inner, p.inner.LocalAddr()) }
 
 // ownOnly calls f, unless other processes share the socket.
 func (p *packet) ownOnly(op string, f func() error) error {

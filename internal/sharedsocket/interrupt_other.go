@@ -1,5 +1,5 @@
 //go:build !linux
 
-package workerproc
+package sharedsocket
 
 func interruptThreads() {}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package workerproc
+package sharedsocket
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package workerproc
+package sharedsocket
 
 import (
 	"net"
@@ -9,10 +9,10 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// lazyListener is the listener of a worker on trial: a shared socket that is not in Go's
+// LazyListener is the listener of a worker on trial: a shared socket that is not in Go's
 // poller before it is used. In the poller, it would wake this process for each connection
 // that another process accepts, and a worker on trial leaves all of them to others.
-type lazyListener struct {
+type LazyListener struct {
 	addr net.Addr
 	kind netListener // a closed one, of the type of ln
 
@@ -28,19 +28,22 @@ type netListener interface {
 	SetDeadline(time.Time) error
 }
 
-// lazyOnTrial returns ln, or, if the worker is on trial, a lazyListener of the same
-// socket. Then ln is closed, and fd owned by the lazyListener.
-func (w *Worker) lazyOnTrial(ln net.Listener, fd *descriptor.FD) net.Listener {
+// Lazy returns a LazyListener of the socket of ln, or ln if it is not a listener of package net.
+// In the first case ln is closed, and fd owned by the result.
+func Lazy(ln net.Listener, fd *descriptor.FD) net.Listener {
 	own, ok := ln.(netListener)
-	if !ok || !w.onTrial() {
+	if !ok {
 		return ln
 	}
 	_ = own.Close() // only this copy of it
-	return &lazyListener{addr: own.Addr(), kind: own, fd: descriptor.New(fd.Take())}
+	return &LazyListener{addr: own.Addr(), kind: own, fd: descriptor.New(fd.Take())}
 }
 
+// Kind returns a closed listener of the type that package net has for the socket.
+func (s *LazyListener) Kind() net.Listener { return s.kind }
+
 // open returns package net's listener. op names the operation, for the error.
-func (s *lazyListener) open(op string) (netListener, error) {
+func (s *LazyListener) open(op string) (netListener, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ln != nil {
@@ -58,12 +61,12 @@ func (s *lazyListener) open(op string) (netListener, error) {
 	return s.ln, nil
 }
 
-func (s *lazyListener) failed(op string, err error) error {
+func (s *LazyListener) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: s.addr.Network(), Addr: s.addr, Err: err}
 }
 
 // Accept is that of package net.
-func (s *lazyListener) Accept() (net.Conn, error) {
+func (s *LazyListener) Accept() (net.Conn, error) {
 	ln, err := s.open("accept")
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (s *lazyListener) Accept() (net.Conn, error) {
 }
 
 // Close closes this process's copy of the socket, as that of package net.
-func (s *lazyListener) Close() error {
+func (s *LazyListener) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -85,10 +88,10 @@ func (s *lazyListener) Close() error {
 }
 
 // Addr returns the socket's address.
-func (s *lazyListener) Addr() net.Addr { return s.addr }
+func (s *LazyListener) Addr() net.Addr { return s.addr }
 
 // SetDeadline is that of package net.
-func (s *lazyListener) SetDeadline(t time.Time) error {
+func (s *LazyListener) SetDeadline(t time.Time) error {
 	ln, err := s.open("set")
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func (s *lazyListener) SetDeadline(t time.Time) error {
 }
 
 // SyscallConn is that of package net.
-func (s *lazyListener) SyscallConn() (syscall.RawConn, error) {
+func (s *LazyListener) SyscallConn() (syscall.RawConn, error) {
 	ln, err := s.open("raw-control")
 	if err != nil {
 		return nil, err

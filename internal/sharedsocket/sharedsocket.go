@@ -1,4 +1,7 @@
-package workerproc
+// Package sharedsocket has what a worker does with a socket that other processes have too:
+// closing it although they may have made it blocking, and leaving it out of Go's poller until
+// it is used.
+package sharedsocket
 
 import (
 	"io"
@@ -22,9 +25,9 @@ import (
 // patience is how long closing may take before threads are interrupted.
 const patience = 20 * time.Millisecond
 
-// closeShared closes a socket that other processes may have made blocking.
-func closeShared(s io.Closer) (err error) {
-	setNonblock(s)
+// Close closes a socket that other processes may have made blocking.
+func Close(s io.Closer) (err error) {
+	SetNonblock(s)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -40,9 +43,9 @@ func closeShared(s io.Closer) (err error) {
 	}
 }
 
-// waitInterrupting waits until done returns true, and interrupts blocked threads meanwhile. It
+// WaitInterrupting waits until done returns true, and interrupts blocked threads meanwhile. It
 // gives up after a second.
-func waitInterrupting(done func() bool) {
+func WaitInterrupting(done func() bool) {
 	for begin := time.Now(); !done() && time.Since(begin) < time.Second; time.Sleep(time.Millisecond) {
 		if time.Since(begin) > patience {
 			interruptThreads()
@@ -50,8 +53,8 @@ func waitInterrupting(done func() bool) {
 	}
 }
 
-// setNonblock sets the flag again, if s has a descriptor.
-func setNonblock(s any) {
+// SetNonblock sets the flag again, if s has a descriptor.
+func SetNonblock(s any) {
 	sc, ok := s.(syscall.Conn)
 	if !ok {
 		return
@@ -61,10 +64,10 @@ func setNonblock(s any) {
 	}
 }
 
-// fileOf returns a duplicate of s, which the caller closes, and which stays non-blocking:
+// File returns a duplicate of s, which the caller closes, and which stays non-blocking:
 // os.File clears the flag only if it has set it itself. The File methods of package net
 // do clear it, so they are not used.
-func fileOf(s any, addr net.Addr) (*os.File, error) {
+func File(s any, addr net.Addr) (*os.File, error) {
 	fd, err := descriptor.DupOf(s)
 	if err == nil {
 		defer fd.Close()

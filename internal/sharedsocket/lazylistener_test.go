@@ -1,6 +1,6 @@
 //go:build linux
 
-package workerproc
+package sharedsocket
 
 import (
 	"errors"
@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
-	"github.com/rota-go/rota/internal/link"
-	"github.com/rota-go/rota/internal/wire"
 )
 
 // newLazy returns the listener of a worker on trial for a new socket, and the socket's
@@ -43,9 +41,7 @@ func newLazy(t *testing.T, network, address string) (net.Listener, uint64) {
 	if err := syscall.Fstat(fd.Int(), &stat); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorker(link.Identity{ID: 1}, newFakeLink())
-	w.times.Store(&wire.WelcomeBody{HoldOff: time.Second})
-	ln := w.lazyOnTrial(inner, fd)
+	ln := Lazy(inner, fd)
 	t.Cleanup(func() { ln.Close() })
 	return ln, stat.Ino
 }
@@ -93,20 +89,20 @@ func TestLazyListenerIsNotPolled(t *testing.T) {
 	}
 }
 
-// Every method of package net's listener opens a lazyListener.
+// Every method of package net's listener opens a LazyListener.
 func TestLazyListenerOpens(t *testing.T) {
-	uses := map[string]func(*lazyListener) error{
-		"deadline":     func(s *lazyListener) error { return s.SetDeadline(time.Now().Add(-time.Second)) },
-		"syscall conn": func(s *lazyListener) error { _, err := s.SyscallConn(); return err },
+	uses := map[string]func(*LazyListener) error{
+		"deadline":     func(s *LazyListener) error { return s.SetDeadline(time.Now().Add(-time.Second)) },
+		"syscall conn": func(s *LazyListener) error { _, err := s.SyscallConn(); return err },
 	}
 	for name, use := range uses {
 		ln, inode := newLazy(t, "tcp", "127.0.0.1:0")
-		if err := use(ln.(*lazyListener)); err != nil || polled(t, inode) != 1 {
+		if err := use(ln.(*LazyListener)); err != nil || polled(t, inode) != 1 {
 			t.Errorf("%s: %v, polled %d times", name, err, polled(t, inode))
 		}
 	}
 	ln, _ := newLazy(t, "tcp", "127.0.0.1:0")
-	if err := uses["deadline"](ln.(*lazyListener)); err != nil {
+	if err := uses["deadline"](ln.(*LazyListener)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ln.Accept(); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -114,12 +110,12 @@ func TestLazyListenerOpens(t *testing.T) {
 	}
 }
 
-// A lazyListener that is closed fails as package net's does, whether or not it was open.
+// A LazyListener that is closed fails as package net's does, whether or not it was open.
 func TestLazyListenerClose(t *testing.T) {
 	for _, opened := range []bool{false, true} {
 		ln, inode := newLazy(t, "tcp", "127.0.0.1:0")
 		if opened {
-			if err := ln.(*lazyListener).SetDeadline(time.Time{}); err != nil {
+			if err := ln.(*LazyListener).SetDeadline(time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -131,7 +127,7 @@ func TestLazyListenerClose(t *testing.T) {
 			t.Errorf("opened %v: the socket is still open", opened)
 		}
 		_, accept := ln.Accept()
-		for name, err := range map[string]error{"Accept": accept, "Close again": ln.Close(), "SetDeadline": ln.(*lazyListener).SetDeadline(time.Time{})} {
+		for name, err := range map[string]error{"Accept": accept, "Close again": ln.Close(), "SetDeadline": ln.(*LazyListener).SetDeadline(time.Time{})} {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("opened %v: %s: %v", opened, name, err)
 			}
@@ -142,28 +138,15 @@ func TestLazyListenerClose(t *testing.T) {
 	}
 }
 
-// A worker that isn't on trial has package net's listener.
-func TestLazyListenerOnlyOnTrial(t *testing.T) {
+// Another listener stays as it is.
+func TestLazyOfAnotherType(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer inner.Close()
-	w := newWorker(link.Identity{ID: 1}, newFakeLink())
-	if ln := w.lazyOnTrial(inner, descriptor.New(-1)); ln != inner {
-		t.Errorf("a %T without a trial", ln)
-	}
-}
-
-// A listener of a worker on trial has the methods of its kind.
-func TestLazyListenerHasTheMethodsOfItsKind(t *testing.T) {
-	w := newWorker(link.Identity{ID: 1}, newFakeLink())
-	tcp, _ := newLazy(t, "tcp", "127.0.0.1:0")
-	if _, ok := w.Track(tcp).(*tcpListener); !ok {
-		t.Error("a TCP listener has no AcceptTCP")
-	}
-	unix, _ := newLazy(t, "unix", filepath.Join(t.TempDir(), "s"))
-	if _, ok := w.Track(unix).(*unixListener); !ok {
-		t.Error("a unix listener has no AcceptUnix")
+	other := struct{ net.Listener }{inner}
+	if ln := Lazy(other, descriptor.New(-1)); ln != other {
+		t.Errorf("it is a %T", ln)
 	}
 }

@@ -1,0 +1,57 @@
+package handover
+
+import (
+	"sync"
+	"time"
+)
+
+// Deadline is the deadline of a listener's Accept. While it is woken, the listener has one
+// that has passed.
+type Deadline struct {
+	mu    sync.Mutex
+	t     time.Time // as the program has set it
+	woken bool
+}
+
+// Deadliner is a listener with a deadline.
+type Deadliner interface{ SetDeadline(time.Time) error }
+
+// Set is the program's SetDeadline.
+func (d *Deadline) Set(ln Deadliner, t time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.t = t
+	if d.woken {
+		return nil // Restore sets it
+	}
+	return ln.SetDeadline(t)
+}
+
+// Get returns what the program has set.
+func (d *Deadline) Get() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.t
+}
+
+// Wake has an Accept that waits fail.
+func (d *Deadline) Wake(ln Deadliner) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.woken {
+		d.woken = true
+		_ = ln.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
+	}
+}
+
+// Restore sets the program's deadline again, and reports whether there was another.
+func (d *Deadline) Restore(ln Deadliner) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.woken {
+		return false
+	}
+	d.woken = false
+	_ = ln.SetDeadline(d.t) // fails if the listener is closed: then Accept fails too
+	return true
+}
