@@ -42,7 +42,7 @@ internal/handover   : internal/descriptor
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :
 	internal/sdnotify   : reload internal/logline
-	internal/logline    :
+	internal/logline    : reload internal/process
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/child      : internal/descriptor internal/handover internal/link internal/process internal/wire

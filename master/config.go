@@ -172,17 +172,8 @@ func (c Config) logger() *slog.Logger { return logline.Logger(c.Logger) }
 
 func (c Config) workers() int { return max(c.Workers, 1) }
 
-func (c Config) grace() time.Duration     { return duration(c.Grace, defaultGrace) }
-func (c Config) idleGrace() time.Duration { return duration(c.IdleGrace, defaultIdleGrace) }
-
-// duration returns the value that a field of Config stands for: if d is 0 the default,
-// zero; if d is negative 0, which means none.
-func duration(d, zero time.Duration) time.Duration {
-	if d == 0 {
-		return zero
-	}
-	return max(d, 0)
-}
+func (c Config) grace() time.Duration     { return reload.Duration(c.Grace, defaultGrace) }
+func (c Config) idleGrace() time.Duration { return reload.Duration(c.IdleGrace, defaultIdleGrace) }
 
 func (c Config) policy() reload.Policy {
 	return reload.Policy{

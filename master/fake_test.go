@@ -62,7 +62,7 @@ func (o *fakeOS) sys() sys {
 					return nil, err
 				}
 			}
-			return &generation{number: number, cfg: cfg}, nil
+			return &generation{Number: number, Config: cfg}, nil
 		},
 		spawn: o.start,
 		open: func(_ context.Context, ask sockets.Request) (sockets.Opened, error) {

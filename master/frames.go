@@ -22,31 +22,13 @@ func (l *loop) read(m *member) error {
 }
 
 // received handles packets of a worker. If one violates the protocol, the worker's link is
-// closed. It owns packets.
+// closed: what was sent to the worker, such as a refusal, is delivered first. It owns packets.
 func (l *loop) received(m *member, packets []link.Packet) {
-	for len(packets) > 0 && !m.givenUp {
-		if m.hello != nil {
-			packets = m.reader.EmitLeading(packets)
-		}
-		if len(packets) == 0 {
-			return
-		}
-		if err := l.handle(m, packets[0]); err != nil {
-			l.closeLink(m, packets, err)
-			return
-		}
-		packets = packets[1:]
+	err := m.reader.Each(packets, func(p link.Packet) error { return l.handle(m, p) })
+	if err == nil {
+		return
 	}
-	link.ClosePackets(packets) // of a link that was given up
-}
-
-// closeLink closes the link of a worker that violates the protocol, and the descriptors of
-// its packets. What was sent to the worker, such as a refusal, is delivered first.
-func (l *loop) closeLink(m *member, packets []link.Packet, why error) {
-	link.ClosePackets(packets)
-	m.givenUp = true
-	m.reader.AllowBypass(false)
-	l.log.Error("rota: worker violates the protocol, its link is closed", "worker", m.ID, "pid", m.pid(), "err", why)
+	l.log.Error("rota: worker violates the protocol, its link is closed", "worker", m.ID, "pid", m.pid(), "err", err)
 	l.work(func() func() { m.process.Refuse(); return func() {} })
 }
 
@@ -54,9 +36,6 @@ func (l *loop) closeLink(m *member, packets []link.Packet, why error) {
 func (l *loop) handle(m *member, p link.Packet) error {
 	if (m.hello == nil) != (p.Type == wire.Hello) {
 		return fmt.Errorf("%w: %v, hello has come: %t", wire.ErrType, p.Type, m.hello != nil)
-	}
-	if m.hello != nil && p.Type == wire.Hello {
-		return fmt.Errorf("%w: a second hello", wire.ErrType)
 	}
 	if len(p.Files) > 0 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
@@ -101,7 +80,7 @@ func (l *loop) hello(m *member, p link.Packet) error {
 	m.reader.AllowBypass(true)
 	m.send(wire.Welcome, wire.WelcomeBody{
 		Version: version,
-		Grace:   m.gen.cfg.grace(), IdleGrace: m.gen.cfg.idleGrace(), HoldOff: l.holdOff(m),
+		Grace:   m.gen.Config.grace(), IdleGrace: m.gen.Config.idleGrace(), HoldOff: l.holdOff(m),
 	})
 	m.send(wire.Tickets, wire.TicketsBody{Keys: l.tickets.All()})
 	m.publish()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -122,7 +123,7 @@ func (l *loop) gone(m *member) {
 	m.worker.published.Decide(child.Involuntary)
 	m.publish()
 	m.worker.output.Close()
-	l.logExit(m)
+	l.lines.Ended(&m.Member, m.pid(), process.Exit(m.exit), m.exit.String())
 	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Exit != nil {
 			e.Exit(m.worker, m.exit)
@@ -130,7 +131,7 @@ func (l *loop) gone(m *member) {
 	})
 	l.m.events.Gone(m.worker.source)
 	l.afterDelivery(func() { close(m.worker.exited) })
-	m.gen.release()
+	m.gen.Release()
 	if !m.pooled {
 		delete(l.members, m.ID)
 	}
@@ -147,25 +148,6 @@ func (l *loop) isSteady() func() bool {
 		pooled := l.choose(func(m *member) bool { return m.pooled })
 		return l.state.Phase() == reload.PhaseServing && l.takeover == nil && reload.IsSteady(l.pool.goal.Workers, pooled)
 	}
-}
-
-func (l *loop) logExit(m *member) {
-	args := []any{"worker", m.ID, "pid", m.pid(), "slot", m.Slot, "generation", m.Generation,
-		"after", time.Since(m.Started).Round(time.Millisecond), "exit", m.ending()}
-	if m.Voluntary {
-		l.log.Info("rota: worker left", args...)
-		return
-	}
-	l.log.Error("rota: worker died", args...)
-}
-
-// ending returns how the process has ended. The usual main of a server, log.Fatal(srv.Serve(ln)),
-// ends with status 1 when the worker has drained, as it was asked to.
-func (m *member) ending() string {
-	if !m.Draining.IsZero() && m.exit.Err == nil && m.exit.Signal == nil && m.exit.Code == 1 {
-		return "as asked (" + m.exit.String() + ")"
-	}
-	return m.exit.String()
 }
 
 // killAll kills all workers at once.

@@ -41,8 +41,8 @@ func (l *loop) listen(m *member, p link.Packet) error {
 
 // terms returns what the requests of a worker are subject to.
 func (l *loop) terms(m *member) sockets.Terms {
-	cfg := &m.gen.cfg
-	t := sockets.Terms{Named: cfg.Sockets, User: bind.NewUser(m.gen.image.Owner())}
+	cfg := &m.gen.Config
+	t := sockets.Terms{Named: cfg.Sockets, User: bind.NewUser(m.gen.Image.Owner())}
 	if cfg.Allow != nil {
 		t.Allow = func(r bind.Request) error {
 			sr := SocketRequest{Network: r.Network, Address: r.Address, Packet: r.Packet, Backlog: r.Backlog, Mode: r.Mode}
@@ -111,9 +111,8 @@ func (l *loop) closeUnused() {
 // drain: a new connection is refused, and not queued where nobody will accept it. What is in
 // the queues already is that worker's, unless another master may accept it.
 func (l *loop) closeAtStop() {
-	stops := l.stops()
 	for _, m := range l.members {
-		if !stops || m.serving() {
+		if !l.stops() || m.serving() {
 			return
 		}
 	}

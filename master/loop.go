@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sdnotify"
@@ -20,7 +21,8 @@ type loop struct {
 	m      *Master
 	sys    sys
 	log    *slog.Logger
-	cfg    Config // for future forks
+	lines  logline.Worker // to log
+	cfg    Config         // for future forks
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -48,7 +50,7 @@ type loop struct {
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: m.log, cfg: cfg.clone(), members: map[int]*member{}}
+	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
 	l.sockets = l.socketServer()

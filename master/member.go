@@ -25,7 +25,6 @@ type member struct {
 	onStart   func(*Worker)   // Fork's answer
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
-	givenUp   bool            // it has violated the protocol
 	health    *child.Health   // nil: the worker doesn't answer checks
 	receiver  int             // the worker to which connections move; 0: none
 	signals   []os.Signal     // of Kill, for when the process runs

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"math"
 	"os"
 	"time"
 
@@ -16,7 +17,7 @@ type pool struct {
 	result chan<- error // Run's
 	err    error        // what Run will return
 
-	generations map[int]*generation
+	generations child.Generations[Config]
 	readiness   reload.Readiness
 	held        bool               // a reload waits for draining workers
 	memory      *child.MemoryWatch // nil: no generation had a limit
@@ -33,7 +34,7 @@ func (l *loop) runPool(result chan<- error) error {
 	}
 	l.pool = &pool{
 		policy: l.cfg.policy(), result: result,
-		generations: map[int]*generation{},
+		generations: child.Generations[Config]{},
 	}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
@@ -53,8 +54,8 @@ func (l *loop) startPool(err error) {
 			l.failPool(err, reload.EventPrepareFailed)
 			return
 		}
-		l.pool.add(g)
-		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.number
+		l.pool.generations.Add(g)
+		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.Number
 		l.on(reload.EventPrepared)
 		l.boundTakeover()
 		l.watchMemory(g)
@@ -102,23 +103,10 @@ func (l *loop) prepare(number int, then func(*generation, error)) {
 			if l.pool == p {
 				then(g, err)
 			} else if g != nil {
-				g.release()
+				g.Release()
 			}
 		}
 	})
-}
-
-func (p *pool) add(g *generation) {
-	g.use()
-	p.generations[g.number] = g
-}
-
-// drop releases a generation from which no member will be started any more.
-func (p *pool) drop(number int) {
-	if g := p.generations[number]; g != nil {
-		delete(p.generations, number)
-		g.release()
-	}
 }
 
 // scale is Scale. It also fills the slots that Worker.Kill has left empty.
@@ -151,9 +139,7 @@ func (l *loop) finishPool(err error) {
 	if p.err == nil {
 		p.err = err
 	}
-	for number := range p.generations {
-		p.drop(number)
-	}
+	p.generations.DropBelow(math.MaxInt)
 	p.waiting.Send(ErrStopping)
 	if p.rollout != nil {
 		p.rollout.results.Send(ErrStopping)

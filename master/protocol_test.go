@@ -47,7 +47,9 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	s := &stage{t: t}
-	prepare := func(number int, cfg Config) (*generation, error) { return &generation{number: number, cfg: cfg}, nil }
+	prepare := func(number int, cfg Config) (*generation, error) {
+		return &generation{Number: number, Config: cfg}, nil
+	}
 	system := system()
 	system.prepare, system.spawn = prepare, s.spawn
 	s.Master = newMaster(Config{Logger: slog.New(slog.NewTextHandler(&s.log, nil))}, system)

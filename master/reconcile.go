@@ -72,8 +72,9 @@ func (l *loop) checkReady(now time.Time) (wake time.Time) {
 	}
 	ready, wake := l.pool.readiness.Update(pooled, l.pool.policy, l.isEstablished(), now)
 	for _, r := range ready {
-		l.logReady(l.members[r.ID])
-		l.askOnTrial(l.members[r.ID])
+		m := l.members[r.ID]
+		l.lines.Ready(r, m.pid(), l.sockets.Addresses(r.ID))
+		l.askOnTrial(m)
 	}
 	return wake
 }
@@ -93,10 +94,10 @@ func (l *loop) carryOut(s reload.Step) {
 	case reload.Kill:
 		m.Killed = time.Now()
 		l.force(m, os.Kill)
-		l.after(unkillable, l.leaveUnkillable)
+		l.after(reload.UnkillableAfter, l.leaveUnkillable)
 	case reload.Late:
 		m.Late = time.Now()
-		l.log.Warn("rota: worker is not ready in time, it is waited for as nobody else serves its slot", "worker", m.ID, "pid", m.pid(), "slot", m.Slot, "after", m.Late.Sub(m.Started).Round(time.Millisecond), "missing", l.pool.readiness.Missing(&m.Member, true))
+		l.lines.Late(&m.Member, m.pid(), l.pool.readiness.Missing(&m.Member, true))
 	case reload.Forget:
 		delete(l.members, s.ID)
 	default:
@@ -134,33 +135,15 @@ func (l *loop) startPooled(s reload.Step) {
 	l.spawn(m, nil)
 }
 
-// unkillable is how long after SIGKILL a stop waits for a worker. The kernel can't end a
-// process that waits for a file system or a device.
-const unkillable = 2 * time.Second
-
 // leaveUnkillable ends a stop in which only workers are left that the kernel can't end.
 func (l *loop) leaveUnkillable() {
-	left := l.choose(func(m *member) bool { return m.pooled && m.alive() })
-	for _, m := range left {
-		if m.Killed.IsZero() || time.Since(m.Killed) < unkillable {
-			return
-		}
-	}
-	if len(left) > 0 && l.state.Phase().Stopping() {
-		l.log.Error("rota: workers can't be killed, the master leaves them", "workers", len(left))
+	if left := reload.Unkillable(l.pooled(), time.Now()); left > 0 && l.state.Phase().Stopping() {
+		l.log.Error("rota: workers can't be killed, the master leaves them", "workers", left)
 		l.on(reload.EventWorkersGone)
 	}
 }
 
 // force signals a worker that has not ended in time.
 func (l *loop) force(m *member, sig os.Signal) {
-	l.log.Warn("rota: worker does not end", "worker", m.ID, "pid", m.pid(), "signal", sig)
-	if err := m.signal(sig); err != nil {
-		l.log.Error("rota: worker can't be signalled", "worker", m.ID, "pid", m.pid(), "err", err)
-	}
-}
-
-func (l *loop) logReady(m *member) {
-	l.log.Info("rota: worker ready", "worker", m.ID, "pid", m.pid(), "slot", m.Slot,
-		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", l.sockets.Addresses(m.ID))
+	l.lines.Forced(&m.Member, m.pid(), sig, m.signal(sig))
 }

@@ -18,7 +18,7 @@ func (l *loop) recycle(m *member, why string) {
 
 // watchMemory starts the memory checks, if g is the first generation with a limit.
 func (l *loop) watchMemory(g *generation) {
-	if g.cfg.MaxMemory > 0 && l.pool.memory == nil {
+	if g.Config.MaxMemory > 0 && l.pool.memory == nil {
 		l.pool.memory = &child.MemoryWatch{
 			Work: l.work, After: l.after, Resident: l.sys.residentBytes,
 			Limited: l.limited, Exceeded: l.exceedsMemory,
@@ -30,8 +30,8 @@ func (l *loop) watchMemory(g *generation) {
 // limited returns the workers that have a limit, and have had the time to come near it.
 func (l *loop) limited() (all []child.Memory) {
 	for _, m := range l.members {
-		if m.pooled && m.serving() && !m.Ready.IsZero() && !m.Recycle && m.gen.cfg.MaxMemory > 0 {
-			all = append(all, child.Memory{ID: m.ID, Slot: m.Slot, PID: m.pid(), Limit: m.gen.cfg.MaxMemory})
+		if m.pooled && m.serving() && !m.Ready.IsZero() && !m.Recycle && m.gen.Config.MaxMemory > 0 {
+			all = append(all, child.Memory{ID: m.ID, Slot: m.Slot, PID: m.pid(), Limit: m.gen.Config.MaxMemory})
 		}
 	}
 	return all
@@ -51,7 +51,7 @@ func (l *loop) startHealthChecks(m *member) {
 		return
 	}
 	m.health = &child.Health{
-		Interval: child.HealthInterval(m.gen.cfg.HealthInterval), After: l.after,
+		Interval: child.HealthInterval(m.gen.Config.HealthInterval), After: l.after,
 		Serves: func() bool { return m.serving() && !m.Recycle },
 		Send:   func(n uint32, within time.Duration) { m.process.Send(wire.Check, n, wire.CheckBody{Within: within}) },
 		Failed: func(err error, times int) { l.unhealthy(m, err, times) },
@@ -84,7 +84,26 @@ func (l *loop) askOnTrial(m *member) {
 // unhealthy recycles a worker after Config.HealthFailures failed checks in a row.
 func (l *loop) unhealthy(m *member, err error, times int) {
 	l.log.Warn("rota: worker is not well", "worker", m.ID, "pid", m.pid(), "times", times, "err", err)
-	if times >= child.HealthFailures(m.gen.cfg.HealthFailures) {
+	if times >= child.HealthFailures(m.gen.Config.HealthFailures) {
 		l.recycle(m, "health")
 	}
+}
+
+// reapOrphans starts reaping orphans, as long as the pool runs, if this process is PID 1.
+func (l *loop) reapOrphans() {
+	if l.sys.pid() != 1 {
+		return
+	}
+	l.pool.orphans = &child.Orphans{
+		Work: l.work, After: l.after, Reap: l.sys.reap,
+		Workers: func() map[int]bool {
+			pids := map[int]bool{}
+			for _, m := range l.members {
+				pids[m.pid()] = true
+			}
+			return pids
+		},
+		Reaped: func(pids []int) { l.log.Debug("rota: orphans reaped", "pids", pids) },
+	}
+	l.pool.orphans.Start()
 }

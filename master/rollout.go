@@ -63,10 +63,10 @@ func (l *loop) startReload() {
 			l.on(reload.EventPrepareFailed)
 			return
 		}
-		p.add(g)
+		p.generations.Add(g)
 		l.watchMemory(g)
-		p.policy = g.cfg.policy()
-		p.goal.Next = g.number
+		p.policy = g.Config.policy()
+		p.goal.Next = g.Number
 		l.on(reload.EventPrepared)
 	})
 }
@@ -111,11 +111,7 @@ func (l *loop) holdOff(m *member) time.Duration {
 func (l *loop) completeRollout() {
 	p := l.pool
 	p.goal.Generation, p.goal.Next = p.goal.Next, 0
-	for number := range p.generations {
-		if number < p.goal.Generation {
-			p.drop(number)
-		}
-	}
+	p.generations.DropBelow(p.goal.Generation)
 	l.logRollout()
 	l.closeUnused()
 	l.answerRollout()
@@ -132,7 +128,7 @@ func (l *loop) abortRollout(m *member, why error) {
 	case errors.Is(why, reload.ErrNotReady):
 		e.Err = reload.NotReady(p.readiness.Missing(&m.Member, true))
 	}
-	p.drop(p.goal.Next)
+	p.generations.Drop(p.goal.Next)
 	p.goal.Next = 0
 	p.rollout.err = e
 	l.logRollout()

@@ -13,13 +13,8 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// generation is what the workers of one reload have in common. The loop owns it.
-type generation struct {
-	number int
-	cfg    Config
-	image  *process.Image // closed by release; nil if it could not be prepared
-	users  int            // members, and the pool
-}
+// generation is what the workers of one reload have in common.
+type generation = child.Generation[Config]
 
 // prepareGeneration prepares what the workers of a generation are started from. It reads
 // files and calls Config.Env, so the loop must not call it itself.
@@ -28,7 +23,7 @@ func prepareGeneration(number int, cfg Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{number: number, cfg: cfg, image: image}, nil
+	return &generation{Number: number, Config: cfg, Image: image}, nil
 }
 
 // spec returns what package process needs to know of c, for the first generation or another.
@@ -47,17 +42,6 @@ func (c Config) spec(first bool) process.Spec {
 func (c Config) callEnv() (env []string, err error) {
 	err = userfunc.Call("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
 	return env, err
-}
-
-// use counts a user. Each calls release once.
-func (g *generation) use() { g.users++ }
-
-// release takes one user off. The last one closes the image, as does a release of a
-// generation that was never used.
-func (g *generation) release() {
-	if g.users--; g.users <= 0 && g.image != nil {
-		go g.image.Close() // close(2) of a file on a network may block
-	}
 }
 
 // fork is (*Master).Fork. It starts one worker outside the pool, and sends it to started
@@ -80,7 +64,7 @@ func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
 // the worker is one that could not be started: its only event after Fork is Exit.
 func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer func(*Worker)) {
 	if g == nil {
-		g = &generation{number: l.lastGen, cfg: l.cfg}
+		g = &generation{Number: l.lastGen, Config: l.cfg}
 	}
 	if err == nil && l.state.Closing() {
 		err = ErrClosed
@@ -103,11 +87,11 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	l.lastID++
 	w := newWorker(l.m, l.lastID, slot, g)
 	m := &member{
-		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.number, Started: time.Now(), WaitReady: g.cfg.WaitReady},
+		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.Number, Started: time.Now(), WaitReady: g.Config.WaitReady},
 		worker: w, gen: g,
 		reader: &delivery.Reader[Events]{Queue: l.m.events, Source: w.source},
 	}
-	g.use()
+	g.Use()
 	l.members[w.id] = m
 	return m
 }
@@ -116,7 +100,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 func (l *loop) spawn(m *member, env map[string]string) {
 	id := link.Identity{ID: m.ID, Slot: m.Slot, Generation: m.Generation}
 	l.work(func() func() {
-		p, err := l.sys.spawn(m.gen.image, id, env)
+		p, err := l.sys.spawn(m.gen.Image, id, env)
 		return func() { l.spawned(m, p, err) }
 	})
 }

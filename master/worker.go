@@ -40,9 +40,9 @@ type Worker struct {
 }
 
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
-	w := &Worker{m: m, id: id, slot: slot, generation: g.number, exited: make(chan struct{})}
+	w := &Worker{m: m, id: id, slot: slot, generation: g.Number, exited: make(chan struct{})}
 	w.source = newSource(w, id)
-	if g.cfg.Silent {
+	if g.Config.Silent {
 		w.output = child.NewOutput()
 	}
 	return w

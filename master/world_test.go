@@ -75,7 +75,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 }
 
 func (w *world) prepare(number int, cfg Config) (*generation, error) {
-	return &generation{number: number, cfg: cfg}, nil
+	return &generation{Number: number, Config: cfg}, nil
 }
 
 func (w *world) spawn(_ *process.Image, id link.Identity, _ map[string]string) (*child.Process, error) {

@@ -53,3 +53,22 @@ func (d *decision) killOnce(m *Member) {
 		d.do(Kill, m)
 	}
 }
+
+// UnkillableAfter is how long after SIGKILL a stop waits for a worker. The kernel can't end a
+// process that waits for a file system or a device.
+const UnkillableAfter = 2 * time.Second
+
+// Unkillable returns how many members are alive, if all of them were killed so long ago that
+// a stop no longer waits for them, and 0 otherwise.
+func Unkillable(members []Member, now time.Time) (n int) {
+	for i := range members {
+		switch m := &members[i]; {
+		case m.dead():
+		case m.Killed.IsZero() || now.Sub(m.Killed) < UnkillableAfter:
+			return 0
+		default:
+			n++
+		}
+	}
+	return n
+}

@@ -51,6 +51,15 @@ func setDefault(d *time.Duration, def time.Duration) {
 	}
 }
 
+// Duration returns the value that a field of a configuration stands for: if d is 0 the
+// default, zero; if d is negative 0, which means none.
+func Duration(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return nonNegative(d)
+}
+
 // nonNegative returns a duration of which negative means none.
 func nonNegative(d time.Duration) time.Duration { return max(d, 0) }
 

@@ -60,3 +60,19 @@ func TestCount(t *testing.T) {
 		t.Errorf("%d start, %d are ready, %d drain; want 1, 2, 3", starting, ready, draining)
 	}
 }
+
+func TestUnkillable(t *testing.T) {
+	now := time.Now()
+	long, just := now.Add(-UnkillableAfter), now.Add(-UnkillableAfter/2)
+	for _, tc := range []struct {
+		members []Member
+		want    int
+	}{
+		{nil, 0}, {[]Member{{Killed: long}, {Killed: long, Exited: now}, {Killed: long}}, 2},
+		{[]Member{{Killed: long}, {Killed: just}}, 0}, {[]Member{{Killed: long}, {}}, 0},
+	} {
+		if got := Unkillable(tc.members, now); got != tc.want {
+			t.Errorf("%v: %d, want %d", tc.members, got, tc.want)
+		}
+	}
+}

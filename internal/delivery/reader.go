@@ -27,6 +27,7 @@ type Reader[F any] struct {
 	Handle func(packets []link.Packet, done func())
 
 	direct atomic.Bool  // messages may bypass the owner
+	failed bool         // the owner's: Each has failed
 	behind atomic.Int32 // batches that the owner has not handled yet
 	ended  chan error
 }
@@ -82,9 +83,31 @@ func (r *Reader[F]) deliver(packets []link.Packet, h *window.Handoff) bool {
 	return true
 }
 
-// EmitLeading emits the messages at the beginning of packets, which are read already, and
+// Each has handle handle packets, which it owns, except for messages that may bypass the
+// owner. If handle fails, Each closes the packets that are left, and all packets of later
+// calls, and returns the error, once. The owner of the source calls it.
+func (r *Reader[F]) Each(packets []link.Packet, handle func(link.Packet) error) (err error) {
+	for len(packets) > 0 && !r.failed {
+		if r.direct.Load() {
+			packets = r.emitLeading(packets)
+		}
+		if len(packets) == 0 {
+			return nil
+		}
+		if err = handle(packets[0]); err != nil {
+			r.failed = true
+			r.AllowBypass(false)
+			break
+		}
+		packets = packets[1:]
+	}
+	link.ClosePackets(packets)
+	return err
+}
+
+// emitLeading emits the messages at the beginning of packets, which are read already, and
 // returns the other packets.
-func (r *Reader[F]) EmitLeading(packets []link.Packet) []link.Packet {
+func (r *Reader[F]) emitLeading(packets []link.Packet) []link.Packet {
 	n, size := 0, 0
 	for n < len(packets) && packets[n].Type == wire.Message {
 		size += message.Cost(packets[n])

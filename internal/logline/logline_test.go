@@ -6,8 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/reload"
 )
 
 func TestClean(t *testing.T) {
@@ -91,6 +96,25 @@ func TestLoggerTwice(t *testing.T) {
 	for _, l := range []*slog.Logger{first, slog.New(queue{first.Handler()})} {
 		if Logger(l) != l {
 			t.Errorf("%T is wrapped again", l.Handler())
+		}
+	}
+}
+
+// A worker that drains and then ends as the usual main does has not failed.
+func TestEnding(t *testing.T) {
+	drained := &reload.Member{Draining: time.Now()}
+	for _, tc := range []struct {
+		m    *reload.Member
+		x    process.Exit
+		want string
+	}{
+		{drained, process.Exit{Code: 1}, "as asked (text)"},
+		{drained, process.Exit{Code: 2}, "text"},
+		{drained, process.Exit{Signal: os.Kill}, "text"},
+		{&reload.Member{}, process.Exit{Code: 1}, "text"},
+	} {
+		if got := ending(tc.m, tc.x, "text"); got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.x, got, tc.want)
 		}
 	}
 }

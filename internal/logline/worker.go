@@ -1,0 +1,53 @@
+package logline
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/reload"
+)
+
+// Worker has the log lines about the life of a worker.
+type Worker struct{ *slog.Logger }
+
+// Ready says that a worker accepts on addresses.
+func (l Worker) Ready(m *reload.Member, pid int, on []string) {
+	l.Info("rota: worker ready", "worker", m.ID, "pid", pid, "slot", m.Slot,
+		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", on)
+}
+
+// Late says that a worker is not ready in time, for want of the missing addresses.
+func (l Worker) Late(m *reload.Member, pid int, missing []string) {
+	l.Warn("rota: worker is not ready in time, it is waited for as nobody else serves its slot", "worker", m.ID, "pid", pid,
+		"slot", m.Slot, "after", m.Late.Sub(m.Started).Round(time.Millisecond), "missing", missing)
+}
+
+// Ended says how the process of a worker has ended.
+func (l Worker) Ended(m *reload.Member, pid int, x process.Exit, text string) {
+	args := []any{"worker", m.ID, "pid", pid, "slot", m.Slot, "generation", m.Generation,
+		"after", time.Since(m.Started).Round(time.Millisecond), "exit", ending(m, x, text)}
+	if m.Voluntary {
+		l.Info("rota: worker left", args...)
+		return
+	}
+	l.Error("rota: worker died", args...)
+}
+
+// ending returns how a process has ended, as text says. The usual main of a server,
+// log.Fatal(srv.Serve(ln)), ends with status 1 when the worker has drained, as it was asked to.
+func ending(m *reload.Member, x process.Exit, text string) string {
+	if !m.Draining.IsZero() && x.Err == nil && x.Signal == nil && x.Code == 1 {
+		return "as asked (" + text + ")"
+	}
+	return text
+}
+
+// Forced says that a worker that has not ended in time was sent a signal, with what result.
+func (l Worker) Forced(m *reload.Member, pid int, sig os.Signal, err error) {
+	l.Warn("rota: worker does not end", "worker", m.ID, "pid", pid, "signal", sig)
+	if err != nil {
+		l.Error("rota: worker can't be signalled", "worker", m.ID, "pid", pid, "err", err)
+	}
+}
