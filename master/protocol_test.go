@@ -21,6 +21,7 @@ import (
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -228,6 +229,7 @@ func TestVersionRefused(t *testing.T) {
 				t.Errorf("%q, %v: want %q", body.Reason, err, tc.words)
 			}
 			s.wantEvents("disconnect")
+			logqueue.Flush(s.Master.log, 10*time.Second)
 			if !strings.Contains(s.log.String(), tc.words) {
 				t.Errorf("the log doesn't say why:\n%s", &s.log)
 			}
