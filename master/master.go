@@ -1,6 +1,6 @@
 // Package master owns the listening sockets of a rota and the worker processes that serve
 // from them. It is Node's cluster object in the master; [New] and [Master.Setup] are
-// cluster.setupMaster, [Master.Fork] is cluster.fork, and [Master.Subscribe] is cluster.on.
+// cluster.setupMaster (setupPrimary), [Master.Fork] is cluster.fork, and [Master.Subscribe] is cluster.on.
 //
 // A program that calls rota.Listen doesn't need this package. A program that runs its own
 // rota makes a [Master]. Fork starts single workers and manages nothing; [Master.Run] keeps

@@ -6,8 +6,11 @@
 //
 //	if w := worker.Self(); w != nil {
 //		log.SetPrefix(fmt.Sprintf("worker %d: ", w.ID()))
-//		w.OnDisconnect(func(ctx context.Context) error { return srv.Shutdown(ctx) })
+//		w.OnDisconnect(func(ctx context.Context) error { return db.Flush(ctx) })
 //	}
+//
+// It is cluster.worker, cluster.isWorker, process.send and process.on("message") of Node's
+// cluster module; docs/node.md has a table of all names.
 //
 // Sockets come from rota.Listen. A worker drains and leaves when its master asks for it
 // or is gone; see [Worker.Disconnect] for the order.

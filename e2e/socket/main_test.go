@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		"lab":              lab,
 		"conform":          conform,
 		"tls":              tlsServer,
+		"slot-port":        slotPort,
 		"passive":          passive,
 		"by-file":          byFile,
 		"accept-tcp":       acceptTCP,
