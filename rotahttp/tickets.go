@@ -14,6 +14,7 @@ func shareTickets(srv *http.Server, w worker) {
 	if srv.TLSConfig != nil {
 		cfg = srv.TLSConfig.Clone()
 	}
+	//lint:ignore SA1019 a program that still sets it must keep its key
 	chosen := cfg.SessionTicketKey != [32]byte{} || cfg.WrapSession != nil || cfg.UnwrapSession != nil
 	if chosen || cfg.SessionTicketsDisabled {
 		return

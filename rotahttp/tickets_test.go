@@ -43,6 +43,7 @@ func TestSharedTickets(t *testing.T) {
 		return srv
 	}
 	as := func(*tls.Config) {}
+	//lint:ignore SA1019 programs may still set it
 	own := func(c *tls.Config) { c.SessionTicketKey = [32]byte{9} }
 	off := func(c *tls.Config) { c.SessionTicketsDisabled = true }
 	for _, tc := range []struct {

@@ -109,8 +109,7 @@ func (c *conn) resume(n int, err error) (again bool) {
 // stay makes a connection one that isn't moved, because bytes pass unseen from now on.
 func (c *conn) stay() {
 	c.move.stays.Store(true)
-	c.move.mu.Lock() // no Interrupt runs afterwards
-	c.move.mu.Unlock()
+	c.awaitMove() // no Interrupt runs afterwards
 	c.resume(0, nil)
 }
 
@@ -119,10 +118,15 @@ func (c *conn) writeStarts() {
 	c.move.writes.Add(1)
 	for c.move.frozen.Load() {
 		c.move.writes.Add(-1)
-		c.move.mu.Lock() // until it is known who has the connection
-		c.move.mu.Unlock()
+		c.awaitMove()
 		c.move.writes.Add(1)
 	}
+}
+
+// awaitMove waits until it is known who has the connection, and no Interrupt runs.
+func (c *conn) awaitMove() {
+	c.move.mu.Lock()
+	defer c.move.mu.Unlock()
 }
 
 func (c *conn) writeEnds() { c.move.writes.Add(-1) }

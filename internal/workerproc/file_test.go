@@ -62,11 +62,11 @@ func TestFileWithoutAcceptOrClose(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		said := stderrOf(t, func() {
 			b.fileTakenListener(t)
-			time.Sleep(filePatience - 1)
+			time.Sleep(filePatience - time.Millisecond)
 			if b.link.count(wire.Accepting) != 0 {
 				t.Error("accepting was sent before the program had time to call Accept")
 			}
-			time.Sleep(2)
+			time.Sleep(2 * time.Millisecond)
 			_ = b.hasLeft() // waits for the timer's function
 		})
 		if b.link.count(wire.Accepting) != 1 || said == "" {
