@@ -32,20 +32,20 @@ const graph = `
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
-	internal/bind       : internal/descriptor
+	internal/bind       : internal/descriptor internal/thread
 	internal/conn       : internal/handover internal/http1 internal/ratelimit
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox
-	internal/account    :
+	internal/account    : internal/thread
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :
 	internal/sdnotify   : reload internal/logline
 	internal/logline    : reload internal/process
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : internal/descriptor internal/handover internal/link internal/process internal/wire
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/mailbox    :
@@ -53,6 +53,7 @@ internal/handover   : internal/descriptor
 	internal/tickets    :
 internal/window     :
 	internal/terminal   :
+	internal/thread     :
 	internal/ratelimit  :
 	internal/replyaddr  :
 	internal/sharedsocket : internal/descriptor
@@ -72,7 +73,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

@@ -4,10 +4,11 @@ package account
 
 import (
 	"fmt"
-	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/thread"
 )
 
 // Credential returns what a process of the account is to be started with, or nil if it is
@@ -19,20 +20,9 @@ func (a *Account) Credential() *syscall.Credential {
 	return &syscall.Credential{Uid: a.uid, Gid: a.gid, Groups: a.groups}
 }
 
-// onThread confines the thread of the calling goroutine, which ends with it, and calls start.
-// The process's first thread can't end, and /proc shows it for the process: if the goroutine
-// has that one, it holds it while another goroutine does the work.
-func (c Confine) onThread(start func() error) error {
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		defer runtime.UnlockOSThread()
-		return c.Start(start)
-	}
-	if err := c.confine(); err != nil {
-		return err
-	}
-	return start()
-}
+// onThread confines the thread of the calling goroutine, and calls start there; see
+// thread.Here.
+func (c Confine) onThread(start func() error) error { return thread.Here(c.confine, start) }
 
 // confine confines the calling thread. Its ambient capabilities are those that a process of
 // another user than root keeps when it executes a file without capabilities.

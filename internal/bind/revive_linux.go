@@ -7,13 +7,15 @@ import (
 	"net"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // IsShut reports whether a holder of listening socket n has called shutdown(2) on it.
 // A TCP socket doesn't listen any more then; a unix socket does, and refuses everybody.
 func IsShut(n int) bool {
-	listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil || listens == 0 {
+	listens, err := descriptor.Listens(n)
+	if err != nil || !listens {
 		return err == nil
 	}
 	p := []unix.PollFd{{Fd: int32(n), Events: unix.POLLRDHUP}}

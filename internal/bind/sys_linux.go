@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 const datagrams = unix.SOCK_DGRAM
@@ -24,11 +26,11 @@ func kindOf(n int) (int, error) { return unix.GetsockoptInt(n, unix.SOL_SOCKET, 
 
 // listenOn makes n listen, if it doesn't, or if o has a queue length to set.
 func (o Options) listenOn(n int) error {
-	listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	listens, err := descriptor.Listens(n)
 	if err != nil {
 		return err
 	}
-	if listens == 1 && o.Backlog == 0 {
+	if listens && o.Backlog == 0 {
 		return nil
 	}
 	length := o.Backlog

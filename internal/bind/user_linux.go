@@ -4,41 +4,21 @@ package bind
 
 import (
 	"os"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/thread"
 )
 
-// Do calls f on a thread that has u's rights to files, and no capabilities. The thread ends
-// after that, so that no other goroutine ever has these rights. f must not start
-// goroutines for system calls. An error means that f was not called.
+// Do calls f on a thread that has u's rights to files, and no capabilities, and that ends
+// after that. f must not start goroutines for system calls. An error means that f was not
+// called.
 func (u *User) Do(f func()) error {
+	call := func() error { f(); return nil }
 	if u == nil {
-		f()
-		return nil
+		return call()
 	}
-	done := make(chan error)
-	go u.onThread(f, done)
-	return <-done
-}
-
-// onThread leaves the goroutine locked to its thread: the thread ends with it. The main
-// thread can't end, and /proc shows its rights as those of the process, so another one is
-// taken.
-func (u *User) onThread(f func(), done chan<- error) {
-	runtime.LockOSThread()
-	if unix.Gettid() == os.Getpid() {
-		other := make(chan error)
-		go u.onThread(f, other)
-		done <- <-other
-		runtime.UnlockOSThread()
-		return
-	}
-	err := u.become()
-	if err == nil {
-		f()
-	}
-	done <- err
+	return thread.Do(u.become, call)
 }
 
 // become gives this thread, and no other, u's groups, file system ids, and no

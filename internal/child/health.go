@@ -1,8 +1,11 @@
 package child
 
 import (
+	"cmp"
 	"errors"
 	"time"
+
+	"github.com/rota-go/rota/reload"
 )
 
 // ErrNoAnswer says that a worker has not answered a health check before the next one.
@@ -15,18 +18,12 @@ const (
 
 // HealthInterval returns how often workers are checked by what is set; 0 means never.
 func HealthInterval(set time.Duration) time.Duration {
-	if set == 0 {
-		return defaultHealthInterval
-	}
-	return max(set, 0)
+	return reload.Duration(set, defaultHealthInterval)
 }
 
 // HealthFailures returns after how many failed checks a worker is replaced by what is set.
 func HealthFailures(set int) int {
-	if set == 0 {
-		return defaultHealthFailures
-	}
-	return set
+	return cmp.Or(set, defaultHealthFailures)
 }
 
 // SignOfLife is the number of a check that asks for a sign of life, and is none of a Health:

@@ -24,7 +24,7 @@ func openDescriptors() (all []int) {
 
 func closeListenersOnExec() {
 	for _, n := range openDescriptors() { // without /proc they stay as they are
-		if listens, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err == nil && listens != 0 {
+		if listens, err := Listens(n); err == nil && listens {
 			unix.CloseOnExec(n)
 		}
 	}

@@ -34,6 +34,6 @@ func (f *FD) connected() (bool, error) {
 
 // listens reports whether f listens. It fails if f is not a socket.
 func (f *FD) listens() (bool, error) {
-	on, err := unix.GetsockoptInt(f.Int(), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	return on != 0, os.NewSyscallError("getsockopt", err)
+	on, err := Listens(f.Int())
+	return on, os.NewSyscallError("getsockopt", err)
 }

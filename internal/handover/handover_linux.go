@@ -26,28 +26,7 @@ func newPair() (sender, receiver *descriptor.FD, err error) {
 	return descriptor.New(fds[0]), descriptor.New(fds[1]), nil
 }
 
-func cookie(fd int) (uint64, error) {
-	c, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
-	return c, os.NewSyscallError("getsockopt", err)
-}
-
 func rights(fds []int) []byte { return unix.UnixRights(fds...) }
-
-// receivedDescriptors returns the descriptors in control messages. Whatever else is there
-// is passed over.
-func receivedDescriptors(oob []byte) (fds []*descriptor.FD) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return nil
-	}
-	for i := range messages {
-		numbers, _ := unix.ParseUnixRights(&messages[i]) // none, of another kind of message
-		for _, n := range numbers {
-			fds = append(fds, descriptor.New(n))
-		}
-	}
-	return fds
-}
 
 // streamAddr returns the local address of fd, which must be a connected stream socket.
 func streamAddr(fd *descriptor.FD) (net.Addr, error) {
@@ -55,8 +34,7 @@ func streamAddr(fd *descriptor.FD) (net.Addr, error) {
 	if err != nil || kind != unix.SOCK_STREAM {
 		return nil, orText(err, "not a stream socket")
 	}
-	on, err := unix.GetsockoptInt(fd.Int(), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil || on != 0 {
+	if on, err := descriptor.Listens(fd.Int()); err != nil || on {
 		return nil, orText(err, "a socket that listens")
 	}
 	local, err := unix.Getsockname(fd.Int())

@@ -16,10 +16,6 @@ const (
 
 func newPair() (sender, receiver *descriptor.FD, err error) { return nil, nil, errors.ErrUnsupported }
 
-func cookie(int) (uint64, error) { return 0, errors.ErrUnsupported }
-
 func rights([]int) []byte { return nil }
-
-func receivedDescriptors([]byte) []*descriptor.FD { return nil }
 
 func streamAddr(*descriptor.FD) (net.Addr, error) { return nil, errors.ErrUnsupported }

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"os"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -19,8 +20,8 @@ func Cookie(ln syscall.Conn) (c uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if controlErr := raw.Control(func(fd uintptr) { c, err = cookie(int(fd)) }); controlErr != nil {
+	if controlErr := raw.Control(func(fd uintptr) { c, err = descriptor.Cookie(int(fd)) }); controlErr != nil {
 		return 0, controlErr
 	}
-	return c, err
+	return c, os.NewSyscallError("getsockopt", err)
 }

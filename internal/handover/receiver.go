@@ -96,7 +96,7 @@ func (r *Receiver) receive() ([]uint64, []*descriptor.FD, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	fds := receivedDescriptors(oob[:oobn])
+	fds, _ := descriptor.FromRights(oob[:oobn]) // whatever else is there is passed over
 	if n == 0 {
 		descriptor.CloseAll(fds)
 		return nil, nil, io.EOF

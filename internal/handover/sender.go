@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -21,10 +20,9 @@ type Item struct {
 	Conn   syscall.RawConn // the connection; its owner keeps it until Offer has returned
 }
 
-// Sender is the leaving worker's end of a pair. Its methods may be called from any
-// goroutine.
+// Sender is the leaving worker's end of a pair. One goroutine calls its methods, that of a
+// Mover.
 type Sender struct {
-	mu     sync.Mutex // held during an offer
 	pair   *net.UnixConn
 	closed error // nil while offers are possible
 }
@@ -42,8 +40,6 @@ func NewSender(fd *descriptor.FD) (*Sender, error) {
 // It blocks for AnswerTimeout at most. After an error no later offer is possible; some may
 // have been taken then too.
 func (s *Sender) Offer(items []Item) (taken []bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	taken = make([]bool, len(items))
 	if s.closed != nil {
 		return taken, s.closed
@@ -132,8 +128,6 @@ func (s *Sender) closeFor(err error) {
 
 // Close ends the hand-over, and closes the pair.
 func (s *Sender) Close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed == nil {
 		s.closeFor(net.ErrClosed)
 	}

@@ -44,13 +44,6 @@ type Tracker struct {
 	events    uint32
 }
 
-// StatusSize is the number of bytes of an answer that [Status] needs.
-const StatusSize = len("HTTP/1.x nnn ")
-
-// Status returns the status code of an answer that begins with p, or 0 if it is not an
-// HTTP/1 answer or p is too short.
-func Status(p []byte) int { return status(p[:min(len(p), StatusSize)]) }
-
 // Resume returns a Tracker of a connection on which nothing is half read or half
 // written. If known is true, the program has answered as HTTP/1 before. If asked is
 // true, one whole request has been read and nothing of its answer written; head tells

@@ -89,27 +89,12 @@ func parseRights(oob []byte, flags int) ([]*descriptor.FD, error) {
 	if len(oob) == 0 && flags&unix.MSG_CTRUNC == 0 {
 		return nil, nil
 	}
-	fds, err := splitRights(oob)
-	if flags&unix.MSG_CTRUNC != 0 {
-		err = fmt.Errorf("%w: some were cut off", wire.ErrDescriptors)
-	}
-	return fds, err
-}
-
-// splitRights returns the descriptors that it can parse, also with an error.
-func splitRights(oob []byte) (fds []*descriptor.FD, err error) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	for _, m := range messages {
-		ints, rerr := unix.ParseUnixRights(&m)
-		if rerr != nil {
-			err = rerr
-		}
-		for _, n := range ints {
-			fds = append(fds, descriptor.New(n))
-		}
-	}
+	fds, err := descriptor.FromRights(oob)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", wire.ErrDescriptors, err)
+	}
+	if flags&unix.MSG_CTRUNC != 0 {
+		err = fmt.Errorf("%w: some were cut off", wire.ErrDescriptors)
 	}
 	return fds, err
 }

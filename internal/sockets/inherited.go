@@ -59,6 +59,12 @@ func readEnvironment() inherited {
 	return in
 }
 
+// cookie returns the cookie of socket n, or 0 if it is none.
+func cookie(n int) uint64 {
+	c, _ := descriptor.Cookie(n) // an error: it is not a socket
+	return c
+}
+
 // fresh returns in for a table, in which nobody has asked for anything yet.
 func (in inherited) fresh() inherited {
 	in.asked = &sync.Map{}

@@ -3,36 +3,25 @@
 package sockets
 
 import (
-	"os"
-	"strconv"
-
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // cookies returns the sockets that this process has open, by descriptor, each with the
 // kernel's cookie of it, which no other socket ever gets.
 func cookies() map[int]uint64 {
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
+	open := descriptor.Open()
+	if open == nil {
 		return nil // then only those with a name are known
 	}
 	all := map[int]uint64{}
-	for _, f := range open {
-		n, _ := strconv.Atoi(f.Name())
+	for _, n := range append(open, 0, 1, 2) {
 		if c := cookie(n); c != 0 {
 			all[n] = c
 		}
 	}
 	return all
-}
-
-// cookie returns the cookie of socket n, or 0 if it is none.
-func cookie(n int) uint64 {
-	c, err := unix.GetsockoptUint64(n, unix.SOL_SOCKET, unix.SO_COOKIE)
-	if err != nil {
-		return 0
-	}
-	return c
 }
 
 // limit returns how many sockets may be open: half of the descriptors that this process may

@@ -321,12 +321,7 @@ func (w *Worker) Settled() bool {
 }
 
 func (l *listener) settled() bool {
-	select {
-	case <-l.closed:
-		return true
-	default:
-		return !l.asked.Load() || l.held.Load() > 0 && !l.moved.Waiting()
-	}
+	return l.isClosed() || !l.asked.Load() || l.held.Load() > 0 && !l.moved.Waiting()
 }
 
 // Close closes this process's copy of the socket. Other processes keep theirs.

@@ -37,8 +37,9 @@ func (t *trial) over() bool {
 // the program first accepts.
 func (w *Worker) onTrial() bool { return w.times.Load().HoldOff > 0 && !w.trial.over() }
 
-// sendAccepting is tellAccepting at the first Accept or ReadFrom of a socket. If the worker is on trial and the socket is shared, it then waits for the end of the trial: the
-// predecessor serves meanwhile, and a worker that dies soon has not accepted a connection.
+// sendAccepting is tellAccepting at the first Accept or ReadFrom of a socket. If the worker is
+// on trial and the socket is shared, it then waits for the end of the trial: the predecessor
+// serves meanwhile, and a worker that dies soon has not accepted a connection.
 func (w *Worker) sendAccepting(id int, own string, closed <-chan struct{}) {
 	w.tellAccepting(id, own)
 	takes := w.times.Load().HoldOff

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package descriptor
+
+import "errors"
+
+func listens(int) (bool, error) { return false, errors.ErrUnsupported }
+
+func cookie(int) (uint64, error) { return 0, errors.ErrUnsupported }
+
+func fromRights([]byte) ([]*FD, error) { return nil, errors.ErrUnsupported }
