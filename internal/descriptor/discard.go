@@ -15,6 +15,7 @@ type Discarder struct {
 	queue   []*FD
 	running bool          // there is a goroutine
 	room    chan struct{} // closed when few wait again; nil if nobody waits for that
+	closing func(*FD)     // for tests: called before each close; nil calls nothing
 }
 
 // Discard closes fds, now or later. It never blocks. It owns fds.
@@ -37,6 +38,9 @@ func (d *Discarder) Discard(fds []*FD) {
 
 func (d *Discarder) run() {
 	for fd := d.next(); fd != nil; fd = d.next() {
+		if d.closing != nil {
+			d.closing(fd)
+		}
 		_ = fd.Close() // nothing was written to it
 	}
 }

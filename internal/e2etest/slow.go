@@ -1,7 +1,9 @@
 package e2etest
 
 import (
+	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 )
@@ -25,12 +27,24 @@ func SlowToClose(t testing.TB) (c *net.TCPConn, release func()) {
 	}
 	c = out.(*net.TCPConn)
 	_ = c.SetLinger(60)
-	_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	for err == nil {
-		_, err = c.Write(make([]byte, 1<<20))
-	}
+	fill(t, c)
 	return c, func() { // it has not read all, so this resets the connection
 		_ = peer.(*net.TCPConn).SetLinger(0)
 		_ = peer.Close()
+	}
+}
+
+// fill writes to c until no byte more goes in for 100 milliseconds. A write that fails before
+// the first byte means that the machine was slow, and is tried again.
+func fill(t testing.TB, c *net.TCPConn) {
+	t.Helper()
+	for total, full := 0, false; !full; {
+		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		n, err := c.Write(make([]byte, 1<<20))
+		total += n
+		full = n == 0 && total > 0
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
 	}
 }
