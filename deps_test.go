@@ -24,11 +24,11 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue
+	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
 	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -48,6 +48,8 @@ internal/handover   : internal/descriptor
 	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
+	internal/settings   : reload
+	internal/grace      :
 	internal/mailbox    :
 	internal/userfunc   :
 	internal/tickets    :

@@ -16,6 +16,7 @@ import (
 	"github.com/rota-go/rota/internal/terminal"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/reload"
 )
 
 // logTimeout is how long the end of the process waits for its last log lines to be written.
@@ -26,6 +27,7 @@ type signalHandler struct {
 	m          *master.Master
 	log        *slog.Logger
 	stop       context.CancelFunc // graceful
+	stopping   atomic.Bool        // stop was called
 	interrupts atomic.Int32
 
 	terminal   *terminal.Terminal // nil: there is none
@@ -99,12 +101,19 @@ func (h *signalHandler) hangup() {
 		h.log.Info("rota: terminal closed, the server goes on")
 	default:
 		h.log.Info("rota: terminal closed, the server stops")
+		h.stopping.Store(true)
 		h.stop()
 	}
 }
 
 func (h *signalHandler) reload() {
-	go func() { _ = h.m.Reload(context.Background()) }() // the master logs how it went
+	go func() {
+		err := h.m.Reload(context.Background())
+		var failed *reload.Error // logged by the master
+		if err != nil && !errors.As(err, &failed) {
+			h.log.Error("rota: no reload", "err", err)
+		}
+	}()
 }
 
 func (h *signalHandler) upgrade() {
@@ -117,10 +126,19 @@ func (h *signalHandler) upgrade() {
 	}()
 }
 
-// interrupt stops gracefully the first time, and at once the second time.
+// terminate stops gracefully the first time. Later it ends what the stop waits for.
+func (h *signalHandler) terminate() {
+	if h.stopping.Swap(true) {
+		_ = h.m.Stop() // fails if the master has ended
+		return
+	}
+	h.stop()
+}
+
+// interrupt is terminate the first time, and stops at once the second time.
 func (h *signalHandler) interrupt() {
 	if h.interrupts.Add(1) == 1 {
-		h.stop()
+		h.terminate()
 		return
 	}
 	_ = h.m.Close()

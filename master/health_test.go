@@ -1,8 +1,8 @@
 package master
 
 import (
-	"sync/atomic"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,9 +81,9 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// With a negative HealthInterval no worker is checked.
+// With HealthInterval NoLimit no worker is checked.
 func TestHealthIntervalNegative(t *testing.T) {
-	inBubble(t, Config{Workers: 1, HealthInterval: -1}, func(t *testing.T, b *bench) {
+	inBubble(t, Config{Workers: 1, HealthInterval: NoLimit}, func(t *testing.T, b *bench) {
 		asked := false
 		b.os.script = watched(func() (string, bool) { asked = true; return "", true })
 		b.run()

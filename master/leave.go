@@ -15,14 +15,18 @@ import (
 	"github.com/rota-go/rota/reload"
 )
 
-// disconnect tells a worker to drain and leave.
-func (l *loop) disconnect(id int) {
-	m := l.members[id]
-	if m == nil || !m.serving() {
-		return
+// disconnect tells a worker to drain and leave within a time.
+func (l *loop) disconnect(id int, within time.Duration) {
+	if m := l.members[id]; m != nil && m.serving() {
+		l.draining(m)
+		l.bound(m, within)
 	}
-	l.draining(m)
-	m.send(wire.Disconnect, nil)
+}
+
+// bound tells a worker that drains that it has this long from now on.
+func (l *loop) bound(m *member, within time.Duration) {
+	m.Due = time.Now().Add(within)
+	m.send(wire.Disconnect, wire.DisconnectBody{Grace: within})
 }
 
 // draining marks a worker that drains, because it was told to or by itself.
@@ -169,14 +173,12 @@ func (l *loop) killAll() {
 func (l *loop) disconnectAll(result chan<- error) {
 	l.stopPool()
 	ids := map[int]bool{}
-	for id, m := range l.members {
-		if m.alive() {
-			ids[id] = true
-		}
+	for _, m := range l.choose((*member).alive) {
+		ids[m.ID] = true
 	}
 	l.disconnects.Add(ids, func() { l.disconnected(result) })
 	for id := range ids {
-		l.disconnect(id)
+		l.disconnect(id, l.cfg.stopGrace())
 	}
 }
 

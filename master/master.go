@@ -96,8 +96,8 @@ func newMaster(cfg Config, s sys) *Master {
 	return m
 }
 
-// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, and
-// returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
+// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, after
+// Config.StopDelay, and returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
 // can't end. A worker that crashes is started again, with a back-off. If the first start
 // fails, all workers are stopped and Run returns a *StartError. While Run runs, another Run
 // fails with ErrRunning; after Close it fails with ErrClosed.
@@ -107,10 +107,17 @@ func (m *Master) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { m.loop.Post(func(l *loop) { l.stopPool() }) })
+	stop := context.AfterFunc(ctx, func() { m.loop.Post((*loop).leave) })
 	defer stop()
 	defer logqueue.Flush(m.log, logTimeout)
 	return m.loop.Wait(context.Background(), result)
+}
+
+// Stop tells Run to stop, as the end of its context does, and returns at once. Called again, it
+// ends what the stop waits for: first Config.StopDelay, and then the grace of all workers, which
+// close their connections and leave. Without Run it does nothing. The error is ErrClosed after Close.
+func (m *Master) Stop() error {
+	return m.loop.Ask(func(l *loop) error { l.stop(); return nil })
 }
 
 // Reload replaces the workers of Run one by one by workers with the executable and

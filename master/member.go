@@ -121,23 +121,11 @@ func (l *loop) patients() (all []*child.Patient) {
 	return all
 }
 
-// askOnTrial asks a new worker for a sign of life in the last quarter of its trial.
-func (l *loop) askOnTrial(m *member) {
-	if trial := l.holdOff(m); trial > 0 && m.hello != nil && m.hello.Pings {
-		l.care.AskOnTrial(&m.care, trial)
+// pids returns the processes that the loop waits for.
+func (l *loop) pids() map[int]bool {
+	pids := map[int]bool{}
+	for _, m := range l.members {
+		pids[m.pid()] = true
 	}
-}
-
-// reapOrphans starts reaping orphans, as long as the pool runs, if this process is PID 1.
-func (l *loop) reapOrphans() {
-	if l.sys.pid() != 1 {
-		return
-	}
-	l.care.ReapOrphans(func() map[int]bool {
-		pids := map[int]bool{}
-		for _, m := range l.members {
-			pids[m.pid()] = true
-		}
-		return pids
-	})
+	return pids
 }

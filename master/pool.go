@@ -19,7 +19,8 @@ type pool struct {
 
 	generations child.Generations[Config]
 	readiness   reload.Readiness
-	held        bool // a reload waits for draining workers
+	held        bool   // a reload waits for draining workers
+	endDelay    func() // stops the timer of Config.StopDelay; nil: it does not run
 
 	rollout *rollout        // under way, or rolling back
 	waiting mailbox.Answers // results of reloads that wait
@@ -57,7 +58,7 @@ func (l *loop) startPool(err error) {
 		l.on(reload.EventPrepared)
 		l.boundTakeover()
 		l.care.WatchMemory(g.Config.MaxMemory)
-		l.reapOrphans()
+		l.care.ReapOrphans(l.sys.pid(), l.pids)
 	})
 }
 
@@ -117,15 +118,6 @@ func (l *loop) scale(n int) {
 	for _, m := range l.members {
 		m.Retired = false
 	}
-}
-
-// stopPool begins the end of Run: all workers drain.
-func (l *loop) stopPool() {
-	if l.begin(reload.ChangeStop) != reload.Begins {
-		return
-	}
-	l.log.Info("rota: stop")
-	l.abandonUpgrade(false)
 }
 
 // finishPool makes Run return. err counts if nothing has failed before.

@@ -104,7 +104,7 @@ func (l *loop) holdOff(m *member) time.Duration {
 	if l.pool == nil || !m.pooled || !l.state.Following() && m.Generation != l.pool.goal.Next {
 		return 0
 	}
-	return max(l.pool.policy.WithDefaults().MinUptime, 0) * 3 / 4
+	return reload.Sum(l.pool.policy.WithDefaults().MinUptime) / 4 * 3
 }
 
 // completeRollout: the new generation serves every slot.

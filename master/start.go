@@ -9,7 +9,6 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/userfunc"
-	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -33,15 +32,12 @@ func (c Config) spec(first bool) process.Spec {
 		ExtraFiles: c.ExtraFiles, Stdin: c.Stdin, Silent: c.Silent, Running: first,
 	}
 	if c.Env != nil {
-		s.Env = c.callEnv
+		s.Env = func() (env []string, err error) {
+			err = userfunc.Call("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
+			return env, err
+		}
 	}
 	return s
-}
-
-// callEnv calls Config.Env.
-func (c Config) callEnv() (env []string, err error) {
-	err = userfunc.Call("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
-	return env, err
 }
 
 // fork is (*Master).Fork. It starts one worker outside the pool, and sends it to started
@@ -131,7 +127,7 @@ func (l *loop) spawned(m *member, p *child.Process, err error) {
 // catchUp carries out what was decided while the process was being started.
 func (l *loop) catchUp(m *member) {
 	if !m.Draining.IsZero() {
-		m.send(wire.Disconnect, nil)
+		l.bound(m, max(time.Until(m.Due), 0))
 	}
 	if !m.Killed.IsZero() {
 		m.signals = append(m.signals, os.Kill)

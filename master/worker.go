@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
@@ -32,6 +33,7 @@ func (s State) String() string {
 type Worker struct {
 	m                    *Master
 	id, slot, generation int
+	grace                time.Duration // of its generation
 
 	exited    chan struct{}
 	source    *delivery.Source[Events]
@@ -40,7 +42,7 @@ type Worker struct {
 }
 
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
-	w := &Worker{m: m, id: id, slot: slot, generation: g.Number, exited: make(chan struct{})}
+	w := &Worker{m: m, id: id, slot: slot, generation: g.Number, grace: g.Config.grace(), exited: make(chan struct{})}
 	w.source = newSource(w, id)
 	if g.Config.Silent {
 		w.output = child.NewOutput()
@@ -95,7 +97,7 @@ func (w *Worker) Voluntary() (yes, known bool) {
 // dead worker, it does nothing. The error is always nil.
 func (w *Worker) Disconnect() error {
 	w.published.Decide(child.Voluntary)
-	w.m.loop.Post(func(l *loop) { l.disconnect(w.id) })
+	w.m.loop.Post(func(l *loop) { l.disconnect(w.id, w.grace) })
 	return nil
 }
 

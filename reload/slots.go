@@ -90,9 +90,7 @@ func (d *decision) hasPassedTrial(m *Member) bool {
 	return !d.rollingOut || !d.owesAnswer(m) && d.reached(d.trialEnd(m))
 }
 
-func (d *decision) trialEnd(m *Member) time.Time {
-	return m.Ready.Add(nonNegative(d.policy.MinUptime))
-}
+func (d *decision) trialEnd(m *Member) time.Time { return m.Ready.Add(Sum(d.policy.MinUptime)) }
 
 // owesAnswer reports whether m was asked for a sign of life on trial. If it was asked later,
 // its trial is over, whatever it does.

@@ -104,10 +104,14 @@ func (c *Care) Checked(p *Patient, call uint32, text string) {
 	p.health.Answered(call, text)
 }
 
-// AskOnTrial asks a new worker for a sign of life when its trial is nearly over: a process that
-// has been stopped is ready, and would accept nothing.
-func (c *Care) AskOnTrial(p *Patient, after time.Duration) {
-	c.After(after, func() {
+// AskOnTrial asks a new worker for a sign of life in the last quarter of its trial, of which the
+// others take so long: a process that has been stopped is ready, and would accept nothing. No
+// worker is asked that has no trial.
+func (c *Care) AskOnTrial(p *Patient, others time.Duration) {
+	if others <= 0 {
+		return
+	}
+	c.After(others, func() {
 		p.Asked = time.Now()
 		p.Process().Send(wire.Check, SignOfLife, wire.CheckBody{})
 	})
@@ -121,8 +125,12 @@ func (c *Care) unwell(p *Patient, err error, times int) {
 	}
 }
 
-// ReapOrphans starts reaping orphans. workers returns the pids that the loop waits for itself.
-func (c *Care) ReapOrphans(workers func() map[int]bool) {
+// ReapOrphans starts reaping orphans, if this process is PID 1. workers returns the pids that the
+// loop waits for itself.
+func (c *Care) ReapOrphans(pid int, workers func() map[int]bool) {
+	if pid != 1 {
+		return
+	}
 	c.orphans = &Orphans{Work: c.Work, After: c.After, Reap: c.Reap, Workers: workers, Reaped: c.Lines.Reaped}
 	c.orphans.Start()
 }

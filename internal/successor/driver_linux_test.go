@@ -172,9 +172,9 @@ func TestNewMasterThatHangsIsKilled(t *testing.T) {
 		says       *Message
 		want       string
 	}{
-		{"has failed", reload.Policy{ReadyTimeout: -1}, false, Failure(errTest), "ended: test"},
+		{"has failed", reload.Policy{ReadyTimeout: reload.NoLimit}, false, Failure(errTest), "ended: test"},
 		{"takes too long", reload.Policy{ReadyTimeout: time.Millisecond}, false, hello, "ended: not ready in time"},
-		{"is superseded", reload.Policy{ReadyTimeout: -1}, true, hello, "ended: " + reload.ErrSuperseded.Error()},
+		{"is superseded", reload.Policy{ReadyTimeout: reload.NoLimit}, true, hello, "ended: " + reload.ErrSuperseded.Error()},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)

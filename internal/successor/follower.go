@@ -112,10 +112,9 @@ func (f *Follower) checkStopped() {
 	}
 }
 
-// Started says that the workers are being started. They have limit to become ready; a
-// negative one means no limit.
+// Started says that the workers are being started. They have limit to become ready.
 func (f *Follower) Started(limit time.Duration) {
-	if limit < 0 {
+	if limit == reload.NoLimit {
 		return
 	}
 	f.Loop.After(limit, func() {

@@ -29,6 +29,11 @@ type (
 		// socket after its first Accept on it, because it is on trial.
 		HoldOff time.Duration `json:"holdOff,omitempty"`
 	}
+	// DisconnectBody bounds a drain that begins, or has begun. A frame without a body leaves
+	// what was said before.
+	DisconnectBody struct {
+		Grace time.Duration `json:"grace"` // ns, from now on
+	}
 	// TicketsBody has the keys of TLS session tickets, the newest first.
 	TicketsBody struct {
 		Keys TicketKeys `json:"keys"`

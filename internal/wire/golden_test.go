@@ -47,6 +47,7 @@ var samples = []sample{
 	{"accepting its own", Frame{Type: Accepting}, &AcceptingBody{Own: "tcp 127.0.0.1:9000"}},
 	{"closed", Frame{Type: Closed}, &ClosedBody{ID: 3}},
 	{"disconnect", Frame{Type: Disconnect}, nil},
+	{"disconnect within", Frame{Type: Disconnect}, &DisconnectBody{Grace: 10 * time.Second}},
 	{"draining", Frame{Type: Draining}, nil},
 	{"ready", Frame{Type: Ready}, nil},
 	{"message", Frame{Type: Message, Body: []byte(`{"cmd":"stats"}`)}, nil},

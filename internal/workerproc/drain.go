@@ -2,11 +2,13 @@ package workerproc
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/grace"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/ratelimit"
 )
@@ -24,6 +26,7 @@ type drain struct {
 	emptying chan struct{}     // closed when the program must accept what waits in the queues
 	started  chan struct{}     // closed when all sources are closed
 	left     chan struct{}     // closed when the worker has left
+	grace    *grace.Grace      // for all that follows; the hooks' context
 	changed  chan struct{}     // capacity 1: empty may return another result
 
 	mover atomic.Pointer[handover.Mover] // nil: there is no receiver
@@ -50,6 +53,7 @@ func newDrain() *drain {
 		started:  make(chan struct{}),
 		left:     make(chan struct{}),
 		changed:  make(chan struct{}, 1),
+		grace:    grace.New(),
 		sources:  make(map[source]bool),
 	}
 }
@@ -106,17 +110,17 @@ func (d *drain) notify() {
 }
 
 // run drains the worker. It returns when everything has ended. At the end of the grace it
-// closes the connections that remain, and returns how many they were.
-func (d *drain) run(grace, idleGrace time.Duration) (c conn.Kinds) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	d.closeSources(ctx)
+// closes the connections that remain, and returns how many they were, and what is left of the grace.
+func (d *drain) run(takes, idleGrace time.Duration) (c conn.Kinds, left time.Duration) {
+	d.grace.Begin(takes)
+	defer d.grace.End()
+	d.closeSources(d.grace)
 	d.interruptIdle()
 	defer d.endMoves()
-	if !d.waitEmpty(ctx, int(idleGrace/drainTick)) {
+	if !d.waitEmpty(d.grace, int(min(idleGrace/drainTick, math.MaxInt32))) {
 		c = d.closeRest()
 	}
-	return c
+	return c, d.grace.Left()
 }
 
 // waitEmpty waits until everything has ended, and reports false if ctx ends before. Each
@@ -157,8 +161,7 @@ func (d *drain) closeSources(ctx context.Context) {
 func (d *drain) setDraining(ctx context.Context) (sources []source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	end, _ := ctx.Deadline()
-	d.limiter.Start(d.conns.Len(), time.Until(end)/4)
+	d.limiter.Start(d.conns.Len(), d.grace.Left()/4)
 	d.draining.Store(true)
 	d.hooks.ctx = ctx
 	for s := range d.sources {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -20,11 +21,11 @@ func (w *Worker) drainAndLeave() {
 	defer close(w.drained)
 	w.inbox.window.Widen(-1) // the link must be read, to see the death of the master
 	times := w.times.Load()
-	end := time.Now().Add(times.Grace)
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
-	w.reportCut(w.drain.run(times.Grace, times.IdleGrace), times.Grace)
+	cut, left := w.drain.run(times.Grace, times.IdleGrace)
+	w.reportCut(cut, w.drain.grace.Took())
 	w.reportUndelivered()
-	w.closeLink(max(time.Until(end), flushAtLeast))
+	w.closeLink(max(left, flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
 	}
@@ -61,6 +62,21 @@ func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
 	}
 	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
 		"worker.OnDisconnect can end others, and master.Config.Grace gives them more time", count(n, "connection"), grace, c)
+}
+
+// disconnect begins the drain, with what the master says of its grace. It may say that of a
+// drain under way, too.
+func (w *Worker) disconnect(p link.Packet) error {
+	if len(p.Body) > 0 {
+		var body wire.DisconnectBody
+		if err := p.Decode(&body); err != nil {
+			return err
+		}
+		w.drain.grace.Set(body.Grace)
+	}
+	w.startDrain()
+	p.Close() // it carries no descriptors
+	return nil
 }
 
 // count returns n and what is counted.

@@ -93,7 +93,7 @@ func (w *Worker) handle(p link.Packet) error {
 		w.inbox.put(p)
 		return nil
 	case wire.Disconnect:
-		w.startDrain()
+		return w.disconnect(p)
 	case wire.Check:
 		return w.check(p)
 	case wire.Welcome:
@@ -106,11 +106,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.handOver(p)
 	case wire.Receive:
 		return w.receiveConns(p)
-	default:
-		return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
 	}
-	p.Close() // these frames carry no descriptors
-	return nil
+	return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
 }
 
 // welcome stores the durations that the master has sent.
