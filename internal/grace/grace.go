@@ -59,9 +59,13 @@ func (g *Grace) set(left time.Duration) {
 	}
 }
 
-// End ends the grace, and what waits for it.
+// End ends the grace, if it has not ended, and what waits for it.
 func (g *Grace) End() {
-	g.Set(NoLimit)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Until(g.end) > 0 {
+		g.set(0)
+	}
 	g.cancel()
 }
 
@@ -72,11 +76,11 @@ func (g *Grace) Left() time.Duration {
 	return time.Until(g.end)
 }
 
-// Took returns how long the grace has taken, when it is over.
+// Took returns how long the grace was, when it is over.
 func (g *Grace) Took() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Since(g.begun).Round(10 * time.Millisecond)
+	return g.end.Sub(g.begun).Round(10 * time.Millisecond)
 }
 
 // Deadline returns when the grace ends, as far as is known.
