@@ -61,7 +61,7 @@ func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
 		n += of
 	}
 	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
-		"worker.OnDisconnect can end others, and master.Config.Grace gives them more time", count(n, "connection"), grace, c)
+		"worker.OnDisconnect can end others, and master.Config.Grace, or StopGrace, gives them more time", count(n, "connection"), grace, c)
 }
 
 // disconnect begins the drain, with what the master says of its grace. It may say that of a
