@@ -92,7 +92,8 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {
-		e = t.add(key)
+		e = t.add(key, h.generation)
+		e.foreign = user != nil
 		b = t.bind(e, request)
 	}
 	h.hold(e)

@@ -110,7 +110,7 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 		descriptor.CloseAll(files)
 		return nil
 	}
-	e := t.add(s.key())
+	e := t.add(s.key(), 0)
 	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
 	if s.Path != "" {
 		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
