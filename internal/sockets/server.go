@@ -87,6 +87,9 @@ func (s *Server) refusal(c Caller, r bind.Request, terms Terms) error {
 // maxCalls bounds the calls of a holder that wait for an answer.
 const maxCalls = 1024
 
+// Binding reports whether a holder waits for a socket.
+func (s *Server) Binding() bool { return len(s.calls) > 0 }
+
 // begin and end count the calls of a holder that wait.
 func (s *Server) begin(holder int) {
 	if s.calls == nil {

@@ -70,6 +70,7 @@ type entry struct {
 	file       *socketFile     // the file to unlink; nil if there is none
 	borrowed   *socketFile     // becomes file when the predecessor has left
 	own        bool            // nobody outside the rota has it, nor a predecessor or successor
+	late       bool            // restored when holders could no longer ask for it before CloseUnused
 	shared     bool            // becomes own when the predecessor has left
 	waiting    []waiter        // the calls that wait for the bind
 	holders    int             // how many hold it
