@@ -41,7 +41,7 @@ func threadsIn(dir string) int {
 // concerned. Only that user, or one with CAP_SYS_RESOURCE, may say so.
 func userLimit(p *e2etest.Process, more int) {
 	p.TB().Helper()
-	cmd := exec.Command("prlimit", fmt.Sprint("--pid=", p.PID()), fmt.Sprintf("--nproc=%d:", threadsOf(limited)+more))
+	cmd := exec.Command("prlimit", fmt.Sprint("--pid=", p.PID()), fmt.Sprintf("--nproc=%d:", max(1, threadsOf(limited)+more)))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: limited, Gid: limited}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.TB().Fatalf("%v: %v\n%s", cmd, err, out)
@@ -85,7 +85,7 @@ func startInGroup(t *testing.T, cfg master.Config) (*e2etest.Process, func(p *e2
 		b, err := os.ReadFile(dir + "/pids.current")
 		e2etest.NoError(p.TB(), err)
 		n, _ := strconv.Atoi(strings.TrimSpace(string(b)))
-		e2etest.NoError(p.TB(), os.WriteFile(dir+"/pids.max", fmt.Append(nil, n+more), 0))
+		e2etest.NoError(p.TB(), os.WriteFile(dir+"/pids.max", fmt.Append(nil, max(1, n+more)), 0))
 	}
 }
 
@@ -145,7 +145,7 @@ func reloadAtLimit(t *testing.T, p *e2etest.Process, n int) {
 func crashAtLimit(t *testing.T, p *e2etest.Process, limit func(*e2etest.Process, int)) {
 	t.Helper()
 	died := p.Logged(e2etest.WorkerDied)
-	limit(p, -20) // more than a worker has
+	limit(p, -10_000) // none
 	e2etest.Kill(t, p.Children()[0])
 	p.WaitLog(e2etest.WorkerDied, died+2)
 	if _, err := e2etest.Request("tcp", p.Addr(), "/"); err != nil {
