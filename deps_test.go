@@ -37,7 +37,7 @@ const graph = `
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/account internal/descriptor internal/link internal/mailbox
+	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread
 	internal/account    : internal/thread
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :

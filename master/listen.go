@@ -20,7 +20,7 @@ func (l *loop) socketServer() *sockets.Server {
 	table.Files = l.files
 	return &sockets.Server{
 		Table: table, Owner: socketOwner{l}, Open: l.sys.open,
-		Loop: sockets.Loop{Work: l.work, After: l.after},
+		Loop: sockets.Loop{Work: l.work, After: l.after}, Freed: func() { l.garbage.ReleaseSoon() },
 	}
 }
 
@@ -42,7 +42,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 // terms returns what the requests of a worker are subject to.
 func (l *loop) terms(m *member) sockets.Terms {
 	cfg := &m.gen.Config
-	t := sockets.Terms{Named: cfg.Sockets, User: bind.NewUser(m.gen.Image.Owner())}
+	t := sockets.Terms{Generation: m.gen.Number, Named: cfg.Sockets, User: bind.NewUser(m.gen.Image.Owner())}
 	if cfg.Allow != nil {
 		t.Allow = func(r bind.Request) error {
 			sr := SocketRequest{Network: r.Network, Address: r.Address, Packet: r.Packet, Backlog: r.Backlog, Mode: r.Mode}

@@ -18,5 +18,6 @@ func TestMain(m *testing.M) {
 		"listen":       server.Listen,
 		"two-ports":    server.TwoPorts,
 		"unix-version": unixVersion,
+		"opens-late":   opensLate,
 	}))
 }

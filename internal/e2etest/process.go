@@ -72,7 +72,7 @@ var marks atomic.Int64
 func Begin(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{t: t, Cmd: cmd, Log: &Output{}, Ended: make(chan struct{})}
-	p.mark = fmt.Sprintf("ROTA_E2E_MARK=%d.%d", os.Getpid(), marks.Add(1))
+	p.mark = fmt.Sprintf("ROTA_E2E_MARK=%d.%d.%d", os.Getpid(), time.Now().UnixNano(), marks.Add(1)) // a pid is not unique: there are namespaces
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}

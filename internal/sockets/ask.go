@@ -83,7 +83,7 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
-	if e := t.byKey[key]; e != nil && e.fd != nil && !key.Packet && bind.IsShut(e.fd.Int()) && !e.revive() {
+	if e := t.byKey[key]; e != nil && e.isShut() && !e.revive() {
 		t.remove(e) // nobody can accept from it any more
 		key = h.keyOf(r)
 	}
@@ -92,7 +92,8 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {
-		e = t.add(key)
+		e = t.add(key, h.generation)
+		e.foreign = user != nil
 		b = t.bind(e, request)
 	}
 	h.hold(e)
@@ -103,6 +104,18 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 		return nil, b
 	}
 	return []Answer{e.answer(w, request)}, nil
+}
+
+// isShut reports whether a holder has shut the socket down, as far as something can be done
+// about it: while other processes have a UDP socket, no other one can be bound in its place.
+func (e *entry) isShut() bool {
+	switch {
+	case e.fd == nil:
+		return false
+	case !e.key.Packet:
+		return bind.IsShut(e.fd.Int())
+	}
+	return bind.IsPath(e.key.Network, e.key.Address) && bind.IsShutForReading(e.fd.Int())
 }
 
 // revive makes a socket listen again that a holder has shut down. It reports whether the

@@ -95,8 +95,8 @@ func (a recordedAddr) String() string  { return a.text }
 // Restore takes a socket of the predecessor, as its SendOpen has described it, and with it
 // the files: one descriptor. A file in the file system stays the predecessor's until
 // OwnFiles. If the table has the socket already, Restore closes the descriptor. After an
-// error it has closed all files.
-func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
+// error it has closed all files. With late the next CloseUnused leaves the socket open.
+func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error {
 	var s snapshot
 	if err := json.Unmarshal(payload, &s); err != nil {
 		descriptor.CloseAll(files)
@@ -110,8 +110,8 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 		descriptor.CloseAll(files)
 		return nil
 	}
-	e := t.add(s.key())
-	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
+	e := t.add(s.key(), 0)
+	e.fd, e.addr, e.shared, e.late = files[0], recordedAddr{s.NameNet, s.Name}, s.Own, late
 	if s.Path != "" {
 		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
 	}

@@ -3,12 +3,10 @@
 package sockets
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,23 +31,15 @@ func openDirectory(path string) *directory {
 	return &directory{fd: fd}
 }
 
-// lock locks d. It waits for the lock until ctx ends, and no longer than timeout; d.locked
-// says whether it got it.
-func (d *directory) lock(ctx context.Context, timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for d.fd >= 0 {
-		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
-		d.locked = err == nil
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
+// isBusy tries to lock d, and reports whether another process has. d.locked says whether this
+// one has.
+func (d *directory) isBusy() bool {
+	if d.fd < 0 {
+		return false
 	}
+	err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+	d.locked = err == nil
+	return errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR)
 }
 
 // close releases the lock.

@@ -28,7 +28,8 @@ type Attempt struct {
 	sent         map[int]bool // sockets, by id
 	stopDeadline func()
 	started      time.Time
-	superseded   bool // if it seems to hang
+	patience     time.Time // until when binds under way are waited for; zero before
+	superseded   bool      // if it seems to hang
 }
 
 // AttemptOwner is the old master, as an Attempt needs it.
@@ -164,9 +165,30 @@ func (a *Attempt) announce() {
 	})
 }
 
+// bindTimeout bounds how long an upgrade waits, before "go" and at its end, for sockets that
+// are being opened for workers of this master: the new master could not open them, and gets
+// them when they are open.
+const bindTimeout = 3 * time.Second
+
+// bindPoll is how often to look whether they are open. Hardly ever is there one.
+const bindPoll = 10 * time.Millisecond
+
+// awaitBinds reports whether sockets are still being opened, and has f called again then.
+func (a *Attempt) awaitBinds(f func()) bool {
+	if a.patience.IsZero() {
+		a.patience = time.Now().Add(bindTimeout)
+	}
+	if !a.Sockets.Binding() || time.Now().After(a.patience) {
+		a.patience = time.Time{}
+		return false
+	}
+	a.Loop.After(bindPoll, f)
+	return true
+}
+
 // sendGo lets the new master take over, unless the upgrade has failed meanwhile.
 func (a *Attempt) sendGo() {
-	if !a.upgrade.running() || !a.Owner.Serving() {
+	if !a.upgrade.running() || !a.Owner.Serving() || a.awaitBinds(a.sendGo) {
 		return
 	}
 	a.sendSockets()
@@ -230,14 +252,30 @@ func (a *Attempt) end(err error) {
 	a.cancel()
 	a.stopDeadline()
 	if err == nil {
-		a.Sockets.DisownFiles()
 		a.sendLate()
 		a.Owner.Pairs(func(slot int, pair *descriptor.FD) { a.link.Send(&Message{Kind: Pair, Slot: slot}, pair) })
+		a.patience = time.Time{}
+		a.sendRest()
+	} else {
+		a.close()
 	}
+	a.Owner.Ended(err)
+}
+
+// sendRest leaves all sockets to the new master, those that were opened since "go" and those
+// that are being opened included, and closes the link.
+func (a *Attempt) sendRest() {
+	a.sendSockets()
+	a.Sockets.DisownFiles()
+	if !a.awaitBinds(a.sendRest) {
+		a.close()
+	}
+}
+
+func (a *Attempt) close() {
 	if a.link != nil {
 		a.Loop.Work(func() func() { a.link.Close(); return func() {} })
 	}
-	a.Owner.Ended(err)
 }
 
 // sendLate sends what this master was asked for after "go", and leaves to the new one.

@@ -1,6 +1,7 @@
 package successor
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -67,15 +68,25 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 	switch do := f.takeover.Receive(m); {
 	case do == AdoptGiven:
 		f.Sockets.Inherit(m.Given, files)
-	case do == AdoptSocket && !f.over:
-		if err := f.Sockets.Restore(m.Socket, files); err != nil {
-			f.withdraw(err)
-		}
+	case do == AdoptSocket && (!f.over || f.takeover.State() == Owner):
+		f.adopt(m.Socket, files)
 	case do == AdoptPair && len(files) == 1:
 		f.Owner.Receive(m.Slot, files[0])
 	default:
 		descriptor.CloseAll(files)
 		f.obey(do, m)
+	}
+}
+
+// adopt takes a socket of the old master. One that comes after the takeover was opened
+// during it.
+func (f *Follower) adopt(payload json.RawMessage, files []*descriptor.FD) {
+	err := f.Sockets.Restore(payload, files, f.takeover.State() > Dialed)
+	switch {
+	case f.takeover.State() == Owner:
+		f.Sockets.OwnFiles()
+	case err != nil:
+		f.withdraw(err)
 	}
 }
 

@@ -22,8 +22,12 @@ type Loop struct {
 type Sockets interface {
 	SendInherited(send func(json.RawMessage, *descriptor.FD))
 	SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error
+	// Binding reports whether a worker waits for a socket.
+	Binding() bool
 	Inherit(payload json.RawMessage, files []*descriptor.FD)
-	Restore(payload json.RawMessage, files []*descriptor.FD) error
+	// Restore takes a socket. With late the workers of this master may not have asked for it
+	// yet, as it was opened after they were started.
+	Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error
 	OwnFiles()
 	DisownFiles()
 }
