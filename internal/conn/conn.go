@@ -44,9 +44,8 @@ type conn struct {
 	http   http1.Observer
 	move   move
 
-	begins atomic.Uint32 // a Kind: what the first bytes that were read say
-	ended  atomic.Bool   // Read returns io.EOF from now on
-	closed atomic.Bool   // Shared.Closed has been called
+	ended  atomic.Bool // Read returns io.EOF from now on
+	closed atomic.Bool // Shared.Closed has been called
 }
 
 // Tracked is the part of a connection that a drain works with. It is a type of its own

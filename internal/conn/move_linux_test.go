@@ -561,6 +561,32 @@ func TestMovesAfterAnswer(t *testing.T) {
 	(<-to.moved).Close()
 }
 
+// A connection doesn't move while the client has not got the whole answer, although the
+// program reads on meanwhile.
+func TestMovesAfterLongWrite(t *testing.T) {
+	from, to := two(t)
+	server, client := from.connListener.pair(t)
+	io.WriteString(client, getRequest)
+	if _, err := http.ReadRequest(bufio.NewReader(server)); err != nil {
+		t.Fatal(err)
+	}
+	answer := "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n" + strings.Repeat("x", 8<<20)
+	go io.WriteString(server, answer)
+	eventually(t, "the Write waits", func() bool { return tracked(server).socket.WriteMayWait() })
+	reader := startReading(t, server)
+	from.leave(t, to, true)
+	from.interrupt()
+	if err := reader.wait(10 * time.Millisecond); err != errBlocked {
+		t.Errorf("moved in the middle of an answer: %v", err)
+	}
+	got := make([]byte, len(answer))
+	if _, err := io.ReadFull(client, got); err != nil || string(got) != answer {
+		t.Errorf("the answer has changed: %v", err)
+	}
+	eventually(t, "the move", func() bool { from.interrupt(); return reader.wait(time.Millisecond) == io.EOF })
+	(<-to.moved).Close()
+}
+
 // Times survive being encoded, with their monotonic part.
 func TestEncodeTime(t *testing.T) {
 	now := time.Now()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // withMark returns the processes that have mark in their environment. Without a mark it
@@ -107,6 +108,19 @@ func ResidentKB(pid int) int {
 	var size, resident int
 	_, _ = fmt.Sscan(string(b), &size, &resident)
 	return resident * os.Getpagesize() / 1024
+}
+
+// CPUTime returns the processor time that the threads of a process have used, in user and
+// system mode. Threads that have ended are not counted: those of Go programs rarely end.
+func CPUTime(pid int) (sum time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, path := range threads {
+		b, _ := os.ReadFile(path)
+		var ns time.Duration
+		_, _ = fmt.Sscan(string(b), &ns)
+		sum += ns
+	}
+	return sum
 }
 
 // Kill sends SIGKILL to a process.
