@@ -123,6 +123,20 @@ func CPUTime(pid int) (sum time.Duration) {
 	return sum
 }
 
+// ChildrenTime returns the processor time of the children of a process that it has waited
+// for, in steps of 10 ms.
+func ChildrenTime(pid int) time.Duration {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(b), ") ")
+	var ticks int
+	if f := strings.Fields(rest); len(f) > 14 {
+		user, _ := strconv.Atoi(f[13])
+		system, _ := strconv.Atoi(f[14])
+		ticks = user + system
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
 // Kill sends SIGKILL to a process.
 func Kill(t testing.TB, pid int) {
 	t.Helper()
