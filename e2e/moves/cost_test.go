@@ -41,9 +41,9 @@ func measureMove(b *testing.B, p *e2etest.Process, c *crowd, n int) {
 	oldBefore, masterBefore, endedBefore := e2etest.CPUTime(old), e2etest.CPUTime(p.PID()), e2etest.ChildrenTime(p.PID())
 	p.Signal(syscall.SIGHUP)
 	e2etest.WaitFor(b, "the new worker", func() bool { return len(p.ReadyPIDs()) > ready })
-	told := time.Now() // or a little later, as there is no trial
+	disconnected := time.Now() // or a little later, as there is no trial
 	e2etest.WaitFor(b, "the end of the old worker", func() bool { return !e2etest.Alive(old) })
-	gone := time.Since(told)
+	gone := time.Since(disconnected)
 	pid := p.ReadyPIDs()[ready]
 	p.WaitLog(e2etest.WorkerLeft, ready)
 	oldTime, newTime := e2etest.ChildrenTime(p.PID())-endedBefore-oldBefore, e2etest.CPUTime(pid)
