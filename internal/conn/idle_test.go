@@ -141,7 +141,7 @@ func TestConnIdleTicks(t *testing.T) {
 	ticks := func(when string, n, ended int) {
 		t.Helper()
 		for range n {
-			(*Tracked)(c).IdleTick(3)
+			(*Tracked)(c).Tick(1, 3)
 		}
 		if e.ended != ended {
 			t.Fatalf("%s: ended %d times, want %d", when, e.ended, ended)

@@ -453,6 +453,26 @@ func TestWriteDuringMove(t *testing.T) {
 	}
 }
 
+// While the receiver is asked, a tick leaves the reading side open, which is the receiver's too.
+func TestTickDuringMove(t *testing.T) {
+	from, _ := two(t)
+	from.pair(t, nil)
+	server, client, read, failed := from.moving(t)
+	from.shared.Draining.Store(true)
+	from.interrupt()
+	c := tracked(server)
+	eventually(t, "the offer", func() bool { return c.move.frozen.Load() })
+	for range 3 {
+		(*Tracked)(c).Tick(1, 1)
+	}
+	eventually(t, "the end of the offer", func() bool { return !c.move.frozen.Load() }) // the receiver doesn't answer
+	time.Sleep(10 * time.Millisecond)
+	io.WriteString(client, getRequest)
+	if got, err := <-read, <-failed; got != getRequest || err != nil {
+		t.Errorf("the program reads %q, %v", got, err)
+	}
+}
+
 // Connections that are in the middle of something, that have bytes that were not seen, or
 // that don't speak HTTP/1 from the first byte on, stay.
 func TestStays(t *testing.T) {
