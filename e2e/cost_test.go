@@ -20,6 +20,7 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/rotahttp"
 )
 
 // What rota costs compared with net.Listen. Each benchmark runs all sides in turn and prints
@@ -46,6 +47,9 @@ func serveBrief() {
 	_ = http.Serve(ln, http.HandlerFunc(brief))
 }
 
+// serveRotahttp is serveBrief by rotahttp.
+func serveRotahttp() { _ = rotahttp.ListenAndServe("127.0.0.1:0", http.HandlerFunc(brief)) }
+
 // brief is a handler that does almost nothing.
 func brief(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
 
@@ -59,7 +63,7 @@ const (
 func BenchmarkCostConnections(b *testing.B) { benchCost(b, loopConnections) }
 
 // BenchmarkCostKeepAlive compares requests a second on connections that stay.
-func BenchmarkCostKeepAlive(b *testing.B) { benchCost(b, loopRequests) }
+func BenchmarkCostKeepAlive(b *testing.B) { benchCost(b, loopRequests, "serve-rotahttp") }
 
 func loopConnections(b *testing.B, addr string, stop *atomic.Bool) (n int) {
 	for !stop.Load() {

@@ -44,6 +44,7 @@ type conn struct {
 	http   http1.Observer
 	move   move
 
+	note   any         // see SetNote
 	ended  atomic.Bool // Read returns io.EOF from now on
 	closed atomic.Bool // Shared.Closed has been called
 }
@@ -159,6 +160,13 @@ func (c *conn) countOut() {
 // SaysClose reports whether the conn itself puts "Connection: close" into an HTTP/1
 // answer of a drain. Package rotahttp asks, so that the answer doesn't say it twice.
 func (c *conn) SaysClose() bool { return !c.http.Untracked() }
+
+// SetNote has the connection keep something for package rotahttp, which so finds it without
+// a map at each request. It is called before the connection is used.
+func (c *conn) SetNote(note any) { c.note = note }
+
+// Note returns what SetNote was given.
+func (c *conn) Note() any { return c.note }
 
 // NetConn returns the connection that is counted. If it is closed instead of the
 // anyConn, the count is wrong.
