@@ -258,6 +258,10 @@ func TestConnIdle(t *testing.T) {
 				c.send(getRequest)
 				c.answer("GET")
 			}
+			eventually(t, "the last answer is recorded", func() bool {
+				all := ln.all()
+				return len(all) == 2 && all[0].http.State().Phase == "asking" && all[1].http.State().Phase == "asking"
+			})
 			ln.drain()
 			eventually(t, "both are quiet", func() bool {
 				all := ln.all()
