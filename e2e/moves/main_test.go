@@ -67,7 +67,7 @@ type crowd struct {
 	conns []*e2etest.Conn
 }
 
-func newCrowd(t *testing.T, addr string, n int) *crowd {
+func newCrowd(t testing.TB, addr string, n int) *crowd {
 	t.Helper()
 	c := &crowd{}
 	for range n {
@@ -81,7 +81,7 @@ func newCrowd(t *testing.T, addr string, n int) *crowd {
 
 // ask makes a request on every connection, and returns how many each body answers. A
 // connection that is closed, or is about to be, fails the test.
-func (c *crowd) ask(t *testing.T) map[string]int {
+func (c *crowd) ask(t testing.TB) map[string]int {
 	t.Helper()
 	var mu sync.Mutex
 	bodies, errs := map[string]int{}, map[string]int{}

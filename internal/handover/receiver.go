@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
@@ -31,6 +32,7 @@ type Sockets interface {
 type Receiver struct {
 	pair    *net.UnixConn
 	sockets Sockets
+	adopter *descriptor.Adopter // used, and closed, by Serve
 }
 
 // NewReceiver returns a Receiver for one end of a pair. It owns fd, also when it fails.
@@ -39,7 +41,12 @@ func NewReceiver(fd *descriptor.FD, sockets Sockets) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Receiver{pair, sockets}, nil
+	adopter, err := descriptor.NewAdopter()
+	if err != nil {
+		_ = pair.Close() // nothing was sent on it
+		return nil, err
+	}
+	return &Receiver{pair, sockets, adopter}, nil
 }
 
 // Close closes the pair. Serve returns.
@@ -48,6 +55,7 @@ func (r *Receiver) Close() { _ = r.pair.Close() } // nothing is sent that could 
 // Serve takes connections until the leaving worker closes the pair, or sends what it must
 // not; then it closes the pair. The error is nil at the end of the pair.
 func (r *Receiver) Serve() error {
+	defer r.adopter.Close()
 	defer r.Close()
 	for {
 		if err := r.next(); errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
@@ -65,6 +73,7 @@ func (r *Receiver) next() error {
 		return err
 	}
 	defer descriptor.CloseAll(fds)
+	defer r.adopter.Clear()
 	r.sockets.Starts()
 	defer r.sockets.Ends()
 	conns, sockets, taken := make([]net.Conn, len(cookies)), make([]Socket, len(cookies)), make([]bool, len(cookies))
@@ -119,25 +128,40 @@ func (r *Receiver) take(cookie uint64, fd *descriptor.FD) (net.Conn, Socket, err
 	if s == nil {
 		return nil, nil, nil
 	}
-	if err := checkConn(fd, s.Addr()); err != nil {
+	c, err := r.adopter.Conn(fd)
+	if lacksDescriptors(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if err := checkConn(c, fd, s.Addr()); err != nil {
+		_ = c.Close() // the other process's
 		return nil, nil, err
 	}
-	c, err := fd.TakeConn()
-	if err != nil {
-		return nil, nil, nil // out of descriptors, for example
+	if c.RemoteAddr() == nil { // the client has gone meanwhile
+		_ = c.Close() // the other process still has it
+		return nil, nil, nil
 	}
 	return c, s, nil
 }
 
-// checkConn fails unless fd is a stream socket with a peer, and with a local address that
-// a connection to a listener at addr has.
-func checkConn(fd *descriptor.FD, addr net.Addr) error {
-	local, err := streamAddr(fd)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMessage, err)
+// lacksDescriptors reports whether err says that this process or the system has no more.
+func lacksDescriptors(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC)
+}
+
+// checkConn fails unless c, made of fd, is a stream socket that doesn't listen, with a local
+// address that a connection to a listener at addr has.
+func checkConn(c net.Conn, fd *descriptor.FD, addr net.Addr) error {
+	if !belongs(c.LocalAddr(), addr) {
+		return fmt.Errorf("%w: a connection of %v for the socket at %v", ErrMessage, c.LocalAddr(), addr)
 	}
-	if !belongs(local, addr) {
-		return fmt.Errorf("%w: a connection of %v for the socket at %v", ErrMessage, local, addr)
+	if c.RemoteAddr() != nil {
+		return nil // package net found a peer
+	}
+	if on, err := descriptor.Listens(fd.Int()); on || err != nil {
+		return fmt.Errorf("%w: a socket that listens, or %v", ErrMessage, err)
 	}
 	return nil
 }
@@ -151,7 +175,7 @@ func belongs(local, addr net.Addr) bool {
 		return ok && l.Port == a.Port && (len(a.IP) == 0 || a.IP.IsUnspecified() || l.IP.Equal(a.IP))
 	case *net.UnixAddr:
 		l, ok := local.(*net.UnixAddr)
-		return ok && l.Name == a.Name
+		return ok && l.Net == a.Net && l.Name == a.Name
 	}
 	return false
 }

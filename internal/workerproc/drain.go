@@ -134,9 +134,7 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 		case <-d.changed:
 		case <-tick.C:
 			ticks++
-			d.interruptIdle()
-			d.endIdle(limit)
-			if ticks >= limit || !d.expectsRequest(ticks) {
+			if !d.tick(ticks, limit) || ticks >= limit {
 				d.callHooks()
 			}
 		case <-ctx.Done():
@@ -211,20 +209,14 @@ func (d *drain) hookReturned() {
 	d.notify()
 }
 
-// expectsRequest reports whether a connection may still bring a request that the
-// program hasn't begun to handle.
-func (d *drain) expectsRequest(ticks int) (expects bool) {
+// tick ends HTTP/1 connections that have been idle for limit ticks, or has them move. It
+// reports whether a connection may still bring a request that the program hasn't begun to
+// handle.
+func (d *drain) tick(ticks, limit int) (expects bool) {
 	for _, c := range d.openConns() {
-		expects = c.ExpectsRequest(ticks) || expects // call all: each compares with the last tick
+		expects = c.Tick(ticks, limit) || expects // of all: each compares with its last tick
 	}
 	return expects
-}
-
-// endIdle ends HTTP/1 connections that have been idle for limit ticks.
-func (d *drain) endIdle(limit int) {
-	for _, c := range d.openConns() {
-		c.IdleTick(limit)
-	}
 }
 
 // closeRest closes the connections that are open at the end of the grace: first those

@@ -131,10 +131,22 @@ func (l *listener) cookie(r bind.Request) uint64 {
 
 // Put has the program accept c, a connection of another worker.
 func (l *listener) Put(c net.Conn) {
+	l.setKeepAlive(c)
 	result, tracked := conn.NewMoved(c, l.conns)
 	l.worker.drain.addConn(tracked)
-	l.moved.Add(result)
-	l.wake()
+	if l.moved.Add(result) {
+		l.wake()
+	}
+}
+
+// nextMoved returns a connection that has moved to this worker, or nil. If more wait, it wakes
+// another Accept.
+func (l *listener) nextMoved() net.Conn {
+	c := l.moved.Next()
+	if c != nil && l.moved.Waiting() {
+		l.wake()
+	}
+	return c
 }
 
 // wake has an Accept that waits look for connections that have moved.
@@ -150,12 +162,9 @@ func (l *listener) wake() {
 func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d, ok := l.Listener.(handover.Deadliner)
 	woken := ok && l.deadline.Restore(d)
-	c := l.moved.Next()
+	c := l.nextMoved()
 	switch {
 	case c != nil:
-		if l.moved.Waiting() {
-			l.wake() // another Accept that waits
-		}
 		return c, nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
 		return l.accept(keep)

@@ -215,7 +215,7 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
-	if c := l.moved.Next(); c != nil {
+	if c := l.nextMoved(); c != nil {
 		return c, nil
 	}
 	inner, err := l.Listener.Accept()
@@ -225,10 +225,14 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	if err != nil {
 		return l.acceptMoved(err, keep)
 	}
-	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
+	l.setKeepAlive(inner)
+	return keep(inner), nil
+}
+
+func (l *listener) setKeepAlive(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok && l.keepAlive.Enable {
 		_ = t.SetKeepAliveConfig(l.keepAlive) // package net ignores the error as well
 	}
-	return keep(inner), nil
 }
 
 // revivePause bounds how often a worker makes a socket listen again.
