@@ -61,6 +61,20 @@ func Duration(d, zero time.Duration) time.Duration {
 }
 
 // nonNegative returns a duration of which negative means none.
+// HoldOff is how long a worker on trial accepts no connections: three quarters of it, so that a
+// worker that dies early has served nobody. In the last quarter it accepts connections beside
+// its predecessor.
+func (p Policy) HoldOff() time.Duration { return nonNegative(p.WithDefaults().MinUptime) * 3 / 4 }
+
+// IDs returns the ids of members.
+func IDs(members []Member) map[int]bool {
+	ids := map[int]bool{}
+	for _, m := range members {
+		ids[m.ID] = true
+	}
+	return ids
+}
+
 func nonNegative(d time.Duration) time.Duration { return max(d, 0) }
 
 // UpgradeHangsAfter returns how long a successor to this master may take, of whose workers
