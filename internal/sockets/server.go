@@ -204,10 +204,15 @@ const abandonAfter = 2 * time.Second
 // Released is Release for a holder that others follow. When isSteady reports that these have
 // asked for what they need, the sockets that nobody has asked for are closed: a program may
 // name one by its pid, and its clients wait in the queue of a socket that is never accepted
-// from again. A nil isSteady never reports it.
+// from again. isSteady is nil if nobody knows whether another follows: then they are closed when
+// nobody has asked for them for forkedAfter.
 func (s *Server) Released(id int, isSteady func() bool) {
 	s.Release(id)
-	if isSteady == nil || s.abandoning || !s.hasAbandoned() {
+	if isSteady == nil {
+		s.closeUnasked()
+		return
+	}
+	if s.abandoning || !s.hasAbandoned() {
 		return
 	}
 	s.abandoning = true
@@ -218,6 +223,22 @@ func (s *Server) Released(id int, isSteady func() bool) {
 			return
 		}
 		s.Released(id, isSteady)
+	})
+}
+
+// forkedAfter is how long the sockets of workers stay open that the program starts itself and
+// that are all gone. It may start others, and clients wait in the queues meanwhile.
+const forkedAfter = 30 * time.Second
+
+// closeUnasked closes the sockets that are abandoned now, and that nobody asks for within
+// forkedAfter.
+func (s *Server) closeUnasked() {
+	asks := s.abandonedAsks()
+	if len(asks) == 0 {
+		return
+	}
+	s.Loop.After(forkedAfter, func() {
+		s.closeAbandoned(func(e *entry) bool { n, was := asks[e.id]; return was && n == e.asks })
 	})
 }
 
