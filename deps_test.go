@@ -26,9 +26,9 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease
 	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -42,10 +42,12 @@ internal/handover   : internal/descriptor
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :
 	internal/sdnotify   : reload internal/logline
-	internal/logline    : reload internal/process
+	internal/logline    : reload
+	internal/lease      : internal/descriptor internal/neterr internal/wire
+	internal/inbox      : ipc internal/link internal/message internal/window
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/settings   : reload

@@ -75,11 +75,14 @@ func (o orders) obey() int {
 const maxProcessors = 4
 
 // restartAsMaster executes the program again as the master, and returns only if that is
-// not possible. cfg is complete.
-func restartAsMaster(cfg master.Config) error {
+// not possible. cfg is complete; functions says that main has passed some to OnMaster.
+func restartAsMaster(cfg master.Config, functions bool) error {
 	o, err := ordersOf(cfg)
 	if err != nil {
 		return err
+	}
+	if functions {
+		return fmt.Errorf("OnMaster: %w", errNeedsMain)
 	}
 	value, err := json.Marshal(o)
 	if err != nil {

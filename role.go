@@ -77,6 +77,8 @@ var theMaster struct {
 	mu        sync.Mutex
 	cfg       master.Config
 	listening bool // Listen was called: too late for Setup
+
+	onMaster []func(*master.Master) // of OnMaster
 }
 
 func isListening() bool {
@@ -103,7 +105,7 @@ func becomeMaster() error {
 	}
 	cfg, err := masterConfig()
 	if err == nil && process.CanRestart() {
-		if err := restartAsMaster(cfg); !cfg.RunMain {
+		if err := restartAsMaster(cfg, len(theMaster.onMaster) > 0); !cfg.RunMain {
 			logger(cfg).Warn("rota: what main has begun goes on in the master", "why", err)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 // logTimeout is how long the end of the process waits for its last log lines to be written.
 const logTimeout = 200 * time.Millisecond
 
-// signalHandler turns signals into calls on the master that Listen has started.
+// signalHandler turns signals into calls on a master.
 type signalHandler struct {
 	m          *master.Master
 	log        *slog.Logger
@@ -38,21 +38,23 @@ type signalHandler struct {
 	deferred map[int][]os.Signal // by worker id: sent when the worker is online
 }
 
-// runMaster runs the master, handles the signals of the table, and returns the exit
-// status of the process when the master has ended. The handlers are installed before the
-// first worker is started.
+// newSignalHandler returns a handler for m. Its fields are set before the first worker is started.
+func newSignalHandler(m *master.Master, log *slog.Logger, stop context.CancelFunc) *signalHandler {
+	h := &signalHandler{m: m, log: log, stop: stop, deferred: map[int][]os.Signal{}}
+	h.terminal, h.outlives = terminal.Open(), slices.ContainsFunc(hangup(), signal.Ignored)
+	return h
+}
+
+// runMaster runs the master that Listen has made, handles the signals of the table, and returns
+// the exit status of the process when the master has ended. The handlers, and what the program
+// has passed to OnMaster, are there before the first worker is started.
 func runMaster(m *master.Master, cfg master.Config) (status int) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	h := &signalHandler{m: m, log: logger(cfg), stop: stop, deferred: map[int][]os.Signal{}}
-	h.terminal, h.outlives = terminal.Open(), slices.ContainsFunc(hangup(), signal.Ignored)
-	defer h.terminal.Close()
-	defer m.Subscribe(master.Events{Online: h.online, Exit: h.exit})()
-	signals := make(chan os.Signal, 64)
 	signal.Reset(masterSignals()...) // of main, if it has run
-	signal.Notify(signals, masterSignals()...)
-	h.followJobControl(signals)
-	go h.handle(signals)
+	h := newSignalHandler(m, logger(cfg), stop)
+	h.begin() // to the end of the process: a signal that comes last doesn't change its status
+	callOnMaster(m)
 	err := m.Run(ctx)
 	if err != nil {
 		h.log.Error("rota: master ends", "err", err)
@@ -65,11 +67,43 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 	return exitStatus(err)
 }
 
-func (h *signalHandler) handle(signals chan os.Signal) {
-	for s := range signals {
-		h.followJobControl(signals)
-		if act := actions[s]; act != nil {
-			act(h)
+// begin has signals handled until end is called.
+func (h *signalHandler) begin() (end func()) {
+	signals, done, ended := make(chan os.Signal, 64), make(chan struct{}), make(chan struct{})
+	unsubscribe := h.m.Subscribe(master.Events{Online: h.online, Exit: h.exit})
+	signal.Notify(signals, masterSignals()...)
+	h.followJobControl(signals)
+	go func() {
+		defer close(ended)
+		h.handle(signals, done)
+	}()
+	return func() {
+		close(done)
+		<-ended
+		h.giveBack(signals)
+		unsubscribe()
+		h.terminal.Close()
+	}
+}
+
+// giveBack makes signals do what they did before.
+func (h *signalHandler) giveBack(signals chan<- os.Signal) {
+	signal.Stop(signals)
+	if h.background {
+		signal.Reset(jobSignals()...)
+	}
+}
+
+func (h *signalHandler) handle(signals chan os.Signal, done <-chan struct{}) {
+	for {
+		select {
+		case s := <-signals:
+			h.followJobControl(signals)
+			if act := actions[s]; act != nil {
+				act(h)
+			}
+		case <-done:
+			return
 		}
 	}
 }

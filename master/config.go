@@ -133,7 +133,7 @@ type Config struct {
 
 	// RunMain keeps the master of rota.Listen in the process that has run main, with all
 	// that main has begun. Without it that process executes its program again, and main
-	// doesn't run in the master. Env, Allow and Logger, which are functions, imply it.
+	// doesn't run in the master. Env, Allow, Logger and rota.OnMaster, which are functions, imply it.
 	RunMain bool
 
 	// PIDFile is the path of a file for this process's pid, written when the first

@@ -78,8 +78,7 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 
 func (o socketOwner) Refuse(c sockets.Caller, err error) {
 	if o.Connected(c.Holder) {
-		f := wire.Frame{Type: wire.Failed, Call: c.Call, Body: wire.Body(neterr.Encode(err))}
-		_ = o.l.members[c.Holder].process.Link.Send(f)
+		o.l.members[c.Holder].process.Send(wire.Failed, c.Call, neterr.Encode(err))
 	}
 }
 

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"maps"
 	"os"
 	"slices"
 
@@ -22,7 +23,7 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	onStart   func(*Worker)   // Fork's answer
+	onStart   func(*Worker)   // answers Fork
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
 	care      child.Patient   // its health and memory
@@ -100,14 +101,12 @@ func (l *loop) pooled() []reload.Member { return l.choose(func(m *member) bool {
 func (l *loop) living() int { return len(l.choose((*member).alive)) }
 
 // workers returns the workers that are alive, by id.
-func (l *loop) workers() []*Worker {
-	var all []*Worker
-	for _, m := range l.members {
-		if m.alive() {
+func (l *loop) workers() (all []*Worker) {
+	for _, id := range slices.Sorted(maps.Keys(l.members)) {
+		if m := l.members[id]; m.alive() {
 			all = append(all, m.worker)
 		}
 	}
-	slices.SortFunc(all, func(a, b *Worker) int { return a.id - b.id })
 	return all
 }
 

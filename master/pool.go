@@ -48,7 +48,12 @@ func (l *loop) startPool(err error) {
 		return
 	}
 	l.lastGen++
+	p := l.pool
 	l.prepare(l.lastGen, func(g *generation, err error) {
+		if l.pool != p {
+			g.Release()
+			return
+		}
 		if err != nil {
 			l.failPool(err, reload.EventPrepareFailed)
 			return
@@ -91,20 +96,13 @@ func (l *loop) failStart(m *member) {
 	l.abandonUpgrade(false)
 }
 
-// prepare prepares a generation on another goroutine. then is not called if the pool has
-// ended meanwhile.
+// prepare prepares a generation on another goroutine.
 func (l *loop) prepare(number int, then func(*generation, error)) {
-	cfg, p := l.cfg, l.pool
+	cfg := l.cfg
 	cfg.Logger = l.log
 	l.work(func() func() {
 		g, err := l.sys.prepare(number, cfg)
-		return func() {
-			if l.pool == p {
-				then(g, err)
-			} else if g != nil {
-				g.Release()
-			}
-		}
+		return func() { then(g, err) }
 	})
 }
 
@@ -143,5 +141,5 @@ func (l *loop) finishPool(err error) {
 		p.result <- p.err // the loop may return before functions of Events do
 		return
 	}
-	l.afterDelivery(func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
+	l.m.events.Then(l.work, func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
 }

@@ -85,7 +85,7 @@ func (s *stage) spawn(*process.Image, link.Identity, map[string]string) (*child.
 	end1 := func() { p.exit <- Exit{} }
 	var once sync.Once
 	signal := func(os.Signal) error { once.Do(end1); return nil }
-	return &child.Process{Link: link, Kill: signal, Wait: func() process.Exit { x := <-p.exit; p.Close(); return process.Exit(x) }}, nil
+	return &child.Process{Link: link, Kill: signal, Wait: func() process.Exit { x := <-p.exit; p.Close(); return processExit(x) }}, nil
 }
 
 // fork starts a peer.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
 )
@@ -81,11 +82,9 @@ func (t *takeover) TakingOver() { t.l.on(reload.EventTrialPassed) }
 func (t *takeover) TookOver(err error) {
 	l := t.l
 	l.takeover = nil
-	if err != nil {
-		l.log.Warn("rota: the old master died during the upgrade", "err", err)
-	}
-	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.began).Round(time.Millisecond))
+	logline.Rollout{Logger: l.log}.TookOver(os.Getpid(), t.began, err)
 	l.on(reload.EventTakenOver)
+	l.leases.Unblock()
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)

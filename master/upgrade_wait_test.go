@@ -138,6 +138,7 @@ func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster)
 	o := &fakeOS{}
 	s := o.sys()
 	s.masters.Predecessor = func() (*successor.Link, bool, error) { return successor.NewLink(mine), true, nil }
+	s.masters.Following = func() bool { return true }
 	s.masters.SignalReady = signalReady
 	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })

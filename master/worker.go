@@ -8,7 +8,6 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
-	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -39,6 +38,7 @@ type Worker struct {
 	source    *delivery.Source[Events]
 	output    child.Output
 	published child.Published[State]
+	mail      child.Mail
 }
 
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
@@ -115,7 +115,7 @@ func (w *Worker) Kill(sig os.Signal) error {
 
 // Send sends v as JSON, and handles with it, to the worker, and returns at once. The worker
 // gets the message at worker.Self().OnMessage, after all that was sent before. A message
-// that was sent may not arrive, if the worker dies first.
+// that was sent may not arrive, if the worker dies first: Exit.Undelivered counts them.
 //
 // Send fails with ErrDisconnected without a link, with ErrQueueFull if the worker
 // doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
@@ -125,7 +125,7 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	if !now.Connected {
 		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
 	}
-	if err := message.Send(now.Link, v, handles); err != nil {
+	if err := w.mail.Send(now.Link, v, handles); err != nil {
 		return fmt.Errorf("send to worker %d: %w", w.id, err)
 	}
 	return nil

@@ -92,7 +92,7 @@ func (w *world) spawn(_ *process.Image, id link.Identity, _ map[string]string) (
 	if w.behave != nil {
 		go w.behave(a)
 	}
-	return &child.Process{Link: a.link, OS: &os.Process{Pid: 1000 + id.ID}, Kill: a.signal, Wait: func() process.Exit { return process.Exit(<-a.exit) }}, nil
+	return &child.Process{Link: a.link, OS: &os.Process{Pid: 1000 + id.ID}, Kill: a.signal, Wait: func() process.Exit { return processExit(<-a.exit) }}, nil
 }
 
 // fork forks, and returns both sides when all is quiet.
@@ -306,7 +306,7 @@ func (l *fakeLink) Send(f wire.Frame, files ...*descriptor.FD) error {
 	switch {
 	case l.ended != nil:
 		return link.ErrClosed
-	case l.full && f.Type == wire.Message:
+	case l.full && f.Type.IsMessage():
 		return link.ErrQueueFull
 	}
 	l.sent = append(l.sent, f)

@@ -84,6 +84,20 @@ func (p Policy) graceOf(g Goal) time.Duration {
 	return max(p.StopGrace, 0)
 }
 
+// HoldOff is how long a worker on trial accepts no connections: three quarters of it, so that a
+// worker that dies early has served nobody. In the last quarter it accepts connections beside
+// its predecessor.
+func (p Policy) HoldOff() time.Duration { return Sum(p.WithDefaults().MinUptime) / 4 * 3 }
+
+// IDs returns the ids of members.
+func IDs(members []Member) map[int]bool {
+	ids := map[int]bool{}
+	for _, m := range members {
+		ids[m.ID] = true
+	}
+	return ids
+}
+
 // UpgradeHangsAfter returns how long a successor to this master may take, of whose workers
 // these are the predecessors, before it seems to hang. That counts only if a reload waits for
 // the upgrade.

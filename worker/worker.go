@@ -74,8 +74,55 @@ func (w *Worker) Ready() error { return w.p.Ready() }
 // nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, handles...) }
 
-// OnMessage has f called for every message of the master, one at a time, in order. f may
-// call anything. Messages that came before the first OnMessage are kept for it. If there
+// Broadcast sends v as JSON to the other workers of this worker's master, and returns at once.
+// They get it at [Worker.OnMessage], with this worker's id in Message.From; the sender doesn't
+// get it. It reaches every worker that is running: one that has not called OnMessage yet keeps
+// it for that, and one that drains gets it too, until it leaves. During an upgrade of the
+// master the workers of the other master don't get it.
+//
+// Broadcasts of one worker arrive in the order in which they were sent, and after what it has
+// sent to the master before. Two broadcasts arrive in the same order everywhere. A worker that
+// doesn't read fast enough misses broadcasts: the master logs how many, and counts them in its
+// Exit.Undelivered.
+//
+// Broadcast fails as [Worker.Send] does: with ErrDisconnected, with ErrQueueFull, with
+// ipc.ErrTooLarge, and if v can't be encoded as JSON. Then nothing was sent.
+func (w *Worker) Broadcast(v any) error { return w.p.Broadcast(v) }
+
+// Lead calls f while this worker holds the lease of this name, and returns what f returns: for
+// work of which there is one in the whole rota, such as scheduled jobs and migrations.
+//
+//	go worker.Self().Lead(ctx, "reports", func(ctx context.Context) error {
+//		for {
+//			select {
+//			case <-time.After(time.Hour):
+//				sendReports(ctx)
+//			case <-ctx.Done():
+//				return nil
+//			}
+//		}
+//	})
+//
+// A lease has one holder at a time, never two: from the call of f until f has returned, or
+// the process has ended. That holds through crashes, reloads and upgrades of the master. Lead
+// waits until nobody else holds the lease; of several that wait, one of the newest generation
+// gets it next, and of these the first that has asked. Each name, of at most 256 bytes, is a
+// lease of its own, also for two goroutines of one worker. Processes that f has started are not
+// waited for, and a master that was killed and is started again doesn't know who held its leases.
+//
+// f's context ends with ctx, and when this worker begins to drain. f should return then, as the
+// successor waits for it; the drain waits for f, within the grace. A worker that is stopped or
+// hangs keeps the lease: see [Worker.OnHealth].
+//
+// Lead fails without having called f with ErrDisconnected if the worker drains or its master is
+// gone, with context.Cause(ctx) if ctx ends first, and with EMFILE if more than 64 calls of this
+// worker hold leases or wait for them, or the name is too long.
+func (w *Worker) Lead(ctx context.Context, name string, f func(context.Context) error) error {
+	return w.p.Lead(ctx, name, f)
+}
+
+// OnMessage has f called for every message of the master, and every broadcast of another
+// worker, one at a time, in order. f may call anything. Messages that came before the first OnMessage are kept for it. If there
 // are several functions, each gets every message, and handles are shared between them. A
 // panic of f is reported on standard error.
 //

@@ -18,9 +18,9 @@ type Link interface {
 	Send(wire.Frame, ...*descriptor.FD) error
 }
 
-// Send puts a message on a link. It never blocks and never panics. If it fails, nothing
+// Send puts a message on a link, in a frame of type t. It never blocks and never panics. If it fails, nothing
 // was sent and the handles are as they were.
-func Send(to Link, v any, handles []ipc.Handle) error {
+func Send(to Link, t wire.Type, v any, handles []ipc.Handle) error {
 	body, err := marshal(v)
 	if err != nil {
 		return fmt.Errorf("message: %w", err)
@@ -29,7 +29,7 @@ func Send(to Link, v any, handles []ipc.Handle) error {
 	if err != nil {
 		return err
 	}
-	if err := to.Send(wire.Frame{Type: wire.Message, Body: body}, fds...); err != nil {
+	if err := to.Send(wire.Frame{Type: t, Body: body}, fds...); err != nil {
 		return sendError(err)
 	}
 	for _, h := range handles {
@@ -59,6 +59,9 @@ func sendError(err error) error {
 // together with the packet: whichever closes one first.
 func Received(p link.Packet) ipc.Message {
 	m := ipc.Message{Data: p.Body}
+	if p.Type == wire.Broadcast {
+		m.From = int(p.Call)
+	}
 	if len(p.Files) > 0 {
 		m.Handles = make([]ipc.Handle, len(p.Files))
 		for i, fd := range p.Files {

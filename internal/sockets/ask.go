@@ -97,6 +97,7 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 		b = t.bind(e, request)
 	}
 	h.hold(e)
+	e.asks++
 	h.asked[e.id], e.askers[c.Holder] = e, h
 	e.closeAt = time.Time{}
 	if e.fd == nil {

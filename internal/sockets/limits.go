@@ -69,6 +69,18 @@ func (t *Table) hasAbandoned() bool {
 	return false
 }
 
+// abandonedAsks returns the sockets whose holders are all gone, by id, with how many times each
+// was asked for.
+func (t *Table) abandonedAsks() map[int]int {
+	asks := map[int]int{}
+	for id, e := range t.byID {
+		if e.isAbandoned() {
+			asks[id] = e.asks
+		}
+	}
+	return asks
+}
+
 // isAbandoned reports whether the holders of e are all gone, or it lingers.
 func (e *entry) isAbandoned() bool {
 	return e.fd != nil && (len(e.askers) == 0 || e.holders == 0 && !e.closeAt.IsZero())

@@ -214,26 +214,47 @@ const manyFreed = 64
 // Released is Release for a holder that others follow. When isSteady reports that these have
 // asked for what they need, the sockets that nobody has asked for are closed: a program may
 // name one by its pid, and its clients wait in the queue of a socket that is never accepted
-// from again. A nil isSteady never reports it.
+// from again. isSteady is nil if nobody knows whether another follows: then they are closed when
+// nobody has asked for them for forkedAfter.
 //
 // What a holder with a user of its own had beyond what the program needs is closed without
 // that: after many crashes the others follow only when the back-off is over.
 func (s *Server) Released(id int, isSteady func() bool) {
 	s.Release(id)
+	if isSteady == nil {
+		s.closeUnasked()
+		return
+	}
 	if s.abandoning || !s.hasAbandoned() {
 		return
 	}
 	s.abandoning = true
 	s.Loop.After(abandonAfter, func() {
 		s.abandoning = false
-		steady := isSteady != nil && isSteady()
+		steady := isSteady()
 		n := s.closeAbandoned(func(e *entry) bool { return steady || s.isSpare(e) })
 		if n >= manyFreed && s.Freed != nil {
 			s.Freed()
 		}
-		if isSteady != nil && !steady {
+		if !steady {
 			s.Released(id, isSteady)
 		}
+	})
+}
+
+// forkedAfter is how long the sockets of workers stay open that the program starts itself and
+// that are all gone. It may start others, and clients wait in the queues meanwhile.
+const forkedAfter = 30 * time.Second
+
+// closeUnasked closes the sockets that are abandoned now, and that nobody asks for within
+// forkedAfter.
+func (s *Server) closeUnasked() {
+	asks := s.abandonedAsks()
+	if len(asks) == 0 {
+		return
+	}
+	s.Loop.After(forkedAfter, func() {
+		s.closeAbandoned(func(e *entry) bool { n, was := asks[e.id]; return was && n == e.asks })
 	})
 }
 

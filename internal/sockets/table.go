@@ -74,6 +74,7 @@ type entry struct {
 	shared     bool            // becomes own when the predecessor has left
 	waiting    []waiter        // the calls that wait for the bind
 	holders    int             // how many hold it
+	asks       int             // how many times it was asked for
 	askers     map[int]*holder // who has ever asked for it, by id, until released
 	closeAt    time.Time       // when it is closed, if nobody asks for it until then; zero if it is not to be closed
 }

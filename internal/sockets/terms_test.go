@@ -272,11 +272,6 @@ func TestReleased(t *testing.T) {
 	if len(d.byID) != 2 || len(d.timers) != 2 {
 		t.Errorf("steady: %d sockets, want those of holder 3; %d timers, want 2", len(d.byID), len(d.timers))
 	}
-	d.Released(3, nil)
-	d.timers[2]()
-	if len(d.byID) != 2 || len(d.timers) != 3 {
-		t.Errorf("without others that follow: %d sockets, %d timers, want 2 and 3", len(d.byID), len(d.timers))
-	}
 }
 
 // What a holder with a user of its own had beyond what the program needs is closed when it is
@@ -351,4 +346,38 @@ func TestLimitOfGeneration(t *testing.T) {
 	if len(d.opened) != 0 {
 		t.Errorf("%v are open, want none", d.opened)
 	}
+}
+
+// Where nobody knows whether another holder follows, a socket stays open for forkedAfter since
+// it was last held, so that the successor of a holder that has crashed finds it.
+func TestReleasedByForked(t *testing.T) {
+	d := newTestServer(t)
+	for holder := 1; holder <= 3; holder++ {
+		d.ask(holder, 1, fmt.Sprint(":", holder), nil)
+		d.ask(holder, 2, ":80", nil)
+	}
+	d.run()
+	open := func(when string, sockets int) {
+		t.Helper()
+		if len(d.byID) != sockets {
+			t.Errorf("%s: %d sockets, want %d", when, len(d.byID), sockets)
+		}
+	}
+	d.Released(1, nil)
+	d.Released(2, nil)
+	if len(d.timers) != 2 || d.last != forkedAfter {
+		t.Fatalf("%d timers, the last of %v, want two of %v", len(d.timers), d.last, forkedAfter)
+	}
+	d.ask(4, 1, ":2", nil) // the successor of holder 2, in time
+	d.run()
+	d.Released(4, nil) // and it is gone too
+	d.timers[0]()
+	open("the time of holder 1 is over", 3)
+	d.timers[1]()
+	open("that of holder 2 is, and its socket was asked for since", 3)
+	d.timers[2]()
+	open("that of holder 4 is", 2)
+	d.Released(3, nil)
+	d.timers[3]()
+	open("nobody is left", 0)
 }

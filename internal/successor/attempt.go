@@ -49,6 +49,9 @@ type AttemptOwner interface {
 	Announce(pid int)
 	// Snapshot returns what this master knows, or nil if it has no workers to keep.
 	Snapshot() *Snapshot
+	// Leases returns the ends of the pipes that tell when no worker of this master, or one before
+	// it, has a lease any more. They are the caller's.
+	Leases() ([]*descriptor.FD, error)
 	// Pairs lets the workers of this master move their connections, and calls send with the
 	// slot of each and the other end of its pair, which send owns.
 	Pairs(send func(slot int, pair *descriptor.FD))
@@ -139,7 +142,18 @@ func (a *Attempt) introduce() {
 		a.link.Send(&Message{Kind: Given, Given: payload}, fd)
 	})
 	a.sendSockets()
+	a.sendLeases()
 	a.link.Send(&Message{Kind: State, State: s})
+}
+
+func (a *Attempt) sendLeases() {
+	ends, err := a.Owner.Leases()
+	if err != nil {
+		a.fail(err)
+	}
+	for _, fd := range ends {
+		a.link.Send(&Message{Kind: Lease}, fd)
+	}
 }
 
 // sendSockets sends the sockets that the new master has not got yet.

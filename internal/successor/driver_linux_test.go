@@ -85,6 +85,12 @@ func (b *bench) Abort(err error)            { b.say("abort: %v", err) }
 func (b *bench) Stop()                      { b.say("stop") }
 func (b *bench) KillWorkers()               { b.say("kill the workers") }
 
+func (b *bench) Leases() ([]*descriptor.FD, error) { return []*descriptor.FD{someFile(b.t)}, nil }
+func (b *bench) AwaitLeases(end *descriptor.FD) {
+	_ = end.Close()
+	b.say("leases")
+}
+
 func (b *bench) Pairs(send func(int, *descriptor.FD)) { send(3, someFile(b.t)) }
 func (b *bench) Receive(slot int, pair *descriptor.FD) {
 	_ = pair.Close()
@@ -182,7 +188,7 @@ func TestAttemptAndFollower(t *testing.T) {
 	old, next := newBench(t), newBench(t)
 	handOver(old, next, "receive")
 	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>")
-	next.want(`inherit "inherited"`, `restore "open", late: false`, "begin with 2 workers", "taking over", "own the files",
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 }
 

@@ -40,6 +40,9 @@ type FollowerOwner interface {
 	TookOver(err error)
 	// CatchUp does what the old master was asked for and has left to this one.
 	CatchUp(*Snapshot)
+	// AwaitLeases grants no lease to workers before the pipe has ended of which it gets the end,
+	// which it owns.
+	AwaitLeases(end *descriptor.FD)
 	// Receive has a worker take connections of the old master's worker of a slot, over its
 	// end of a pair, which it owns.
 	Receive(slot int, pair *descriptor.FD)
@@ -70,6 +73,8 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 		f.Sockets.Inherit(m.Given, files)
 	case do == AdoptSocket && (!f.over || f.takeover.State() == Owner):
 		f.adopt(m.Socket, files)
+	case do == AdoptLease && len(files) == 1:
+		f.Owner.AwaitLeases(files[0])
 	case do == AdoptPair && len(files) == 1:
 		f.Owner.Receive(m.Slot, files[0])
 	default:

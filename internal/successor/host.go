@@ -38,6 +38,8 @@ type System struct {
 	// the caller's to close. ok is false in a process that follows no master, and after the
 	// first call. With an error the process was meant to follow one and can't.
 	Predecessor func() (l *Link, ok bool, err error)
+	// Following reports whether Predecessor would return a link, or an error; nil: it would not.
+	Following func() bool
 	// SignalReady tells the old master that this one has taken over. Its error means that
 	// the old master has died.
 	SignalReady func() error
@@ -51,10 +53,14 @@ type System struct {
 	Kill func(mark string)
 }
 
+// Follows reports whether this process is to follow another master, which Predecessor has not
+// returned yet.
+func (s System) Follows() bool { return s.Following != nil && s.Following() }
+
 // NewSystem returns the System of this process.
 func NewSystem() System {
 	return System{
-		Predecessor: predecessor.take, SignalReady: signalReady,
+		Predecessor: predecessor.take, Following: predecessor.follows, SignalReady: signalReady,
 		AwaitParent: awaitParent, Start: start, Kill: kill,
 	}
 }

@@ -23,6 +23,7 @@ const (
 	Hello  Kind = "hello"  // new master: it is running
 	Given  Kind = "given"  // old master: a socket that a supervisor passed, with its descriptor
 	Socket Kind = "socket" // old master: a socket of its table, with its descriptor
+	Lease  Kind = "lease"  // old master: the end of a pipe that tells when its workers have no lease any more
 	State  Kind = "state"  // old master: its snapshot; the new master starts its workers
 	Ready  Kind = "ready"  // new master: its workers are ready
 	Failed Kind = "failed" // new master: it can't take over, and is going to exit

@@ -27,6 +27,7 @@ const (
 //	Dialed…Proven  Stopped                  GivenUp      stops
 //	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
 //	Owner, GivenUp stop                     the same     stops
+//	any            lease                    the same     waits for its end, to grant leases
 //	any            late                     the same     scales, reloads
 //	Taking, Owner  pair                     the same     gives it to a worker
 //	any            socket                   the same     adds it to its table
@@ -58,6 +59,8 @@ func (t *Takeover) Receive(m *Message) Action {
 		if len(m.Socket) > 0 {
 			return AdoptSocket
 		}
+	case Lease:
+		return AdoptLease
 	case State:
 		return t.begin(m.State)
 	case Go:

@@ -61,6 +61,11 @@ var samples = []sample{
 	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
 	{"hand over", Frame{Type: HandOver, FDs: 1}, nil},
 	{"receive", Frame{Type: Receive, FDs: 1}, nil},
+	{"lead", Frame{Type: Lead, Call: 8}, &LeadBody{Name: "reports"}},
+	{"leads", Frame{Type: Leads, FDs: 1, Call: 8}, nil},
+	{"yield", Frame{Type: Yield, Call: 8}, nil},
+	{"broadcast", Frame{Type: Broadcast, Call: 7, Body: []byte(`{"forget":"key"}`)}, nil},
+	{"taken", Frame{Type: Taken}, &TakenBody{Messages: 12}},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 }
 

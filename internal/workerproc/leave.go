@@ -19,12 +19,13 @@ func (w *Worker) startDrain() {
 // main doesn't continue: readLink ends the process.
 func (w *Worker) drainAndLeave() {
 	defer close(w.drained)
-	w.inbox.window.Widen(-1) // the link must be read, to see the death of the master
+	w.inbox.Widen() // the link must be read, to see the death of the master
 	times := w.times.Load()
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
 	cut, left := w.drain.run(times.Grace, times.IdleGrace)
 	w.reportCut(cut, w.drain.grace.Took())
 	w.reportUndelivered()
+	w.tellTaken()
 	w.closeLink(max(left, flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
@@ -33,7 +34,7 @@ func (w *Worker) drainAndLeave() {
 
 // reportUndelivered says how many messages of the master the worker takes with it.
 func (w *Worker) reportUndelivered() {
-	n, asked := w.inbox.undelivered()
+	n, asked := w.inbox.Undelivered()
 	switch {
 	case n > 0 && asked:
 		w.report("WARN leaves with %s that OnMessage has not taken within the grace", count(n, "message"))

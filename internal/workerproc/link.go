@@ -42,7 +42,7 @@ func (w *Worker) readLink() {
 			w.exitOrphan(err)
 			return
 		}
-		if w.inbox.claim() && !h.Do(w.inbox.deliver) {
+		if w.inbox.Claim() && !h.Do(w.inbox.Deliver) {
 			return
 		}
 	}
@@ -89,9 +89,11 @@ func (w *Worker) handle(p link.Packet) error {
 	switch p.Type {
 	case wire.Socket, wire.Failed:
 		return w.answered(p)
-	case wire.Message:
-		w.inbox.put(p)
+	case wire.Message, wire.Broadcast:
+		w.inbox.Put(p)
 		return nil
+	case wire.Leads:
+		return w.leads(p)
 	case wire.Disconnect:
 		return w.disconnect(p)
 	case wire.Check:
