@@ -28,7 +28,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
 	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/packetconn internal/process internal/ratelimit internal/sharedsocket internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -56,6 +56,7 @@ internal/window     :
 	internal/thread     :
 	internal/ratelimit  :
 	internal/replyaddr  :
+	internal/packetconn : internal/replyaddr internal/sharedsocket
 	internal/sharedsocket : internal/descriptor
 	internal/wire       :
 	internal/http1      :
