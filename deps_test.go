@@ -27,7 +27,7 @@ const graph = `
 	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
-	worker              : ipc internal/workerproc
+	worker              : ipc internal/handover internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/packetconn internal/process internal/ratelimit internal/sharedsocket internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :

@@ -47,6 +47,7 @@ type Worker struct {
 	trial   trial
 	times   atomic.Pointer[wire.WelcomeBody]
 	tickets tickets
+	handed  handed
 
 	holdsAccepts atomic.Bool // see HoldAccepts
 
@@ -95,6 +96,7 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		drained: make(chan struct{}),
 		drain:   newDrain(),
 	}
+	w.handed.worker = w
 	w.inbox = newInbox(w.messageFailed, w.drain.notify, w.arrival.settled)
 	w.drain.addSource(w.inbox)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
