@@ -218,8 +218,8 @@ func TestHandOverAndEndReading(t *testing.T) {
 	}
 	moved := <-to.moved
 	defer moved.Close()
-	io.WriteString(server.client, "ping")
-	if b := make([]byte, 4); readInto(moved, b) != "ping" {
+	time.AfterFunc(10*time.Millisecond, func() { io.WriteString(server.client, "ping") })
+	if b := make([]byte, 4); readInto(moved, b) != "ping" { // io.EOF comes first
 		t.Errorf("the other worker reads %q", b)
 	}
 }
