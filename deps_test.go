@@ -28,7 +28,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
 	worker              : ipc internal/handover internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/packetconn internal/process internal/ratelimit internal/sharedsocket internal/window internal/wire
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/packetconn internal/process internal/ratelimit internal/sharedsocket internal/statepipe internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -41,11 +41,12 @@ internal/handover   : internal/descriptor
 	internal/account    : internal/thread
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :
+	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline
 	internal/logline    : reload internal/process
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/process internal/wire
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/process internal/statepipe internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/mailbox    :

@@ -57,6 +57,8 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		l.startHealthChecks(m)
 	case wire.Checked:
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.healthChecked(m, p.Call, body) })
+	case wire.Inherit:
+		return m.process.Inherit(p.Call, m.Member, l.giveState)
 	case wire.Retire:
 		m.Retired = true
 	default:

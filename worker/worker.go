@@ -18,6 +18,7 @@ package worker
 
 import (
 	"context"
+	"io"
 	"net"
 
 	"github.com/rota-go/rota/internal/handover"
@@ -186,6 +187,30 @@ func (w *Worker) HandOver(c net.Conn, state any) error { return w.p.HandOver(c, 
 // f may be called while the worker drains: a chain of reloads passes a connection on as soon
 // as it has come.
 func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) { w.p.OnHandOver(f) }
+
+// OnHandOverState has f called when the worker's successor in the slot calls [Worker.Inherit]: f
+// writes what the successor is to know, such as a cache. That is before the successor is
+// ready: this worker goes on serving, and what changes afterwards is not part of it. ctx ends after
+// 5 seconds, and then writes fail. An error of f, or a panic, is reported on standard error, and
+// the successor reads io.ErrUnexpectedEOF; it has no other effect. f is called once at a time, on
+// a goroutine of its own, and not before a reload, a roll-back or an upgrade asks. A later function
+// replaces f.
+func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error) {
+	w.p.OnHandOverState(f)
+}
+
+// Inherit returns what this worker's predecessor in the slot writes in the function of its
+// [Worker.OnHandOverState]. The caller closes it. It belongs before the first Accept: the
+// worker is not ready before. The bytes come from the other process directly, as they are written.
+//
+// Inherit returns io.EOF if there is nothing: at a first start, after a crash, after Scale, if the predecessor
+// has no such function, and if Inherit was called before. It waits for the first bytes until ctx ends, or 5 seconds
+// after the call; reads end at that time too, with os.ErrDeadlineExceeded. If the predecessor
+// fails or dies, a read returns io.ErrUnexpectedEOF: what was read is not whole. A program
+// goes on without it then. Inherit fails with [ErrDisconnected].
+//
+// The predecessor may be of another version of the program: begin with a number of the format.
+func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) { return w.p.Inherit(ctx) }
 
 // Done returns a channel that is closed when the worker has left: its connections are
 // closed, the functions of OnDisconnect have returned, and the link is closed.

@@ -88,6 +88,11 @@ func (b *bench) Receive(slot int, pair *descriptor.FD) {
 	b.say("receive in slot %d", slot)
 }
 
+func (b *bench) GiveState(slot int, pipe *descriptor.FD) {
+	_ = pipe.Close()
+	b.say("give the state of slot %d", slot)
+}
+
 func (b *bench) OwnFiles()    { b.say("own the files") }
 func (b *bench) DisownFiles() { b.say("disown the files") }
 
@@ -151,13 +156,15 @@ func TestAttemptAndFollower(t *testing.T) {
 	f.Follow(<-follow)
 	old.until("introduced")
 	next.until("begin")
+	f.AskState(4, someFile(t))
+	old.until("give")
 	f.Started(time.Minute)
 	next.silent = 2
 	f.Established(0, time.Minute)
 	next.until("catch up")
 	old.until("ended")
 	next.until("receive")
-	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>")
+	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>")
 	next.want(`inherit "inherited"`, `restore "open"`, "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 }

@@ -60,6 +60,9 @@ var samples = []sample{
 	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
 	{"hand over", Frame{Type: HandOver, FDs: 1}, nil},
 	{"receive", Frame{Type: Receive, FDs: 1}, nil},
+	{"inherit", Frame{Type: Inherit, Call: 8}, nil},
+	{"inherited", Frame{Type: Inherit, FDs: 1, Call: 8}, nil},
+	{"give state", Frame{Type: GiveState, FDs: 1}, nil},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 }
 

@@ -73,6 +73,9 @@ const (
 	Receive  Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
 
 	Tickets Type = 0xa6 // master: the keys of TLS session tickets
+
+	Inherit   Type = 0xa7 // worker: a call, answered by the master with the end to read of a pipe
+	GiveState Type = 0xa8 // master: the worker's successor reads what it leaves, from the pipe of which this is the end
 )
 
 var names = [...]string{
@@ -81,6 +84,7 @@ var names = [...]string{
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
 	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
+	Inherit: "inherit", GiveState: "give state",
 }
 
 // Known reports whether t is a type of this version.

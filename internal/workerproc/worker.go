@@ -15,6 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/statepipe"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -48,6 +49,7 @@ type Worker struct {
 	times   atomic.Pointer[wire.WelcomeBody]
 	tickets tickets
 	handed  handed
+	state   state
 
 	holdsAccepts atomic.Bool // see HoldAccepts
 
@@ -95,6 +97,7 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		closed:  make(chan struct{}),
 		drained: make(chan struct{}),
 		drain:   newDrain(),
+		state:   state{writer: statepipe.NewWriter()},
 	}
 	w.handed.worker = w
 	w.inbox = newInbox(w.messageFailed, w.drain.notify, w.arrival.settled)
