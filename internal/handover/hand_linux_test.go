@@ -56,7 +56,7 @@ func TestHandOverRefused(t *testing.T) {
 		t.Errorf("the next: %v", err)
 	}
 	w.wantConns(t, 1)
-	w.refuses = true
+	w.refuses.Store(true)
 	if err := w.sender.HandOver(w.item(t, server), text(9)); !errors.Is(err, ErrNoReceiver) || w.sender.closed != nil {
 		t.Errorf("refused: %v, the pair has ended: %v", err, w.sender.closed)
 	}

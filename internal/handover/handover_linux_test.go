@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ type world struct {
 	cookie   uint64
 	sender   *Sender
 	receiver *Receiver
-	refuses  bool // what is handed over
+	refuses  atomic.Bool // what is handed over
 }
 
 func newWorld(t *testing.T, network, address string) *world {
@@ -70,7 +71,7 @@ func (w *world) Socket(cookie uint64) Socket {
 }
 
 func (w *world) Handed(cookie uint64, state []byte) Socket {
-	if cookie != w.cookie || w.refuses {
+	if cookie != w.cookie || w.refuses.Load() {
 		return nil
 	}
 	w.state = state

@@ -1,8 +1,9 @@
 // Package statepipe carries what a worker's program knows to the worker that succeeds it: bytes, in
 // bounded time, over a pipe that the master has made. The master sees none of them.
 //
-// The pipe has parts: a length of 4 bytes, big endian, and as many bytes, at most maxPart. A
-// length of 0 is the end. So a reader tells what is whole from what its writer has not finished.
+// The pipe has a byte, begin, and then parts: a length of 4 bytes, big endian, and as many bytes, at most
+// maxPart. A length of 0 is the end. So a reader tells nothing from what its writer has not
+// finished, and that from what is whole.
 package statepipe
 
 import (
@@ -21,6 +22,7 @@ import (
 const Limit = 5 * time.Second
 
 const (
+	begin    = 's'
 	headSize = 4
 	maxPart  = 32 << 10
 )
@@ -78,6 +80,9 @@ func (w *Writer) Write(fd *descriptor.FD, f func(context.Context, io.Writer) err
 		return err
 	}
 	defer file.Close()
+	if _, err := file.Write([]byte{begin}); err != nil {
+		return err
+	}
 	select {
 	case w.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -159,7 +164,7 @@ func Open(ctx context.Context, fd *descriptor.FD) (io.ReadCloser, error) {
 	}
 	defer context.AfterFunc(ctx, func() { _ = file.SetDeadline(time.Unix(1, 0)) })() // fails if it is closed
 	r := &reader{file: file}
-	if r.next(); r.err != nil {
+	if r.begin(); r.err != nil {
 		_ = file.Close()
 		return nil, r.err
 	}
@@ -168,10 +173,9 @@ func Open(ctx context.Context, fd *descriptor.FD) (io.ReadCloser, error) {
 
 // reader reads parts.
 type reader struct {
-	file    *os.File
-	left    int // of the part
-	started bool
-	err     error // of all later reads
+	file *os.File
+	left int   // of the part
+	err  error // of all later reads
 }
 
 func (r *reader) Read(b []byte) (int, error) {
@@ -189,14 +193,24 @@ func (r *reader) Read(b []byte) (int, error) {
 	return n, r.err
 }
 
+// begin reads up to the first part. If there is nothing, err is io.EOF.
+func (r *reader) begin() {
+	var first [1]byte
+	_, r.err = r.file.Read(first[:])
+	switch {
+	case r.err != nil:
+	case first[0] != begin:
+		r.err = fmt.Errorf("%w: it begins with %#x", ErrFormat, first[0])
+	default:
+		r.next()
+	}
+}
+
 // next reads the length of the next part. At the end err is io.EOF.
 func (r *reader) next() {
 	var head [headSize]byte
 	_, r.err = io.ReadFull(r.file, head[:])
-	if r.err == io.EOF && r.started {
-		r.err = io.ErrUnexpectedEOF // without an end
-	}
-	r.started = true
+	r.err = unexpected(r.err)
 	switch size := binary.BigEndian.Uint32(head[:]); {
 	case r.err != nil:
 	case size == 0:

@@ -67,7 +67,7 @@ func TestUnfinishedState(t *testing.T) {
 		"an error": func(io.Writer) error { return errTest },
 		"a panic":  func(io.Writer) error { panic("no") },
 	} {
-		for _, size := range []int{maxPart, 2*maxPart + 1} {
+		for _, size := range []int{0, 1, maxPart, 2*maxPart + 1} {
 			_, readErr, err := given(t, func(_ context.Context, w io.Writer) error {
 				w.Write(make([]byte, size))
 				return f(w)
@@ -91,11 +91,13 @@ func TestNoState(t *testing.T) {
 // Bytes of another form end the reading, and cost no memory.
 func TestForeignState(t *testing.T) {
 	for text, want := range map[string]error{
-		"\xff\xff\xff\xffx":                 ErrFormat,
-		"\x00\x00":                          io.ErrUnexpectedEOF,
-		"\x00\x00\x00\x02x":                 io.ErrUnexpectedEOF,
-		"\x00\x00\x00\x01x":                 io.ErrUnexpectedEOF,
-		"\x00\x00\x00\x01x\x00\x01\x00\x00": ErrFormat,
+		"x":                                  ErrFormat,
+		"s":                                  io.ErrUnexpectedEOF,
+		"s\xff\xff\xff\xffx":                 ErrFormat,
+		"s\x00\x00":                          io.ErrUnexpectedEOF,
+		"s\x00\x00\x00\x02x":                 io.ErrUnexpectedEOF,
+		"s\x00\x00\x00\x01x":                 io.ErrUnexpectedEOF,
+		"s\x00\x00\x00\x01x\x00\x01\x00\x00": ErrFormat,
 	} {
 		r, w := pipe(t)
 		f, err := w.File("pipe")
@@ -133,19 +135,19 @@ func TestWriterIsBounded(t *testing.T) {
 	_, third := pipe(t)
 	_, fourth := pipe(t)
 	one, two, results := NewWriter(), NewWriter(), make(chan error, 4)
-	begin := time.Now()
+	began := time.Now()
 	for fd, w := range map[*descriptor.FD]*Writer{unread: one, abandoned: NewWriter()} {
 		go func() { results <- w.Write(fd, endless) }()
 	}
 	go func() { results <- two.Write(third, hangs) }()
 	time.Sleep(10 * time.Millisecond)
 	go func() { results <- two.Write(fourth, func(context.Context, io.Writer) error { return nil }) }()
-	if err := <-results; err == nil || time.Since(begin) > Limit/2 {
-		t.Errorf("nobody reads any more: %v after %v", err, time.Since(begin))
+	if err := <-results; err == nil || time.Since(began) > Limit/2 {
+		t.Errorf("nobody reads any more: %v after %v", err, time.Since(began))
 	}
 	for range 3 {
-		if err := <-results; !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 2*Limit {
-			t.Errorf("%v after %v", err, time.Since(begin))
+		if err := <-results; !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 2*Limit {
+			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	}
 }
@@ -165,13 +167,13 @@ func TestReaderIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	f.Write([]byte{0, 0, 0, 9, 'x'})
-	begin := time.Now()
+	f.Write([]byte{begin, 0, 0, 0, 9, 'x'})
+	began := time.Now()
 	state, err := Open(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := io.ReadAll(state); string(b) != "x" || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) > 2*Limit {
-		t.Errorf("%q, %v after %v", b, err, time.Since(begin))
+	if b, err := io.ReadAll(state); string(b) != "x" || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 2*Limit {
+		t.Errorf("%q, %v after %v", b, err, time.Since(began))
 	}
 }
