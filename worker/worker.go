@@ -192,7 +192,8 @@ func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) { w.p.OnHandOver(f) }
 // writes what the successor is to know, such as a cache. That is before the successor is
 // ready: this worker goes on serving, and what changes afterwards is not part of it. ctx ends after
 // 5 seconds, and then writes fail. An error of f, or a panic, is reported on standard error, and
-// the successor reads io.ErrUnexpectedEOF; it has no other effect. f is called once at a time, on
+// the successor reads io.ErrUnexpectedEOF; it has no other effect. A worker that leaves waits until f has returned, for these 5
+// seconds. f is called once at a time, on
 // a goroutine of its own, and not before a reload, a roll-back or an upgrade asks. A later function
 // replaces f.
 func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error) {

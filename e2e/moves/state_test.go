@@ -154,6 +154,7 @@ func TestStateFails(t *testing.T) {
 			if took := time.Since(begin); took > 9*time.Second {
 				t.Errorf("the reload took %v", took)
 			}
+			p.WaitIdle(1)
 			p.WaitOutput(inherited, 1)
 			p.WaitOutput("WARN the state was not handed over", 1)
 			wantLines(t, p, "unknown 0.2")

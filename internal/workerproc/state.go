@@ -17,7 +17,15 @@ type state struct {
 	writer *statepipe.Writer
 	write  atomic.Pointer[func(context.Context, io.Writer) error] // nil: the program leaves nothing
 	asked  atomic.Bool                                            // Inherit was called
+
+	writing atomic.Int32 // states that are being written
 }
+
+// closeSource and busy make state a source of the drain, which waits until it is known whether the
+// successor has what is being written: for statepipe.Limit at most.
+func (s *state) closeSource() {}
+
+func (s *state) busy() bool { return s.writing.Load() > 0 }
 
 // errNoPipe is why there is nothing to read where there may be something.
 var errNoPipe = errors.New("the master has no descriptor left for it")
@@ -36,7 +44,10 @@ func (w *Worker) giveState(p link.Packet) error {
 		p.Close()
 		return nil
 	}
+	w.state.writing.Add(1)
 	go func() {
+		defer w.drain.notify()
+		defer w.state.writing.Add(-1)
 		if err := w.state.writer.Write(p.Files[0], *f); err != nil {
 			w.report("WARN the state was not handed over: %v", err)
 		}

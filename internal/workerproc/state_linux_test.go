@@ -75,6 +75,25 @@ func TestNothingToInherit(t *testing.T) {
 	}
 }
 
+// A worker that leaves waits until its state is written, or can't be.
+func TestDrainWaitsForState(t *testing.T) {
+	w := newWorker(link.Identity{}, newFakeLink())
+	goOn := make(chan struct{})
+	w.OnHandOverState(func(context.Context, io.Writer) error { <-goOn; return nil })
+	_, writer := newPipe(t)
+	if err := w.handle(packet(wire.GiveState, 0, writer)); err != nil {
+		t.Fatal(err)
+	}
+	w.startDrain()
+	select {
+	case <-w.Done():
+		t.Error("it leaves before")
+	case <-time.After(10 * time.Millisecond):
+	}
+	close(goOn)
+	<-w.Done()
+}
+
 // Inherit doesn't wait forever, and an answer that comes too late is closed.
 func TestInheritWithoutAnswer(t *testing.T) {
 	master := newFakeLink()

@@ -102,6 +102,7 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 	w.handed.worker = w
 	w.inbox = newInbox(w.messageFailed, w.drain.notify, w.arrival.settled)
 	w.drain.addSource(w.inbox)
+	w.drain.addSource(&w.state)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
 }
