@@ -53,6 +53,8 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		l.care.CheckHealth(&m.care)
 	case wire.Checked:
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
+	case wire.Inherit:
+		return m.process.Inherit(p.Call, m.Member, l.giveState)
 	case wire.Retire:
 		m.Retired = true
 	case wire.Taken:

@@ -72,6 +72,17 @@ func (l *loop) pair(from *member, send func(receiver *descriptor.FD)) {
 	}
 }
 
+// giveState has the worker that m succeeds write what it leaves to a pipe, which it owns.
+func (l *loop) giveState(m reload.Member, pipe *descriptor.FD) {
+	if from := l.members[reload.Predecessor(m, l.choose((*member).alive))]; from != nil {
+		from.process.GiveState(pipe)
+	} else if l.takeover != nil {
+		l.takeover.AskState(m.Slot, pipe)
+	} else {
+		_ = pipe.Close() // there is nothing
+	}
+}
+
 // kill is Worker.Kill.
 func (l *loop) kill(id int, sig os.Signal) error {
 	m := l.members[id]

@@ -28,7 +28,7 @@ func (l *loop) follow() {
 	}
 	l.sockets.Succeed()
 	t := &takeover{l: l, began: time.Now()}
-	t.Follower = &successor.Follower{Owner: t, Loop: l.functions(), Sockets: l.sockets, System: l.sys.masters}
+	t.Follower = &successor.Follower{Owner: t, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, System: l.sys.masters}
 	l.takeover = t
 	l.on(reload.EventFollowing)
 	t.Follow(link)
@@ -58,9 +58,9 @@ func (l *loop) reportGivenUp(err error) {
 	}
 }
 
-func (t *takeover) Serving() bool { return t.l.keepsServing() }
-
+func (t *takeover) Serving() bool      { return t.l.state.Phase().Running() }
 func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.pooled()) }
+func (t *takeover) TakingOver()        { t.l.on(reload.EventTrialPassed) }
 
 func (t *takeover) Begin(s *successor.Snapshot) {
 	l := t.l
@@ -76,8 +76,6 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	}
 	l.startPool(nil)
 }
-
-func (t *takeover) TakingOver() { t.l.on(reload.EventTrialPassed) }
 
 func (t *takeover) TookOver(err error) {
 	l := t.l
@@ -124,7 +122,5 @@ func (t *takeover) Withdraw(err error) {
 }
 
 func (t *takeover) Abort(err error) { t.l.failPool(err, reload.EventPrepareFailed) }
-
-func (t *takeover) Stop() { t.l.stopPool() }
-
-func (t *takeover) KillWorkers() { t.l.killAll() }
+func (t *takeover) Stop()           { t.l.stopPool() }
+func (t *takeover) KillWorkers()    { t.l.killAll() }

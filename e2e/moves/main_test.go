@@ -23,10 +23,14 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
-		"serve":           server.Serve,
-		"opaque":          opaque,
-		"dies-second":     diesSecond,
-		"few-descriptors": fewDescriptors,
+		"serve":                server.Serve,
+		"opaque":               opaque,
+		"dies-second":          diesSecond,
+		"few-descriptors":      fewDescriptors,
+		"count":                count,
+		"count-dies-second":    countDiesSecond,
+		"remember":             remember,
+		"remember-dies-second": rememberDiesSecond,
 	}))
 }
 

@@ -20,6 +20,7 @@ type Shared struct {
 	Opaque   bool               // connections are only counted, never tracked
 
 	Cookie uint64                          // of the socket, by which the receiver knows it; 0: the connections stay
+	Stay   bool                            // the program may hand connections over, but the drain doesn't move them
 	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has a receiver; needed with Cookie
 }
 
@@ -184,6 +185,8 @@ func (t *Tracked) Of(shared *Shared) bool { return t.shared == shared }
 // EndReading has the program's Read return io.EOF, after what has arrived, as if the client
 // had gone. Where the reading side can't be closed alone, it closes the connection.
 func (t *Tracked) EndReading() {
+	t.move.mu.Lock() // a shutdown would be that of another process too, to which it moves
+	defer t.move.mu.Unlock()
 	if r, ok := t.socket.Conn.(ReadCloser); ok {
 		_ = r.CloseRead() // the program or its client may have closed it
 		return
@@ -202,7 +205,14 @@ func (t *Tracked) Quiet() bool { return t.http.Quiet() }
 // [http1.Observer.ExpectsRequest].
 func (t *Tracked) Tick(ticks, limit int) (expects bool) {
 	if !t.Interrupt() {
-		t.http.IdleTick(limit, &t.socket)
+		t.idleTick(limit)
 	}
 	return t.http.ExpectsRequest(ticks)
+}
+
+func (t *Tracked) idleTick(limit int) {
+	if t.move.mu.TryLock() { // or it moves at this moment
+		defer t.move.mu.Unlock()
+		t.http.IdleTick(limit, &t.socket)
+	}
 }

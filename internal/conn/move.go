@@ -38,7 +38,7 @@ func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 
 // mover returns what moves the connection, or nil if it stays.
 func (c *conn) mover() *handover.Mover {
-	if c.shared.Cookie == 0 || c.move.stays.Load() {
+	if c.shared.Cookie == 0 || c.shared.Stay || c.move.stays.Load() {
 		return nil
 	}
 	if m := c.shared.Mover.Load(); m != nil && !m.Ended() {

@@ -90,12 +90,39 @@ func (p *process) Socket(cookie uint64) handover.Socket {
 	return nil
 }
 
+func (p *process) Handed(cookie uint64, state []byte) handover.Socket {
+	if cookie == p.cookie {
+		return handedTo{p, string(state)}
+	}
+	return nil
+}
+
+// handedTo is a process that gets a connection with a state.
+type handedTo struct {
+	*process
+	state string
+}
+
+func (h handedTo) Put(c net.Conn) {
+	h.live.Add(1)
+	outer, _ := NewHanded(c, h.shared)
+	h.moved <- stated{outer, h.state}
+}
+
+// stated is a connection with the state that came with it.
+type stated struct {
+	net.Conn
+	state string
+}
+
 // nobody takes no connection.
 type nobody struct{}
 
 func (nobody) Starts()                       {}
 func (nobody) Ends()                         {}
 func (nobody) Socket(uint64) handover.Socket { return nil }
+
+func (nobody) Handed(uint64, []byte) handover.Socket { return nil }
 
 // pair makes a pair for p and a receiver. A nil one doesn't answer.
 func (p *process) pair(t *testing.T, sockets handover.Sockets) {

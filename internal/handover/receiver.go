@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,9 @@ type Sockets interface {
 	// Socket returns the socket with this cookie; nil: there is none, or it takes no more
 	// connections.
 	Socket(cookie uint64) Socket
+	// Handed returns the socket with this cookie, whose Put gives the program the connection
+	// with this state; nil: there is none, or the program takes no more.
+	Handed(cookie uint64, state []byte) Socket
 	// Starts and Ends are called before and after the connections of an offer are taken.
 	Starts()
 	Ends()
@@ -33,6 +37,7 @@ type Receiver struct {
 	pair    *net.UnixConn
 	sockets Sockets
 	adopter *descriptor.Adopter // used, and closed, by Serve
+	buf     [maxSize + 1]byte
 }
 
 // NewReceiver returns a Receiver for one end of a pair. It owns fd, also when it fails.
@@ -46,7 +51,7 @@ func NewReceiver(fd *descriptor.FD, sockets Sockets) (*Receiver, error) {
 		_ = pair.Close() // nothing was sent on it
 		return nil, err
 	}
-	return &Receiver{pair, sockets, adopter}, nil
+	return &Receiver{pair: pair, sockets: sockets, adopter: adopter}, nil
 }
 
 // Close closes the pair. Serve returns.
@@ -66,20 +71,68 @@ func (r *Receiver) Serve() error {
 	}
 }
 
-// next handles an offer. What was taken is put into use when the answer has been sent.
+// next handles an offer or a hand-over. What was taken is put into use when the answer has been
+// sent.
 func (r *Receiver) next() error {
-	cookies, fds, err := r.receive()
+	b, fds, err := r.receive()
+	defer descriptor.CloseAll(fds)
 	if err != nil {
 		return err
 	}
+	if b[0] == handKind {
+		return r.nextHand(b, fds)
+	}
+	cookies, err := parseOffer(b)
+	if err == nil && len(fds) > len(cookies) {
+		err = fmt.Errorf("%w: %d descriptors for %d connections", ErrMessage, len(fds), len(cookies))
+	}
+	if err != nil {
+		return err
+	}
+	return r.takeAll(fds, len(cookies), func(i int) Socket { return r.sockets.Socket(cookies[i]) })
+}
+
+// nextHand handles a hand-over, whose first message is b.
+func (r *Receiver) nextHand(b []byte, fds []*descriptor.FD) error {
+	h, err := parseHand(b)
+	if err == nil && len(fds) > 1 {
+		err = fmt.Errorf("%w: %d descriptors for a connection", ErrMessage, len(fds))
+	}
+	for err == nil && !h.whole() {
+		err = r.nextPart(&h)
+	}
+	if err == nil && !json.Valid(h.state) {
+		err = fmt.Errorf("%w: a state that is not JSON", ErrMessage)
+	}
+	if err != nil {
+		return err
+	}
+	return r.takeAll(fds, 1, func(int) Socket { return r.sockets.Handed(h.cookie, h.state) })
+}
+
+func (r *Receiver) nextPart(h *hand) error {
+	b, fds, err := r.receive()
 	defer descriptor.CloseAll(fds)
+	if err == nil && len(fds) > 0 {
+		err = fmt.Errorf("%w: %d descriptors with a state", ErrMessage, len(fds))
+	}
+	if err != nil {
+		return err
+	}
+	return h.more(b)
+}
+
+// takeAll answers which of n connections are taken, and puts these into use. There may be fewer
+// descriptors than connections, where this process has too many open already; they are the first of
+// them.
+func (r *Receiver) takeAll(fds []*descriptor.FD, n int, socket func(i int) Socket) (err error) {
 	defer r.adopter.Clear()
 	r.sockets.Starts()
 	defer r.sockets.Ends()
-	conns, sockets, taken := make([]net.Conn, len(cookies)), make([]Socket, len(cookies)), make([]bool, len(cookies))
+	conns, sockets, taken := make([]net.Conn, n), make([]Socket, n), make([]bool, n)
 	for i, fd := range fds {
-		conns[i], sockets[i], err = r.take(cookies[i], fd)
-		if err != nil {
+		sockets[i] = socket(i)
+		if conns[i], err = r.take(fd, sockets[i]); err != nil {
 			break
 		}
 		taken[i] = conns[i] != nil
@@ -97,53 +150,42 @@ func (r *Receiver) next() error {
 	return err
 }
 
-// receive receives an offer. There may be fewer descriptors than cookies, where this
-// process has too many open already; they are the first of them.
-func (r *Receiver) receive() ([]uint64, []*descriptor.FD, error) {
-	b, oob := make([]byte, offerSize+1), make([]byte, rightsSize)
-	n, oobn, _, _, err := r.pair.ReadMsgUnix(b, oob)
+// receive receives a message, which is valid until the next call. The descriptors are the caller's.
+func (r *Receiver) receive() ([]byte, []*descriptor.FD, error) {
+	oob := make([]byte, rightsSize)
+	n, oobn, _, _, err := r.pair.ReadMsgUnix(r.buf[:], oob)
 	if err != nil {
 		return nil, nil, err
 	}
 	fds, _ := descriptor.FromRights(oob[:oobn]) // whatever else is there is passed over
 	if n == 0 {
-		descriptor.CloseAll(fds)
-		return nil, nil, io.EOF
+		return nil, fds, io.EOF
 	}
-	cookies, err := parseOffer(b[:n])
-	if err == nil && len(fds) > len(cookies) {
-		err = fmt.Errorf("%w: %d descriptors for %d connections", ErrMessage, len(fds), len(cookies))
-	}
-	if err != nil {
-		descriptor.CloseAll(fds)
-		return nil, nil, err
-	}
-	return cookies, fds, nil
+	return r.buf[:n], fds, nil
 }
 
-// take returns the connection of fd and the socket that it belongs to, nil if it can't be
-// taken. The error says that it is none that may be offered.
-func (r *Receiver) take(cookie uint64, fd *descriptor.FD) (net.Conn, Socket, error) {
-	s := r.sockets.Socket(cookie)
+// take returns the connection of fd, nil if s can't take it. The error says that it is none that
+// may be sent.
+func (r *Receiver) take(fd *descriptor.FD, s Socket) (net.Conn, error) {
 	if s == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
 	c, err := r.adopter.Conn(fd)
 	if lacksDescriptors(err) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrMessage, err)
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
 	}
 	if err := checkConn(c, fd, s.Addr()); err != nil {
 		_ = c.Close() // the other process's
-		return nil, nil, err
+		return nil, err
 	}
 	if c.RemoteAddr() == nil { // the client has gone meanwhile
 		_ = c.Close() // the other process still has it
-		return nil, nil, nil
+		return nil, nil
 	}
-	return c, s, nil
+	return c, nil
 }
 
 // lacksDescriptors reports whether err says that this process or the system has no more.

@@ -68,6 +68,9 @@ func (o *Observer) Ignore() {
 	o.sniffed.Store(uint32(followed))
 }
 
+// OpenAs sets what the connection is whose first bytes another process has read.
+func (o *Observer) OpenAs(opening Opening) { o.opening.Store(uint32(opening)) }
+
 // Untracked reports whether there is nothing (more) to track: the connection is a
 // tunnel, or of another protocol, or bytes have passed unseen. It stays true.
 func (o *Observer) Untracked() bool { return o.untracked.Load() }

@@ -21,9 +21,9 @@ type Link interface {
 // Send puts a message on a link, in a frame of type t. It never blocks and never panics. If it fails, nothing
 // was sent and the handles are as they were.
 func Send(to Link, t wire.Type, v any, handles []ipc.Handle) error {
-	body, err := marshal(v)
+	body, err := Marshal(v)
 	if err != nil {
-		return fmt.Errorf("message: %w", err)
+		return err
 	}
 	fds, err := dupAll(handles)
 	if err != nil {
@@ -38,14 +38,18 @@ func Send(to Link, t wire.Type, v any, handles []ipc.Handle) error {
 	return nil
 }
 
-// marshal returns v as JSON. A panic in the program's MarshalJSON becomes an error.
-func marshal(v any) (body []byte, err error) {
+// Marshal returns v as the JSON of a message, which may be too large. A panic in the program's
+// MarshalJSON becomes an error.
+func Marshal(v any) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%T as JSON: panic: %v", v, p)
+			err = fmt.Errorf("message: %T as JSON: panic: %v", v, p)
 		}
 	}()
-	return json.Marshal(v)
+	if body, err = json.Marshal(v); err != nil {
+		return nil, fmt.Errorf("message: %w", err)
+	}
+	return body, nil
 }
 
 func sendError(err error) error {

@@ -55,6 +55,8 @@ type AttemptOwner interface {
 	// Pairs lets the workers of this master move their connections, and calls send with the
 	// slot of each and the other end of its pair, which send owns.
 	Pairs(send func(slot int, pair *descriptor.FD))
+	// GiveState has the worker of a slot write what it leaves to a pipe, which GiveState owns.
+	GiveState(slot int, pipe *descriptor.FD)
 	// Ended says that the attempt has ended: err is nil if the new master has taken over.
 	Ended(err error)
 }
@@ -98,8 +100,7 @@ func (a *Attempt) Start() {
 	})
 	a.Loop.Work(func() func() {
 		_ = a.link.Read(func(m *Message, files []*descriptor.FD) {
-			descriptor.CloseAll(files) // a new master has none to give
-			a.Loop.Post(func() { a.receive(m) })
+			a.Loop.Post(func() { a.receive(m, files) })
 		})
 		return func() {}
 	})
@@ -112,7 +113,12 @@ func (a *Attempt) startDeadline() {
 	}
 }
 
-func (a *Attempt) receive(m *Message) {
+func (a *Attempt) receive(m *Message, files []*descriptor.FD) {
+	if m.Kind == Ask && len(files) == 1 {
+		a.Owner.GiveState(m.Slot, files[0])
+		return
+	}
+	descriptor.CloseAll(files) // a new master has no other to give
 	if !a.upgrade.running() {
 		return
 	}

@@ -110,6 +110,11 @@ func (b *bench) Binding() bool {
 	return b.binding >= 0
 }
 
+func (b *bench) GiveState(slot int, pipe *descriptor.FD) {
+	_ = pipe.Close()
+	b.say("give the state of slot %d", slot)
+}
+
 func (b *bench) OwnFiles()    { b.say("own the files") }
 func (b *bench) DisownFiles() { b.say("disown the files") }
 
@@ -176,6 +181,8 @@ func handOver(old, next *bench, last string) {
 	f.Follow(<-follow)
 	old.until("introduced")
 	next.until("begin")
+	f.AskState(4, someFile(old.t))
+	old.until("give")
 	f.Started(time.Minute)
 	next.silent = 2
 	f.Established(0, time.Minute)
@@ -187,7 +194,7 @@ func handOver(old, next *bench, last string) {
 func TestAttemptAndFollower(t *testing.T) {
 	old, next := newBench(t), newBench(t)
 	handOver(old, next, "receive")
-	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>")
+	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>")
 	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 }
@@ -197,7 +204,7 @@ func TestBindBeforeGo(t *testing.T) {
 	old, next := newBench(t), newBench(t)
 	old.binding = 3
 	handOver(old, next, "receive")
-	next.want(`inherit "inherited"`, `restore "open", late: false`, "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 }
 
@@ -207,7 +214,7 @@ func TestBindAfterGo(t *testing.T) {
 	old, next := newBench(t), newBench(t)
 	next.taking = func() { old.binding = 3 }
 	handOver(old, next, "own the files")
-	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>", "disown the files", "disown the files", "disown the files")
+	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>", "disown the files", "disown the files", "disown the files")
 	if all := strings.Join(next.events, "; "); !strings.HasSuffix(all, `receive in slot 3; restore "late", late: true; own the files`) {
 		t.Error(all)
 	}

@@ -225,6 +225,12 @@ func (f *Follower) tookOver(err error) {
 	}
 }
 
+// AskState has the old master's worker of a slot write what it leaves to a pipe, which AskState
+// owns.
+func (f *Follower) AskState(slot int, pipe *descriptor.FD) {
+	f.link.Send(&Message{Kind: Ask, Slot: slot}, pipe)
+}
+
 // Withdrawn tells the old master why this one exits without having taken over, and closes the
 // link. err is nil if this master was told to stop.
 func (f *Follower) Withdrawn(err error) {

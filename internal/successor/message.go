@@ -29,6 +29,7 @@ const (
 	Failed Kind = "failed" // new master: it can't take over, and is going to exit
 	Go     Kind = "go"     // old master: the new master is to take over
 	Late   Kind = "late"   // old master: what it was asked for after Go
+	Ask    Kind = "ask"    // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
 	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
 	Stop   Kind = "stop"   // old master: the new master is to exit
 )
@@ -41,7 +42,7 @@ type Message struct {
 	Given   json.RawMessage `json:"given,omitempty"`   // Given: owned by the sockets' code
 	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
 	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
-	Slot    int             `json:"slot,omitempty"`    // Pair: of the worker
+	Slot    int             `json:"slot,omitempty"`    // Ask, Pair: of the worker
 	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
 	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
 	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for

@@ -66,6 +66,9 @@ var samples = []sample{
 	{"yield", Frame{Type: Yield, Call: 8}, nil},
 	{"broadcast", Frame{Type: Broadcast, Call: 7, Body: []byte(`{"forget":"key"}`)}, nil},
 	{"taken", Frame{Type: Taken}, &TakenBody{Messages: 12}},
+	{"inherit", Frame{Type: Inherit, Call: 8}, nil},
+	{"inherited", Frame{Type: Inherit, FDs: 1, Call: 8}, nil},
+	{"give state", Frame{Type: GiveState, FDs: 1}, nil},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 }
 

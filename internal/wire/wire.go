@@ -80,6 +80,9 @@ const (
 
 	Broadcast Type = 0xaa // both: a message of a worker for the others; the master puts the sender's id in the place of the call
 	Taken     Type = 0xab // worker: how many messages the program has taken
+
+	Inherit   Type = 0xac // worker: a call, answered by the master with the end to read of a pipe
+	GiveState Type = 0xad // master: the worker's successor reads what it leaves, from the pipe of which this is the end
 )
 
 var names = [...]string{
@@ -89,6 +92,7 @@ var names = [...]string{
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
 	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
+	Inherit: "inherit", GiveState: "give state",
 }
 
 // Known reports whether t is a type of this version.

@@ -32,6 +32,10 @@ type drain struct {
 	mover atomic.Pointer[handover.Mover] // nil: there is no receiver
 	pairs int                            // on which connections of other workers may come; guarded by mu
 	over  bool                           // the drain has ended; guarded by mu
+	begun bool                           // the sources are closed; guarded by mu
+
+	canHandOver chan struct{} // closed when begun and there is a receiver
+	canHandOnce sync.Once
 
 	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
 
@@ -49,12 +53,13 @@ type source interface {
 
 func newDrain() *drain {
 	return &drain{
-		emptying: make(chan struct{}),
-		started:  make(chan struct{}),
-		left:     make(chan struct{}),
-		changed:  make(chan struct{}, 1),
-		grace:    grace.New(),
-		sources:  make(map[source]bool),
+		emptying:    make(chan struct{}),
+		canHandOver: make(chan struct{}),
+		started:     make(chan struct{}),
+		left:        make(chan struct{}),
+		changed:     make(chan struct{}, 1),
+		grace:       grace.New(),
+		sources:     make(map[source]bool),
 	}
 }
 
@@ -153,6 +158,10 @@ func (d *drain) closeSources(ctx context.Context) {
 		s.closeSource()
 	}
 	close(d.started)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.begun = true
+	d.checkReceiver()
 }
 
 // setDraining makes addSource refuse further sources, and returns those added so far.

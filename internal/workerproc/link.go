@@ -87,7 +87,7 @@ func closePackets(packets []link.Packet) {
 // handle handles a frame of the master. It owns p's descriptors unless it fails.
 func (w *Worker) handle(p link.Packet) error {
 	switch p.Type {
-	case wire.Socket, wire.Failed:
+	case wire.Socket, wire.Failed, wire.Inherit:
 		return w.answered(p)
 	case wire.Message, wire.Broadcast:
 		w.inbox.Put(p)
@@ -108,6 +108,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.handOver(p)
 	case wire.Receive:
 		return w.receiveConns(p)
+	case wire.GiveState:
+		return w.giveState(p)
 	}
 	return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/inbox"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/statepipe"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -48,6 +49,8 @@ type Worker struct {
 	trial    trial
 	times    atomic.Pointer[wire.WelcomeBody]
 	tickets  tickets
+	handed   handed
+	state    state
 
 	holdsAccepts atomic.Bool // see HoldAccepts
 
@@ -95,9 +98,12 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		closed:  make(chan struct{}),
 		drained: make(chan struct{}),
 		drain:   newDrain(),
+		state:   state{writer: statepipe.NewWriter()},
 	}
+	w.handed.worker = w
 	w.inbox = w.newInbox()
 	w.drain.addSource(inboxSource{w.inbox})
+	w.drain.addSource(&w.state)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
 }
