@@ -45,7 +45,7 @@ internal/handover   : internal/descriptor
 	internal/logline    : reload internal/process
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/process internal/wire
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/mailbox    :

@@ -54,9 +54,9 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.Ready:
 		m.SaysReady = true
 	case wire.Watch:
-		l.startHealthChecks(m)
+		l.care.CheckHealth(&m.care)
 	case wire.Checked:
-		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.healthChecked(m, p.Call, body) })
+		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
 	case wire.Retire:
 		m.Retired = true
 	default:

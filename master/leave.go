@@ -118,7 +118,7 @@ func (l *loop) gone(m *member) {
 	l.failOnDeath(m)
 	l.sockets.Released(m.ID, l.isSteady())
 	l.garbage.ReleaseSoon()
-	m.health.Stop()
+	m.care.Gone()
 	m.process.CloseLink()
 	m.worker.published.Decide(child.Involuntary)
 	m.publish()

@@ -46,6 +46,7 @@ type loop struct {
 	finished    bool          // finish was called
 	timer       *time.Timer   // when to reconcile again
 	garbage     child.Garbage // what reloads leave behind
+	care        child.Care    // of the workers
 	isSetUp     bool          // the Setup event was emitted
 }
 
@@ -59,6 +60,9 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
+	l.care = child.Care{
+		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap,
+	}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }

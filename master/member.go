@@ -25,7 +25,7 @@ type member struct {
 	onStart   func(*Worker)   // Fork's answer
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
-	health    *child.Health   // nil: the worker doesn't answer checks
+	care      child.Patient   // its health and memory
 	receiver  int             // the worker to which connections move; 0: none
 	signals   []os.Signal     // of Kill, for when the process runs
 
@@ -109,4 +109,35 @@ func (l *loop) workers() []*Worker {
 	}
 	slices.SortFunc(all, func(a, b *Worker) int { return a.id - b.id })
 	return all
+}
+
+// patients returns the members of Run, for their care.
+func (l *loop) patients() (all []*child.Patient) {
+	for _, m := range l.members {
+		if m.pooled {
+			all = append(all, &m.care)
+		}
+	}
+	return all
+}
+
+// askOnTrial asks a new worker for a sign of life in the last quarter of its trial.
+func (l *loop) askOnTrial(m *member) {
+	if trial := l.holdOff(m); trial > 0 && m.hello != nil && m.hello.Pings {
+		l.care.AskOnTrial(&m.care, trial)
+	}
+}
+
+// reapOrphans starts reaping orphans, as long as the pool runs, if this process is PID 1.
+func (l *loop) reapOrphans() {
+	if l.sys.pid() != 1 {
+		return
+	}
+	l.care.ReapOrphans(func() map[int]bool {
+		pids := map[int]bool{}
+		for _, m := range l.members {
+			pids[m.pid()] = true
+		}
+		return pids
+	})
 }

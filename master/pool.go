@@ -19,9 +19,7 @@ type pool struct {
 
 	generations child.Generations[Config]
 	readiness   reload.Readiness
-	held        bool               // a reload waits for draining workers
-	memory      *child.MemoryWatch // nil: no generation had a limit
-	orphans     *child.Orphans     // nil: this process is not PID 1
+	held        bool // a reload waits for draining workers
 
 	rollout *rollout        // under way, or rolling back
 	waiting mailbox.Answers // results of reloads that wait
@@ -58,7 +56,7 @@ func (l *loop) startPool(err error) {
 		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.Number
 		l.on(reload.EventPrepared)
 		l.boundTakeover()
-		l.watchMemory(g)
+		l.care.WatchMemory(g.Config.MaxMemory)
 		l.reapOrphans()
 	})
 }
@@ -134,8 +132,7 @@ func (l *loop) stopPool() {
 func (l *loop) finishPool(err error) {
 	p := l.pool
 	l.pool = nil
-	p.memory.Stop()
-	p.orphans.Stop()
+	l.care.Stop()
 	if p.err == nil {
 		p.err = err
 	}

@@ -64,7 +64,7 @@ func (l *loop) startReload() {
 			return
 		}
 		p.generations.Add(g)
-		l.watchMemory(g)
+		l.care.WatchMemory(g.Config.MaxMemory)
 		p.policy = g.Config.policy()
 		p.goal.Next = g.Number
 		l.on(reload.EventPrepared)

@@ -91,6 +91,10 @@ func (l *loop) newMember(slot int, g *generation) *member {
 		worker: w, gen: g,
 		reader: &delivery.Reader[Events]{Queue: l.m.events, Source: w.source},
 	}
+	m.care = child.Patient{
+		Member: &m.Member, Process: func() *child.Process { return m.process },
+		Memory: g.Config.MaxMemory, Interval: g.Config.HealthInterval, Failures: g.Config.HealthFailures,
+	}
 	g.Use()
 	l.members[w.id] = m
 	return m

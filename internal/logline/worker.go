@@ -51,3 +51,21 @@ func (l Worker) Forced(m *reload.Member, pid int, sig os.Signal, err error) {
 		l.Error("rota: worker can't be signalled", "worker", m.ID, "pid", pid, "err", err)
 	}
 }
+
+// Recycled says that a worker is to be replaced, and why.
+func (l Worker) Recycled(m *reload.Member, pid int, why string) {
+	l.Info("rota: worker is to be replaced", "worker", m.ID, "pid", pid, "why", why)
+}
+
+// TooLarge says that a worker uses more bytes of memory than its limit.
+func (l Worker) TooLarge(m *reload.Member, pid int, used, limit int64) {
+	l.Info("rota: worker uses too much memory", "worker", m.ID, "pid", pid, "bytes", used, "limit", limit)
+}
+
+// Unwell says that a worker has failed so many health checks in a row.
+func (l Worker) Unwell(m *reload.Member, pid int, times int, err error) {
+	l.Warn("rota: worker is not well", "worker", m.ID, "pid", pid, "times", times, "err", err)
+}
+
+// Reaped says which orphans were reaped.
+func (l Worker) Reaped(pids []int) { l.Debug("rota: orphans reaped", "pids", pids) }
