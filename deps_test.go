@@ -24,28 +24,32 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue
+	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue status
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/history internal/newest internal/view status
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
+	status              :
+	internal/history    : reload status internal/logline
+	internal/view       : reload status internal/history
+	internal/newest     :
 	listentest          :
 	internal/bind       : internal/descriptor internal/thread
 	internal/conn       : internal/handover internal/http1 internal/ratelimit
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/account internal/descriptor internal/link internal/mailbox
+	internal/process    : internal/account internal/descriptor internal/link internal/mailbox status
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox status
 	internal/descriptor :
 	internal/sdnotify   : reload internal/logline
 	internal/logline    : reload internal/process
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire status
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/mailbox    :
@@ -61,8 +65,8 @@ internal/window     :
 	internal/http1      :
 	internal/e2etest    :
 	internal/e2etest/*  : . master worker internal/e2etest
-	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server
-	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server
+	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server status
+	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server status
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
 	examples/migrate/*  : . master worker rotahttp
@@ -104,6 +108,7 @@ var forbidden = []struct{ path, but, reason string }{
 // nothing else. Their tests are not restricted.
 var stdOnly = []struct{ pkg, imports, reason string }{
 	{"reload", "cmp errors fmt maps math slices strings time", "decisions are pure: no clock, no goroutine, no channel, no log, no system"},
+	{"status", "context fmt os slices time", "values, which any program may have without the master"},
 	{"internal/wire", "encoding/binary encoding/json errors fmt time", "bytes in, frames out: it can be fuzzed anywhere"},
 	{"internal/http1", "bytes errors io math slices strconv strings sync sync/atomic time", "bytes in, bytes out: it opens nothing and waits for nothing"},
 }

@@ -59,16 +59,5 @@ func call[T any](f func(T), v T) {
 }
 
 // afterDelivery has f called by the loop when the functions of Events have had all that
-// was emitted so far: a program that learns of an end has had its event. It doesn't wait
-// for functions that take long; see delivery.Queue.Await.
-func (l *loop) afterDelivery(f func()) {
-	delivered := l.m.events.Delivered()
-	if delivered == nil {
-		f()
-		return
-	}
-	l.work(func() func() {
-		l.m.events.Await(delivered)
-		return f
-	})
-}
+// was emitted so far: a program that learns of an end has had its event.
+func (l *loop) afterDelivery(f func()) { l.m.events.Then(l.work, f) }

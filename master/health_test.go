@@ -1,8 +1,8 @@
 package master
 
 import (
-	"sync/atomic"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 

@@ -123,6 +123,7 @@ func (l *loop) gone(m *member) {
 	m.worker.published.Decide(child.Involuntary)
 	m.publish()
 	m.worker.output.Close()
+	l.book.Ended(&m.Member, m.Exited, m.pid(), m.exit.String(), m.worker.output.LastLines())
 	l.lines.Ended(&m.Member, m.pid(), process.Exit(m.exit), m.exit.String())
 	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Exit != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/history"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/process"
@@ -38,6 +39,7 @@ type loop struct {
 	takeover *takeover // in a successor that has not taken over yet
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
+	book     history.Book
 	systemd  *sdnotify.Notifier
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
@@ -51,7 +53,7 @@ type loop struct {
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}}
+	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}, book: history.New()}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
 	l.sockets = l.socketServer()

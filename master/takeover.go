@@ -99,10 +99,10 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	}
 	l.lastID = max(l.lastID, s.LastID)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {
-		l.scale(s.Workers)
+		l.scale("the old master", s.Workers)
 	}
 	if s.Reload {
-		_ = l.reload(make(chan error, 1)) // the old master has answered its caller
+		_ = l.reload("the old master", make(chan error, 1)) // the old master has answered its caller
 	}
 }
 

@@ -308,6 +308,20 @@ func (q *Queue[F]) Await(delivered <-chan struct{}) {
 	}
 }
 
+// Then has the caller of Then call f, through work, when all that is queued now has been
+// delivered; at once if nothing is. It doesn't wait for functions that take long: see Await.
+func (q *Queue[F]) Then(work func(func() func()), f func()) {
+	delivered := q.Delivered()
+	if delivered == nil {
+		f()
+		return
+	}
+	work(func() func() {
+		q.Await(delivered)
+		return f
+	})
+}
+
 // Close says that no new messages are to be kept. What was emitted is still delivered.
 func (q *Queue[F]) Close() {
 	q.mu.Lock()

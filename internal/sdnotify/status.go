@@ -23,6 +23,16 @@ type Status struct {
 	Draining   int
 }
 
+// NewStatus returns the status of a master with these workers of Run.
+func NewStatus(phase reload.Phase, goal reload.Goal, workers []reload.Member, latest int, upgrading bool, failed error) Status {
+	s := Status{
+		Phase: phase, Upgrading: upgrading, Failed: failed,
+		Generation: goal.Generation, Latest: latest, Workers: goal.Workers,
+	}
+	s.Starting, s.Ready, s.Draining = reload.Count(workers)
+	return s
+}
+
 // service returns the phase of the service, or "" while it stays as it was reported: a
 // reload reports itself when it begins.
 func (s Status) service() string {
