@@ -26,12 +26,15 @@ const module = "github.com/rota-go/rota"
 const graph = `
 	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue status
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/history internal/newest internal/view status
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/history internal/newest internal/view status internal/controlserver
 	worker              : ipc internal/workerproc
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	status              :
+	internal/control    : status
+	internal/controlserver : reload status internal/control internal/mailbox
+	internal/controlclient : internal/control
 	internal/history    : reload status internal/logline
 	internal/view       : reload status internal/history
 	internal/newest     :
@@ -77,7 +80,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
@@ -110,6 +113,7 @@ var stdOnly = []struct{ pkg, imports, reason string }{
 	{"reload", "cmp errors fmt maps math slices strings time", "decisions are pure: no clock, no goroutine, no channel, no log, no system"},
 	{"status", "context fmt os slices time", "values, which any program may have without the master"},
 	{"internal/wire", "encoding/binary encoding/json errors fmt time", "bytes in, frames out: it can be fuzzed anywhere"},
+	{"internal/control", "bytes encoding/json errors fmt github.com/rota-go/rota/status", "lines in, requests out: it can be fuzzed anywhere"},
 	{"internal/http1", "bytes errors io math slices strconv strings sync sync/atomic time", "bytes in, bytes out: it opens nothing and waits for nothing"},
 }
 

@@ -1,10 +1,12 @@
 package rota
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -130,7 +132,21 @@ func masterConfig() (master.Config, error) {
 		}
 		cfg.Workers = n
 	}
+	cfg.Control = controlPath(cfg.Control)
 	return cfg, cfg.Validate()
+}
+
+// controlPath returns the path of the control socket: what is configured, or ROTA_CONTROL, or a
+// file in the first directory that systemd has made for the service.
+func controlPath(configured string) string {
+	path := cmp.Or(configured, os.Getenv("ROTA_CONTROL"))
+	if path == "off" {
+		return ""
+	}
+	if dir, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); path == "" && dir != "" {
+		return filepath.Join(dir, "rota.sock")
+	}
+	return path
 }
 
 // workersFrom reads ROTA_WORKERS.

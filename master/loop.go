@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/controlserver"
 	"github.com/rota-go/rota/internal/history"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
@@ -43,6 +44,7 @@ type loop struct {
 	systemd  *sdnotify.Notifier
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
+	control  controlserver.Server
 
 	disconnects child.Waits   // calls of Disconnect
 	finished    bool          // finish was called
@@ -56,6 +58,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}, book: history.New()}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
+	l.control = controlserver.Server{Master: m, Turns: l.files, Failed: func(err error) { l.log.Warn("rota: no control socket", "err", err) }}
 	l.sockets = l.socketServer()
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)

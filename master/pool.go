@@ -149,6 +149,7 @@ func (l *loop) finishPool(err error) {
 	l.abandonUpgrade(false) // one that was asked for before the first generation was prepared
 	l.reportGivenUp(p.err)
 	l.pidFile.Remove()
+	l.control.Close()
 	if l.state.Closing() {
 		p.result <- p.err // the loop may return before functions of Events do
 		return

@@ -69,6 +69,7 @@ func TestStatus(t *testing.T) {
 func TestWatch(t *testing.T) {
 	inBubble(t, Config{Workers: 2}, func(t *testing.T, b *bench) {
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		c, _ := b.Watch(ctx), b.Watch(t.Context())
 		b.run()
 		elapse(time.Second)

@@ -22,6 +22,7 @@ type takeover struct {
 func (l *loop) follow() {
 	link, ok, err := l.sys.masters.Predecessor()
 	if !ok || err != nil {
+		l.control.Open(l.cfg.Control, false)
 		l.startPool(err)
 		return
 	}
@@ -89,6 +90,7 @@ func (t *takeover) TookOver(err error) {
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)
+		l.control.Open(l.cfg.Control, true)
 	}
 }
 

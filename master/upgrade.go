@@ -129,6 +129,7 @@ func (u *upgrade) retire() {
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.book.End(status.Upgrade, time.Now(), u.PID(), nil)
 	l.pidFile.Disown()
+	l.control.Disown()
 	l.systemd.Silence()
 	u.results.Send(nil)
 	if l.state.Phase() == reload.PhaseUpgrading {

@@ -122,7 +122,7 @@ func (c Change) Failed() bool { return c.Err != "" && c.Kind != Crash }
 
 // Slots returns the workers of Run by slot, the oldest first.
 func (s Status) Slots() [][]Worker {
-	slots := make([][]Worker, s.Want)
+	slots := make([][]Worker, max(s.Want, 0))
 	for _, w := range s.Workers {
 		if !w.Forked && w.Slot < len(slots) {
 			slots[w.Slot] = append(slots[w.Slot], w)
