@@ -33,7 +33,7 @@ const graph = `
 	reload              :
 	status              :
 	internal/control    : status
-	internal/controlserver : reload status internal/control internal/mailbox
+	internal/controlserver : reload status internal/control internal/mailbox internal/newest
 	internal/controlclient : internal/control
 	internal/history    : reload status internal/logline
 	internal/view       : reload status internal/history
@@ -50,7 +50,7 @@ internal/handover   : internal/descriptor
 	internal/descriptor :
 	internal/sdnotify   : reload internal/logline
 	internal/logline    : reload internal/process
-	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
+	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire status
 	internal/delivery   : internal/link internal/message internal/window internal/wire

@@ -57,7 +57,3 @@ func call[T any](f func(T), v T) {
 		f(v)
 	}
 }
-
-// afterDelivery has f called by the loop when the functions of Events have had all that
-// was emitted so far: a program that learns of an end has had its event.
-func (l *loop) afterDelivery(f func()) { l.m.events.Then(l.work, f) }

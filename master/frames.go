@@ -6,6 +6,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/status"
 )
 
 // maxDraining is delivery.MaxWaiting for a worker that drains, in bytes: what it has sent is
@@ -57,6 +58,8 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		l.care.CheckHealth(&m.care)
 	case wire.Checked:
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
+	case wire.Counted:
+		return wire.With(p.Frame, func(body *wire.CountedBody) { l.counts.Answered(m.ID, status.Counters(*body)) })
 	case wire.Retire:
 		m.Retired = true
 	default:

@@ -123,6 +123,7 @@ func (l *loop) gone(m *member) {
 	m.worker.published.Decide(child.Involuntary)
 	m.publish()
 	m.worker.output.Close()
+	l.counts.Gone(m.ID)
 	l.book.Ended(&m.Member, m.Exited, m.pid(), m.exit.String(), m.worker.output.LastLines())
 	l.lines.Ended(&m.Member, m.pid(), process.Exit(m.exit), m.exit.String())
 	l.m.events.Emit(m.worker.source, func(e *Events) {
@@ -131,7 +132,7 @@ func (l *loop) gone(m *member) {
 		}
 	})
 	l.m.events.Gone(m.worker.source)
-	l.afterDelivery(func() { close(m.worker.exited) })
+	l.m.events.Then(l.work, func() { close(m.worker.exited) })
 	m.gen.Release()
 	if !m.pooled {
 		delete(l.members, m.ID)
@@ -186,5 +187,5 @@ func (l *loop) disconnected(result chan<- error) {
 	if l.living() == 0 {
 		l.sockets.CloseAll()
 	}
-	l.afterDelivery(func() { l.files.Await(time.Second, func() { result <- nil }) })
+	l.m.events.Then(l.work, func() { l.files.Await(time.Second, func() { result <- nil }) })
 }

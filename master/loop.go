@@ -41,6 +41,7 @@ type loop struct {
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	book     history.Book
+	counts   child.Counts // of connections, by the workers
 	systemd  *sdnotify.Notifier
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
@@ -48,7 +49,7 @@ type loop struct {
 
 	disconnects child.Waits   // calls of Disconnect
 	finished    bool          // finish was called
-	timer       *time.Timer   // when to reconcile again
+	timer       mailbox.Alarm // when to reconcile again
 	garbage     child.Garbage // what reloads leave behind
 	care        child.Care    // of the workers
 	isSetUp     bool          // the Setup event was emitted
@@ -63,7 +64,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.timer = time.NewTimer(time.Hour)
+	l.timer = mailbox.NewAlarm()
 	l.systemd = sdnotify.New(l.log)
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap,

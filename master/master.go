@@ -80,7 +80,8 @@ func New(cfg Config) (*Master, error) {
 
 func newMaster(cfg Config, s sys) *Master {
 	m := &Master{loop: mailbox.New[*loop](ErrClosed), quit: make(chan struct{}), log: logqueue.New(cfg.logger())}
-	m.events, m.statuses = newEvents(m.log), m.newStatuses()
+	m.events = newEvents(m.log)
+	m.statuses = &newest.Source[status.Status]{Get: m.ask, Equal: status.Status.Equal, Done: m.loop.Done()}
 	go newLoop(m, cfg, s).run()
 	return m
 }

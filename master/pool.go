@@ -154,5 +154,5 @@ func (l *loop) finishPool(err error) {
 		p.result <- p.err // the loop may return before functions of Events do
 		return
 	}
-	l.afterDelivery(func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
+	l.m.events.Then(l.work, func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/view"
+	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 )
@@ -18,9 +18,27 @@ func (m *Master) Status() (s status.Status) {
 	return s
 }
 
-// Recent is Status as it was at most 20 ms ago: callers at about the same time share one, so
-// that many cost the master as little as one. ok is false after Close.
-func (m *Master) Recent() (s status.Status, ok bool) { return m.statuses.Recent() }
+// Count is Status with what the workers have counted by now: it asks them, those that drain
+// too, and waits for their answers until ctx ends. What a worker that has left had counted stays
+// in Status.Total, so that no sum falls. Of a worker that has crashed, what it had counted since it
+// was last asked is lost.
+func (m *Master) Count(ctx context.Context) status.Status {
+	counted, ids := make(chan error, 1), map[int]bool{}
+	err := m.loop.Ask(func(l *loop) error {
+		for id, m := range l.members {
+			if m.linkOpen && m.hello != nil && m.hello.Counts {
+				ids[id] = true
+				m.send(wire.Count, nil)
+			}
+		}
+		l.counts.Ask(ids, func() { counted <- nil })
+		return nil
+	})
+	if err == nil {
+		_ = m.loop.Wait(ctx, counted) // a worker that doesn't answer has its last counters
+	}
+	return m.Status()
+}
 
 // Watch returns a channel that has the Status of now, and then one after each change, at most
 // one in 20 ms. A reader that is slow misses some, never the newest, and delays nobody. How
@@ -43,11 +61,6 @@ func (m *Master) Restart(ctx context.Context, id int) error {
 	})
 }
 
-// newStatuses returns the source of Watch.
-func (m *Master) newStatuses() *newest.Source[status.Status] {
-	return &newest.Source[status.Status]{Get: m.ask, Equal: status.Status.Equal, Done: m.loop.Done()}
-}
-
 // ask asks the loop for the status. ok is false after Close.
 func (m *Master) ask() (s status.Status, ok bool) {
 	err := m.loop.Ask(func(l *loop) error { s = l.status(); return nil })
@@ -59,10 +72,10 @@ func (l *loop) status() status.Status {
 	if l.pool != nil {
 		goal = l.pool.goal
 	}
-	v := view.New(time.Now(), l.state.Phase(), goal, l.sockets.Status(), &l.book)
+	v := view.New(time.Now(), l.state.Phase(), goal, l.sockets.Status(), l.counts.Total(), &l.book)
 	for _, m := range l.members {
 		if m.alive() {
-			v.Add(&m.Member, m.state(), m.pid(), !m.pooled, m.gen.Runs())
+			v.Add(&m.Member, m.state(), m.pid(), !m.pooled, l.counts.Of(m.ID), m.gen.Runs())
 		}
 	}
 	return v.Status()

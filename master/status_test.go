@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 )
@@ -126,4 +127,35 @@ func TestStatusOfHundredWorkers(t *testing.T) {
 	if best > 5*time.Millisecond {
 		t.Errorf("it takes %v", best)
 	}
+}
+
+// Count waits for the answers of the workers that can count, and no longer than its context.
+func TestCount(t *testing.T) {
+	inBubble(t, Config{Workers: 2}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) {
+			p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1, Counts: true})
+			p.accept("tcp", ":80")
+			if p.id.Slot == 0 && p.await(wire.Count) {
+				p.say(wire.Counted, wire.CountedBody{Accepted: 5, Open: 2})
+			}
+			p.obey()
+		}
+		b.run()
+		elapse(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		s := b.Count(ctx) // the worker in slot 1 never answers
+		if took := time.Since(begin); took != time.Minute {
+			t.Errorf("after %v", took)
+		}
+		if want := (status.Counters{Accepted: 5, Open: 2}); s.Total != want || s.Workers[0].Counters != want {
+			t.Errorf("%+v", s)
+		}
+		b.proc(1).die(Exit{Code: 2})
+		elapse(time.Second)
+		if got, want := b.Status().Total, (status.Counters{Accepted: 5}); got != want {
+			t.Errorf("after the worker's end: %+v, want %+v", got, want)
+		}
+	})
 }

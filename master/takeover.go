@@ -68,6 +68,8 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.systemd.SetWatchdog(s.Watchdog)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
+	l.counts.Restore(s.Counters)
+	l.book.Restore(s.History)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
@@ -100,6 +102,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 		return
 	}
 	l.lastID = max(l.lastID, s.LastID)
+	l.counts.Restore(s.Counters)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {
 		l.scale("the old master", s.Workers)
 	}

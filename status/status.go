@@ -22,6 +22,7 @@ type Status struct {
 
 	Workers  []Worker  `json:"workers"`           // those that are alive, by slot and id
 	Releases []Release `json:"releases"`          // what the generations of these workers run, by generation
+	Total    Counters  `json:"total"`             // of all workers that there have been, by the last that each has said
 	Sockets  []Socket  `json:"sockets"`           // that the master has open, by address
 	Reload   *Change   `json:"reload,omitempty"`  // the last one that has ended
 	History  []Change  `json:"history,omitempty"` // the last HistorySize changes, the oldest first
@@ -41,6 +42,7 @@ type Worker struct {
 	Ready      time.Time `json:"ready,omitzero"`    // since when; zero: it isn't ready
 	Draining   time.Time `json:"draining,omitzero"` // since when; zero: it doesn't drain
 	Crashes    int       `json:"crashes,omitempty"` // in a row, of its slot, before this worker
+	Counters   Counters  `json:"counters"`          // as it has said last; see (*master.Master).Count
 	Forked     bool      `json:"forked,omitempty"`  // by (*master.Master).Fork: Run doesn't keep it
 }
 
@@ -140,14 +142,18 @@ func (s Status) Release(generation int) Release {
 	return s.Releases[i]
 }
 
-// Equal reports whether nothing has changed from s to t but the time, and how many connections wait.
+// Equal reports whether nothing has changed from s to t but the time, and the numbers of
+// connections.
 func (s Status) Equal(t Status) bool {
 	return s.PID == t.PID && s.Phase == t.Phase && s.Generation == t.Generation && s.Next == t.Next && s.Want == t.Want &&
 		slices.EqualFunc(s.Workers, t.Workers, Worker.equal) && slices.EqualFunc(s.Sockets, t.Sockets, Socket.equal) &&
 		slices.Equal(s.Releases, t.Releases) && slices.Equal(s.History, t.History)
 }
 
-func (w Worker) equal(v Worker) bool { return w == v }
+func (w Worker) equal(v Worker) bool {
+	w.Counters = v.Counters
+	return w == v
+}
 
 func (s Socket) equal(t Socket) bool {
 	s.Queue = t.Queue

@@ -92,6 +92,31 @@ func TestReload(t *testing.T) {
 	contains(t, out, "reload to generation 2 by uid", "reload to generation 3", "died: exit status 3", "crash of worker")
 }
 
+// Every connection is counted once, by workers that serve, that drain and that have left, over
+// reloads and an upgrade; no sum falls.
+func TestCounters(t *testing.T) {
+	s := start(t, nil)
+	made, last := int64(0), status.Counters{}
+	for _, change := range []string{"reload", "reload", "upgrade", "reload"} {
+		for range 20 {
+			_, err := e2etest.Request("tcp", s.Addr(), "/")
+			e2etest.NoError(t, err)
+			made++
+		}
+		n := s.status().Total
+		if n.Accepted != made || last.Grow(n) != n {
+			t.Errorf("%d connections are counted as %+v, and before as %+v", made, n, last)
+		}
+		last = n
+		s.rota(done, change)
+	}
+	if n := s.status().Total; n.Accepted != made {
+		t.Errorf("%d connections are counted as %+v", made, n)
+	}
+	out, _ := s.rota(done, "history")
+	contains(t, out, "reload to generation 2", "reload to generation 5")
+}
+
 // What is still under way at the time-out goes on.
 func TestTimeout(t *testing.T) {
 	s := start(t, func(c *master.Config) { c.ReadyTimeout = -1 })

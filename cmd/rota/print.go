@@ -97,16 +97,18 @@ func printStatus(w io.Writer, s status.Status) {
 	}
 	fmt.Fprintf(w, ", %d workers wanted\n\n", s.Want)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SLOT\tWORKER\tPID\tGENERATION\tSTATE\tREADY\tAGE\tCRASHES")
+	fmt.Fprintln(t, "SLOT\tWORKER\tPID\tGENERATION\tSTATE\tREADY\tAGE\tCRASHES\tOPEN\tACCEPTED")
 	for _, x := range s.Workers {
-		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%s\t%s\t%s\t%d\n", x.Slot, x.ID, x.PID, x.Generation, x.State, since(s.Time, x.Ready), since(s.Time, x.Started), x.Crashes)
+		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%s\t%s\t%s\t%d\t%d\t%d\n", x.Slot, x.ID, x.PID, x.Generation, x.State, since(s.Time, x.Ready), since(s.Time, x.Started), x.Crashes,
+			x.Counters.Open, x.Counters.Accepted)
 	}
 	fmt.Fprintln(t, "\nSOCKET\tWORKERS\tWAITING")
 	for _, x := range s.Sockets {
 		fmt.Fprintf(t, "%s %s\t%d\t%s\n", x.Network, controlclient.Clean(x.Address), x.Workers, queue(x))
 	}
 	_ = t.Flush()
-	fmt.Fprintln(w)
+	n := s.Total
+	fmt.Fprintf(w, "\nall workers so far: %d connections accepted, %d moved, %d were told to close, %d cut\n", n.Accepted, n.Moved, n.Announced, n.Cut)
 	for _, r := range s.Releases {
 		fmt.Fprintf(w, "generation %d: %s\n", r.Generation, controlclient.Clean(r.String()))
 	}

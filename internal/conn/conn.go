@@ -20,6 +20,7 @@ type Shared struct {
 	Opaque   bool               // connections are only counted, never tracked
 
 	Cookie uint64                          // of the socket, by which the receiver knows it; 0: the connections stay
+	Moved  *atomic.Int64                   // counts the connections that have moved to another worker; may be nil
 	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has a receiver; needed with Cookie
 }
 

@@ -114,8 +114,16 @@ func TestTracker(t *testing.T) {
 				"slot 1: worker 4 (pid 104) has replaced the old one (2 of 2)", "serving",
 			},
 		},
+		"unseen": {
+			[]status.Status{serving(1, old...), serving(2, worker(3, 0, 2, true), worker(4, 1, 2, true))},
+			[]string{
+				"serving", "slot 0: worker 3 (pid 103) has replaced the old one (1 of 2)",
+				"slot 1: worker 4 (pid 104) has replaced the old one (2 of 2)",
+			},
+		},
+		"first status": {[]status.Status{serving(7, old...), serving(7, old...)}, []string{"serving"}},
 		"failed": {
-			[]status.Status{rolling(old[0], worker(3, 0, 2, false), old[1]), serving(1, old...)},
+			[]status.Status{rolling(old[0], worker(3, 0, 2, false), old[1]), serving(1, old...), serving(1, old...)},
 			[]string{"rolling out", "slot 0: worker 3 (pid 103) starting", "generation 2 failed, rolling back", "serving"},
 		},
 	} {

@@ -45,14 +45,15 @@ func (p Progress) String() string {
 
 // Tracker finds the steps of reloads in the statuses of a master. The zero value is ready.
 type Tracker struct {
-	phase    string
-	next     int           // the generation that is rolled out
-	reported map[int]Event // by slot: the last event
+	phase      string
+	generation int           // the one that serves; 0: no status has come
+	next       int           // the one that is rolled out
+	reported   map[int]Event // by slot: the last event
 }
 
 // Next returns what has happened since the last status. It may have missed some statuses.
 func (t *Tracker) Next(s status.Status) (all []Progress) {
-	if t.next != 0 && s.Next != t.next {
+	if s.Next != t.next || s.Generation != t.generation {
 		all = append(all, t.end(s)...)
 	}
 	if s.Phase != t.phase {
@@ -62,18 +63,26 @@ func (t *Tracker) Next(s status.Status) (all []Progress) {
 	if s.Next != t.next {
 		t.next, t.reported = s.Next, map[int]Event{}
 	}
+	t.generation = s.Generation
 	if t.next != 0 {
 		all = append(all, t.slots(s, t.next)...)
 	}
 	return all
 }
 
-// end returns the steps of a reload that has ended.
+// end returns the last steps of a reload that has ended, or all of one that was so short that
+// no status was made meanwhile.
 func (t *Tracker) end(s status.Status) []Progress {
-	if s.Generation == t.next {
-		return t.slots(s, t.next)
+	switch {
+	case t.generation != 0 && s.Generation != t.generation:
+		if s.Generation != t.next {
+			t.reported = map[int]Event{}
+		}
+		return t.slots(s, s.Generation)
+	case t.next != 0:
+		return []Progress{{Event: Back, Generation: t.next, Of: s.Want}}
 	}
-	return []Progress{{Event: Back, Generation: t.next, Of: s.Want}}
+	return nil
 }
 
 // slots returns the new events of the slots.

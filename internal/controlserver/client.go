@@ -17,7 +17,7 @@ import (
 type client struct {
 	*acceptor
 	conn *net.UnixConn
-	ctx  context.Context // says who the client is
+	ctx  context.Context // says who the client is; it never ends
 }
 
 // serve reads the request and answers it. An error of writing means that the client has gone,
@@ -49,7 +49,7 @@ func (c *client) answer(r control.Request) error {
 		return c.restart(r)
 	}
 	call := map[control.Do]func(context.Context) error{
-		control.Reload: c.master.Reload, control.Upgrade: c.master.Upgrade, control.Stop: c.master.Disconnect,
+		control.Reload: c.master.Reload, control.Upgrade: c.upgrade, control.Stop: c.stop,
 	}[r.Do]
 	if r.NoWait {
 		ctx, cancel := context.WithCancel(c.ctx)
@@ -63,11 +63,33 @@ func (c *client) answer(r control.Request) error {
 	return c.follow(call)
 }
 
+// stop ends the master gracefully. The master waits for this client before it ends.
+func (c *client) stop(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.acceptor.ctx, cancel)()
+	err := c.master.Disconnect(ctx)
+	if c.acceptor.ctx.Err() != nil { // Run has ended
+		return nil
+	}
+	return err
+}
+
+// upgrade replaces the master. When it returns the next client meets the new one, if that has a
+// control socket at the same path.
+func (c *client) upgrade(ctx context.Context) error {
+	err := c.master.Upgrade(ctx)
+	for end := time.Now().Add(moveTimeout); err == nil && !c.isReplaced() && time.Now().Before(end); {
+		time.Sleep(moveTimeout / 200)
+	}
+	return err
+}
+
 // status sends the status.
 func (c *client) status() error {
 	var err error
 	c.limited(func() {
-		if s, ok := c.master.Recent(); ok {
+		if s, ok := c.recent.Now(); ok {
 			err = c.send(control.Reply{Status: &s})
 		}
 	})
@@ -83,7 +105,7 @@ func (c *client) limited(f func()) {
 	case c.work <- struct{}{}:
 		defer func() { <-c.work }()
 		f()
-	case <-c.ctx.Done():
+	case <-c.acceptor.ctx.Done():
 	}
 }
 
@@ -103,10 +125,13 @@ func (c *client) follow(call func(context.Context) error) error {
 	result := make(chan error, 1)
 	go func() { result <- call(ctx) }()
 	var t control.Tracker
-	if s, ok := c.master.Recent(); ok {
+	if s, ok := c.recent.Now(); ok {
 		t.Next(s)
 	}
 	err := c.each(result, func(s status.Status) error { return c.progress(t.Next(s)) })
+	if errors.Is(err, errMasterEnds) {
+		err = c.lastResult(result)
+	}
 	if end := (ended{}); errors.As(err, &end) {
 		if s, ok := <-c.master.Watch(ctx); ok {
 			_ = c.progress(t.Next(s)) // an error: so does the next line
@@ -123,6 +148,19 @@ func (c *client) progress(all []control.Progress) error {
 		}
 	}
 	return nil
+}
+
+// errMasterEnds is why each returns when the master ends.
+var errMasterEnds = errors.New("the master ends")
+
+// lastResult waits for the result of a change when the master ends.
+func (c *client) lastResult(result <-chan error) error {
+	select {
+	case err := <-result:
+		return ended{err}
+	case <-time.After(endTimeout):
+		return errMasterEnds
+	}
 }
 
 // ended is why each returns when the result has come.
@@ -145,9 +183,11 @@ func (c *client) each(result <-chan error, f func(status.Status) error) error {
 			return ended{err}
 		case s, ok := <-statuses:
 			if !ok {
-				return io.EOF
+				return errMasterEnds
 			}
 			err = f(s)
+		case <-c.acceptor.ctx.Done():
+			return errMasterEnds
 		case <-tick.C:
 			err = c.write([]byte("\n"))
 		}
@@ -159,7 +199,7 @@ func (c *client) each(result <-chan error, f func(status.Status) error) error {
 
 // restart replaces one worker.
 func (c *client) restart(r control.Request) error {
-	s, _ := c.master.Recent()
+	s, _ := c.recent.Now()
 	id := r.Worker
 	if slots := s.Slots(); id == 0 && r.Slot < len(slots) {
 		for _, w := range slots[r.Slot] {
@@ -220,7 +260,11 @@ func (c *client) end(err error, code control.Code) error {
 func (c *client) send(r control.Reply) error { return c.write(control.Encode(r)) }
 
 func (c *client) write(line []byte) error {
-	_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	within := writeTimeout
+	if c.acceptor.ctx.Err() != nil {
+		within = endTimeout
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(within))
 	_, err := c.conn.Write(line)
 	return err
 }

@@ -78,9 +78,15 @@ func vacant(path string) error {
 	return err
 }
 
+// isReplaced reports whether another file is at the path, or none.
+func (f *file) isReplaced() bool {
+	now, err := os.Lstat(f.path)
+	return err != nil || !os.SameFile(now, f.is)
+}
+
 // close closes the socket and removes its file.
 func (f *file) close() {
-	if now, err := os.Lstat(f.path); !f.disowned && err == nil && os.SameFile(now, f.is) {
+	if !f.disowned && !f.isReplaced() {
 		_ = os.Remove(f.path) // in a directory that has become read-only it stays
 	}
 	_ = f.ln.Close()

@@ -14,20 +14,24 @@ import (
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/status"
 )
 
 const (
-	maxClients   = 64              // that are connected; more are answered that it is busy
-	maxWork      = 4               // requests and statuses that are handled at a time
-	readTimeout  = 2 * time.Second // for the request
-	writeTimeout = 2 * time.Second // for a line of the answer
-	beat         = 5 * time.Second // between two lines, so that a client that has gone is noticed
+	maxClients   = 64                     // that are connected; more are answered that it is busy
+	maxWork      = 4                      // requests and statuses that are handled at a time
+	countTimeout = 300 * time.Millisecond // for the workers to say what they have counted
+	readTimeout  = 2 * time.Second        // for the request
+	writeTimeout = 2 * time.Second        // for a line of the answer
+	endTimeout   = 300 * time.Millisecond // for the clients at the end of the master
+	moveTimeout  = time.Second            // for a new master to take the path over
+	beat         = 5 * time.Second        // between two lines, so that a client that has gone is noticed
 )
 
 // Master is what a Server needs of a master. Any goroutine may call its methods.
 type Master interface {
-	Recent() (status.Status, bool) // the status, at most some milliseconds old
+	Count(context.Context) status.Status // asks the workers; the zero value after Close
 	Watch(context.Context) <-chan status.Status
 	Reload(context.Context) error
 	Upgrade(context.Context) error
@@ -63,7 +67,7 @@ func (s *Server) Open(path string, succeeds bool) {
 			return func() { s.Failed(err) }
 		}
 		s.file = f
-		s.serve(f.ln)
+		s.serve(f)
 		return func() {}
 	})
 }
@@ -78,7 +82,7 @@ func (s *Server) Disown() {
 	})
 }
 
-// Close ends the clients, closes the socket, and removes its file, unless that is another
+// Close ends the clients, of which those that wait for a result may get it, closes the socket, and removes its file, unless that is another
 // master's by now.
 func (s *Server) Close() {
 	s.Turns.Do("control", func() func() {
@@ -93,24 +97,27 @@ func (s *Server) Close() {
 }
 
 // serve accepts clients on a goroutine of its own, until Close.
-func (s *Server) serve(ln *net.UnixListener) {
+func (s *Server) serve(f *file) {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &acceptor{master: s.Master, ctx: ctx, clients: make(chan struct{}, maxClients), work: make(chan struct{}, maxWork)}
+	a := &acceptor{master: s.Master, isReplaced: f.isReplaced, ctx: ctx, clients: make(chan struct{}, maxClients), work: make(chan struct{}, maxWork)}
+	a.recent.Get = a.count
 	s.cancel, s.wait = cancel, a.all.Wait
 	a.all.Add(1)
 	go func() {
 		defer a.all.Done()
-		a.accept(ln)
+		a.accept(f.ln)
 	}()
 }
 
 // acceptor accepts the clients of one socket.
 type acceptor struct {
-	master  Master
-	ctx     context.Context // ends with Close
-	clients chan struct{}   // a value for each that is connected
-	work    chan struct{}   // a value for each that is being worked for
-	all     sync.WaitGroup
+	master     Master
+	recent     newest.Source[status.Status] // shared by all clients
+	isReplaced func() bool                  // the path is another master's
+	ctx        context.Context              // ends with Close
+	clients    chan struct{}                // a value for each that is connected
+	work       chan struct{}                // a value for each that is being worked for
+	all        sync.WaitGroup
 }
 
 func (a *acceptor) accept(ln *net.UnixListener) {
@@ -131,6 +138,15 @@ func (a *acceptor) accept(ln *net.UnixListener) {
 	}
 }
 
+// count returns the status with what the workers have counted. ok is false when the master has
+// ended.
+func (a *acceptor) count() (s status.Status, ok bool) {
+	ctx, cancel := context.WithTimeout(a.ctx, countTimeout)
+	defer cancel()
+	s = a.master.Count(ctx)
+	return s, s.PID != 0
+}
+
 // admit serves a client on a goroutine of its own, or says that there are too many.
 func (a *acceptor) admit(c *net.UnixConn) {
 	select {
@@ -142,14 +158,14 @@ func (a *acceptor) admit(c *net.UnixConn) {
 	a.all.Add(1)
 	go func() {
 		defer func() { <-a.clients; a.all.Done() }()
-		defer context.AfterFunc(a.ctx, func() { _ = c.Close() })() // c is closed below too
+		defer context.AfterFunc(a.ctx, func() { _ = c.SetDeadline(time.Now().Add(endTimeout)) })()
 		defer c.Close()
 		who, err := peer(c)
 		if err != nil {
 			refuse(c, control.Denied, err)
 			return
 		}
-		(&client{acceptor: a, conn: c, ctx: status.By(a.ctx, who)}).serve()
+		(&client{acceptor: a, conn: c, ctx: status.By(context.Background(), who)}).serve()
 	}()
 }
 

@@ -30,11 +30,13 @@ type fakeMaster struct {
 	recents  atomic.Int64
 }
 
-func (m *fakeMaster) Recent() (status.Status, bool) {
+func (m *fakeMaster) Count(context.Context) status.Status {
 	m.recents.Add(1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.s, true
+	s := m.s
+	s.PID = 1
+	return s
 }
 
 func (m *fakeMaster) set(s status.Status) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Pause is the shortest time between two values of a reader, and how old a value of Recent
-// may be. It bounds what readers cost the owner, however many they are.
+// Pause is the shortest time between two questions to the owner. It bounds what readers cost
+// the owner, however many they are.
 const Pause = 20 * time.Millisecond
 
 // Source is the source of a value of type T. The fields are set before the first call of a
@@ -22,7 +22,7 @@ type Source[T any] struct {
 	mu      sync.Mutex
 	waiting chan struct{} // closed by the next Changed; nil: nobody waits
 
-	fetch  sync.Mutex // one reader at a time asks the owner
+	turn   chan struct{} // full while a reader asks the owner, and waits for its turn; made by fetching
 	recent T
 	ok     bool
 	at     time.Time // when recent was asked for
@@ -48,15 +48,25 @@ func (s *Source[T]) next() <-chan struct{} {
 	return s.waiting
 }
 
-// Recent returns the value as it was at most Pause ago.
-func (s *Source[T]) Recent() (T, bool) { return s.since(time.Now().Add(-Pause)) }
+// fetching returns the channel by which one reader at a time asks the owner.
+func (s *Source[T]) fetching() chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turn == nil {
+		s.turn = make(chan struct{}, 1)
+	}
+	return s.turn
+}
 
-// since returns a value that the owner was asked for after t. Readers that call it at about
-// the same time share one.
-func (s *Source[T]) since(t time.Time) (T, bool) {
-	s.fetch.Lock()
-	defer s.fetch.Unlock()
-	if !s.at.After(t) {
+// Now returns a value that the owner is asked for from now on. Readers that call it within Pause
+// share one.
+func (s *Source[T]) Now() (T, bool) {
+	called := time.Now()
+	turn := s.fetching()
+	turn <- struct{}{}
+	defer func() { <-turn }()
+	if !s.at.After(called) {
+		time.Sleep(time.Until(s.at.Add(Pause)))
 		s.at = time.Now()
 		s.recent, s.ok = s.Get()
 	}
@@ -79,7 +89,7 @@ func (s *Source[T]) watch(ctx context.Context, c chan T) {
 	var last T
 	for first := true; ; first = false {
 		changed := s.next() // before the value is asked for: no change is missed
-		v, ok := s.since(time.Now())
+		v, ok := s.Now()
 		if !ok {
 			return
 		}

@@ -73,6 +73,9 @@ const (
 	Receive  Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
 
 	Tickets Type = 0xa6 // master: the keys of TLS session tickets
+
+	Count   Type = 0xb0 // master: what has the worker counted?
+	Counted Type = 0xb1 // worker: the answer, and its last counters when it leaves
 )
 
 var names = [...]string{
@@ -80,7 +83,7 @@ var names = [...]string{
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
-	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
+	HandOver: "hand over", Receive: "receive", Tickets: "tickets", Count: "count", Counted: "counted",
 }
 
 // Known reports whether t is a type of this version.

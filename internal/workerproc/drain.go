@@ -19,7 +19,8 @@ const (
 // drain holds what must end before the worker may leave: the sockets that it listens on,
 // the connections that it has accepted, and the functions of OnDisconnect.
 type drain struct {
-	draining atomic.Bool       // set before the sources are closed; read by every connection
+	draining atomic.Bool // set before the sources are closed; read by every connection
+	counters counters
 	limiter  ratelimit.Limiter // of Connection: close headers; started with the drain
 	emptying chan struct{}     // closed when the program must accept what waits in the queues
 	started  chan struct{}     // closed when all sources are closed

@@ -133,6 +133,7 @@ func (l *listener) cookie(r bind.Request) uint64 {
 func (l *listener) Put(c net.Conn) {
 	result, tracked := conn.NewMoved(c, l.conns)
 	l.worker.drain.addConn(tracked)
+	l.worker.drain.counters.taken.Add(1)
 	l.moved.Add(result)
 	l.wake()
 }

@@ -24,6 +24,7 @@ func (w *Worker) drainAndLeave() {
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
 	w.reportCut(w.drain.run(times.Grace, times.IdleGrace), times.Grace)
 	w.reportUndelivered()
+	w.sendCounters(0)
 	w.closeLink(max(time.Until(end), flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
@@ -55,10 +56,8 @@ func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
 	if len(c) == 0 {
 		return
 	}
-	n := 0
-	for _, of := range c {
-		n += of
-	}
+	n := c.Len()
+	w.drain.counters.cut.Store(int64(n))
 	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
 		"worker.OnDisconnect can end others, and master.Config.Grace gives them more time", count(n, "connection"), grace, c)
 }
