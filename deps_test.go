@@ -24,34 +24,42 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue
+	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver
 	worker              : ipc internal/workerproc internal/handover
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
+	status              :
+	internal/control    : status
+	internal/controlserver : reload status internal/control internal/mailbox internal/newest
+	internal/controlclient : internal/control
+	internal/history    : reload status internal/logline
+	internal/view       : reload status internal/history
+	internal/newest     :
 	listentest          :
 	internal/bind       : internal/descriptor internal/thread
 	internal/conn       : internal/handover internal/http1 internal/ratelimit
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread
+	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread status
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox status
 	internal/descriptor :
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline
-	internal/logline    : reload
+	internal/logline    : reload internal/process
 	internal/lease      : internal/descriptor internal/neterr internal/wire
 	internal/inbox      : ipc internal/link internal/message internal/window
-	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
+	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe status
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/settings   : reload
+	internal/hooks      :
 	internal/grace      :
 	internal/mailbox    :
 	internal/userfunc   :
@@ -67,8 +75,8 @@ internal/window     :
 	internal/http1      :
 	internal/e2etest    :
 	internal/e2etest/*  : . master worker internal/e2etest
-	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server
-	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server
+	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server status
+	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server status
 	examples/*          : . master worker reload ipc rotahttp
 	examples/cluster/*  : . master worker ipc
 	examples/migrate/*  : . master worker rotahttp
@@ -79,7 +87,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
@@ -110,7 +118,9 @@ var forbidden = []struct{ path, but, reason string }{
 // nothing else. Their tests are not restricted.
 var stdOnly = []struct{ pkg, imports, reason string }{
 	{"reload", "cmp errors fmt maps math slices strings time", "decisions are pure: no clock, no goroutine, no channel, no log, no system"},
+	{"status", "context fmt os slices time", "values, which any program may have without the master"},
 	{"internal/wire", "encoding/binary encoding/json errors fmt time", "bytes in, frames out: it can be fuzzed anywhere"},
+	{"internal/control", "bytes encoding/json errors fmt github.com/rota-go/rota/status", "lines in, requests out: it can be fuzzed anywhere"},
 	{"internal/http1", "bytes errors io math slices strconv strings sync sync/atomic time", "bytes in, bytes out: it opens nothing and waits for nothing"},
 }
 

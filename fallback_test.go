@@ -128,6 +128,24 @@ func TestWrongMode(t *testing.T) {
 	}
 }
 
+// The control socket is where the configuration or the environment says, and nowhere else.
+func TestControlPath(t *testing.T) {
+	for _, tc := range []struct{ configured, env, runtime, want string }{
+		{},
+		{runtime: "/run/app:/run/other", want: "/run/app/rota.sock"},
+		{env: "/a", runtime: "/run/app", want: "/a"},
+		{configured: "/b", env: "/a", runtime: "/run/app", want: "/b"},
+		{env: "off", runtime: "/run/app"},
+		{configured: "off", env: "/a"},
+	} {
+		t.Setenv("ROTA_CONTROL", tc.env)
+		t.Setenv("RUNTIME_DIRECTORY", tc.runtime)
+		if got := controlPath(tc.configured); got != tc.want {
+			t.Errorf("%+v: %q", tc, got)
+		}
+	}
+}
+
 func TestStatusOf(t *testing.T) {
 	for _, tc := range []struct {
 		err  error

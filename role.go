@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -134,7 +135,20 @@ func masterConfig() (master.Config, error) {
 	if p != nil {
 		return cfg, fmt.Errorf("the environment: %w", (*master.ConfigError)(p))
 	}
+	cfg.Control = controlPath(cfg.Control)
 	return cfg, cfg.Validate()
+}
+
+// controlPath returns the path of the control socket: what is configured or in the environment, or
+// a file in the first directory that systemd has made for the service.
+func controlPath(path string) string {
+	if path == "off" {
+		return ""
+	}
+	if dir, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":"); path == "" && dir != "" {
+		return filepath.Join(dir, "rota.sock")
+	}
+	return path
 }
 
 // exitStatus returns the exit status of a master whose Run returned err. If a worker could

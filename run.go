@@ -88,6 +88,8 @@ func applyEnvironment(m *master.Master) (master.Config, error) {
 		return cfg, fmt.Errorf("the environment: %w", (*master.ConfigError)(p))
 	case !found:
 		return cfg, nil
+	case cfg.Control == "off":
+		cfg.Control = ""
 	}
 	return cfg, m.Setup(cfg)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // logTimeout is how long the end of the process waits for its last log lines to be written.
@@ -142,7 +143,7 @@ func (h *signalHandler) hangup() {
 
 func (h *signalHandler) reload() {
 	go func() {
-		err := h.m.Reload(context.Background())
+		err := h.m.Reload(by("HUP"))
 		var failed *reload.Error // logged by the master
 		if err != nil && !errors.As(err, &failed) {
 			h.log.Error("rota: no reload", "err", err)
@@ -152,7 +153,7 @@ func (h *signalHandler) reload() {
 
 func (h *signalHandler) upgrade() {
 	go func() {
-		err := h.m.Upgrade(context.Background())
+		err := h.m.Upgrade(by("USR2"))
 		var failed *master.UpgradeError // logged by the master
 		if err != nil && !errors.As(err, &failed) {
 			h.log.Error("rota: no upgrade", "err", err)
@@ -187,9 +188,18 @@ func (h *signalHandler) scale(n int) {
 	if workers < 1 {
 		return
 	}
-	if err := h.m.Scale(workers); err == nil {
+	name := "TTIN"
+	if n < 0 {
+		name = "TTOU"
+	}
+	if err := h.m.ScaleContext(by(name), workers); err == nil {
 		h.log.Info("rota: scale", "workers", workers)
 	}
+}
+
+// by returns a context that says which signal asks for a change.
+func by(signal string) context.Context {
+	return status.By(context.Background(), "signal "+signal)
 }
 
 // forward sends s to every worker. A worker that is not online yet gets it when it is:

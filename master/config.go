@@ -142,6 +142,14 @@ type Config struct {
 	// Empty means none.
 	PIDFile string
 
+	// Control is the absolute path of a unix socket by which the command rota shows and
+	// controls this master (docs/control.md): only root and this process's user, mode 0600. It
+	// is there while Run runs, and the new master's after an upgrade. If it can't be made, one
+	// line says so and the master goes on without. Empty means none, and for the master of
+	// rota.Listen ROTA_CONTROL, or else rota.sock in the directory that systemd has made for
+	// the service (RuntimeDirectory=); there, "off" means none.
+	Control string
+
 	// TicketKeys are the keys of TLS session tickets, the first for new tickets, for a fleet
 	// whose machines share them. Without any, the master makes a key of its own each day, keeps
 	// those of the last week in memory, and passes them on in an upgrade. See

@@ -15,6 +15,7 @@ var (
 	ErrRunning    = errors.New("pool is running already")
 	ErrNotRunning = errors.New("pool is not running")
 	ErrStopping   = errors.New("pool is stopping")
+	ErrNoWorker   = errors.New("no such worker")
 )
 
 // Errors of Send, documented in package ipc; they may be wrapped.

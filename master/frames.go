@@ -6,6 +6,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/status"
 )
 
 // read reads a worker's link until it is closed, and returns why.
@@ -55,6 +56,8 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
 	case wire.Inherit:
 		return m.process.Inherit(p.Call, m.Member, l.giveState)
+	case wire.Counted:
+		return wire.With(p.Frame, func(body *wire.CountedBody) { l.counts.Answered(m.ID, status.Counters(*body)) })
 	case wire.Retire:
 		m.Retired = true
 	case wire.Taken:

@@ -143,6 +143,8 @@ func (l *loop) gone(m *member) {
 	m.worker.published.Decide(child.Involuntary)
 	m.publish()
 	m.worker.output.Close()
+	l.counts.Gone(m.ID)
+	l.book.Ended(&m.Member, m.Exited, m.pid(), m.exit.String(), m.worker.output.LastLines())
 	m.exit.Undelivered = m.worker.mail.Undelivered()
 	l.lines.Ended(&m.Member, m.pid(), m.exit.Code, m.exit.String())
 	l.lines.Undelivered(&m.Member, m.pid(), m.exit.Undelivered)

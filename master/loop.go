@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/controlserver"
+	"github.com/rota-go/rota/internal/history"
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
@@ -40,27 +42,31 @@ type loop struct {
 	takeover *takeover // in a successor that has not taken over yet
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
+	book     history.Book
+	counts   child.Counts // of connections, by the workers
 	systemd  *sdnotify.Notifier
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
+	control  controlserver.Server
 
 	disconnects child.Waits   // calls of Disconnect
 	finished    bool          // finish was called
-	timer       *time.Timer   // when to reconcile again
+	timer       mailbox.Alarm // when to reconcile again
 	garbage     child.Garbage // what reloads leave behind
 	care        child.Care    // of the workers
 	isSetUp     bool          // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}}
+	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}, book: history.New()}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
 	l.sockets, l.leases = l.socketServer(), l.leaseDesk()
+	l.control = controlserver.Server{Master: m, Turns: l.files, Failed: func(err error) { l.log.Warn("rota: no control socket", "err", err) }}
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.timer = time.NewTimer(time.Hour)
+	l.timer = mailbox.NewAlarm()
 	l.systemd = sdnotify.New(l.log)
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap,

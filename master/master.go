@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -30,8 +29,10 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // Address is the address of a socket that a worker listens on, as the kernel reports it:
@@ -42,33 +43,16 @@ type Address struct {
 	Port    int    // 0 for unix sockets
 }
 
-// Exit says how a worker ended: by a signal or with a code, not both.
-type Exit struct {
-	Code   int       // 0 where Signal or Err is set
-	Signal os.Signal // nil unless a signal killed it
-	Err    error     // the worker could not be started
-
-	// Undelivered is how many messages of [Worker.Send], and broadcasts of other workers, the
-	// functions of OnMessage were not called with. It is exact if the worker has left. If it
-	// has died, messages that it had taken in its last tenth of a second count too.
-	Undelivered int
-}
-
-func (x Exit) String() string {
-	switch {
-	case x.Err != nil:
-		return x.Err.Error()
-	case x.Signal != nil:
-		return "signal: " + x.Signal.String()
-	}
-	return fmt.Sprintf("exit status %d", x.Code)
-}
+// Exit says how a worker ended.
+type Exit = status.Exit
 
 // Master is the master of a rota. New makes one, Close ends it.
 type Master struct {
 	loop   *mailbox.Mailbox[*loop]
 	events *events
 	log    *slog.Logger // of logqueue: it never blocks
+
+	statuses *newest.Source[status.Status]
 
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
@@ -98,6 +82,7 @@ func New(cfg Config) (*Master, error) {
 func newMaster(cfg Config, s sys) *Master {
 	m := &Master{loop: mailbox.New[*loop](ErrClosed), quit: make(chan struct{}), log: logqueue.New(cfg.logger())}
 	m.events = newEvents(m.log)
+	m.statuses = &newest.Source[status.Status]{Get: m.ask, Equal: status.Status.Equal, Done: m.loop.Done()}
 	go newLoop(m, cfg, s).run()
 	return m
 }
@@ -138,7 +123,7 @@ func (m *Master) Stop() error {
 // with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
 	result := make(chan error, 1)
-	if err := m.loop.Ask(func(l *loop) error { return l.reload(result) }); err != nil {
+	if err := m.loop.Ask(func(l *loop) error { return l.reload(status.Caller(ctx), result) }); err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
 	err := m.loop.Wait(ctx, result)
@@ -162,7 +147,7 @@ func (m *Master) Reload(ctx context.Context) error {
 // ctx's. As PID 1 it fails with ErrPID1, without Run with ErrNotRunning.
 func (m *Master) Upgrade(ctx context.Context) error {
 	result := make(chan error, 1)
-	if err := m.loop.Ask(func(l *loop) error { return l.requestUpgrade(result) }); err != nil {
+	if err := m.loop.Ask(func(l *loop) error { return l.requestUpgrade(status.Caller(ctx), result) }); err != nil {
 		return fmt.Errorf("upgrade: %w", err)
 	}
 	return m.loop.Wait(ctx, result)
@@ -170,11 +155,14 @@ func (m *Master) Upgrade(ctx context.Context) error {
 
 // Scale sets the number of workers that Run keeps, at least 1, and returns at once. It
 // fails with a *ConfigError, and with ErrClosed after Close.
-func (m *Master) Scale(n int) error {
+func (m *Master) Scale(n int) error { return m.ScaleContext(context.Background(), n) }
+
+// ScaleContext is Scale; with status.By, ctx says who asks.
+func (m *Master) ScaleContext(ctx context.Context, n int) error {
 	if n < 1 {
 		return &ConfigError{Field: "Workers", Value: n, Want: "at least 1"}
 	}
-	return m.loop.Ask(func(l *loop) error { l.scale(n); return nil })
+	return m.loop.Ask(func(l *loop) error { l.scale(status.Caller(ctx), n); return nil })
 }
 
 // Setup replaces the configuration for future forks and reloads, and emits the Setup

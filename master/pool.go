@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // pool is what Run adds: a goal, and the steps of the policy towards it.
@@ -107,7 +108,8 @@ func (l *loop) prepare(number int, then func(*generation, error)) {
 }
 
 // scale is Scale. It also fills the slots that Worker.Kill has left empty.
-func (l *loop) scale(n int) {
+func (l *loop) scale(by string, n int) {
+	l.book.Add(status.Change{Kind: status.Scale, Began: time.Now(), By: by, Workers: n})
 	l.cfg.Workers, l.scaled = n, true
 	if l.pool == nil {
 		return
@@ -137,6 +139,7 @@ func (l *loop) finishPool(err error) {
 	l.abandonUpgrade(false) // one that was asked for before the first generation was prepared
 	l.reportGivenUp(p.err)
 	l.pidFile.Remove()
+	l.control.Close()
 	if l.state.Closing() {
 		p.result <- p.err // the loop may return before functions of Events do
 		return

@@ -26,7 +26,7 @@ func (l *loop) reconcile() {
 			l.carryOut(s)
 		}
 	}
-	l.wakeAt(wake)
+	l.timer.Set(wake)
 	l.report()
 }
 
@@ -52,14 +52,6 @@ func (l *loop) reconcileForked() (wake time.Time) {
 		return l.reconcileForked()
 	}
 	return wake
-}
-
-func (l *loop) wakeAt(t time.Time) {
-	if t.IsZero() {
-		l.timer.Stop()
-		return
-	}
-	l.timer.Reset(time.Until(t))
 }
 
 // checkReady marks the workers that have become ready, and returns when to check again.

@@ -6,6 +6,7 @@ import (
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // rollout is one reload under way.
@@ -16,13 +17,14 @@ type rollout struct {
 }
 
 // reload is Reload.
-func (l *loop) reload(result chan error) error {
+func (l *loop) reload(by string, result chan error) error {
 	l.crowd()
 	answer := l.begin(reload.ChangeReload)
 	if err := refusals[answer]; err != nil {
 		return err
 	}
 	l.pool.waiting = append(l.pool.waiting, result)
+	l.book.Ask(status.Reload, by)
 	if answer == reload.Begins {
 		l.startReload()
 	}
@@ -53,6 +55,7 @@ func (l *loop) startReload() {
 	p.rollout = &rollout{began: time.Now(), results: p.waiting}
 	p.waiting = nil
 	l.lastGen++
+	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen})
 	l.log.Info("rota: reload", "generation", l.lastGen)
 	l.systemd.Reloading()
 	l.prepare(l.lastGen, func(g *generation, err error) {
@@ -68,6 +71,7 @@ func (l *loop) startReload() {
 			return
 		}
 		p.generations.Add(g)
+		l.book.Rolling(g.Runs())
 		l.care.WatchMemory(g.Config.MaxMemory)
 		p.policy = g.Config.policy()
 		p.goal.Next = g.Number
@@ -90,6 +94,7 @@ func (l *loop) logRollout() {
 	p := l.pool
 	l.failed = p.rollout.err
 	logline.Rollout{Logger: l.log}.Ended(p.goal.Generation, p.goal.Workers, p.rollout.began, l.failed)
+	l.book.End(status.Reload, time.Now(), 0, l.failed)
 }
 
 // holdOff returns how long a new worker accepts no connections from shared sockets, if it

@@ -23,6 +23,7 @@ type takeover struct {
 func (l *loop) follow() {
 	link, ok, err := l.sys.masters.Predecessor()
 	if !ok || err != nil {
+		l.control.Open(l.cfg.Control, false)
 		l.startPool(err)
 		return
 	}
@@ -68,6 +69,8 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.systemd.SetWatchdog(s.Watchdog)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
+	l.counts.Restore(s.Counters)
+	l.book.Restore(s.History)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
@@ -86,6 +89,7 @@ func (t *takeover) TookOver(err error) {
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)
+		l.control.Open(l.cfg.Control, true)
 	}
 }
 
@@ -95,11 +99,12 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 		return
 	}
 	l.lastID = max(l.lastID, s.LastID)
+	l.counts.Restore(s.Counters)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {
-		l.scale(s.Workers)
+		l.scale("the old master", s.Workers)
 	}
 	if s.Reload {
-		_ = l.reload(make(chan error, 1)) // the old master has answered its caller
+		_ = l.reload("the old master", make(chan error, 1)) // the old master has answered its caller
 	}
 }
 

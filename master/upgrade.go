@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // upgrade is one that was asked for. The Attempt carries it out, and calls the methods
@@ -21,7 +22,7 @@ type upgrade struct {
 
 // requestUpgrade is Upgrade. An upgrade first waits for this master's own predecessor to
 // exit. Reloads continue meanwhile: the predecessor may have a long download to finish.
-func (l *loop) requestUpgrade(result chan error) error {
+func (l *loop) requestUpgrade(by string, result chan error) error {
 	if err := refusals[l.state.CanBegin(reload.ChangeUpgrade)]; err != nil {
 		return err
 	}
@@ -35,6 +36,7 @@ func (l *loop) requestUpgrade(result chan error) error {
 		u.Await(l.ctx)
 	}
 	l.upgrade.results = append(l.upgrade.results, result)
+	l.book.Ask(status.Upgrade, by)
 	if l.begin(reload.ChangeUpgrade) == reload.Begins {
 		l.startUpgrade()
 	}
@@ -43,6 +45,7 @@ func (l *loop) requestUpgrade(result chan error) error {
 
 func (l *loop) startUpgrade() {
 	l.log.Info("rota: upgrade")
+	l.book.Begin(status.Upgrade, time.Now(), status.Change{})
 	l.upgrade.Start()
 	l.supersedeUpgrade()
 }
@@ -87,7 +90,7 @@ func (u *upgrade) Snapshot() *successor.Snapshot {
 	return &successor.Snapshot{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Needed: l.pool.readiness.Needed(), Ports: l.sockets.Ports(),
-		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(),
+		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(),
 	}
 }
 
@@ -114,7 +117,9 @@ func (u *upgrade) retire() {
 	l := u.l
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.leases.Retire()
+	l.book.End(status.Upgrade, time.Now(), u.PID(), nil)
 	l.pidFile.Disown()
+	l.control.Disown()
 	l.systemd.Silence()
 	u.results.Send(nil)
 	if l.state.Phase() == reload.PhaseUpgrading {
@@ -129,6 +134,7 @@ func (u *upgrade) failed(err error) {
 		l.systemd.MainPID(os.Getpid())
 	}
 	l.failed = err
+	l.book.End(status.Upgrade, time.Now(), u.PID(), err)
 	l.log.Error("rota: upgrade failed, this master keeps serving", "after", time.Since(u.began).Round(time.Millisecond), "err", err)
 	u.results.Send(err)
 	l.on(reload.EventUpgradeFailed)

@@ -9,23 +9,21 @@ import (
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/status"
 )
 
 // State says where a worker is in its life.
-type State int32
+type State = status.State
 
+// The states of a worker.
 const (
-	Starting     State = iota // the process is being started, or hasn't said hello yet
-	Online                    // the worker has said hello
-	Listening                 // it has a socket
-	Draining                  // it finishes its connections
-	Disconnected              // its link is closed
-	Dead                      // its process has ended
+	Starting     = status.Starting
+	Online       = status.Online
+	Listening    = status.Listening
+	Draining     = status.Draining
+	Disconnected = status.Disconnected
+	Dead         = status.Dead
 )
-
-func (s State) String() string {
-	return [...]string{"starting", "online", "listening", "draining", "disconnected", "dead"}[s]
-}
 
 // Worker is one worker as its master sees it: Node's cluster.Worker. The methods of a worker
 // that has died return its last state.

@@ -1,6 +1,9 @@
 package child
 
-import "github.com/rota-go/rota/internal/process"
+import (
+	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/status"
+)
 
 // Generation is what the workers of one reload have in common. The master's loop owns it.
 type Generation[C any] struct {
@@ -23,6 +26,14 @@ func Prepare[C any](number int, cfg C, spec process.Spec) (*Generation[C], error
 
 // Use counts a user. Each calls Release once.
 func (g *Generation[C]) Use() { g.users++ }
+
+// Runs says what the workers of the generation run.
+func (g *Generation[C]) Runs() (r status.Release) {
+	if g != nil && g.Image != nil {
+		r = g.Image.Release()
+	}
+	return r
+}
 
 // Release takes one user off. The last one closes the image, as does a Release of a
 // generation that was never used. On nil it does nothing.

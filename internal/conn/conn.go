@@ -21,6 +21,7 @@ type Shared struct {
 
 	Cookie uint64                          // of the socket, by which the receiver knows it; 0: the connections stay
 	Stay   bool                            // the program may hand connections over, but the drain doesn't move them
+	Moved  *atomic.Int64                   // counts the connections that have moved to another worker; may be nil
 	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has a receiver; needed with Cookie
 }
 

@@ -62,6 +62,14 @@ func KindsOf(all []*Tracked) Kinds {
 	return c
 }
 
+// Len returns how many connections there are.
+func (c Kinds) Len() (n int) {
+	for _, of := range c {
+		n += of
+	}
+	return n
+}
+
 // String lists the kinds, as "2 TLS, 1 upgraded".
 func (c Kinds) String() string {
 	var parts []string

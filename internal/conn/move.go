@@ -67,6 +67,9 @@ func (c *conn) moved() bool {
 		return false
 	}
 	c.http.StopTracking()
+	if n := c.shared.Moved; n != nil {
+		n.Add(1)
+	}
 	_ = c.Close() // this process's copy; nothing was written to it
 	return true
 }

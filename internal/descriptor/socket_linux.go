@@ -26,3 +26,13 @@ func fromRights(oob []byte) (fds []*FD, err error) {
 	}
 	return fds, err
 }
+
+// AcceptQueue returns how many connections wait in the queue of a TCP socket that listens, and
+// how many may. Both are 0 for other sockets. It doesn't block.
+func (f *FD) AcceptQueue() (waiting, limit int) {
+	info, err := unix.GetsockoptTCPInfo(f.Int(), unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, 0
+	}
+	return int(info.Unacked), int(info.Sacked) // of a socket that listens; see tcp_get_info in the kernel
+}

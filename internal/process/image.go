@@ -9,6 +9,7 @@ import (
 
 	"github.com/rota-go/rota/internal/account"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/status"
 )
 
 // Image is what the workers of a generation are started from. It keeps the executable
@@ -26,6 +27,7 @@ type Image struct {
 	extraFiles []*os.File // the caller's
 	stdin      bool
 	silent     bool
+	release    status.Release
 }
 
 // Prepare looks up everything that workers of s need. It reads files and calls s.Env, so
@@ -53,6 +55,7 @@ func Prepare(s Spec) (*Image, error) {
 		env: user.Environ(link.Environ(env)), user: user,
 		confine:    account.Confine{NoNewPrivs: s.NoNewPrivs || user != nil, NoCapabilities: user != nil},
 		extraFiles: slices.Clone(s.ExtraFiles), stdin: s.Stdin, silent: s.Silent,
+		release: releaseOf(path, executable),
 	}, nil
 }
 

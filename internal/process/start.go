@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/thread"
 )
 
 // Start starts a worker. It sets the FD and Master of id, and adds env to the image's
@@ -143,3 +145,8 @@ func startError(dir string, err error) error {
 	}
 	return fmt.Errorf("start: %w", err)
 }
+
+// ReserveThreads has the runtime make the threads that a master needs: one for each
+// processor that it may use, up to 16, and 12 for system calls that block. Where the system
+// has no thread more, Go's runtime ends the process that needs one.
+func ReserveThreads() { thread.Reserve(min(runtime.GOMAXPROCS(0), 16) + 12) }

@@ -54,6 +54,9 @@ func (l *Limiter) Allowed() bool {
 // Count counts one event.
 func (l *Limiter) Count() { l.count.Add(1) }
 
+// Counted returns how many events were counted.
+func (l *Limiter) Counted() int64 { return l.count.Load() }
+
 // Delay returns the time after Start at which the i-th event, counted from 0, is
 // allowed.
 func (l *Limiter) Delay(i int) time.Duration {

@@ -24,6 +24,16 @@ type Status struct {
 	Draining   int
 }
 
+// NewStatus returns the status of a master with these workers of Run.
+func NewStatus(state reload.State, goal reload.Goal, workers []reload.Member, latest int, upgrading bool, failed error) Status {
+	s := Status{
+		Phase: state.Phase(), Leaving: state.Leaving(), Upgrading: upgrading, Failed: failed,
+		Generation: goal.Generation, Latest: latest, Workers: goal.Workers,
+	}
+	s.Starting, s.Ready, s.Draining = reload.Count(workers)
+	return s
+}
+
 // service returns the phase of the service, or "" while it stays as it was reported: a
 // reload reports itself when it begins.
 func (s Status) service() string {

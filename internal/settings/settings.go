@@ -59,6 +59,7 @@ var Table = []Setting{
 	{Field: "HealthInterval", Variable: "ROTA_HEALTH_INTERVAL", Kind: Duration, NoLimit: true},
 	{Field: "HealthFailures", Variable: "ROTA_HEALTH_FAILURES", Kind: Count, NoLimit: true},
 	{Field: "PIDFile", Variable: "ROTA_PID_FILE", Kind: Text},
+	{Field: "Control", Variable: "ROTA_CONTROL", Kind: Text},
 }
 
 // Problem is an invalid value. It converts to a *master.ConfigError.

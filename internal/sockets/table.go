@@ -27,6 +27,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/status"
 )
 
 // Table is the table of sockets. New makes one.
@@ -151,6 +152,22 @@ func (t *Table) Sockets() iter.Seq[Socket] {
 			}
 		}
 	}
+}
+
+// Status returns what is known of the open sockets. Its system calls don't block.
+func (t *Table) Status() []status.Socket {
+	all := make([]status.Socket, 0, len(t.byID))
+	for _, e := range t.byID {
+		if e.fd == nil {
+			continue
+		}
+		s := status.Socket{Network: e.key.Network, Address: e.addr.String(), Workers: e.holders}
+		if !e.key.Packet {
+			s.Queue, s.Limit = e.fd.AcceptQueue()
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // Name returns the name of socket id, which is the same in every master: what was asked

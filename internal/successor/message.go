@@ -9,6 +9,7 @@ import (
 
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // Version is the version of the protocol between two masters. A later version adds
@@ -60,6 +61,8 @@ type Snapshot struct {
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
+	Counters   status.Counters  `json:"counters,omitzero"`  // of all workers so far
+	History    []status.Change  `json:"history,omitempty"`  // the last changes
 }
 
 // Times is how long workers took from their start to the first Accept, by slot and by the

@@ -19,6 +19,8 @@ type (
 		Moves bool `json:"moves,omitempty"`
 		// Pings says that the worker answers checks that ask for a sign of life.
 		Pings bool `json:"pings,omitempty"`
+		// Counts says that the worker answers Count.
+		Counts bool `json:"counts,omitempty"`
 	}
 	// WelcomeBody accepts the worker, and tells it how long its drain may take.
 	WelcomeBody struct {
@@ -71,6 +73,15 @@ type (
 	// TakenBody says how many messages of the master the program has taken.
 	TakenBody struct {
 		Messages int `json:"messages"`
+	}
+	// CountedBody has the counters of a worker; see status.Counters.
+	CountedBody struct {
+		Accepted  int64 `json:"accepted,omitempty"`
+		Taken     int64 `json:"taken,omitempty"`
+		Open      int64 `json:"open,omitempty"`
+		Moved     int64 `json:"moved,omitempty"`
+		Announced int64 `json:"announced,omitempty"`
+		Cut       int64 `json:"cut,omitempty"`
 	}
 	// FailedBody is an error of package net, taken apart by package neterr.
 	FailedBody struct {

@@ -70,6 +70,9 @@ var samples = []sample{
 	{"inherited", Frame{Type: Inherit, FDs: 1, Call: 8}, nil},
 	{"give state", Frame{Type: GiveState, FDs: 1}, nil},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
+	{"hello that counts", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Counts: true}},
+	{"count", Frame{Type: Count}, nil},
+	{"counted", Frame{Type: Counted}, &CountedBody{Accepted: 6, Taken: 5, Open: 4, Moved: 3, Announced: 2, Cut: 1}},
 }
 
 // whole is the frame with its body.

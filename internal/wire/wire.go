@@ -83,6 +83,9 @@ const (
 
 	Inherit   Type = 0xac // worker: a call, answered by the master with the end to read of a pipe
 	GiveState Type = 0xad // master: the worker's successor reads what it leaves, from the pipe of which this is the end
+
+	Count   Type = 0xb0 // master: what has the worker counted?
+	Counted Type = 0xb1 // worker: the answer, and its last counters when it leaves
 )
 
 var names = [...]string{
@@ -93,6 +96,7 @@ var names = [...]string{
 	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
+	Count: "count", Counted: "counted",
 }
 
 // Known reports whether t is a type of this version.

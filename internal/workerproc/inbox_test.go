@@ -308,7 +308,7 @@ func TestSendConn(t *testing.T) {
 	_ = w.Disconnect()
 	receive(t, w.Done()) // would wait for the conn for 30 s
 	_ = master.SetDeadline(time.Now().Add(10 * time.Second))
-	if said := types(t, readToEnd(t, master)); said != "hello message draining" && said != "hello accepting message draining" {
+	if said := types(t, readToEnd(t, master)); said != "hello message draining counted" && said != "hello accepting message draining counted" {
 		t.Errorf("the worker sent %q", said)
 	}
 }

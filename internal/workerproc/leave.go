@@ -26,6 +26,7 @@ func (w *Worker) drainAndLeave() {
 	w.reportCut(cut, w.drain.grace.Took())
 	w.reportUndelivered()
 	w.tellTaken()
+	w.sendCounters(0)
 	w.closeLink(max(left, flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
@@ -57,10 +58,8 @@ func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
 	if len(c) == 0 {
 		return
 	}
-	n := 0
-	for _, of := range c {
-		n += of
-	}
+	n := c.Len()
+	w.drain.counters.cut.Store(int64(n))
 	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
 		"worker.OnDisconnect can end others, and master.Config.Grace, or StopGrace, gives them more time", count(n, "connection"), grace, c)
 }

@@ -149,7 +149,7 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 	l.moved = handover.NewQueue()
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
-		Cookie: l.cookie(), Stay: stays(r), Mover: &w.drain.mover,
+		Cookie: l.cookie(), Stay: stays(r), Mover: &w.drain.mover, Moved: &w.drain.counters.moved,
 	}
 	ln := l.withMethods()
 	l.source = ln
@@ -226,6 +226,7 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 		return l.acceptMoved(err, keep)
 	}
 	l.setKeepAlive(inner)
+	d.counters.accepted.Add(1)
 	return keep(inner), nil
 }
 

@@ -60,8 +60,8 @@ func TestGoldenMaster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := types(t, said); got != "hello draining taken" {
-		t.Errorf("the worker sent %q, want hello, draining and taken", got)
+	if got := types(t, said); got != "hello draining taken counted" {
+		t.Errorf("the worker sent %q, want hello, draining, taken and counted", got)
 	}
 }
 

@@ -1,0 +1,54 @@
+package child
+
+import "github.com/rota-go/rota/status"
+
+// Counts are what the workers of a master have counted. What a worker that has gone had counted
+// stays in the sum, so that no sum falls. The master's loop owns it. The zero value is ready.
+type Counts struct {
+	before status.Counters         // of the workers of masters before this one
+	gone   status.Counters         // of all workers that have gone
+	last   map[int]status.Counters // of the others, by id: the last answers
+	waits  Waits                   // for answers
+}
+
+// maxCount bounds what a worker can make of the sum.
+const maxCount = 1 << 50
+
+// Ask has done called when all these workers have answered or gone. It owns ids.
+func (c *Counts) Ask(ids map[int]bool, done func()) { c.waits.Add(ids, done) }
+
+// Answered takes a worker's counters. None falls, whatever the worker says, except Open.
+func (c *Counts) Answered(id int, n status.Counters) {
+	if c.last == nil {
+		c.last = map[int]status.Counters{}
+	}
+	c.last[id] = c.last[id].Grow(n.Within(maxCount))
+	c.waits.Gone(id)
+}
+
+// Gone says that a worker has ended.
+func (c *Counts) Gone(id int) {
+	n := c.last[id]
+	delete(c.last, id)
+	n.Open = 0
+	c.gone = c.gone.Plus(n)
+	c.waits.Gone(id)
+}
+
+// Of returns the last counters of a worker.
+func (c *Counts) Of(id int) status.Counters { return c.last[id] }
+
+// Total returns the sum of all workers that there have been.
+func (c *Counts) Total() status.Counters {
+	sum := c.before.Plus(c.gone)
+	for _, n := range c.last {
+		sum = sum.Plus(n)
+	}
+	return sum
+}
+
+// Restore takes what the workers of the masters before this one have counted by now.
+func (c *Counts) Restore(n status.Counters) {
+	n.Open = 0
+	c.before = c.before.Grow(n.Within(maxCount))
+}

@@ -1,0 +1,41 @@
+package child
+
+import (
+	"math"
+	"testing"
+
+	"github.com/rota-go/rota/status"
+)
+
+// No sum falls, when workers leave, and whatever they say.
+func TestCounts(t *testing.T) {
+	var c Counts
+	done := 0
+	c.Ask(map[int]bool{1: true, 2: true}, func() { done++ })
+	c.Answered(1, status.Counters{Accepted: 10, Open: 3, Moved: 2})
+	if done != 0 {
+		t.Error("done before the second has answered")
+	}
+	c.Answered(2, status.Counters{Accepted: 5, Open: 1, Cut: 1})
+	if want := (status.Counters{Accepted: 15, Open: 4, Moved: 2, Cut: 1}); done != 1 || c.Total() != want || c.Of(1).Open != 3 {
+		t.Errorf("%+v, want %+v", c.Total(), want)
+	}
+	c.Ask(map[int]bool{1: true}, func() { done++ })
+	c.Gone(1)
+	c.Answered(2, status.Counters{Accepted: 4}) // a worker that counts down
+	if want := (status.Counters{Accepted: 15, Moved: 2, Cut: 1}); done != 2 || c.Total() != want {
+		t.Errorf("%+v, want %+v", c.Total(), want)
+	}
+	for id := range 100 {
+		c.Answered(id, status.Counters{Accepted: math.MaxInt64, Open: math.MinInt64})
+	}
+	if got := c.Total(); got.Accepted < 15 || got.Open < 0 {
+		t.Errorf("a worker that lies makes the sum %+v", got)
+	}
+	var next Counts
+	next.Restore(status.Counters{Accepted: 6, Open: 2})
+	next.Restore(status.Counters{Accepted: 7, Open: 2}) // later
+	if want := (status.Counters{Accepted: 7}); next.Total() != want {
+		t.Errorf("%+v", next.Total())
+	}
+}

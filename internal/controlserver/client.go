@@ -1,0 +1,270 @@
+package controlserver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
+)
+
+// client is one client, on its own goroutine.
+type client struct {
+	*acceptor
+	conn *net.UnixConn
+	ctx  context.Context // says who the client is; it never ends
+}
+
+// serve reads the request and answers it. An error of writing means that the client has gone,
+// or doesn't read.
+func (c *client) serve() {
+	_ = c.conn.SetReadDeadline(time.Now().Add(readTimeout))
+	line, err := bufio.NewReaderSize(io.LimitReader(c.conn, control.MaxRequest+1), 512).ReadBytes('\n')
+	if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) {
+		return // it has sent nothing, or not in time
+	}
+	r, err := control.Parse(line)
+	if err != nil {
+		_ = c.end(err, control.Invalid)
+		return
+	}
+	_ = c.answer(r)
+}
+
+// answer answers a request.
+func (c *client) answer(r control.Request) error {
+	switch r.Do {
+	case control.Status:
+		return c.status()
+	case control.Watch:
+		return c.watch()
+	case control.Scale:
+		return c.end(c.master.ScaleContext(c.ctx, r.Workers), control.Failed)
+	case control.Restart:
+		return c.restart(r)
+	}
+	call := map[control.Do]func(context.Context) error{
+		control.Reload: c.master.Reload, control.Upgrade: c.upgrade, control.Stop: c.stop,
+	}[r.Do]
+	if r.NoWait {
+		ctx, cancel := context.WithCancel(c.ctx)
+		cancel()
+		err := call(ctx)
+		if errors.Is(err, context.Canceled) { // it has begun, or waits for its turn
+			err = nil
+		}
+		return c.end(err, control.Failed)
+	}
+	return c.follow(call)
+}
+
+// stop ends the master gracefully. The master waits for this client before it ends.
+func (c *client) stop(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.acceptor.ctx, cancel)()
+	err := c.master.Disconnect(ctx)
+	if c.acceptor.ctx.Err() != nil { // Run has ended
+		return nil
+	}
+	return err
+}
+
+// upgrade replaces the master. When it returns the next client meets the new one, if that has a
+// control socket at the same path.
+func (c *client) upgrade(ctx context.Context) error {
+	err := c.master.Upgrade(ctx)
+	for end := time.Now().Add(moveTimeout); err == nil && !c.isReplaced() && time.Now().Before(end); {
+		time.Sleep(moveTimeout / 200)
+	}
+	return err
+}
+
+// status sends the status.
+func (c *client) status() error {
+	var err error
+	c.limited(func() {
+		if s, ok := c.recent.Now(); ok {
+			err = c.send(control.Reply{Status: &s})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return c.end(nil, control.Done)
+}
+
+// limited calls f when not too many clients are being worked for.
+func (c *client) limited(f func()) {
+	select {
+	case c.work <- struct{}{}:
+		defer func() { <-c.work }()
+		f()
+	case <-c.acceptor.ctx.Done():
+	}
+}
+
+// watch sends every status until the client or the master has gone.
+func (c *client) watch() error {
+	return c.each(nil, func(s status.Status) (err error) {
+		c.limited(func() { err = c.send(control.Reply{Status: &s}) })
+		return err
+	})
+}
+
+// follow makes a change and reports its progress and its result. If the client goes, the change
+// goes on.
+func (c *client) follow(call func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { result <- call(ctx) }()
+	var t control.Tracker
+	if s, ok := c.recent.Now(); ok {
+		t.Next(s)
+	}
+	err := c.each(result, func(s status.Status) error { return c.progress(t.Next(s)) })
+	if errors.Is(err, errMasterEnds) {
+		err = c.lastResult(result)
+	}
+	if end := (ended{}); errors.As(err, &end) {
+		if s, ok := <-c.master.Watch(ctx); ok {
+			_ = c.progress(t.Next(s)) // an error: so does the next line
+		}
+		return c.end(end.err, control.Failed)
+	}
+	return err
+}
+
+func (c *client) progress(all []control.Progress) error {
+	for i := range all {
+		if err := c.send(control.Reply{Progress: &all[i]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errMasterEnds is why each returns when the master ends.
+var errMasterEnds = errors.New("the master ends")
+
+// lastResult waits for the result of a change when the master ends.
+func (c *client) lastResult(result <-chan error) error {
+	select {
+	case err := <-result:
+		return ended{err}
+	case <-time.After(endTimeout):
+		return errMasterEnds
+	}
+}
+
+// ended is why each returns when the result has come.
+type ended struct{ err error }
+
+func (ended) Error() string { return "ended" }
+
+// each calls f with every status until f fails or a result comes, which may be nil: never. A
+// client that has gone is noticed by a line that can't be written.
+func (c *client) each(result <-chan error, f func(status.Status) error) error {
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	statuses := c.master.Watch(ctx)
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case err := <-result:
+			return ended{err}
+		case s, ok := <-statuses:
+			if !ok {
+				return errMasterEnds
+			}
+			err = f(s)
+		case <-c.acceptor.ctx.Done():
+			return errMasterEnds
+		case <-tick.C:
+			err = c.write([]byte("\n"))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// restart replaces one worker.
+func (c *client) restart(r control.Request) error {
+	s, _ := c.recent.Now()
+	id := r.Worker
+	if slots := s.Slots(); id == 0 && r.Slot < len(slots) {
+		for _, w := range slots[r.Slot] {
+			if w.IsServing() {
+				id = w.ID
+			}
+		}
+	}
+	if err := c.master.Restart(c.ctx, id); err != nil || r.NoWait {
+		return c.end(err, control.Failed)
+	}
+	errReplaced := errors.New("replaced")
+	err := c.each(nil, func(s status.Status) error {
+		if isReplaced(s, id) {
+			return errReplaced
+		}
+		return nil
+	})
+	if errors.Is(err, errReplaced) {
+		return c.end(nil, control.Done)
+	}
+	return err
+}
+
+// isReplaced reports whether a worker doesn't serve any more, and every slot is served.
+func isReplaced(s status.Status, id int) bool {
+	served := 0
+	for _, slot := range s.Slots() {
+		for _, w := range slot {
+			if w.ID == id && w.IsServing() {
+				return false
+			}
+		}
+		for _, w := range slot {
+			if w.IsServing() {
+				served++
+				break
+			}
+		}
+	}
+	return served == s.Want
+}
+
+// end sends the result.
+func (c *client) end(err error, code control.Code) error {
+	r := control.Result{Code: control.Done}
+	if err != nil {
+		r.Code, r.Error = code, err.Error()
+	}
+	if failed := (*reload.Error)(nil); errors.As(err, &failed) {
+		short := *failed
+		short.Stderr = ""
+		r.Error, r.Stderr = short.Error(), failed.Stderr
+	}
+	return c.send(control.Reply{Result: &r})
+}
+
+func (c *client) send(r control.Reply) error { return c.write(control.Encode(r)) }
+
+func (c *client) write(line []byte) error {
+	within := writeTimeout
+	if c.acceptor.ctx.Err() != nil {
+		within = endTimeout
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(within))
+	_, err := c.conn.Write(line)
+	return err
+}

@@ -1,0 +1,20 @@
+package workerproc
+
+import (
+	"sync/atomic"
+
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// counters count connections, for the master.
+type counters struct{ accepted, taken, moved, cut atomic.Int64 }
+
+// sendCounters tells the master what this worker has counted: the answer to a call, or with
+// call 0 its last.
+func (w *Worker) sendCounters(call uint32) {
+	d, n := w.drain, &w.drain.counters
+	_ = w.link.Send(wire.Frame{Type: wire.Counted, Call: call, Body: wire.Body(wire.CountedBody{ // fails if the master is gone
+		Accepted: n.accepted.Load(), Taken: n.taken.Load(), Open: int64(len(d.openConns())),
+		Moved: n.moved.Load(), Announced: d.limiter.Counted(), Cut: n.cut.Load(),
+	})})
+}

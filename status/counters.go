@@ -1,0 +1,36 @@
+package status
+
+// Counters are what a worker has counted of the connections of rota.Listen's listeners, or the
+// sum of several workers.
+type Counters struct {
+	Accepted  int64 `json:"accepted"`  // from the sockets' queues
+	Taken     int64 `json:"taken"`     // that have moved here from another worker
+	Open      int64 `json:"open"`      // now
+	Moved     int64 `json:"moved"`     // to another worker
+	Announced int64 `json:"announced"` // that got Connection: close, or a GOAWAY, in a drain
+	Cut       int64 `json:"cut"`       // closed at the end of the grace
+}
+
+// Plus returns the sum.
+func (c Counters) Plus(d Counters) Counters {
+	return c.each(d, func(a, b int64) int64 { return a + b })
+}
+
+// Grow returns d, with what is larger in c, except Open.
+func (c Counters) Grow(d Counters) Counters {
+	n := c.each(d, func(a, b int64) int64 { return max(a, b) })
+	n.Open = d.Open
+	return n
+}
+
+// Within returns c with every value between 0 and most.
+func (c Counters) Within(most int64) Counters {
+	return c.each(c, func(a, _ int64) int64 { return min(max(a, 0), most) })
+}
+
+func (c Counters) each(d Counters, f func(a, b int64) int64) Counters {
+	return Counters{
+		Accepted: f(c.Accepted, d.Accepted), Taken: f(c.Taken, d.Taken), Open: f(c.Open, d.Open),
+		Moved: f(c.Moved, d.Moved), Announced: f(c.Announced, d.Announced), Cut: f(c.Cut, d.Cut),
+	}
+}
