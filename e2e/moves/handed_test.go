@@ -219,10 +219,10 @@ func TestHandOverToStoppedReceiver(t *testing.T) {
 // worker's pid.
 func inLastSlot(t *testing.T, p *e2etest.Process) (c net.Conn, n, pid int) {
 	e2etest.WaitFor(t, "a connection to the worker in slot 1", func() bool {
-		var err error
-		c, err = net.Dial("tcp", p.Addr())
+		dialed, err := net.Dial("tcp", p.Addr())
 		e2etest.NoError(t, err)
-		t.Cleanup(func() { c.Close() })
+		t.Cleanup(func() { dialed.Close() })
+		c = dialed
 		fmt.Fprintln(c, "first")
 		var generation int
 		_, err = fmt.Fscanf(c, "%d generation %d pid %d\n", &n, &generation, &pid)
