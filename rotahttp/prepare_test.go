@@ -57,7 +57,12 @@ func startPrepared(t *testing.T, srv *http.Server, worker *fakeWorker, h http.Ha
 func TestPreparedHTTP1(t *testing.T) {
 	srv := new(http.Server)
 	var runs atomic.Int32
-	srv.RegisterOnShutdown(func() { runs.Add(1) })
+	first := make(chan struct{})
+	srv.RegisterOnShutdown(func() { // on a goroutine of its own, which Shutdown doesn't wait for
+		if runs.Add(1) == 1 {
+			close(first)
+		}
+	})
 	s := startPrepared(t, srv, newWorker(timeout), echoHandler, srv.Serve)
 	c := dial(t, s.addr)
 	c.get("/", false)
@@ -69,6 +74,7 @@ func TestPreparedHTTP1(t *testing.T) {
 	c.get("/", true)
 	c.mustEnd(soon)
 	s.mustReturn(http.ErrServerClosed, soon)
+	await(t, "the function of RegisterOnShutdown", first)
 	if n := runs.Load(); n != 1 || !s.worker.holds.Load() {
 		t.Errorf("Shutdown was called %d times, and Accept held: %v", n, s.worker.holds.Load())
 	}
