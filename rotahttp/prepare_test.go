@@ -57,12 +57,7 @@ func startPrepared(t *testing.T, srv *http.Server, worker *fakeWorker, h http.Ha
 func TestPreparedHTTP1(t *testing.T) {
 	srv := new(http.Server)
 	var runs atomic.Int32
-	first := make(chan struct{})
-	srv.RegisterOnShutdown(func() { // on a goroutine of its own, which Shutdown doesn't wait for
-		if runs.Add(1) == 1 {
-			close(first)
-		}
-	})
+	srv.RegisterOnShutdown(func() { runs.Add(1) })
 	s := startPrepared(t, srv, newWorker(timeout), echoHandler, srv.Serve)
 	c := dial(t, s.addr)
 	c.get("/", false)
@@ -74,7 +69,7 @@ func TestPreparedHTTP1(t *testing.T) {
 	c.get("/", true)
 	c.mustEnd(soon)
 	s.mustReturn(http.ErrServerClosed, soon)
-	await(t, "the function of RegisterOnShutdown", first)
+	waitFor(t, "the function of RegisterOnShutdown", func() bool { return runs.Load() > 0 })
 	if n := runs.Load(); n != 1 || !s.worker.holds.Load() {
 		t.Errorf("Shutdown was called %d times, and Accept held: %v", n, s.worker.holds.Load())
 	}
