@@ -44,6 +44,7 @@ const help = `usage: rota COMMAND [flags] [argument]
   restart [-wait=false] SLOT    replace the worker of a slot; "-id ID" one worker
   stop    [-wait=false]         end the server gracefully
   history [-json]               the last changes: when, by whom, with what result
+  run     [flags] -- COMMAND    a rota for any program: see rota run -help
   watch                         the status as a line of JSON, now and after each change
   help                          this text
 
@@ -59,7 +60,10 @@ Exit status: 0 done, 1 failed and everything as before, 2 wrong usage, 3 no such
 master, 4 not permitted, 5 not done at the time-out.
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, os.Getenv)) }
+func main() {
+	mustExecProgram()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
+}
 
 // call is one call of the command.
 type call struct {
@@ -82,6 +86,9 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) in
 	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
 		fmt.Fprint(stdout, help)
 		return done
+	}
+	if args[0] == "run" {
+		return runProgram(args[1:], stdout, stderr)
 	}
 	c, err := parse(args[0], args[1:])
 	if err != nil {

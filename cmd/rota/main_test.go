@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version}))
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line}))
 }
 
 // service is a server with a control socket.

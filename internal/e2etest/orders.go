@@ -77,7 +77,7 @@ func (p *Process) InFlight(path string) <-chan error {
 }
 
 // Children returns the pids of the master's children, which are its workers.
-func (p *Process) Children() []int { return childrenOf(p.PID()) }
+func (p *Process) Children() []int { return ChildrenOf(p.PID()) }
 
 // WorkerDescriptors returns how many descriptors all workers have open.
 func (p *Process) WorkerDescriptors() (n int) {

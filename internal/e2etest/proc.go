@@ -31,7 +31,7 @@ func withMark(mark string) (pids []int) {
 	return pids
 }
 
-func childrenOf(pid int) (pids []int) {
+func ChildrenOf(pid int) (pids []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	seen := map[string]bool{}
 	for _, task := range tasks {
@@ -49,7 +49,7 @@ func childrenOf(pid int) (pids []int) {
 
 // ChildrenNamed returns those children of a process whose command has that name.
 func ChildrenNamed(parent int, name string) (pids []int) {
-	for _, pid := range childrenOf(parent) {
+	for _, pid := range ChildrenOf(parent) {
 		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); strings.TrimSpace(string(comm)) == name {
 			pids = append(pids, pid)
 		}
@@ -62,7 +62,7 @@ var workerName = regexp.MustCompile(`:w\d+\n$`)
 
 // WorkersOf returns the children of a master that are workers, also after they have ended.
 func WorkersOf(master int) (pids []int) {
-	for _, pid := range childrenOf(master) {
+	for _, pid := range ChildrenOf(master) {
 		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); workerName.Match(comm) {
 			pids = append(pids, pid)
 		}

@@ -1,0 +1,129 @@
+//go:build linux
+
+package runner
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/rota-go/rota/worker"
+)
+
+// firstFD is the descriptor of the first socket, as with systemd.
+const firstFD = 3
+
+// program is the one that runs.
+type program struct {
+	process *os.Process
+	sockets []socket
+	notify  *notifySocket // nil if its readiness is seen otherwise
+	ended   chan struct{} // closed when it has ended
+	state   *os.ProcessState
+}
+
+// start starts the program with the sockets as descriptors from firstFD on.
+func start(o Options, sockets []socket) (*program, error) {
+	path, err := exec.LookPath(o.Command[0])
+	if err != nil {
+		return nil, err
+	}
+	p := &program{sockets: sockets, ended: make(chan struct{})}
+	env := environment(os.Environ(), sockets)
+	if o.Ready.kind == notified {
+		if p.notify, err = listenNotify(); err != nil {
+			return nil, err
+		}
+		env = append(env, "NOTIFY_SOCKET="+p.notify.path)
+	}
+	attr := &syscall.ProcAttr{Env: append(env, pathEnv+"="+path), Files: []uintptr{0, 1, 2}}
+	attr.Sys = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	for _, s := range sockets {
+		attr.Files = append(attr.Files, uintptr(s.fd))
+	}
+	started := make(chan error)
+	go p.run(o.Command, attr, started)
+	return p, <-started
+}
+
+// run starts the program and waits for its end. The kernel kills the program when the thread
+// that has started it ends, as it does if this worker is killed: nobody else would end the
+// program. So the thread stays.
+func (p *program) run(argv []string, attr *syscall.ProcAttr, started chan<- error) {
+	runtime.LockOSThread()
+	pid, err := syscall.ForkExec("/proc/self/exe", argv, attr)
+	if err == nil {
+		p.process, err = os.FindProcess(pid)
+	}
+	started <- err
+	if err != nil {
+		return
+	}
+	p.state, _ = p.process.Wait() // a child of this process, and nobody else waits for it
+	p.kill()
+	close(p.ended)
+}
+
+// kill kills the program, and what it has started in its process group.
+func (p *program) kill() { _ = syscall.Kill(-p.process.Pid, syscall.SIGKILL) }
+
+// signal sends s to the program, unless it has ended.
+func (p *program) signal(s syscall.Signal) { _ = p.process.Signal(s) }
+
+// status returns the exit status of the program, which has ended.
+func (p *program) status() int {
+	if p.state == nil {
+		return 1
+	}
+	if s, ok := p.state.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return p.state.ExitCode()
+}
+
+// environment returns env with what says which descriptors are the sockets: as systemd
+// (LISTEN_FDS), Einhorn (EINHORN_FDS) and Server::Starter (SERVER_STARTER_PORT) do. LISTEN_PID
+// is added by Exec, which has that pid.
+func environment(env []string, sockets []socket) []string {
+	var fds, ports, names []string
+	for i, s := range sockets {
+		fd := strconv.Itoa(firstFD + i)
+		fds = append(fds, fd)
+		ports = append(ports, s.name+"="+fd)
+		names = append(names, fmt.Sprintf("socket%d", i))
+		env = append(env, fmt.Sprintf("EINHORN_FD_%d=%s", i, fd))
+	}
+	return append(env,
+		"LISTEN_FDS="+strconv.Itoa(len(sockets)),
+		"LISTEN_FDNAMES="+strings.Join(names, ":"),
+		"EINHORN_FDS="+strings.Join(fds, " "),
+		"EINHORN_FD_COUNT="+strconv.Itoa(len(sockets)),
+		"EINHORN_MASTER_PID="+strconv.Itoa(os.Getpid()),
+		"SERVER_STARTER_PORT="+strings.Join(ports, ";"),
+		"SERVER_STARTER_GENERATION="+strconv.Itoa(worker.Self().Generation()),
+		"ROTA_SLOT="+strconv.Itoa(worker.Self().Slot()),
+	)
+}
+
+// pathEnv is the variable that makes a process of this command execute the program at that
+// path with its own arguments.
+const pathEnv = "ROTA_RUN_PATH"
+
+// Exec executes the program if this process has been started for that, and then doesn't return
+// unless it fails: LISTEN_PID has to be the pid of the program itself. It is to be called at the
+// beginning of main.
+func Exec() (err error) {
+	path, ok := os.LookupEnv(pathEnv)
+	if !ok {
+		return nil
+	}
+	if err := os.Unsetenv(pathEnv); err != nil {
+		return err
+	}
+	env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
+	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, env)}
+}

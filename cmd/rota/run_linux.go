@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/rota-go/rota/cmd/rota/internal/runner"
+)
+
+const runHelp = `usage: rota run [flags] -- COMMAND [argument]...
+
+Runs COMMAND as a rota: a master that owns the sockets, and workers that it replaces one
+by one at HUP. COMMAND gets the sockets as descriptors from 3 on, and LISTEN_FDS, LISTEN_PID
+and LISTEN_FDNAMES as from systemd, EINHORN_FDS, and SERVER_STARTER_PORT.
+
+  -b ADDRESS     a socket: HOST:PORT, unix:PATH, or fd:NAME of systemd's; may be repeated
+  -n N           the number of workers; without it ROTA_WORKERS, or one
+  -ready WHEN    accept: it waits for connections on all sockets (the default)
+                 notify: it sends READY=1 to NOTIFY_SOCKET
+                 2s: it has lived for so long
+                 tcp:HOST:PORT, http://...: an address of its own answers
+  -signal NAME   tells it to finish and end: TERM (the default), INT, QUIT, HUP, or a number
+
+The variables ROTA_GRACE, ROTA_MIN_UPTIME, ROTA_CONTROL and so on set the rest.
+`
+
+// runProgram is "rota run". It returns the exit status of the program.
+func runProgram(args []string, stdout, stderr io.Writer) int {
+	o, err := parseRun(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, runHelp)
+		return done
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "rota: run: %v; see rota run -help\n", err)
+		return usage
+	}
+	status, err := runner.Run(o)
+	if err != nil {
+		fmt.Fprintf(stderr, "rota: run: %v\n", err)
+		return failed
+	}
+	return status
+}
+
+func parseRun(args []string) (o runner.Options, err error) {
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("b", "", func(s string) error { o.Bind = append(o.Bind, s); return nil })
+	fs.IntVar(&o.Workers, "n", 0, "")
+	fs.Func("ready", "", func(s string) error { o.Ready, err = runner.ParseReady(s); return err })
+	o.Leave = syscall.SIGTERM
+	fs.Func("signal", "", func(s string) error { o.Leave, err = parseSignal(s); return err })
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	o.Command = fs.Args()
+	switch {
+	case len(o.Command) == 0:
+		return o, errors.New("no command")
+	case len(o.Bind) == 0:
+		return o, errors.New("no socket: -b")
+	case o.Workers < 0:
+		return o, fmt.Errorf("%d workers", o.Workers)
+	}
+	return o, nil
+}
+
+// parseSignal reads the name of a signal, with or without SIG, or its number.
+func parseSignal(s string) (syscall.Signal, error) {
+	names := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT, "HUP": syscall.SIGHUP}
+	if sig, ok := names[strings.TrimPrefix(strings.ToUpper(s), "SIG")]; ok {
+		return sig, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 64 {
+		return 0, fmt.Errorf("%q is no signal", s)
+	}
+	return syscall.Signal(n), nil
+}
+
+// mustExecProgram executes the program of "rota run" if this process has been started for that.
+// If that fails it ends the process, as a shell does.
+func mustExecProgram() {
+	if err := runner.Exec(); err != nil {
+		fmt.Fprintf(os.Stderr, "rota: run: %v\n", err)
+		os.Exit(127)
+	}
+}
