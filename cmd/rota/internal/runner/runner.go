@@ -40,7 +40,7 @@ func Run(o Options) (status int, err error) {
 		return 0, err
 	}
 	if worker.Self() == nil {
-		return 0, errors.New("there is no master: rota run needs Linux, and ROTA is not to be off")
+		return 0, errors.New("this process has no master: ROTA is off")
 	}
 	p, err := start(o, sockets)
 	if err != nil {
