@@ -31,6 +31,7 @@ func withMark(mark string) (pids []int) {
 	return pids
 }
 
+// ChildrenOf returns the children of a process.
 func ChildrenOf(pid int) (pids []int) {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	seen := map[string]bool{}
