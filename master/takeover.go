@@ -68,6 +68,7 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.systemd.SetWatchdog(s.Watchdog)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
+	l.sockets.BeginOwn()
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
@@ -83,6 +84,7 @@ func (t *takeover) TookOver(err error) {
 	logline.Rollout{Logger: l.log}.TookOver(os.Getpid(), t.began, err)
 	l.on(reload.EventTakenOver)
 	l.leases.Unblock()
+	l.sockets.ServeOwn()
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)

@@ -114,6 +114,7 @@ func (u *upgrade) retire() {
 	l := u.l
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.leases.Retire()
+	l.sockets.RetireOwn()
 	l.pidFile.Disown()
 	l.systemd.Silence()
 	u.results.Send(nil)
