@@ -70,6 +70,7 @@ internal/window     :
 	internal/e2etest/*  : . master worker internal/e2etest
 	e2e                 : . master worker reload ipc rotahttp health internal/e2etest/server
 	e2e/*               : . master worker reload ipc rotahttp health internal/e2etest/server
+	deploy              :
 	examples/*          : . master worker reload ipc rotahttp health
 	examples/cluster/*  : . master worker ipc
 	examples/migrate/*  : . master worker rotahttp
