@@ -25,6 +25,7 @@ const module = "github.com/rota-go/rota"
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
+	health              : master reload
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver
 	worker              : ipc internal/workerproc internal/handover
@@ -75,9 +76,10 @@ internal/window     :
 	internal/http1      :
 	internal/e2etest    :
 	internal/e2etest/*  : . master worker internal/e2etest
-	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server status
-	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server status
-	examples/*          : . master worker reload ipc rotahttp
+	e2e                 : . master worker reload ipc rotahttp internal/e2etest/server status health
+	e2e/*               : . master worker reload ipc rotahttp internal/e2etest/server status health
+	examples/*          : . master worker reload ipc rotahttp health
+	deploy              :
 	examples/cluster/*  : . master worker ipc
 	examples/migrate/*  : . master worker rotahttp
 	tests               : listentest internal/e2etest
@@ -102,14 +104,14 @@ var modules = []struct{ path, by, reason string }{
 // forbidden are packages of the standard library that only the packages in but may
 // import.
 var forbidden = []struct{ path, but, reason string }{
-	{"net/http", "rotahttp listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* examples/cluster/* examples/migrate/* tests", "a server of another protocol shouldn't link it"},
+	{"net/http", "rotahttp health listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* examples/cluster/* examples/migrate/* tests", "a server of another protocol shouldn't link it"},
 	{"os/signal", ". e2e e2e/* examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
 	{"os/exec", "internal/process internal/successor internal/e2etest internal/e2etest/* e2e e2e/* examples/* tests", "only a master starts processes"},
 	{"testing", "listentest internal/e2etest internal/e2etest/* tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what is needed"},
 	{"C", "", "a static binary, and cross-compiling, are promises"},
 	{"log", "examples/* examples/cluster/* examples/migrate/* internal/e2etest/* e2e e2e/* tests", "the master has its Logger, a worker writes one line to stderr"},
-	{"log/slog", ". master internal/logline internal/logqueue internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
+	{"log/slog", ". master health internal/logline internal/logqueue internal/sdnotify internal/userfunc e2e e2e/* examples/* tests", "only a master logs"},
 	{"net/rpc", "", "the link has a protocol of its own"},
 	{"encoding/gob", "", "bodies are JSON, which versions can extend"},
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // public are the packages that programs import.
-const public = ". master worker ipc reload status rotahttp listentest"
+const public = ". master worker ipc reload status rotahttp listentest health"
 
 // internalTypes are the exported names that have a type of an internal package in their
 // signature today. Programs can't write such a type, and it isn't in their

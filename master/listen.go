@@ -1,6 +1,9 @@
 package master
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -100,7 +103,10 @@ func (l *loop) closed(m *member, id int) {
 // closeUnused closes the sockets that no serving worker has asked for, after a reload or
 // an upgrade.
 func (l *loop) closeUnused() {
-	closed := l.sockets.CloseUnused(func(id int) bool { m := l.members[id]; return m != nil && m.serving() })
+	closed := l.sockets.CloseUnused(func(id int) bool {
+		m := l.members[id]
+		return id == sockets.Master || m != nil && m.serving()
+	})
 	for _, s := range closed {
 		l.log.Info("rota: socket closed, the new generation doesn't use it", "network", s.Key.Network, "address", s.Addr.String())
 	}
@@ -139,4 +145,46 @@ func (l *loop) readinessOf(m *member) *reload.Readiness {
 		return &reload.Readiness{}
 	}
 	return &l.pool.readiness
+}
+
+// Listen is net.Listen for a server of the master's own, such as that of package health. The
+// socket goes to the new master of an upgrade, which gets it when it listens on the same network
+// and address before it has taken over, as from a function of rota.OnMaster: no client is
+// refused. Until it has taken over Listen waits, or its Accept; and then the Accept of the old
+// master fails with net.ErrClosed. Workers can't get the socket, and a stop closes it last.
+//
+// The caller closes the listener. The error is one of net.Listen, as *net.OpError, or ctx's if it
+// ends first, or ErrClosed after Close.
+func (m *Master) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	r, own := bind.NewRequest(network, address, false, bind.Options{}), make(chan sockets.Own, 1)
+	answer, cancel := make(chan error, 1), func() {}
+	err := m.loop.Ask(func(l *loop) error {
+		follows := l.takeover != nil || l.pool == nil && l.sys.masters.Follows()
+		cancel = l.sockets.Own(ctx, r, follows, func(o sockets.Own) { own <- o; answer <- nil })
+		return nil
+	})
+	if err == nil {
+		err = m.loop.Wait(ctx, answer)
+	}
+	if err != nil {
+		m.loop.Post(func(*loop) { cancel() })
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	o := <-own
+	return o.Listener, o.Err
+}
+
+// Serving returns how many slots of Run have a worker that is ready and doesn't drain, how many
+// slots there are, and what the master is doing. It waits for the loop, which never blocks.
+func (m *Master) Serving() (ready, slots int, s reload.State) {
+	err := m.loop.Ask(func(l *loop) error {
+		if s = l.state; l.pool != nil {
+			ready, slots = reload.Served(l.pooled()), l.pool.goal.Workers
+		}
+		return nil
+	})
+	if err != nil {
+		s, _ = s.Begin(reload.ChangeClose)
+	}
+	return ready, slots, s
 }

@@ -71,6 +71,7 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.tickets.Adopt(s.Tickets)
 	l.counts.Restore(s.Counters)
 	l.book.Restore(s.History)
+	l.sockets.BeginOwn()
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
@@ -86,6 +87,7 @@ func (t *takeover) TookOver(err error) {
 	logline.Rollout{Logger: l.log}.TookOver(os.Getpid(), t.began, err)
 	l.on(reload.EventTakenOver)
 	l.leases.Unblock()
+	l.sockets.ServeOwn()
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)

@@ -210,3 +210,14 @@ func Count(members []Member) (starting, ready, draining int) {
 	}
 	return starting, ready, draining
 }
+
+// Served returns how many slots have a member that is ready and serves.
+func Served(members []Member) int {
+	slots := map[int]bool{}
+	for i := range members {
+		if m := &members[i]; m.serving() && m.isReady() {
+			slots[m.Slot] = true
+		}
+	}
+	return len(slots)
+}

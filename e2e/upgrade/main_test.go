@@ -13,6 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+		"healthy":      healthy,
 		"lead":         lead,
 		"serve":        server.Serve,
 		"version":      server.Version,

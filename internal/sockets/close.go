@@ -143,16 +143,18 @@ func (e *entry) wanted(serves map[int]bool) bool {
 // that worker accepts what waits in their queues, which CloseAll alone would reset.
 func (t *Table) RefuseClients() {
 	for _, e := range t.byID {
-		if e.own && e.fd != nil && !e.key.Packet {
+		if e.own && e.fd != nil && !e.key.Packet && !e.key.isMasters() {
 			_ = descriptor.Refuse(e.fd.Int()) // fails if the program has bound it to an interface: as without
 		}
 	}
 }
 
-// CloseAll closes all sockets. Binds that are under way go on.
-func (t *Table) CloseAll() {
+// CloseAll closes all sockets of holders. Binds that are under way go on.
+func (t *Table) CloseAll() { t.closeWhere(func(e *entry) bool { return !e.key.isMasters() }) }
+
+func (t *Table) closeWhere(chosen func(*entry) bool) {
 	for _, e := range t.byID {
-		if e.fd != nil {
+		if e.fd != nil && chosen(e) {
 			t.remove(e)
 		}
 	}
@@ -161,6 +163,6 @@ func (t *Table) CloseAll() {
 // Close closes all sockets, and those that were inherited from a predecessor. The table
 // must not be used any more.
 func (t *Table) Close() {
-	t.CloseAll()
+	t.closeWhere(func(*entry) bool { return true })
 	t.inherited.close()
 }

@@ -137,8 +137,8 @@ func (f *fuzzed) checkHolders() {
 	}
 }
 
-// checkEnd completes what is under way. Then every call is answered, and after CloseAll
-// no descriptor is open.
+// checkEnd completes what is under way. Then every call is answered, and after Close no
+// descriptor is open. Holder 0 is Master.
 func (f *fuzzed) checkEnd() {
 	for len(f.binds) > 0 {
 		f.complete(0, nil)
@@ -147,7 +147,7 @@ func (f *fuzzed) checkEnd() {
 	if len(f.pending) > 0 {
 		f.t.Fatalf("calls are not answered: %v", f.pending)
 	}
-	f.table.CloseAll()
+	f.table.Close()
 	f.check()
 	for i, fd := range f.opened {
 		if fd.Int() >= 0 {

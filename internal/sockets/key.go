@@ -16,7 +16,7 @@ import (
 type Key struct {
 	Network, Address string // the address of a unix socket's file is its path, absolute if the request said the directory
 	Packet           bool
-	Index            int // for port 0, the index of the holder's request
+	Index            int // for port 0, the index of the holder's request; below zero: only this process has it
 }
 
 // String returns the key as the upgrade protocol and the reload policy name the socket.
@@ -39,6 +39,9 @@ func (h *holder) keyOf(r bind.Request) Key {
 	key := Key{Network: r.Network, Address: r.Address, Packet: r.Packet}
 	if bind.IsPath(r.Network, r.Address) {
 		key.Address = pathOf(r)
+	}
+	if h.master {
+		return h.mastersKey(key, isSeveral(r))
 	}
 	if !isSeveral(r) {
 		return key

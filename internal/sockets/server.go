@@ -27,6 +27,7 @@ type Server struct {
 	abandoning bool        // a timer will close sockets of holders that are gone
 	sealing    bool        // a holder accepts
 	calls      map[int]int // that wait for an answer, by holder
+	own        *own        // sockets of this process; nil until it asks for one
 }
 
 // Loop is the goroutine that owns a Server.
@@ -106,7 +107,11 @@ func (s *Server) end(holder int) {
 
 // Refuse answers a call with err, as net.Listen returns it.
 func (s *Server) Refuse(c Caller, r bind.Request, err error) {
-	s.Owner.Refuse(c, OpError(r, err))
+	if err = OpError(r, err); c.Holder == Master {
+		s.reply(c, Own{Err: err})
+		return
+	}
+	s.Owner.Refuse(c, err)
 }
 
 // refuse is Refuse for a call that has waited.
@@ -145,7 +150,7 @@ func (s *Server) AcceptsOn(id, socket int, own string, terms Terms) (name string
 func (s *Server) answer(ctx context.Context, answers []Answer, b *Bind) {
 	for _, a := range answers {
 		switch {
-		case !s.Owner.Connected(a.Holder):
+		case a.Holder != Master && !s.Owner.Connected(a.Holder):
 			s.end(a.Holder)
 		case a.Socket != nil:
 			s.send(a)
@@ -185,7 +190,10 @@ func (s *Server) send(a Answer) {
 		s.refuse(a.Caller, a.Request.Request, err)
 		return
 	}
-	s.end(a.Holder)
+	if s.end(a.Holder); a.Holder == Master {
+		s.deliver(a.Caller, a.Socket, fd)
+		return
+	}
 	s.Owner.Send(a.Caller, a.Socket, fd)
 }
 

@@ -94,6 +94,7 @@ type holder struct {
 	asked      map[int]*entry // the sockets that it has ever asked for, by id
 	generation int
 	own        int // how many sockets of its own it has reported
+	master     bool
 
 	denied bool // a socket, which was reported
 }
@@ -199,7 +200,7 @@ func (t *Table) Addresses(id int) []string {
 func (t *Table) holder(id int) *holder {
 	h := t.holders[id]
 	if h == nil {
-		h = &holder{held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}}
+		h = &holder{held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}, master: id == Master}
 		t.holders[id] = h
 	}
 	return h
