@@ -118,8 +118,8 @@ func TestMissedBroadcasts(t *testing.T) {
 		if x := <-exits; x.Undelivered != 3 {
 			t.Errorf("%d undelivered, want 3", x.Undelivered)
 		}
-		if n := strings.Count(w.log.String(), "misses broadcasts"); n != 1 {
-			t.Errorf("%d lines about it, want 1:\n%s", n, &w.log)
+		if n := strings.Count(w.log(), "misses broadcasts"); n != 1 {
+			t.Errorf("%d lines about it, want 1:\n%s", n, w.log())
 		}
 	})
 }
@@ -160,8 +160,8 @@ func TestUndelivered(t *testing.T) {
 			if x := <-exits; x.Undelivered != want || x.Signal != syscall.SIGKILL {
 				t.Errorf("%d of 3 taken: %+v, want %d undelivered", taken, x, want)
 			}
-			if logged := strings.Contains(w.log.String(), fmt.Sprintf("messages=%d", want)); logged != (want > 0) {
-				t.Errorf("%d undelivered; the log:\n%s", want, &w.log)
+			if logged := strings.Contains(w.log(), fmt.Sprintf("messages=%d", want)); logged != (want > 0) {
+				t.Errorf("%d undelivered; the log:\n%s", want, w.log())
 			}
 		})
 	}

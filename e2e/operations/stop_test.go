@@ -148,12 +148,7 @@ func TestTermEndsTheDelay(t *testing.T) {
 			p.Signal(syscall.SIGTERM)
 			p.WaitLog(e2etest.StopDelayed, 1)
 			p.Signal(second)
-			if err := <-busy; err != nil {
-				t.Errorf("the request in flight: %v", err)
-			}
-			if status := p.Wait(); status != 0 {
-				t.Errorf("exit status %d, want 0", status)
-			}
+			p.EndsWell(busy)
 		})
 	}
 }

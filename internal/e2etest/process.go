@@ -170,3 +170,15 @@ func (p *Process) killLeft() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
+
+// EndsWell waits for the end of a request in flight, which must be answered, and then of the
+// process, whose status must be 0.
+func (p *Process) EndsWell(busy <-chan error) {
+	p.t.Helper()
+	if err := <-busy; err != nil {
+		p.t.Errorf("the request in flight: %v", err)
+	}
+	if status := p.Wait(); status != 0 {
+		p.t.Errorf("exit status %d, want 0", status)
+	}
+}

@@ -155,13 +155,14 @@ func TestWriterIsBounded(t *testing.T) {
 // A writer that doesn't write holds the reader up until ctx ends, or in the middle for Limit.
 func TestReaderIsBounded(t *testing.T) {
 	t.Parallel()
-	r, w := pipe(t)
+	r, silent := pipe(t)
+	defer silent.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
 	if _, err := Open(ctx, r); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("at the end of ctx: %v", err)
 	}
-	r, w = pipe(t)
+	r, w := pipe(t)
 	f, err := w.File("pipe")
 	if err != nil {
 		t.Fatal(err)

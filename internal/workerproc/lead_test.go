@@ -142,15 +142,14 @@ func TestLeadGivenUp(t *testing.T) {
 // A function that ends its goroutine, or panics, has ended.
 func TestLeadThatDoesNotReturn(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		for call, end := range map[uint32]func(){1: func() { panic("on purpose") }, 2: runtime.Goexit} {
-			id := call
+		for _, end := range []func(){func() { panic("on purpose") }, runtime.Goexit} {
 			go func() {
 				defer func() { _ = recover() }()
 				_ = b.Lead(context.Background(), "a", func(context.Context) error { end(); return nil })
 			}()
 			synctest.Wait()
 			b.calls.mu.Lock()
-			id = b.calls.last
+			id := b.calls.last
 			b.calls.mu.Unlock()
 			if token := (&leading{bench: b}).grant(t, id); token.Int() >= 0 {
 				t.Error("the lease is not given up")
