@@ -115,8 +115,7 @@ func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
 		_, _, err := socketIn(p)
 		return nil, fmt.Errorf("shared file %q: %w", name, err)
 	}
-	defer p.Close()
-	return p.Files[0].File(name)
+	return os.NewFile(uintptr(p.Files[0].Take()), name), nil // closing a duplicate would give up the program's locks of the file
 }
 
 // Status returns what the master answers; see package worker. It is JSON. The master is asked once at

@@ -100,6 +100,7 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.check(p)
 	case wire.Count:
 		w.sendCounters(p.Call)
+		return nil
 	case wire.Welcome:
 		return w.welcome(p)
 	case wire.Refuse:
