@@ -14,7 +14,7 @@
 // are in the answer too: they are copied each second, at each request for the metrics, and when a worker has drained; of
 // these, what a worker that is killed has counted since the last copy is lost.
 //
-// In a process that is no worker the metrics are that process's own, as client_golang's.
+// In a process that is not a worker the metrics are that process's own, as client_golang's.
 // docs/metrics.md lists the metrics of rota itself.
 package rotametrics
 

@@ -22,7 +22,7 @@ import (
 )
 
 // newMemory returns the memory of a test, as large as n blocks.
-func newMemory(n int) memory { return memory{data: private(n * blockSize)} }
+func newMemory(n int) memory { return memory{data: make([]byte, n*blockSize)} }
 
 // text returns metrics as Prometheus reads them.
 func text(t *testing.T, g prometheus.Gatherer) string {
