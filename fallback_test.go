@@ -140,8 +140,9 @@ func TestControlPath(t *testing.T) {
 	} {
 		t.Setenv("ROTA_CONTROL", tc.env)
 		t.Setenv("RUNTIME_DIRECTORY", tc.runtime)
-		if got := controlPath(tc.configured); got != tc.want {
-			t.Errorf("%+v: %q", tc, got)
+		cfg, err := configured(master.Config{Control: tc.configured})
+		if err != nil || cfg.Control != tc.want {
+			t.Errorf("%+v: %q, %v", tc, cfg.Control, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 // globals are the variables of packages that may hold state, and why one process must
 // have exactly one of each. The list may only shrink.
 var globals = map[string]string{
+	"worker.leases":                  "goroutines of a process without a master exclude each other as processes with one do",
 	"worker.self":                    "the exported value of internal/workerproc.self: Self returns the same one at each call",
 	"internal/workerproc.self":       "a process is one worker: its link is inherited before main can start a process",
 	"..theMaster":                    "Setup and Listen have no receiver, and a process becomes one master at most",

@@ -126,8 +126,10 @@ func becomeMaster() error {
 
 // masterConfig returns the configuration of the master that Listen starts: what Setup has set, and
 // for the rest the environment. The caller holds theMaster.mu.
-func masterConfig() (master.Config, error) {
-	cfg := theMaster.cfg
+func masterConfig() (master.Config, error) { return configured(theMaster.cfg) }
+
+// configured returns cfg with what it leaves to the environment.
+func configured(cfg master.Config) (master.Config, error) {
 	p := settings.CheckMode(os.Getenv("ROTA"))
 	if p == nil {
 		p = settings.Apply(&cfg, os.Getenv)

@@ -138,6 +138,7 @@ type clients struct {
 	gate     sync.RWMutex // held by each while it makes a request
 	stop     chan struct{}
 	wg       sync.WaitGroup
+	idle     []func() // close the connections of each that are idle
 	answered atomic.Int64
 	failed   atomic.Int64
 }
@@ -146,14 +147,15 @@ func startClients(base string, n int) *clients {
 	c := &clients{base: base, stop: make(chan struct{})}
 	for i := range n {
 		c.wg.Add(1)
-		go c.run(i%2 == 0)
+		client := &http.Client{Timeout: e2etest.Stuck, Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
+		c.idle = append(c.idle, client.CloseIdleConnections)
+		go c.run(client)
 	}
 	return c
 }
 
-func (c *clients) run(keepAlive bool) {
+func (c *clients) run(client *http.Client) {
 	defer c.wg.Done()
-	client := http.Client{Timeout: e2etest.Stuck, Transport: &http.Transport{DisableKeepAlives: !keepAlive}}
 	for {
 		select {
 		case <-c.stop:
@@ -161,7 +163,7 @@ func (c *clients) run(keepAlive bool) {
 		default:
 		}
 		c.gate.RLock()
-		c.one(&client)
+		c.one(client)
 		c.gate.RUnlock()
 	}
 }
@@ -187,11 +189,14 @@ func (c *clients) end() {
 }
 
 // die makes a request that is counted and never answered: its worker kills itself. With still, no other
-// request is under way, so that it is known what was counted.
+// request is under way, so that it is known what was counted, and no client sends one on a connection that ends.
 func (c *clients) die(still bool) {
 	if still {
 		c.gate.Lock()
 		defer c.gate.Unlock()
+		for _, closeIdle := range c.idle {
+			closeIdle()
+		}
 	}
 	client := http.Client{Timeout: e2etest.Stuck, Transport: &http.Transport{DisableKeepAlives: true}}
 	if resp, err := client.Post(c.base+"/die", "text/plain", http.NoBody); err == nil {

@@ -1,13 +1,15 @@
 // Package worker is a worker's view of itself: its place in the rota, its messages, and
 // its graceful shutdown. It is Node's cluster.worker.
 //
-// A process is a worker if a master has started it. [Self] returns nil in every other
-// process:
+// A process is a worker if a master has started it:
 //
-//	if w := worker.Self(); w != nil {
-//		log.SetPrefix(fmt.Sprintf("worker %d: ", w.ID()))
-//		w.OnDisconnect(func(ctx context.Context) error { return db.Flush(ctx) })
-//	}
+//	self := worker.Self()
+//	log.SetPrefix(fmt.Sprintf("worker %d: ", self.ID()))
+//	self.OnDisconnect(func(ctx context.Context) error { return db.Flush(ctx) })
+//
+// In every other process, as with ROTA=off and in a test, [Self] returns nil. A nil *Worker
+// can be used: it is a worker alone, which nobody asks to leave. Its methods say what they
+// do then, where that isn't nothing.
 //
 // It is cluster.worker, cluster.isWorker, process.send and process.on("message") of Node's
 // cluster module; docs/node.md has a table of all names.
@@ -19,6 +21,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -42,7 +45,7 @@ var (
 )
 
 // Worker is this process as a member of a rota. All methods may be called from any
-// goroutine.
+// goroutine, and of a nil *Worker too.
 type Worker struct{ p *workerproc.Worker }
 
 // self is the one worker that a process can be.
@@ -55,23 +58,46 @@ func newSelf() *Worker {
 	return nil
 }
 
-// Self returns this process as a worker, or nil if no master has started it. It is
-// Node's cluster.worker.
+// Self returns this process as a worker, or nil if no master has started it: then its
+// methods are those of a worker alone. It is Node's cluster.worker.
 func Self() *Worker { return self }
 
 // ID returns the worker's id: 1, 2, 3 …, never used again in the life of a master.
-func (w *Worker) ID() int { return w.p.ID() }
+// Without a master it is 0.
+func (w *Worker) ID() int {
+	if w == nil {
+		return 0
+	}
+	return w.p.ID()
+}
 
 // Slot returns the worker's place in the rota, from 0. Its successor gets the same slot.
-func (w *Worker) Slot() int { return w.p.Slot() }
+// Without a master it is 0.
+func (w *Worker) Slot() int {
+	if w == nil {
+		return 0
+	}
+	return w.p.Slot()
+}
 
 // Generation returns the number of the reload that has started this worker.
-func (w *Worker) Generation() int { return w.p.Generation() }
+// Without a master it is 0.
+func (w *Worker) Generation() int {
+	if w == nil {
+		return 0
+	}
+	return w.p.Generation()
+}
 
 // Ready tells the master that this worker can take over: with Config.WaitReady the master
 // waits for it, and otherwise it says that the worker will accept on no further address of
 // its predecessor. Called again it does nothing. It fails with ErrDisconnected.
-func (w *Worker) Ready() error { return w.p.Ready() }
+func (w *Worker) Ready() error {
+	if w == nil {
+		return nil
+	}
+	return w.p.Ready()
+}
 
 // Send sends v as JSON, and handles with it, to the master, and returns at once. The
 // master gets the message at Events.Message, after all that was sent before. What is sent
@@ -81,7 +107,13 @@ func (w *Worker) Ready() error { return w.p.Ready() }
 // Send fails with ErrDisconnected if the link is closed, with ErrQueueFull, with
 // ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be encoded as JSON. If it fails,
 // nothing was sent.
-func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, handles...) }
+// Without a master it fails with [ErrDisconnected].
+func (w *Worker) Send(v any, handles ...ipc.Handle) error {
+	if w == nil {
+		return alone("send")
+	}
+	return w.p.Send(v, handles...)
+}
 
 // Broadcast sends v as JSON to the other workers of this worker's master, and returns at once.
 // They get it at [Worker.OnMessage], with this worker's id in Message.From; the sender doesn't
@@ -96,7 +128,13 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, h
 //
 // Broadcast fails as [Worker.Send] does: with ErrDisconnected, with ErrQueueFull, with
 // ipc.ErrTooLarge, and if v can't be encoded as JSON. Then nothing was sent.
-func (w *Worker) Broadcast(v any) error { return w.p.Broadcast(v) }
+// Without a master nobody gets it, and that is no error.
+func (w *Worker) Broadcast(v any) error {
+	if w == nil {
+		return nil
+	}
+	return w.p.Broadcast(v)
+}
 
 // Lead calls f while this worker holds the lease of this name, and returns what f returns: for
 // work of which there is one in the whole rota, such as scheduled jobs and migrations.
@@ -126,7 +164,12 @@ func (w *Worker) Broadcast(v any) error { return w.p.Broadcast(v) }
 // Lead fails without having called f with ErrDisconnected if the worker drains or its master is
 // gone, with context.Cause(ctx) if ctx ends first, and with EMFILE if more than 64 calls of this
 // worker hold leases or wait for them, or the name is too long.
+//
+// Without a master it holds for the goroutines of this process.
 func (w *Worker) Lead(ctx context.Context, name string, f func(context.Context) error) error {
+	if w == nil {
+		return leases.lead(ctx, name, f)
+	}
 	return w.p.Lead(ctx, name, f)
 }
 
@@ -142,7 +185,11 @@ func (w *Worker) Lead(ctx context.Context, name string, f func(context.Context) 
 //
 // Work that takes long belongs on a goroutine of its own: when about 16
 // megabytes of messages wait, the link to the master is not read until some are handled.
-func (w *Worker) OnMessage(f func(ipc.Message)) { w.p.OnMessage(f) }
+func (w *Worker) OnMessage(f func(ipc.Message)) {
+	if w != nil {
+		w.p.OnMessage(f)
+	}
+}
 
 // OnHealth has f called every master.Config.HealthInterval. f returns nil while the worker
 // is healthy. A worker that returns an error, or doesn't answer, master.Config.HealthFailures
@@ -150,7 +197,11 @@ func (w *Worker) OnMessage(f func(ipc.Message)) { w.p.OnMessage(f) }
 // master stops waiting for the answer. All functions are called one after the other; the
 // next check waits for the end of the last. A worker that never calls OnHealth is not
 // checked.
-func (w *Worker) OnHealth(f func(context.Context) error) { w.p.OnHealth(f) }
+func (w *Worker) OnHealth(f func(context.Context) error) {
+	if w != nil {
+		w.p.OnHealth(f)
+	}
+}
 
 // Disconnect makes the worker drain and leave, and returns at once. The order is the same
 // whether this method, the master, a reload or SIGTERM asks for it:
@@ -171,11 +222,23 @@ func (w *Worker) OnHealth(f func(context.Context) error) { w.p.OnHealth(f) }
 //
 // Then main returns and the process exits, or the master ends the process. Calling
 // Disconnect again does nothing. It fails with ErrDisconnected if the link is closed.
-func (w *Worker) Disconnect() error { return w.p.Disconnect() }
+// Without a master it fails with [ErrDisconnected].
+func (w *Worker) Disconnect() error {
+	if w == nil {
+		return alone("disconnect")
+	}
+	return w.p.Disconnect()
+}
 
 // Kill is Disconnect, and asks the master to start no successor. It is Node's
 // worker.kill, called in the worker.
-func (w *Worker) Kill() error { return w.p.Kill() }
+// Without a master it fails with [ErrDisconnected].
+func (w *Worker) Kill() error {
+	if w == nil {
+		return alone("kill")
+	}
+	return w.p.Kill()
+}
 
 // OnTicketKeys calls f with the keys of TLS session tickets that all workers of the master
 // share: at once if they are known, as they are when rota.Listen has returned, and again
@@ -187,22 +250,42 @@ func (w *Worker) Kill() error { return w.p.Kill() }
 // clients resume their sessions at every worker, and after reloads and upgrades. Package
 // rotahttp does that by itself. http.Server.ServeTLS copies its TLSConfig, and the copy
 // keeps the keys of that moment: use rotahttp.ServeTLS, or a listener of tls.NewListener.
-func (w *Worker) OnTicketKeys(f func(keys [][32]byte)) { w.p.OnTicketKeys(f) }
+func (w *Worker) OnTicketKeys(f func(keys [][32]byte)) {
+	if w != nil {
+		w.p.OnTicketKeys(f)
+	}
+}
 
 // Disconnecting returns a channel that is closed when the worker begins to drain.
-func (w *Worker) Disconnecting() <-chan struct{} { return w.p.Disconnecting() }
+// Without a master it is nil.
+func (w *Worker) Disconnecting() <-chan struct{} {
+	if w == nil {
+		return nil
+	}
+	return w.p.Disconnecting()
+}
 
 // OnDisconnect has f called when the worker drains, at step 2 of Disconnect. This is the
 // place for srv.Shutdown or grpcServer.GracefulStop. Each f runs on its own goroutine,
 // with a context that ends with the grace. The worker stays until all have returned or the
 // grace has ended. A function that is added after the others were called is called at
 // once. An error of f is reported on standard error.
-func (w *Worker) OnDisconnect(f func(context.Context) error) { w.p.OnDisconnect(f) }
+func (w *Worker) OnDisconnect(f func(context.Context) error) {
+	if w != nil {
+		w.p.OnDisconnect(f)
+	}
+}
 
 // CanHandOver returns a channel that is closed when the worker leaves and another worker takes
 // its connections: from then on [Worker.HandOver] may succeed. It is never closed in a stop, and
 // only on Linux.
-func (w *Worker) CanHandOver() <-chan struct{} { return w.p.CanHandOver() }
+// Without a master it is nil.
+func (w *Worker) CanHandOver() <-chan struct{} {
+	if w == nil {
+		return nil
+	}
+	return w.p.CanHandOver()
+}
 
 // HandOver gives c to the worker that takes the connections of this one: its successor in
 // the slot, or else another worker that is ready. state is what that one has to know of c, and
@@ -221,7 +304,13 @@ func (w *Worker) CanHandOver() <-chan struct{} { return w.p.CanHandOver() }
 // listener whose socket other workers don't have (Exclusive, rota.Track). It fails too if state can't be encoded
 // as JSON, if another goroutine is writing to c, and with net.ErrClosed. It blocks for about a second at most
 // for each connection that is handed over before it.
-func (w *Worker) HandOver(c net.Conn, state any) error { return w.p.HandOver(c, state) }
+// Without a master it fails with [ErrNoSuccessor].
+func (w *Worker) HandOver(c net.Conn, state any) error {
+	if w == nil {
+		return fmt.Errorf("hand over: %w: this process has no master", ErrNoSuccessor)
+	}
+	return w.p.HandOver(c, state)
+}
 
 // OnHandOver has f called for each connection that the program of another worker hands over, with
 // the state as the message. Each call is on a goroutine of its own, and f owns the connection, which is
@@ -236,7 +325,11 @@ func (w *Worker) HandOver(c net.Conn, state any) error { return w.p.HandOver(c, 
 //
 // f may be called while the worker drains: a chain of reloads passes a connection on as soon
 // as it has come.
-func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) { w.p.OnHandOver(f) }
+func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) {
+	if w != nil {
+		w.p.OnHandOver(f)
+	}
+}
 
 // OnHandOverState has f called when the worker's successor in the slot calls [Worker.Inherit]: f
 // writes what the successor is to know, such as a cache. That is before the successor is
@@ -247,7 +340,9 @@ func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) { w.p.OnHandOver(f) }
 // a goroutine of its own, and not before a reload, a roll-back or an upgrade asks. A later function
 // replaces f.
 func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error) {
-	w.p.OnHandOverState(f)
+	if w != nil {
+		w.p.OnHandOverState(f)
+	}
 }
 
 // Inherit returns what this worker's predecessor in the slot writes in the function of its
@@ -261,7 +356,12 @@ func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error
 // goes on without it then. Inherit fails with [ErrDisconnected].
 //
 // The predecessor may be of another version of the program: begin with a number of the format.
-func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) { return w.p.Inherit(ctx) }
+func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) {
+	if w == nil {
+		return nil, io.EOF
+	}
+	return w.p.Inherit(ctx)
+}
 
 // SharedFile returns a file in memory that all workers of the rota share, and the master, which keeps it: what is
 // in it outlives reloads, crashes of workers, and upgrades of the master. It ends with the service, and when
@@ -276,6 +376,9 @@ func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) { return w.
 // SharedFile fails with syscall.EINVAL and syscall.EMFILE, with [ErrDisconnected], and with
 // context.DeadlineExceeded if the master, of an older version, doesn't answer within 5 seconds.
 func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
+	if w == nil {
+		return nil, alone("shared file")
+	}
 	return w.p.SharedFile(name, size)
 }
 
@@ -283,6 +386,9 @@ func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
 // (*master.Master).Count. It fails with [ErrDisconnected], and with ctx's error: a master of an older version
 // never answers.
 func (w *Worker) Status(ctx context.Context) (s status.Status, err error) {
+	if w == nil {
+		return s, alone("status")
+	}
 	text, err := w.p.Status(ctx)
 	if err == nil {
 		err = json.Unmarshal(text, &s)
@@ -295,11 +401,26 @@ func (w *Worker) Status(ctx context.Context) (s status.Status, err error) {
 // for flushing what requests have written. The functions are called one after the other, in their order; the
 // worker leaves when they have returned, or when the grace has ended, and a second at the least. A panic is reported
 // on standard error. f is not called in a process that crashes. What is added after the drain is not called.
-func (w *Worker) OnLeave(f func()) { w.p.OnLeave(f) }
+func (w *Worker) OnLeave(f func()) {
+	if w != nil {
+		w.p.OnLeave(f)
+	}
+}
 
 // Done returns a channel that is closed when the worker has left: its connections are
 // closed, the functions of OnDisconnect have returned, and the link is closed.
-func (w *Worker) Done() <-chan struct{} { return w.p.Done() }
+// Without a master it is nil.
+func (w *Worker) Done() <-chan struct{} {
+	if w == nil {
+		return nil
+	}
+	return w.p.Done()
+}
 
 // IsConnected reports whether the link to the master is open.
-func (w *Worker) IsConnected() bool { return w.p.IsConnected() }
+func (w *Worker) IsConnected() bool {
+	if w == nil {
+		return false
+	}
+	return w.p.IsConnected()
+}

@@ -119,7 +119,7 @@ func TestCounters(t *testing.T) {
 
 // What is still under way at the time-out goes on.
 func TestTimeout(t *testing.T) {
-	s := start(t, func(c *master.Config) { c.ReadyTimeout = -1 })
+	s := start(t, func(c *master.Config) { c.ReadyTimeout = master.NoLimit })
 	s.release.Write("hangs")
 	_, errs := s.rota(running, "reload", "-timeout", "200ms")
 	contains(t, errs, "it goes on")

@@ -50,11 +50,8 @@ func startUnread(t *testing.T) *e2etest.Process {
 	return p
 }
 
-// workersOf returns the pids of a master's workers, which have the name of this program.
-func workersOf(p *e2etest.Process) []int {
-	name := filepath.Base(e2etest.Self(p.TB()))
-	return e2etest.ChildrenNamed(p.PID(), name[:min(len(name), 15)])
-}
+// workersOf returns the pids of a master's workers: it may have written nothing.
+func workersOf(p *e2etest.Process) []int { return e2etest.WorkersOf(p.PID()) }
 
 // waitReplaced waits until other workers have the place of old.
 func waitReplaced(t *testing.T, p *e2etest.Process, old []int) {

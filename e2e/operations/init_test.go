@@ -103,7 +103,7 @@ func TestInitKeepsItsWorkersStatus(t *testing.T) {
 	t.Parallel()
 	p := startInit(t)
 	for i := range 5 {
-		worker := e2etest.ChildrenNamed(inside(t, p), filepath.Base(e2etest.Self(t))[:min(15, len(filepath.Base(e2etest.Self(t))))])
+		worker := e2etest.WorkersOf(inside(t, p))
 		if len(worker) == 0 {
 			t.Fatal("no worker")
 		}

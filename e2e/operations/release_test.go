@@ -77,8 +77,8 @@ func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
 			e2etest.Kill(t, p.Children()[0])
 			p.WaitLog(e2etest.WorkerReady, 2)
 			name, err := e2etest.Request("tcp", p.Addr(), "/name")
-			if err != nil || strings.TrimSpace(name) != "server" {
-				t.Errorf("ps shows %q, %v; want server", name, err)
+			if err != nil || strings.TrimSpace(name) != "server:w0" {
+				t.Errorf("ps shows %q, %v; want server:w0", name, err)
 			}
 		})
 	}

@@ -105,7 +105,7 @@ func PlainReady(pid int, addr string) string {
 }
 
 var (
-	addrPattern     = regexp.MustCompile(string(WorkerReady) + ` .*on="?\[([^ \]]+)`)
+	addrPattern     = regexp.MustCompile(string(WorkerReady) + `[ "].*on"?[=:]"?\["?([^ \]"]+)`)
 	afterPattern    = regexp.MustCompile(string(WorkerReady) + ` .* after=(\S+)`)
 	readyPattern    = regexp.MustCompile(string(WorkerReady) + `.* pid=(\d+)`)
 	tookOverPattern = regexp.MustCompile(string(TookOver) + ` pid=(\d+)`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,6 +51,19 @@ func childrenOf(pid int) (pids []int) {
 func ChildrenNamed(parent int, name string) (pids []int) {
 	for _, pid := range childrenOf(parent) {
 		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); strings.TrimSpace(string(comm)) == name {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// workerName is the name of a worker's process: the program's, and the slot.
+var workerName = regexp.MustCompile(`:w\d+\n$`)
+
+// WorkersOf returns the children of a master that are workers, also after they have ended.
+func WorkersOf(master int) (pids []int) {
+	for _, pid := range childrenOf(master) {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); workerName.Match(comm) {
 			pids = append(pids, pid)
 		}
 	}

@@ -108,12 +108,13 @@ func CanRestart() bool { return canRestart() }
 
 // Restarted says that this process is one that Restart executed, and that path was the
 // executable's before: what stands there may be another file by now. It restores the
-// process name too. It is to be called while packages are initialized.
+// process name too, which is "exe" or a number after the program was executed by a path
+// below /proc. It is to be called while packages are initialized.
 func Restarted(path string) {
 	started.Exec = path
-	RestoreName()
+	restoreName()
 }
 
-// RestoreName restores the process name that ps and top show, after the program was
-// executed by a path below /proc, from which the kernel takes the name: "exe", or a number.
-func RestoreName() { restoreName() }
+// NameWorker gives this process the name that ps and top show for the worker in slot 2 of
+// the program "server": "server:w2". The master's is "server".
+func NameWorker(slot int) { nameWorker(slot) }

@@ -5,6 +5,7 @@ package process
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -150,12 +151,26 @@ func stopTimers() {
 	}
 }
 
+// comm is the file of this process's name.
+const comm = "/proc/self/comm"
+
 func restoreName() {
-	const comm = "/proc/self/comm"
 	b, err := os.ReadFile(comm)
 	name := strings.TrimSpace(string(b))
-	if err != nil || name == "" || name != "exe" && strings.Trim(name, "0123456789") != "" || len(os.Args) == 0 {
+	if err != nil || name == "" || name != "exe" && strings.Trim(name, "0123456789") != "" {
 		return
 	}
-	_ = os.WriteFile(comm, []byte(filepath.Base(os.Args[0])), 0) // the kernel truncates it; an error has no consequences
+	setName("")
+}
+
+func nameWorker(slot int) { setName(fmt.Sprintf(":w%d", slot)) }
+
+// setName names this process after its program. The kernel keeps 15 bytes.
+func setName(suffix string) {
+	if len(os.Args) == 0 {
+		return
+	}
+	name := filepath.Base(os.Args[0])
+	name = name[:min(len(name), 15-len(suffix))] + suffix
+	_ = os.WriteFile(comm, []byte(name), 0) // an error has no consequences
 }

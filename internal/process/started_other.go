@@ -13,6 +13,8 @@ func canRestart() bool { return false }
 
 func restoreName() {}
 
+func nameWorker(int) {}
+
 // Umask returns -1: the umask is not known here.
 func Umask() int { return -1 }
 

@@ -126,20 +126,20 @@ func (w *Worker) Status(ctx context.Context) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("status: %w", ctx.Err())
 	}
-	result := make(chan answer, 1)
+	result := make(chan func() ([]byte, error), 1)
 	go func() {
 		defer func() { <-w.asking }()
 		p, err := w.call(context.Background(), "status", wire.Frame{Type: wire.AskStatus})
-		result <- answer{p.Body, err}
+		result <- func() ([]byte, error) { return p.Body, err }
 		p.Close()
 	}()
 	return awaitAnswer(ctx, result)
 }
 
-func awaitAnswer(ctx context.Context, result <-chan answer) (body []byte, err error) {
+func awaitAnswer(ctx context.Context, result <-chan func() ([]byte, error)) (body []byte, err error) {
 	select {
-	case a := <-result:
-		body, err = a.body, a.err
+	case answer := <-result:
+		body, err = answer()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -147,12 +147,6 @@ func awaitAnswer(ctx context.Context, result <-chan answer) (body []byte, err er
 		return nil, fmt.Errorf("status: %w", err)
 	}
 	return body, nil
-}
-
-// answer is one to a question.
-type answer struct {
-	body []byte
-	err  error
 }
 
 // shared delivers a file, or a status, to its call, which may have been given up. It owns p unless it

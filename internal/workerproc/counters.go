@@ -3,11 +3,20 @@ package workerproc
 import (
 	"sync/atomic"
 
+	"github.com/rota-go/rota/internal/link"
+
 	"github.com/rota-go/rota/internal/wire"
 )
 
 // counters count connections, for the master.
 type counters struct{ accepted, taken, moved, cut atomic.Int64 }
+
+// count answers the master's call.
+func (w *Worker) count(p link.Packet) error {
+	p.Close()
+	w.sendCounters(p.Call)
+	return nil
+}
 
 // sendCounters tells the master what this worker has counted: the answer to a call, or with
 // call 0 its last.

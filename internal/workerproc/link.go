@@ -99,8 +99,7 @@ func (w *Worker) handle(p link.Packet) error {
 	case wire.Check:
 		return w.check(p)
 	case wire.Count:
-		w.sendCounters(p.Call)
-		return nil
+		return w.count(p)
 	case wire.Welcome:
 		return w.welcome(p)
 	case wire.Refuse:

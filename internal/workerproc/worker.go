@@ -82,7 +82,7 @@ func inherit() *Worker {
 	if !ok {
 		return nil
 	}
-	process.RestoreName()
+	process.NameWorker(id.Slot)
 	if err != nil {
 		w := newWorker(id, nil)
 		w.markDisconnected(err)

@@ -1,0 +1,2 @@
+// Package service runs the programs of docs/service.md.
+package service
