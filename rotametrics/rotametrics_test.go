@@ -381,6 +381,28 @@ func FuzzMemory(f *testing.F) {
 	})
 }
 
+// An entry that says it is larger than what is left, or than its block, is none.
+func TestEntriesOutOfBounds(t *testing.T) {
+	for _, size := range []int{4096, blockSize, 1 << 30, math.MaxUint32 &^ 7} {
+		m := newMemory(1)
+		s := process(m, 0, 1, 0)
+		s.open(series{Kind: counterKind, Name: "a_total"})[0].Add(1)
+		used := int(s.used(0).Load())
+		skip := blockSize - headSize - used - 64
+		put := func(at, size int) {
+			head := m.data[headSize+at:]
+			binary.NativeEndian.PutUint32(head, uint32(size))
+			binary.NativeEndian.PutUint32(head[8:], uint32(size-entryHead)) // all of it is the key
+		}
+		put(used, skip)
+		put(used+skip, size)
+		s.used(0).Store(math.MaxUint32)
+		if got := text(t, &Metrics{store: newStore(m)}); !strings.Contains(got, "a_total 1\n") {
+			t.Errorf("with %d bytes:\n%s", size, got)
+		}
+	}
+}
+
 // Names and help texts are as Prometheus wants them.
 func TestLint(t *testing.T) {
 	all := text(t, ownOf(status.Status{PID: 1, Want: 1, Reload: &status.Change{}, Workers: []status.Worker{{}},

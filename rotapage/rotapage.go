@@ -35,11 +35,13 @@ const maxReaders = 64
 var files embed.FS
 
 // Handler returns the handler of a page, for a path that ends in a slash.
-func Handler(o Options) http.Handler {
+func Handler(o Options) http.Handler { return newHandler(o, sourceOf(o), maxReaders) }
+
+func newHandler(o Options, from source, readers int) http.Handler {
 	if o.Title == "" {
 		o.Title = "rota"
 	}
-	p := &page{Options: o, source: sourceOf(o), readers: make(chan struct{}, maxReaders)}
+	p := &page{Options: o, source: from, readers: make(chan struct{}, readers)}
 	return http.NewCrossOriginProtection().Handler(p)
 }
 

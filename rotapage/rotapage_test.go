@@ -32,7 +32,7 @@ func (f *fake) reload(_ context.Context, who string) error {
 func (f *fake) leaving() <-chan struct{} { return f.left }
 func (f *fake) handler(o Options) http.Handler {
 	o.Title = "the service"
-	return http.NewCrossOriginProtection().Handler(&page{Options: o, source: f, readers: make(chan struct{}, 2)})
+	return newHandler(o, f, 2)
 }
 
 // get makes a request, and returns the status and the body.
