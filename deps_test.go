@@ -27,9 +27,9 @@ const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
 	health              : master reload
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver
-	worker              : ipc internal/workerproc internal/handover
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile
+	worker              : ipc internal/workerproc internal/handover status
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	status              :
@@ -39,6 +39,8 @@ const graph = `
 	internal/history    : reload status internal/logline
 	internal/view       : reload status internal/history
 	internal/newest     :
+	internal/calls      : internal/link
+	internal/sharedfile : internal/descriptor internal/neterr internal/wire
 	listentest          :
 	internal/bind       : internal/descriptor internal/thread
 	internal/conn       : internal/handover internal/http1 internal/ratelimit
@@ -54,7 +56,7 @@ internal/handover   : internal/descriptor
 	internal/logline    : reload internal/process
 	internal/lease      : internal/descriptor internal/neterr internal/wire
 	internal/inbox      : ipc internal/link internal/message internal/window
-	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status
+	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status internal/sharedfile
 	internal/message    : ipc internal/descriptor internal/link internal/wire
 	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe status
 	internal/delivery   : internal/link internal/message internal/window internal/wire
@@ -89,7 +91,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedfile internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

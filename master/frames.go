@@ -56,6 +56,10 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
 	case wire.Inherit:
 		return m.process.Inherit(p.Call, m.Member, l.giveState)
+	case wire.Share:
+		return l.shared.Handle(p.Frame, m.process.Link.Send)
+	case wire.AskStatus:
+		return l.tellStatus(m, p.Call)
 	case wire.Counted:
 		return wire.With(p.Frame, func(body *wire.CountedBody) { l.counts.Answered(m.ID, status.Counters(*body)) })
 	case wire.Retire:

@@ -11,11 +11,14 @@ import (
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sdnotify"
+	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // loop owns the state of a master. Its methods run on its goroutine and never block:
@@ -35,8 +38,9 @@ type loop struct {
 	sockets *sockets.Server
 	leases  *lease.Desk
 	tickets tickets.Keys // of TLS session tickets
-	pool    *pool        // nil unless the phase is one of a Run
-	lastGen int          // the number of the latest generation
+	shared  sharedfile.Table
+	pool    *pool // nil unless the phase is one of a Run
+	lastGen int   // the number of the latest generation
 
 	upgrade  *upgrade  // asked for, or under way
 	takeover *takeover // in a successor that has not taken over yet
@@ -44,6 +48,7 @@ type loop struct {
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	book     history.Book
 	counts   child.Counts // of connections, by the workers
+	counted  *newest.Source[status.Status]
 	systemd  *sdnotify.Notifier
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
@@ -66,10 +71,11 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.counted = l.newCounted()
 	l.timer = mailbox.NewAlarm()
 	l.systemd = sdnotify.New(l.log)
 	l.care = child.Care{
-		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap,
+		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
@@ -128,6 +134,7 @@ func (l *loop) finish() {
 	l.sockets.CloseAll()
 	l.leases.Close()
 	l.tickets.Stop()
+	l.shared.Close()
 	l.systemd.Close()
 	l.m.events.Close()
 	l.m.loop.Close()

@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // takeover is what a new master does until it has taken over. The Follower carries it out,
@@ -29,7 +30,7 @@ func (l *loop) follow() {
 	}
 	l.sockets.Succeed()
 	t := &takeover{l: l, began: time.Now()}
-	t.Follower = &successor.Follower{Owner: t, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, System: l.sys.masters}
+	t.Follower = &successor.Follower{Owner: t, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, Shared: &l.shared, System: l.sys.masters}
 	l.takeover = t
 	l.on(reload.EventFollowing)
 	t.Follow(link)
@@ -72,6 +73,7 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.counts.Restore(s.Counters)
 	l.book.Restore(s.History)
 	l.sockets.BeginOwn()
+	l.book.Tallies().Restore(s.Tallies)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
@@ -85,6 +87,7 @@ func (t *takeover) TookOver(err error) {
 	l := t.l
 	l.takeover = nil
 	logline.Rollout{Logger: l.log}.TookOver(os.Getpid(), t.began, err)
+	l.book.Tallies().Count(status.Upgrade, 0, "done")
 	l.on(reload.EventTakenOver)
 	l.leases.Unblock()
 	l.sockets.ServeOwn()
@@ -102,6 +105,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	}
 	l.lastID = max(l.lastID, s.LastID)
 	l.counts.Restore(s.Counters)
+	l.book.Tallies().Restore(s.Tallies)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {
 		l.scale("the old master", s.Workers)
 	}

@@ -31,7 +31,7 @@ func (l *loop) requestUpgrade(by string, result chan error) error {
 	}
 	if l.upgrade == nil {
 		u := &upgrade{l: l, began: time.Now()}
-		u.Attempt = &successor.Attempt{Owner: u, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, System: l.sys.masters}
+		u.Attempt = &successor.Attempt{Owner: u, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, Shared: &l.shared, System: l.sys.masters}
 		l.upgrade = u
 		u.Await(l.ctx)
 	}
@@ -90,7 +90,7 @@ func (u *upgrade) Snapshot() *successor.Snapshot {
 	return &successor.Snapshot{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Needed: l.pool.readiness.Needed(), Ports: l.sockets.Ports(),
-		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(),
+		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(), Tallies: l.book.Tallies().All(),
 	}
 }
 

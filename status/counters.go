@@ -1,5 +1,13 @@
 package status
 
+// Tally is how often something has happened since the service was started, over upgrades of its master.
+type Tally struct {
+	Kind  Kind   `json:"kind"`           // Reload, Upgrade, Crash, Restart
+	Slot  int    `json:"slot,omitempty"` // Crash, Restart: of the worker
+	Why   string `json:"why"`            // Reload, Upgrade: "done", "failed". Restart: "restart", "memory", "health". Crash: "crash"
+	Times int64  `json:"times"`
+}
+
 // Counters are what a worker has counted of the connections of rota.Listen's listeners, or the
 // sum of several workers.
 type Counters struct {

@@ -26,6 +26,7 @@ type Status struct {
 	Sockets  []Socket  `json:"sockets"`           // that the master has open, by address
 	Reload   *Change   `json:"reload,omitempty"`  // the last one that has ended
 	History  []Change  `json:"history,omitempty"` // the last HistorySize changes, the oldest first
+	Tallies  []Tally   `json:"tallies,omitempty"` // of all changes since the service was started, by kind, slot and reason
 }
 
 // HistorySize is how many changes a master keeps.

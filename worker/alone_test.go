@@ -24,6 +24,13 @@ func TestWorkerAlone(t *testing.T) {
 		t.Error("something may happen to a worker alone")
 	}
 	w.OnMessage(func(ipc.Message) {})
+	w.OnLeave(func() { t.Error("a worker alone leaves") })
+	if _, err := w.SharedFile("a", 1); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("shared file: %v", err)
+	}
+	if _, err := w.Status(t.Context()); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("status: %v", err)
+	}
 	w.OnHealth(func(context.Context) error { return nil })
 	w.OnDisconnect(func(context.Context) error { return nil })
 	w.OnTicketKeys(func([][32]byte) {})

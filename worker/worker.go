@@ -20,13 +20,16 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"os"
 
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/ipc"
+	"github.com/rota-go/rota/status"
 )
 
 // Errors of a Worker's methods. errors.Is finds them.
@@ -358,6 +361,50 @@ func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) {
 		return nil, io.EOF
 	}
 	return w.p.Inherit(ctx)
+}
+
+// SharedFile returns a file in memory that all workers of the rota share, and the master, which keeps it: what is
+// in it outlives reloads, crashes of workers, and upgrades of the master. It ends with the service, and when
+// the master is killed. The first call with a name makes the file, of size bytes that are zero;
+// its size never changes. So processes may map it, and count or keep tables in it.
+//
+// Who has the file can change all of it: a program that shares it reads it with care, also because another
+// release may have written it. A name is of at most 256 bytes, a file of at most 256 megabytes, and there are
+// 16 files at most. The caller closes the file. SharedFile belongs before the first Accept: a file that is made
+// during an upgrade of the master may be another one for the new workers.
+//
+// SharedFile fails with syscall.EINVAL and syscall.EMFILE, with [ErrDisconnected], and with
+// context.DeadlineExceeded if the master, of an older version, doesn't answer within 5 seconds.
+func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
+	if w == nil {
+		return nil, alone("shared file")
+	}
+	return w.p.SharedFile(name, size)
+}
+
+// Status returns what the master knows, with what the workers have counted by now: see
+// (*master.Master).Count. It fails with [ErrDisconnected], and with ctx's error: a master of an older version
+// never answers.
+func (w *Worker) Status(ctx context.Context) (s status.Status, err error) {
+	if w == nil {
+		return s, alone("status")
+	}
+	text, err := w.p.Status(ctx)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	return s, err
+}
+
+// OnLeave has f called when the worker has drained: no connection is open, the functions of OnDisconnect have
+// returned, and nothing has been told to the master yet. It is the place for last values and
+// for flushing what requests have written. The functions are called one after the other, in their order; the
+// worker leaves when they have returned, or when the grace has ended, and a second at the least. A panic is reported
+// on standard error. f is not called in a process that crashes. What is added after the drain is not called.
+func (w *Worker) OnLeave(f func()) {
+	if w != nil {
+		w.p.OnLeave(f)
+	}
 }
 
 // Done returns a channel that is closed when the worker has left: its connections are

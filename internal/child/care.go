@@ -18,6 +18,7 @@ type Care struct {
 	Patients func() []*Patient   // the workers of the pool
 	Resident func(pid int) int64 // bytes in use; 0 if not known
 	Reap     func(workers map[int]bool) (pids []int)
+	Replaced func(slot int, why string) // a worker is to be replaced
 
 	memory  *MemoryWatch // nil: no generation had a limit
 	orphans *Orphans     // nil: this process is not PID 1
@@ -48,6 +49,7 @@ func (p *Patient) Gone() { p.health.Stop() }
 func (c *Care) Recycle(p *Patient, why string) {
 	if !p.Recycle {
 		p.Recycle = true
+		c.Replaced(p.Slot, why)
 		c.Lines.Recycled(p.Member, p.pid(), why)
 	}
 }

@@ -17,7 +17,7 @@ func TestCareLimits(t *testing.T) {
 	patient := func(limit int64, m reload.Member) *Patient {
 		return &Patient{Member: &m, Process: func() *Process { return nil }, Memory: limit}
 	}
-	c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}}
+	c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}, Replaced: func(int, string) {}}
 	c.Patients = func() []*Patient {
 		return []*Patient{
 			patient(100, reload.Member{ID: 1, Ready: now}),
@@ -35,7 +35,7 @@ func TestCareLimits(t *testing.T) {
 // A worker is replaced after as many failures in a row as are configured, by default three.
 func TestCareReplacesTheUnwell(t *testing.T) {
 	for configured, want := range map[int]int{0: 3, 1: 1, 5: 5} {
-		c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}}
+		c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}, Replaced: func(int, string) {}}
 		p := &Patient{Member: &reload.Member{}, Process: func() *Process { return nil }, Failures: configured}
 		n := 0
 		for ; !p.Recycle; n++ {

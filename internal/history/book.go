@@ -23,6 +23,8 @@ type Book struct {
 	asked   map[status.Kind][]string       // who has asked for a change that hasn't begun
 	current map[status.Kind]*status.Change // that have begun
 	reload  *status.Change                 // the last one that has ended; never changed
+
+	tallies Tallies // of all that there have been
 }
 
 // New returns a history without a change.
@@ -67,6 +69,14 @@ func (b *Book) End(k status.Kind, now time.Time, pid int, err error) {
 	c.Took, c.PID = now.Sub(c.Began), pid
 	c.Err, c.Stderr = textOf(err)
 	b.Add(c)
+	b.tallies.Count(k, 0, result(err))
+}
+
+func result(err error) string {
+	if err != nil {
+		return "failed"
+	}
+	return "done"
 }
 
 // textOf returns the text of an error, and apart from it the last lines of a worker.
@@ -85,6 +95,7 @@ func textOf(err error) (text, stderr string) {
 // Ended says that a worker has ended, which is a change if nobody has asked it to.
 func (b *Book) Ended(m *reload.Member, now time.Time, pid int, how, stderr string) {
 	if !m.Voluntary {
+		b.tallies.Count(status.Crash, m.Slot, "crash")
 		b.Add(status.Change{
 			Kind: status.Crash, Began: m.Started, Took: now.Sub(m.Started), Generation: m.Generation,
 			Worker: m.ID, Slot: m.Slot, PID: pid, Err: how, Stderr: stderr,
@@ -115,6 +126,12 @@ func (b *Book) Restore(all []status.Change) {
 		b.Add(c)
 	}
 }
+
+// Replaced says that a worker is to be replaced, and why.
+func (b *Book) Replaced(slot int, why string) { b.tallies.Count(status.Restart, slot, why) }
+
+// Tallies returns the counts.
+func (b *Book) Tallies() *Tallies { return &b.tallies }
 
 // Clip returns the first n bytes of text without control characters; ends of lines stay.
 func Clip(text string, n int) string {

@@ -1,4 +1,4 @@
-// Package hooks calls the functions of OnDisconnect.
+// Package hooks calls the functions of OnDisconnect and of OnLeave.
 package hooks
 
 import (

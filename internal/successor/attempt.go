@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -18,14 +19,16 @@ type Attempt struct {
 	Owner   AttemptOwner
 	Loop    Loop
 	Sockets Sockets
+	Shared  *sharedfile.Table
 	System  System
 
 	upgrade      Upgrade
 	ctx          context.Context // ends the wait for this master's own predecessor, and the start
 	cancel       func()
-	link         *Link        // nil until Start; closed by end
-	mark         string       // of the new process
-	sent         map[int]bool // sockets, by id
+	link         *Link           // nil until Start; closed by end
+	mark         string          // of the new process
+	sent         map[int]bool    // sockets, by id
+	shared       map[string]bool // files that were sent, by name
 	stopDeadline func()
 	started      time.Time
 	patience     time.Time // until when binds under way are waited for; zero before
@@ -71,7 +74,7 @@ func (a *Attempt) Released() bool { return a.upgrade.WasReleased() }
 // Owner.Due.
 func (a *Attempt) Await(ctx context.Context) {
 	a.ctx, a.cancel = context.WithCancel(ctx)
-	a.sent, a.stopDeadline = map[int]bool{}, func() {}
+	a.sent, a.shared, a.stopDeadline = map[int]bool{}, map[string]bool{}, func() {}
 	a.Loop.Work(func() func() {
 		a.System.AwaitParent(a.ctx)
 		return func() {
@@ -149,6 +152,7 @@ func (a *Attempt) introduce() {
 	})
 	a.sendSockets()
 	a.sendLeases()
+	a.sendShared()
 	a.link.Send(&Message{Kind: State, State: s})
 	a.Sockets.OnOpened(a.sendSockets) // a worker of the new master may want the same one
 }
@@ -160,6 +164,17 @@ func (a *Attempt) sendLeases() {
 	}
 	for _, fd := range ends {
 		a.link.Send(&Message{Kind: Lease}, fd)
+	}
+}
+
+// sendShared sends the files that the new master has not got yet. Its workers may have made one of the
+// same name meanwhile, which they keep.
+func (a *Attempt) sendShared() {
+	err := a.Shared.Each(a.shared, func(name string, fd *descriptor.FD) {
+		a.link.Send(&Message{Kind: Shared, Name: name}, fd)
+	})
+	if err != nil {
+		a.fail(err)
 	}
 }
 
@@ -213,6 +228,7 @@ func (a *Attempt) sendGo() {
 		return
 	}
 	a.sendSockets()
+	a.sendShared()
 	s := a.Owner.Snapshot()
 	s.LastID = a.upgrade.FinalID(s.LastID)
 	if a.upgrade.Announced(s) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -32,6 +33,7 @@ type bench struct {
 	opensNow bool // a socket is opened when the new master is introduced
 	onOpened func()
 	alone    bool // NoneComes was called
+	shared sharedfile.Table
 }
 
 func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
@@ -156,7 +158,7 @@ func (b *bench) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 
 // attempt starts an Attempt whose new master is what play does with the file that it gets.
 func (b *bench) attempt(play func(end *os.File) error, kill func()) *Attempt {
-	a := &Attempt{Owner: b, Loop: b.loop(), Sockets: b, System: System{
+	a := &Attempt{Owner: b, Loop: b.loop(), Sockets: b, Shared: &b.shared, System: System{
 		AwaitParent: func(context.Context) {},
 		Start: func(_ context.Context, end *os.File, _ string, starting func()) error {
 			defer end.Close()
@@ -181,7 +183,7 @@ func handOver(old, next *bench, last string) {
 		<-taken
 		return err
 	}, nil)
-	f := &Follower{Owner: next, Loop: next.loop(), Sockets: next, System: System{
+	f := &Follower{Owner: next, Loop: next.loop(), Sockets: next, Shared: &next.shared, System: System{
 		SignalReady: func() error { close(taken); return nil },
 	}}
 	f.Follow(<-follow)
@@ -204,10 +206,49 @@ func handOver(old, next *bench, last string) {
 
 func TestAttemptAndFollower(t *testing.T) {
 	old, next := newBench(t), newBench(t)
+	defer old.shared.Close()
+	defer next.shared.Close()
+	for b, text := range map[*bench]string{old: "old", next: "new"} { // both have one: each keeps its own
+		writeShared(t, b, "both", text)
+	}
+	writeShared(t, old, "numbers", "17")
 	handOver(old, next, "receive")
 	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>")
 	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
+	for name, want := range map[string]string{"numbers": "17", "both": "new"} {
+		if got := readShared(t, next, name, len(want)); got != want {
+			t.Errorf("the file %s has %q in the new master, want %q", name, got, want)
+		}
+	}
+}
+
+func openShared(t *testing.T, b *bench, name string) *os.File {
+	fd, err := b.shared.Open(name, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fd.Close()
+	f, err := fd.File(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func writeShared(t *testing.T, b *bench, name, text string) {
+	if _, err := openShared(t, b, name).WriteAt([]byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readShared(t *testing.T, b *bench, name string, n int) string {
+	text := make([]byte, n)
+	if _, err := openShared(t, b, name).ReadAt(text, 0); err != nil {
+		t.Error(err)
+	}
+	return string(text)
 }
 
 // A socket that is being opened when the new master is ready is waited for before "go".

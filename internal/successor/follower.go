@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -18,6 +19,7 @@ type Follower struct {
 	Owner   FollowerOwner
 	Loop    Loop
 	Sockets Sockets
+	Shared  *sharedfile.Table
 	System  System
 
 	takeover    Takeover
@@ -75,6 +77,8 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 		f.adopt(m.Socket, files)
 	case do == AdoptLease && len(files) == 1:
 		f.Owner.AwaitLeases(files[0])
+	case do == AdoptShared && len(files) == 1:
+		f.Shared.Adopt(m.Name, files[0])
 	case do == AdoptPair && len(files) == 1:
 		f.Owner.Receive(m.Slot, files[0])
 	default:

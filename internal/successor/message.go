@@ -32,6 +32,7 @@ const (
 	Late   Kind = "late"   // old master: what it was asked for after Go
 	Ask    Kind = "ask"    // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
 	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
+	Shared Kind = "shared" // old master: a file that its workers share, with its descriptor; never after State, unless it is new
 	Stop   Kind = "stop"   // old master: the new master is to exit
 )
 
@@ -44,6 +45,7 @@ type Message struct {
 	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
 	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
 	Slot    int             `json:"slot,omitempty"`    // Ask, Pair: of the worker
+	Name    string          `json:"name,omitempty"`    // Shared: of the file
 	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
 	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
 	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for
@@ -63,6 +65,7 @@ type Snapshot struct {
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
 	Counters   status.Counters  `json:"counters,omitzero"`  // of all workers so far
 	History    []status.Change  `json:"history,omitempty"`  // the last changes
+	Tallies    []status.Tally   `json:"tallies,omitempty"`  // of all changes so far
 }
 
 // Times is how long workers took from their start to the first Accept, by slot and by the

@@ -28,6 +28,7 @@ const (
 //	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
 //	Owner, GivenUp stop                     the same     stops
 //	any            lease                    the same     waits for its end, to grant leases
+//	any            shared                   the same     keeps it for its workers
 //	any            late                     the same     scales, reloads
 //	Taking, Owner  pair                     the same     gives it to a worker
 //	any            socket                   the same     adds it to its table
@@ -61,6 +62,8 @@ func (t *Takeover) Receive(m *Message) Action {
 		}
 	case Lease:
 		return AdoptLease
+	case Shared:
+		return AdoptShared
 	case State:
 		return t.begin(m.State)
 	case Go:

@@ -74,6 +74,7 @@ const (
 	AdoptSocket // add the message's socket to the table
 	AdoptPair   // give the message's end of a pair to a worker
 	AdoptLease  // grant no lease before the message's pipe has ended
+	AdoptShared // keep the message's file for the workers
 	AdoptGiven  // add the message's socket to the inherited ones
 	Begin       // adopt the snapshot and start the workers
 	CatchUp     // do what the message's snapshot asks for

@@ -22,7 +22,7 @@ func New(now time.Time, phase reload.Phase, goal reload.Goal, sockets []status.S
 	})
 	return &View{status.Status{
 		Time: now, PID: os.Getpid(), Phase: phase.String(), Generation: goal.Generation, Next: goal.Next, Want: goal.Workers,
-		Workers: []status.Worker{}, Releases: []status.Release{}, Sockets: sockets, Total: total, Reload: book.Reload(), History: book.All(),
+		Workers: []status.Worker{}, Releases: []status.Release{}, Sockets: sockets, Total: total, Reload: book.Reload(), History: book.All(), Tallies: book.Tallies().All(),
 	}}
 }
 

@@ -83,6 +83,11 @@ type (
 		Announced int64 `json:"announced,omitempty"`
 		Cut       int64 `json:"cut,omitempty"`
 	}
+	// ShareBody names the file that the program asks for, and how large it is if it isn't there.
+	ShareBody struct {
+		Name string `json:"name"`
+		Size int64  `json:"size"`
+	}
 	// FailedBody is an error of package net, taken apart by package neterr.
 	FailedBody struct {
 		Kind    string `json:"kind"` // see package neterr

@@ -73,6 +73,10 @@ var samples = []sample{
 	{"hello that counts", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Counts: true}},
 	{"count", Frame{Type: Count}, nil},
 	{"counted", Frame{Type: Counted}, &CountedBody{Accepted: 6, Taken: 5, Open: 4, Moved: 3, Announced: 2, Cut: 1}},
+	{"share", Frame{Type: Share, Call: 9}, &ShareBody{Name: "metrics", Size: 1 << 20}},
+	{"shared", Frame{Type: Shared, FDs: 1, Call: 9}, nil},
+	{"ask status", Frame{Type: AskStatus, Call: 10}, nil},
+	{"status", Frame{Type: Status, Call: 10, Body: []byte(`{"pid":4711}`)}, nil},
 }
 
 // whole is the frame with its body.

@@ -86,6 +86,11 @@ const (
 
 	Count   Type = 0xb0 // master: what has the worker counted?
 	Counted Type = 0xb1 // worker: the answer, and its last counters when it leaves
+
+	Share     Type = 0xb8 // worker: the program asks for a shared file, a call, answered by Shared or Failed
+	Shared    Type = 0xb9 // master: the answer, with the file's descriptor
+	AskStatus Type = 0xba // worker: what does the master know? A call, answered by Status
+	Status    Type = 0xbb // master: the answer
 )
 
 var names = [...]string{
@@ -97,22 +102,24 @@ var names = [...]string{
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
 	Count: "count", Counted: "counted",
+	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status",
 }
 
 // Known reports whether t is a type of this version.
 func (t Type) Known() bool { return int(t) < len(names) && names[t] != "" }
 
-// IsMessage reports whether the body of a frame of type t is a program's: it may be large, and
-// many may wait.
-func (t Type) IsMessage() bool { return t == Message || t == Broadcast }
-
-// maxBody returns the largest size of the body of a frame of type t.
+// maxBody returns the largest size of the body of a frame of type t. A status has the last lines of
+// workers, and a worker that gets one does no other's work.
 func (t Type) maxBody() int {
-	if t.IsMessage() {
+	if t.IsMessage() || t == Status {
 		return MaxBody
 	}
 	return MaxControl
 }
+
+// IsMessage reports whether the body of a frame of type t is a program's: it may be large, and
+// many may wait.
+func (t Type) IsMessage() bool { return t == Message || t == Broadcast }
 
 func (t Type) String() string {
 	if t.Known() {

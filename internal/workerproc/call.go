@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"sync"
+	"os"
+	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
@@ -12,49 +13,8 @@ import (
 	"github.com/rota-go/rota/internal/neterr"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/ipc"
 )
-
-// calls are the requests to the master that wait for an answer.
-type calls struct {
-	mu      sync.Mutex
-	last    uint32
-	waiting map[uint32]chan<- link.Packet
-}
-
-// open makes a call, and returns its id and the channel for the answer.
-func (c *calls) open() (uint32, <-chan link.Packet) {
-	answer := make(chan link.Packet, 1)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.waiting == nil {
-		c.waiting = make(map[uint32]chan<- link.Packet)
-	}
-	c.last++
-	c.waiting[c.last] = answer
-	return c.last, answer
-}
-
-// cancel removes a call. It reports whether the answer has not come yet; if it has, it is
-// in the channel.
-func (c *calls) cancel(id uint32) (unanswered bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, unanswered = c.waiting[id]
-	delete(c.waiting, id)
-	return unanswered
-}
-
-// answer delivers p to its call, and reports whether the call still waits.
-func (c *calls) answer(p link.Packet) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	answer, ok := c.waiting[p.Call]
-	if ok {
-		answer <- p // never blocks: an id is answered once
-		delete(c.waiting, p.Call)
-	}
-	return ok
-}
 
 // ask asks the master for a socket. It returns the socket's id in the master and its
 // descriptor, which is the caller's. It returns when the link is closed or ctx ends.
@@ -69,10 +29,12 @@ func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, 
 // call sends a frame to the master and returns its answer, which is the caller's. It returns when
 // the link is closed or ctx ends.
 func (w *Worker) call(ctx context.Context, op string, f wire.Frame) (link.Packet, error) {
-	id, answer := w.calls.open()
+	id, answer := w.calls.Open()
 	f.Call = id
 	err := w.link.Send(f)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%s: worker %d: %w: %w", op, w.id.ID, ipc.ErrDisconnected, err)
+	} else {
 		select {
 		case p := <-answer:
 			return p, nil
@@ -82,7 +44,7 @@ func (w *Worker) call(ctx context.Context, op string, f wire.Frame) (link.Packet
 			err = ctx.Err()
 		}
 	}
-	if !w.calls.cancel(id) {
+	if !w.calls.Cancel(id) {
 		return <-answer, nil // it has come meanwhile
 	}
 	return link.Packet{}, err
@@ -106,7 +68,7 @@ func (w *Worker) answered(p link.Packet) error {
 	if p.Type == wire.Socket && len(p.Files) != 1 {
 		return fmt.Errorf("%w: a socket frame with %d", wire.ErrDescriptors, len(p.Files))
 	}
-	if w.calls.answer(p) {
+	if w.calls.Answer(p) {
 		return nil
 	}
 	if p.Type == wire.Inherit {
@@ -136,4 +98,65 @@ func socketIn(p link.Packet) (id int, fd *descriptor.FD, err error) {
 		return 0, nil, err
 	}
 	return body.ID, p.Files[0], nil
+}
+
+// shareTimeout is how long the master may take to answer: one of an older version never does.
+const shareTimeout = 5 * time.Second
+
+// SharedFile returns a file that all workers of the master share; see package worker.
+func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), shareTimeout)
+	defer cancel()
+	p, err := w.call(ctx, "shared file", wire.Frame{Type: wire.Share, Body: wire.Body(wire.ShareBody{Name: name, Size: size})})
+	if err != nil {
+		return nil, fmt.Errorf("shared file %q: %w", name, err)
+	}
+	if p.Type != wire.Shared {
+		_, _, err := socketIn(p)
+		return nil, fmt.Errorf("shared file %q: %w", name, err)
+	}
+	return os.NewFile(uintptr(p.Files[0].Take()), name), nil // closing a duplicate would give up the program's locks of the file
+}
+
+// Status returns what the master answers; see package worker. It is JSON. The master is asked once at
+// a time: who asks meanwhile waits, and who gives up leaves the answer to nobody.
+func (w *Worker) Status(ctx context.Context) ([]byte, error) {
+	select {
+	case w.asking <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("status: %w", ctx.Err())
+	}
+	result := make(chan func() ([]byte, error), 1)
+	go func() {
+		defer func() { <-w.asking }()
+		p, err := w.call(context.Background(), "status", wire.Frame{Type: wire.AskStatus})
+		result <- func() ([]byte, error) { return p.Body, err }
+		p.Close()
+	}()
+	return awaitAnswer(ctx, result)
+}
+
+func awaitAnswer(ctx context.Context, result <-chan func() ([]byte, error)) (body []byte, err error) {
+	select {
+	case answer := <-result:
+		body, err = answer()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("status: %w", err)
+	}
+	return body, nil
+}
+
+// shared delivers a file, or a status, to its call, which may have been given up. It owns p unless it
+// fails.
+func (w *Worker) shared(p link.Packet) error {
+	if (p.Type == wire.Shared) != (len(p.Files) == 1) {
+		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
+	}
+	if !w.calls.Answer(p) {
+		p.Close()
+	}
+	return nil
 }

@@ -72,6 +72,18 @@ func (l *fakeLink) count(t wire.Type) (n int) {
 	return n
 }
 
+// last returns the last frame of a type that was sent.
+func (l *fakeLink) last(t wire.Type) (last wire.Frame) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.sent {
+		if f.Type == t {
+			last = f
+		}
+	}
+	return last
+}
+
 func (l *fakeLink) halfClosed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

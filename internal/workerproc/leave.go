@@ -24,6 +24,7 @@ func (w *Worker) drainAndLeave() {
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
 	cut, left := w.drain.run(times.Grace, times.IdleGrace)
 	w.reportCut(cut, w.drain.grace.Took())
+	w.last.CallAll(max(left, flushAtLeast), w.report)
 	w.reportUndelivered()
 	w.tellTaken()
 	w.sendCounters(0)

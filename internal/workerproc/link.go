@@ -110,6 +110,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.handOver(p)
 	case wire.Receive:
 		return w.receiveConns(p)
+	case wire.Shared, wire.Status:
+		return w.shared(p)
 	case wire.GiveState:
 		return w.giveState(p)
 	}

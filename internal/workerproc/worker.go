@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rota-go/rota/internal/calls"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/hooks"
 	"github.com/rota-go/rota/internal/inbox"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
@@ -42,7 +44,7 @@ type Worker struct {
 
 	drain    *drain
 	health   health
-	calls    calls
+	calls    calls.Calls
 	inbox    *inbox.Inbox
 	notified notified // the master is, of the inbox
 	arrival  arrival
@@ -51,6 +53,8 @@ type Worker struct {
 	tickets  tickets
 	handed   handed
 	state    state
+	asking   chan struct{} // full while the answer to Status is awaited
+	last     hooks.Last
 
 	holdsAccepts atomic.Bool // see HoldAccepts
 
@@ -98,6 +102,7 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		closed:  make(chan struct{}),
 		drained: make(chan struct{}),
 		drain:   newDrain(),
+		asking:  make(chan struct{}, 1),
 		state:   state{writer: statepipe.NewWriter()},
 	}
 	w.handed.worker = w
@@ -186,6 +191,9 @@ func (w *Worker) markDisconnected(cause error) {
 		close(w.closed)
 	})
 }
+
+// OnLeave adds a function to be called when the drain is over; see package worker.
+func (w *Worker) OnLeave(f func()) { w.last.Add(f) }
 
 func (w *Worker) hookFailed(err error) { w.report("an OnDisconnect function failed: %v", err) }
 
