@@ -33,7 +33,7 @@ type bench struct {
 	opensNow bool // a socket is opened when the new master is introduced
 	onOpened func()
 	alone    bool // NoneComes was called
-	shared sharedfile.Table
+	shared   sharedfile.Table
 }
 
 func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
