@@ -46,9 +46,10 @@ type conn struct {
 	http   http1.Observer
 	move   move
 
-	note   any         // see SetNote
-	ended  atomic.Bool // Read returns io.EOF from now on
-	closed atomic.Bool // Shared.Closed has been called
+	note   any          // see SetNote
+	silent atomic.Int32 // how often in a row later has found the program to be silent
+	ended  atomic.Bool  // Read returns io.EOF from now on
+	closed atomic.Bool  // Shared.Closed has been called
 }
 
 // Tracked is the part of a connection that a drain works with. It is a type of its own
@@ -186,6 +187,7 @@ func (t *Tracked) Of(shared *Shared) bool { return t.shared == shared }
 // EndReading has the program's Read return io.EOF, after what has arrived, as if the client
 // had gone. Where the reading side can't be closed alone, it closes the connection.
 func (t *Tracked) EndReading() {
+	t.http.EndNow()
 	t.move.mu.Lock() // a shutdown would be that of another process too, to which it moves
 	defer t.move.mu.Unlock()
 	if r, ok := t.socket.Conn.(ReadCloser); ok {

@@ -10,13 +10,19 @@ import (
 	"github.com/rota-go/rota/internal/http1"
 )
 
-const laterTick = 5 * time.Millisecond // see conn.later
+const (
+	laterTick = 5 * time.Millisecond // see conn.later
+	maxSilent = int32(lastWords / laterTick)
+)
 
 // Read reads from the connection. In a drain it returns io.EOF where an HTTP/1 program
 // reads the next request after the client was told that there is none, and when the
 // connection has moved to another process.
 func (c *conn) Read(p []byte) (n int, err error) {
 	for again := true; again; again = c.resume(n, err) || c.later(n, err) {
+		if c.ended.Load() {
+			return 0, io.EOF
+		}
 		if len(p) > 1 {
 			c.http.OnReadStart()
 			if c.shared.Draining.Load() && (c.finished() || c.moved()) {
@@ -33,20 +39,26 @@ func (c *conn) Read(p []byte) (n int, err error) {
 
 // later reports whether a Read that has met the end is to be repeated, and waits: the drain
 // has shut down the reading side, and a request that crossed that isn't answered yet. The
-// connection is asked again and again, so that deadlines and Close hold meanwhile.
+// connection is asked again and again, so that deadlines and Close hold meanwhile. Otherwise
+// Read returns io.EOF from then on, although the kernel may have more: the program has given
+// up what it had half of, and a whole request that the rest seems to be would never be answered.
 func (c *conn) later(n int, err error) (again bool) {
-	if err != io.EOF || n > 0 || !c.http.MustAnswer() {
+	if err != io.EOF || n > 0 {
+		return false
+	}
+	if !c.http.MustAnswer(&c.socket) || c.silent.Load() >= maxSilent {
+		c.ended.Store(true)
 		return false
 	}
 	time.Sleep(laterTick)
+	if c.silent.Add(1); !c.socket.hidesEnd() || !c.http.Quiet() {
+		c.silent.Store(0)
+	}
 	return true
 }
 
 // finished reports whether Read returns io.EOF, and then does so from then on.
 func (c *conn) finished() bool {
-	if c.ended.Load() {
-		return true
-	}
 	if !c.http.Finished(&c.socket) {
 		return false
 	}
@@ -200,6 +212,9 @@ func (c *tcpConn) sendBody(r io.Reader, left int64) (n int64, ended bool, err er
 func (c *tcpConn) WriteTo(w io.Writer) (int64, error) {
 	c.http.StopTracking()
 	c.stay()
+	if c.http.ReadClosed() { // what net would take for the end isn't the client's; see later
+		return io.Copy(w, struct{ io.Reader }{c})
+	}
 	return c.TCPConn.WriteTo(w)
 }
 

@@ -31,6 +31,26 @@ func (s *socket) WriteMayWait() bool {
 	return ok && unreceived(c) || s.OutputWaiting()
 }
 
+// ClientEnded reports whether the client has ended its side. It is true where the platform
+// can't tell; see hidesEnd.
+func (s *socket) ClientEnded() bool {
+	switch c := s.Conn.(type) {
+	case *net.TCPConn:
+		return hasFin(c)
+	case *net.UnixConn:
+		return hungUp(c)
+	}
+	return true
+}
+
+// hidesEnd reports whether ClientEnded is false of a client that has only closed its writing
+// side: once the reading side of a unix socket is shut down, nothing tells that. As nothing
+// can come from the client then, its end may be assumed when the program is silent.
+func (s *socket) hidesEnd() bool {
+	_, is := s.Conn.(*net.UnixConn)
+	return is
+}
+
 // CloseRead shuts down the reading side. Only tracked connections are asked to: these
 // are a ReadCloser.
 func (s *socket) CloseRead() error { return s.Conn.(ReadCloser).CloseRead() }

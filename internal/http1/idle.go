@@ -74,15 +74,26 @@ func (o *Observer) atRest() bool { return o.writes == 0 && o.tracker.Rest() }
 
 // MustAnswer reports whether IdleTick has shut down the reading side while a request was on
 // its way, and the program has read it and still owes the answer. Then the end that Read
-// meets is not the client's, and a program that takes it for that gives up the answer.
-func (o *Observer) MustAnswer() bool {
+// meets is not the client's, and a program that takes it for that gives up the answer. If
+// the tracking has ended since, nobody knows where the answer ends, and the client's end
+// is waited for.
+func (o *Observer) MustAnswer(socket Socket) bool {
 	if !o.readClosed.Load() {
 		return false
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return !o.tracker.Untracked() && (o.writes > 0 || o.tracker.Owes())
+	if o.tracker.Untracked() {
+		return !socket.ClientEnded()
+	}
+	return o.writes > 0 || o.tracker.Owes()
 }
+
+// ReadClosed reports whether IdleTick has shut down the reading side.
+func (o *Observer) ReadClosed() bool { return o.readClosed.Load() }
+
+// EndNow makes MustAnswer false: the connection ends, whatever is unanswered.
+func (o *Observer) EndNow() { o.readClosed.Store(false) }
 
 // ExpectsRequest reports whether the client may send, or has just sent, a request that
 // the program hasn't begun to handle: the connection is at rest between two requests,

@@ -50,7 +50,11 @@ type Socket interface {
 	// WriteMayWait reports whether a Write of the program may be waiting for the client
 	// to read. It is false where the platform can't tell.
 	WriteMayWait() bool
-	// CloseRead shuts down the reading side. Input that has arrived is still read.
+	// ClientEnded reports whether the client has ended its side of the connection, whose
+	// reading side CloseRead has shut down. It is true where the platform can't tell.
+	ClientEnded() bool
+	// CloseRead shuts down the reading side. Input that has arrived is still read, and on
+	// some platforms what arrives later.
 	CloseRead() error
 }
 

@@ -8,9 +8,13 @@ import (
 )
 
 // noSocket is a Socket on which nothing waits.
-type noSocket struct{ closed int }
+type noSocket struct {
+	closed int
+	ended  bool // by the client
+}
 
 func (*noSocket) InputWaiting() bool  { return false }
+func (s *noSocket) ClientEnded() bool { return s.ended }
 func (*noSocket) OutputWaiting() bool { return false }
 func (*noSocket) WriteMayWait() bool  { return false }
 func (s *noSocket) CloseRead() error  { s.closed++; return nil }
@@ -350,28 +354,63 @@ func TestEndWaitsForAnswers(t *testing.T) {
 	o.OnRead([]byte(get), true)
 	o.OnReadStart()
 	parts := o.Split([]byte(okAnswer), noLimit{}, &socket)
-	if ended(&o) || o.MustAnswer() {
+	if ended(&o) || o.MustAnswer(&socket) {
 		t.Error("ended while the answer is written")
 	}
 	o.Wrote(parts, int64(len(okAnswer)+len(Line)), nil)
 	for range 2 {
 		o.IdleTick(math.MaxInt, &socket)
 	}
-	if socket.closed == 0 || o.MustAnswer() {
-		t.Fatalf("shut down %d times, must answer %v", socket.closed, o.MustAnswer())
+	if socket.closed == 0 || o.MustAnswer(&socket) {
+		t.Fatalf("shut down %d times, must answer %v", socket.closed, o.MustAnswer(&socket))
 	}
 	o.OnRead([]byte("GET"), true)
-	if o.MustAnswer() {
+	if o.MustAnswer(&socket) {
 		t.Error("half a request holds up the end")
 	}
-	if o.OnRead([]byte(get[3:]), true); !o.MustAnswer() {
+	if o.OnRead([]byte(get[3:]), true); !o.MustAnswer(&socket) {
 		t.Error("a request that has crossed the end isn't answered")
 	}
 	parts = o.Split([]byte(okAnswer), noLimit{}, &socket)
-	if !o.MustAnswer() {
+	if !o.MustAnswer(&socket) {
 		t.Error("the end comes while the answer is written")
 	}
-	if o.Wrote(parts, int64(len(okAnswer)+len(Line)), nil); o.MustAnswer() {
+	if o.Wrote(parts, int64(len(okAnswer)+len(Line)), nil); o.MustAnswer(&socket) {
 		t.Error("the end doesn't come")
+	}
+}
+
+// A request that has crossed the end may end the tracking. Then the client's end is waited
+// for, unless the end is to come at once.
+func TestEndOfUntracked(t *testing.T) {
+	for name, crosses := range map[string]func(*Observer){
+		"no HTTP": func(o *Observer) { o.OnRead([]byte("\x00\xff\r\n"), true) },
+		"version": func(o *Observer) { o.OnRead([]byte("GET / HTTP/9\r\n\r\n"), true) },
+		"tunnel": func(o *Observer) {
+			o.OnRead([]byte("CONNECT h:1 HTTP/1.1\r\n\r\n"), true)
+			o.Wrote(o.Split([]byte("HTTP/1.1 200 OK\r\n\r\n"), noLimit{}, &noSocket{}), 19, nil)
+		},
+		"gap": func(o *Observer) { o.OnRead([]byte(get), true); o.StopTracking() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o Observer
+			var socket noSocket
+			o.OnRead([]byte(get), true)
+			o.Wrote(o.Split([]byte(okAnswer), noLimit{}, &socket), int64(len(okAnswer)+len(Line)), nil)
+			o.OnReadStart()
+			for range 2 {
+				o.IdleTick(math.MaxInt, &socket)
+			}
+			if crosses(&o); !o.ReadClosed() || !o.Untracked() || !o.MustAnswer(&socket) {
+				t.Errorf("%+v, must answer %v", o.State(), o.MustAnswer(&socket))
+			}
+			if socket.ended = true; o.MustAnswer(&socket) {
+				t.Error("the client's end isn't passed on")
+			}
+			socket.ended = false
+			if o.EndNow(); o.MustAnswer(&socket) {
+				t.Error("the end doesn't come at once")
+			}
+		})
 	}
 }
