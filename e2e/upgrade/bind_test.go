@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
@@ -69,4 +70,55 @@ func TestUpgradeDuringBind(t *testing.T) {
 	if err != nil || body != "open" {
 		t.Errorf("the new worker: %s %v", body, err)
 	}
+}
+
+// opensBoth is a server whose workers open one more address: that of the first master when it
+// is asked to, and that of the second at the start, when the file is there.
+func opensBoth() {
+	ln := server.MustListen()
+	late := os.Getenv(pathEnv)
+	open := func() error {
+		addr, err := os.ReadFile(late + ".address")
+		must(err)
+		second, err := rota.Listen("tcp", string(addr))
+		if err == nil {
+			go func() { _ = http.Serve(second, http.HandlerFunc(server.Answer)) }()
+		}
+		return err
+	}
+	if _, err := os.Stat(late); err == nil { // of the new master
+		fmt.Fprintln(os.Stderr, "the new one is there")
+		for i := 0; i < 1000; i++ {
+			if _, err := os.Stat(late + ".go"); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		must(open())
+	}
+	http.HandleFunc("/open", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "open ", open()) })
+	http.HandleFunc("/", server.Answer)
+	_ = http.Serve(ln, nil)
+}
+
+// A socket that was opened for a worker of the old master while the new master's workers start
+// is theirs too.
+func TestUpgradeDuringStart(t *testing.T) {
+	t.Parallel()
+	late := filepath.Join(e2etest.ShortDir(t), "late")
+	write := func(name, text string) { e2etest.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
+	addr := e2etest.FreeAddress(t)
+	write(late+".address", addr)
+	p := e2etest.Start(t, "opens-both", server.Quick(1), pathEnv+"="+late)
+	write(late, "")
+	p.Signal(syscall.SIGUSR2)
+	p.WaitOutput("the new one is there", 1)
+	body, err := e2etest.Request("tcp", p.Addr(), "/open")
+	if err != nil || body != "open <nil>" {
+		t.Fatal(body, err)
+	}
+	write(late+".go", "")
+	p.WaitLog(e2etest.TookOver, 1)
+	_, err = e2etest.Request("tcp", addr, "/")
+	e2etest.NoError(t, err)
 }

@@ -20,5 +20,6 @@ func TestMain(m *testing.M) {
 		"two-ports":    server.TwoPorts,
 		"unix-version": unixVersion,
 		"opens-late":   opensLate,
+		"opens-both":   opensBoth,
 	}))
 }

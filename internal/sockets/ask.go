@@ -46,6 +46,29 @@ type Bind struct {
 	request   Request
 	preferred string          // the address to try first
 	after     <-chan struct{} // closed when the file of an earlier socket at this path is unlinked; nil if it is
+	pause     time.Duration   // before the address is tried
+	until     time.Time       // until when the predecessor's socket is waited for; zero before
+}
+
+// An address that the predecessor has in use is tried again every comesPause for comesWithin:
+// the predecessor has opened the socket meanwhile, or is about to, and sends it.
+const (
+	comesWithin = 3 * time.Second
+	comesPause  = 10 * time.Millisecond
+)
+
+// retry returns b, to be run once more, if the predecessor may have the socket and send it.
+func (t *Table) retry(b *Bind, now time.Time) *Bind {
+	if !t.follows {
+		return nil
+	}
+	if b.until.IsZero() {
+		b.until = now.Add(comesWithin)
+	}
+	if b.pause = comesPause; now.After(b.until) {
+		return nil
+	}
+	return b
 }
 
 // Run calls open, which may block. The caller passes the result to Bound.
@@ -53,6 +76,13 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 	if b.after != nil {
 		select {
 		case <-b.after:
+		case <-ctx.Done():
+			return Opened{}, OpError(b.request.Request, ctx.Err())
+		}
+	}
+	if b.pause > 0 {
+		select {
+		case <-time.After(b.pause):
 		case <-ctx.Done():
 			return Opened{}, OpError(b.request.Request, ctx.Err())
 		}
@@ -154,24 +184,37 @@ func (e *entry) answer(w waiter, r Request) Answer {
 
 // Bound takes the result of b, and o with it. It answers all calls that waited for b.
 // If a socket that lingers was in the way of b, it closes that one and returns another
-// Bind to run instead. A bind that failed leaves nothing behind.
+// Bind to run instead; if it may be the predecessor's, one that tries again. If that one
+// has come, it is the result. A bind that failed leaves nothing behind.
 func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *Bind) {
 	e, r := b.entry, b.request
-	if errors.Is(err, syscall.EADDRINUSE) && t.closeLingering(placeOf(r.Request, err)) {
-		return nil, t.bind(e, r)
+	if errors.Is(err, syscall.EADDRINUSE) && e.given == nil {
+		if t.closeLingering(placeOf(r.Request, err)) {
+			return nil, t.bind(e, r)
+		}
+		if again := t.retry(b, now); again != nil {
+			return nil, again
+		}
 	}
 	waiting := e.waiting
 	e.waiting = nil
 	answers := make([]Answer, 0, len(waiting))
-	if err != nil {
+	switch given := e.takeGiven(); {
+	case given != nil && err != nil:
+		e.restore(given)
+	case given != nil:
+		_ = given.fd.Close() // nothing was written to it
+		fallthrough
+	case err == nil:
+		e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
+		t.recordPort(e, r.Request)
+	default:
 		t.remove(e)
 		for _, w := range waiting {
 			answers = append(answers, Answer{Caller: w.Caller, Request: r, Err: err})
 		}
 		return answers, nil
 	}
-	e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
-	t.recordPort(e, r.Request)
 	for _, w := range waiting {
 		a := e.answer(w, r)
 		a.bound = true

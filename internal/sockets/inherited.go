@@ -199,8 +199,12 @@ func (in inherited) close() {
 }
 
 // Succeed makes this the table of a successor: the descriptor numbers in requests are
-// those of the first master, and not this process's.
-func (t *Table) Succeed() { t.inherited.successor = true }
+// those of the first master, and not this process's, and sockets of the predecessor may come
+// until NoneComes.
+func (t *Table) Succeed() { t.inherited.successor, t.follows = true, true }
+
+// NoneComes says that no socket of the predecessor comes any more.
+func (t *Table) NoneComes() { t.follows = false }
 
 // Inherit takes a socket that the predecessor has inherited, as its SendInherited has
 // described it, and with it the files: one descriptor, which the table closes at Close.

@@ -27,6 +27,7 @@ type Server struct {
 	abandoning bool        // a timer will close sockets of holders that are gone
 	sealing    bool        // a holder accepts
 	calls      map[int]int // that wait for an answer, by holder
+	onOpened   func()      // see OnOpened
 }
 
 // Loop is the goroutine that owns a Server.
@@ -89,6 +90,9 @@ const maxCalls = 1024
 
 // Binding reports whether a holder waits for a socket.
 func (s *Server) Binding() bool { return len(s.calls) > 0 }
+
+// OnOpened has f called after each bind that has succeeded. With nil nothing is called.
+func (s *Server) OnOpened(f func()) { s.onOpened = f }
 
 // begin and end count the calls of a holder that wait.
 func (s *Server) begin(holder int) {
@@ -167,6 +171,9 @@ func (s *Server) bind(ctx context.Context, b *Bind) {
 		return func() {
 			answers, again := s.Bound(b, opened, err, time.Now())
 			s.answer(ctx, answers, again)
+			if err == nil && s.onOpened != nil {
+				s.onOpened()
+			}
 			s.closeLater()
 		}
 	})

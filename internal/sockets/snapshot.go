@@ -94,8 +94,9 @@ func (a recordedAddr) String() string  { return a.text }
 
 // Restore takes a socket of the predecessor, as its SendOpen has described it, and with it
 // the files: one descriptor. A file in the file system stays the predecessor's until
-// OwnFiles. If the table has the socket already, Restore closes the descriptor. After an
-// error it has closed all files. With late the next CloseUnused leaves the socket open.
+// OwnFiles. If the table has the socket already, Restore closes the descriptor; if it is
+// opening that, the descriptor is used if it can't be opened. After an error Restore has
+// closed all files. With late the next CloseUnused leaves the socket open.
 func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error {
 	var s snapshot
 	if err := json.Unmarshal(payload, &s); err != nil {
@@ -106,16 +107,38 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 		descriptor.CloseAll(files)
 		return fmt.Errorf("socket %s came with %d descriptors, want 1", s.key(), len(files))
 	}
-	if t.byKey[s.key()] != nil {
+	switch e := t.byKey[s.key()]; {
+	case e == nil:
+		e = t.add(s.key(), 0)
+		e.restore(&restored{s, files[0]})
+		e.late = late
+	case e.fd == nil && e.given == nil:
+		e.given = &restored{s, files[0]}
+	default:
 		descriptor.CloseAll(files)
-		return nil
-	}
-	e := t.add(s.key(), 0)
-	e.fd, e.addr, e.shared, e.late = files[0], recordedAddr{s.NameNet, s.Name}, s.Own, late
-	if s.Path != "" {
-		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
 	}
 	return nil
+}
+
+// restored is a socket of the predecessor.
+type restored struct {
+	snapshot
+	fd *descriptor.FD
+}
+
+// restore makes a socket of the predecessor the entry's.
+func (e *entry) restore(r *restored) {
+	e.fd, e.addr, e.shared = r.fd, recordedAddr{r.NameNet, r.Name}, r.Own
+	if r.Path != "" {
+		e.borrowed = &socketFile{r.Path, identity{r.Device, r.Inode}, r.User}
+	}
+}
+
+// takeGiven returns what has come from the predecessor during a bind, or nil, once.
+func (e *entry) takeGiven() *restored {
+	given := e.given
+	e.given = nil
+	return given
 }
 
 // OwnFiles makes restored sockets the table's, and their files its to unlink: the

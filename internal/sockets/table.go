@@ -49,6 +49,7 @@ type Table struct {
 	sealed    bool
 	limit     int         // how many sockets may be open; 0: any number
 	opened    map[int]int // how many sockets are open, by the generation that has opened them
+	follows   bool        // sockets of a predecessor may come
 	abandoned bool        // holders have gone or closed sockets since makeRoom
 }
 
@@ -73,6 +74,7 @@ type entry struct {
 	own        bool            // nobody outside the rota has it, nor a predecessor or successor
 	late       bool            // restored when holders could no longer ask for it before CloseUnused
 	shared     bool            // becomes own when the predecessor has left
+	given      *restored       // came from the predecessor while a bind is under way
 	waiting    []waiter        // the calls that wait for the bind
 	holders    int             // how many hold it
 	asks       int             // how many times it was asked for
@@ -128,6 +130,9 @@ func (t *Table) remove(e *entry) {
 		delete(h.asked, e.id)
 	}
 	clear(e.askers)
+	if given := e.takeGiven(); given != nil {
+		_ = given.fd.Close() // nothing was written to it
+	}
 	switch file, fd := e.file, e.fd; {
 	case file != nil:
 		t.Files.Do(file.path, func() func() {

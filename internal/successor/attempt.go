@@ -150,6 +150,7 @@ func (a *Attempt) introduce() {
 	a.sendSockets()
 	a.sendLeases()
 	a.link.Send(&Message{Kind: State, State: s})
+	a.Sockets.OnOpened(a.sendSockets) // a worker of the new master may want the same one
 }
 
 func (a *Attempt) sendLeases() {
@@ -293,6 +294,7 @@ func (a *Attempt) sendRest() {
 }
 
 func (a *Attempt) close() {
+	a.Sockets.OnOpened(nil)
 	if a.link != nil {
 		a.Loop.Work(func() func() { a.link.Close(); return func() {} })
 	}

@@ -12,6 +12,7 @@
 //	                     ← hello
 //	given, socket, state →
 //	                                starts its workers
+//	socket →                        for each that is opened from now on
 //	                     ← ready
 //	tells systemd the pid
 //	go →

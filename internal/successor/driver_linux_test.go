@@ -28,6 +28,10 @@ type bench struct {
 	binding int    // how many times a worker waits for a socket; after the last it is open
 	opened  bool   // it is
 	taking  func() // called by TakingOver
+
+	opensNow bool // a socket is opened when the new master is introduced
+	onOpened func()
+	alone    bool // NoneComes was called
 }
 
 func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
@@ -115,8 +119,10 @@ func (b *bench) GiveState(slot int, pipe *descriptor.FD) {
 	b.say("give the state of slot %d", slot)
 }
 
-func (b *bench) OwnFiles()    { b.say("own the files") }
-func (b *bench) DisownFiles() { b.say("disown the files") }
+func (b *bench) OnOpened(f func()) { b.onOpened = f }
+func (b *bench) NoneComes()        { b.alone = true; b.say("none comes") }
+func (b *bench) OwnFiles()         { b.say("own the files") }
+func (b *bench) DisownFiles()      { b.say("disown the files") }
 
 func (b *bench) SendInherited(send func(json.RawMessage, *descriptor.FD)) {
 	send(json.RawMessage(`"inherited"`), someFile(b.t))
@@ -181,6 +187,11 @@ func handOver(old, next *bench, last string) {
 	f.Follow(<-follow)
 	old.until("introduced")
 	next.until("begin")
+	if old.opensNow {
+		old.opened = true
+		old.onOpened()
+		next.until("restore \"late\"")
+	}
 	f.AskState(4, someFile(old.t))
 	old.until("give")
 	f.Started(time.Minute)
@@ -206,6 +217,25 @@ func TestBindBeforeGo(t *testing.T) {
 	handOver(old, next, "receive")
 	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
+}
+
+// One that was opened since the new master was introduced is sent at once: a worker of its
+// may want the same. When the old master's link has ended none comes any more.
+func TestOpenedDuringTrial(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	old.opensNow = true
+	next.taking = func() {
+		if next.alone {
+			t.Error("nothing is expected from a master that lives")
+		}
+	}
+	handOver(old, next, "receive")
+	next.until("none comes")
+	if old.onOpened != nil {
+		t.Error("a master that has ended its link is told of sockets")
+	}
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
+		"took over: <nil>", "catch up with 2 workers", "receive in slot 3", "none comes")
 }
 
 // One that is being opened when the new master has taken over is sent afterwards, and its file

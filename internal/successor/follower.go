@@ -193,6 +193,7 @@ func (f *Follower) withdraw(err error) {
 // has not taken over yet, the old one has died.
 func (f *Follower) lost() {
 	f.link.Abort()
+	f.Sockets.NoneComes()
 	if f.over {
 		return
 	}

@@ -24,10 +24,14 @@ type Sockets interface {
 	SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error
 	// Binding reports whether a worker waits for a socket.
 	Binding() bool
+	// OnOpened has f called whenever a socket was opened, until it is called with nil.
+	OnOpened(f func())
 	Inherit(payload json.RawMessage, files []*descriptor.FD)
 	// Restore takes a socket. With late the workers of this master may not have asked for it
 	// yet, as it was opened after they were started.
 	Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error
+	// NoneComes says that Restore isn't called any more.
+	NoneComes()
 	OwnFiles()
 	DisownFiles()
 }
