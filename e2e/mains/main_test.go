@@ -6,16 +6,19 @@ import (
 	"os"
 	"testing"
 
-	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+	os.Exit(e2etest.Main(m, setup, map[string]func(){
 		"two servers":    twoServers,
 		"NotifyContext":  notifyContext,
 		"Shutdown":       shutdown,
+		"errgroup":       group,
+		"subcommand":     subcommand,
+		"init Listen":    serveEarly,
+		"umask":          umask,
 		"rotahttp":       rotahttpInGoroutine,
 		"lock":           lock,
 		"metrics":        metrics,

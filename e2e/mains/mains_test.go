@@ -21,21 +21,43 @@ import (
 // quick has no trial, and doesn't wait long for a main that waits for a signal.
 var quick = master.Config{MinUptime: -1, KillAfter: 300 * time.Millisecond}
 
+// kinds are programs, each with what its flags are, if it needs any.
+func kinds(t *testing.T) map[string]string {
+	return map[string]string{
+		"two servers": "", "NotifyContext": "", "Shutdown": "", "errgroup": "", "subcommand": "", "init Listen": "", "rotahttp": "",
+		"cron": "", "own everything": "", "ignore": "", "umask": e2etest.ShortDir(t) + "/umask", "lock": t.TempDir() + "/lock", "metrics": e2etest.FreeAddress(t),
+	}
+}
+
+// overlaps reports whether two processes of a program can run at a time, as a reload needs.
+func overlaps(name string) bool { return name != "lock" && name != "metrics" }
+
+// command is that of a program.
+func command(t *testing.T, name, flags string) *exec.Cmd {
+	t.Helper()
+	cmd := e2etest.Command(t, name, quick, e2etest.FlagsEnv+"="+flags, "ROTA_MIN_UPTIME=none", "ROTA_KILL_AFTER=300ms")
+	cmd.Args = append(cmd.Args, "serve", "-quiet")
+	return cmd
+}
+
 // Each program serves, is reloaded, and at TERM answers the request in flight before the
 // process that was started ends, with status 0.
 func TestMains(t *testing.T) {
-	for _, name := range []string{"two servers", "NotifyContext", "Shutdown", "rotahttp", "cron", "own everything", "ignore"} {
+	for name, flags := range kinds(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := e2etest.Start(t, name, quick)
+			p := e2etest.Run(t, command(t, name, flags))
+			p.WaitLog(e2etest.WorkerReady, 1)
 			before, err := e2etest.Request("tcp", p.Addr(), "/")
 			e2etest.NoError(t, err)
-			p.Reload()
-			e2etest.WaitFor(t, "an answer of the new worker", func() bool { // the old one may have a connection yet
-				after, err := e2etest.Request("tcp", p.Addr(), "/")
-				e2etest.NoError(t, err)
-				return after != before
-			})
+			if overlaps(name) {
+				p.Reload()
+				e2etest.WaitFor(t, "an answer of the new worker", func() bool { // the old one may have a connection yet
+					after, err := e2etest.Request("tcp", p.Addr(), "/")
+					e2etest.NoError(t, err)
+					return after != before
+				})
+			}
 			busy := p.InFlight("/?sleep=300ms")
 			p.Signal(syscall.SIGTERM)
 			if err := <-busy; err != nil {
@@ -48,26 +70,33 @@ func TestMains(t *testing.T) {
 	}
 }
 
-// The same at TERM as PID 1 of a PID namespace, as in a container.
+// The same as PID 1 of a PID namespace, as in a container.
 func TestMainsAsPID1(t *testing.T) {
 	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil {
 		t.Skipf("no PID namespaces here: %v: %s", err, out)
 	}
-	for _, name := range []string{"two servers", "NotifyContext", "Shutdown", "rotahttp", "cron", "own everything", "ignore"} {
+	for name, flags := range kinds(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := e2etest.Command(t, name, quick)
-			cmd.Args = []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", cmd.Path}
+			cmd := command(t, name, flags)
+			cmd.Args = append([]string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", cmd.Path}, cmd.Args[1:]...)
 			var err error
 			cmd.Path, err = exec.LookPath("unshare")
 			e2etest.NoError(t, err)
 			p := e2etest.Begin(t, cmd)
 			p.WaitLog(e2etest.WorkerReady, 1)
-			busy := p.InFlight("/?sleep=300ms")
 			init := p.Children()
 			if len(init) != 1 {
 				t.Fatalf("unshare has the children %v", init)
 			}
+			_, err = e2etest.Request("tcp", p.Addr(), "/")
+			e2etest.NoError(t, err)
+			if overlaps(name) {
+				e2etest.NoError(t, syscall.Kill(init[0], syscall.SIGHUP))
+				p.WaitLog(e2etest.ReloadDone, 1)
+				p.WaitLog(e2etest.WorkerLeft, 1)
+			}
+			busy := p.InFlight("/?sleep=300ms")
 			e2etest.NoError(t, syscall.Kill(init[0], syscall.SIGTERM))
 			if err := <-busy; err != nil {
 				t.Errorf("the request in flight at TERM: %v", err)

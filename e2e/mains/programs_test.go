@@ -5,6 +5,7 @@ package mains
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
+	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/rotahttp"
 )
 
@@ -61,6 +63,73 @@ func shutdown() {
 	if err := srv.Shutdown(ctx); err != nil {
 		log.Fatal("shutdown: ", err)
 	}
+}
+
+// group serves as programs with an errgroup do: the first that ends ends all.
+func group() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	srv := &http.Server{Handler: handler}
+	ln := server.MustListen()
+	var wg sync.WaitGroup
+	for _, f := range []func() error{
+		func() error { return srv.Serve(ln) },
+		func() error { <-ctx.Done(); return srv.Shutdown(context.Background()) },
+	} {
+		wg.Go(func() { cancel(f()) })
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, context.Canceled) {
+		log.Print(err)
+	}
+}
+
+// subcommand is a program like those made with cobra or kong.
+func subcommand() {
+	if len(os.Args) != 3 || os.Args[1] != "serve" {
+		log.Fatalf("no subcommand in %q", os.Args)
+	}
+	quiet := flag.NewFlagSet("serve", flag.ExitOnError)
+	_ = quiet.Bool("quiet", false, "")
+	_ = quiet.Parse(os.Args[2:])
+	server.Serve()
+}
+
+// early is what the program "init Listen" serves.
+var early = listenEarly()
+
+func listenEarly() net.Listener {
+	if os.Getenv(e2etest.HelperEnv) != "init Listen" {
+		return nil
+	}
+	return server.MustListen()
+}
+
+// setup is rota.Setup, where main comes to it before Listen.
+func setup(c master.Config) error {
+	if early != nil {
+		return nil
+	}
+	return rota.Setup(c)
+}
+
+func serveEarly() { log.Print(http.Serve(early, handler)) }
+
+// umask makes a socket that everybody may use.
+func umask() {
+	old := syscall.Umask(0)
+	ln, err := rota.Listen("unix", os.Getenv(e2etest.FlagsEnv))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ln.Close()
+	syscall.Umask(old)
+	if syscall.Umask(old) != old {
+		log.Fatal("the umask is not that of the start")
+	}
+	server.Serve()
 }
 
 // rotahttpInGoroutine serves in a goroutine and waits for a signal.
