@@ -32,6 +32,11 @@ func labClear(v url.Values) (string, error) {
 	return onDescriptor(v, func(fd uintptr) (int, error) { return 0, unix.SetNonblock(int(fd), false) })
 }
 
+// labShutDown shuts the socket down, as no server should.
+func labShutDown(v url.Values) (string, error) {
+	return onDescriptor(v, func(fd uintptr) (int, error) { return 0, unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+}
+
 func labFlags(v url.Values) (string, error) {
 	return onDescriptor(v, func(fd uintptr) (int, error) { return unix.FcntlInt(fd, unix.F_GETFL, 0) })
 }
@@ -132,6 +137,38 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 			if n := p.Logged(e2etest.WorkerForced); n > 0 {
 				t.Errorf("%d workers had to be forced:\n%s", n, p.Log)
 			}
+		})
+	}
+}
+
+// A worker that calls shutdown(2) on a socket stops it for all (SECURITY.md). A TCP socket
+// listens again at once. A unix socket is bound anew when the next worker asks for it.
+func TestShutDownByAWorker(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"tcp", "unix", "unixpacket", "unixgram"} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			address := sharedAddress(t, network)
+			labs := sharedLabs(e2etest.Start(t, "lab", server.Quick(2)), network, address)
+			wantBoth(t, network, address)
+			labs[0].must("shut-down", "name", "s")
+			if network == "tcp" {
+				e2etest.WaitFor(t, "the socket to listen again", func() bool {
+					_, err := askOnce(network, address)
+					return err == nil
+				})
+			} else {
+				labs[1].must("close", "name", "s")
+				labs[1].listen("s", network, address)
+				for range 5 {
+					if who, err := askOnce(network, address); err != nil || !strings.Contains(who, fmt.Sprint(labs[1].pid)) {
+						t.Fatalf("%q, %v", who, err)
+					}
+				}
+				labs[0].must("close", "name", "s")
+				labs[0].listen("s", network, address)
+			}
+			wantBoth(t, network, address)
 		})
 	}
 }

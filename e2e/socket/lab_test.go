@@ -32,6 +32,7 @@ import (
 var orders = map[string]func(url.Values) (string, error){
 	"listen":      labListen,
 	"close":       labClose,
+	"shut-down":   labShutDown,
 	"serve":       labServe,
 	"take":        labTake,
 	"whoami":      labWhoami,
