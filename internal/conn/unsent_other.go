@@ -4,7 +4,5 @@ package conn
 
 import "net"
 
-func hasFin(*net.TCPConn) bool      { return true }
-func hungUp(*net.UnixConn) bool     { return true }
 func unsent(*net.TCPConn) bool      { return false }
 func unreceived(*net.UnixConn) bool { return false }
