@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/fdstore"
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/recovery"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/tickets"
@@ -41,6 +43,7 @@ type loop struct {
 	scaled   bool      // cfg.Workers was changed by Scale
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	systemd  *sdnotify.Notifier
+	store    recovery.Store
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
 
@@ -62,6 +65,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
+	l.store = recovery.Store{Sockets: l.sockets.Table, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap,
 	}

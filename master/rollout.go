@@ -55,7 +55,7 @@ func (l *loop) startReload() {
 	l.lastGen++
 	l.log.Info("rota: reload", "generation", l.lastGen)
 	l.systemd.Reloading()
-	l.prepare(l.lastGen, func(g *generation, err error) {
+	l.prepare(l.lastGen, nil, func(g *generation, err error) {
 		if l.pool != p {
 			g.Release()
 			return

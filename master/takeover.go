@@ -23,7 +23,7 @@ type takeover struct {
 func (l *loop) follow() {
 	link, ok, err := l.sys.masters.Predecessor()
 	if !ok || err != nil {
-		l.startPool(err)
+		l.startAlone(err)
 		return
 	}
 	l.sockets.Succeed()
@@ -63,9 +63,15 @@ func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.pooled()
 func (t *takeover) TakingOver()        { t.l.on(reload.EventTrialPassed) }
 
 func (t *takeover) Begin(s *successor.Snapshot) {
-	l := t.l
+	t.l.systemd.SetWatchdog(s.Watchdog)
+	t.l.continueFrom(s)
+	t.l.startPool(nil)
+}
+
+// continueFrom takes over what another master knew.
+func (l *loop) continueFrom(s *successor.Snapshot) {
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
-	l.systemd.SetWatchdog(s.Watchdog)
+	l.store.Holds(s.Stored)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
 	if s.Scaled {
@@ -74,7 +80,6 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	for slot, names := range s.Served {
 		l.pool.readiness.Inherit(slot, names, s.Needed[slot])
 	}
-	l.startPool(nil)
 }
 
 func (t *takeover) TookOver(err error) {
@@ -94,6 +99,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	if l.pool == nil {
 		return
 	}
+	l.store.Holds(s.Stored)
 	l.lastID = max(l.lastID, s.LastID)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {
 		l.scale(s.Workers)

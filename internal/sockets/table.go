@@ -49,6 +49,7 @@ type Table struct {
 	limit     int         // how many sockets may be open; 0: any number
 	opened    map[int]int // how many sockets are open, by the generation that has opened them
 	abandoned bool        // holders have gone or closed sockets since makeRoom
+	changes   int         // counts what SendOwn and Ports would say anew
 }
 
 // Socket is an open socket of a Table.
@@ -119,6 +120,7 @@ func (t *Table) add(key Key, generation int) *entry {
 func (t *Table) remove(e *entry) {
 	delete(t.byKey, e.key)
 	delete(t.byID, e.id)
+	t.changes++
 	if t.opened[e.generation]--; t.opened[e.generation] == 0 {
 		delete(t.opened, e.generation)
 	}

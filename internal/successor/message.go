@@ -59,7 +59,41 @@ type Snapshot struct {
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
+	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
+}
+
+// maxNumber and maxWorkers bound what a stored Snapshot may say.
+const (
+	maxNumber  = 1 << 40
+	maxWorkers = 1 << 14
+)
+
+// Stored is a Snapshot from the store of a manager, which a master that has died has left there
+// as JSON: not one of a process that is known. So it is checked. Workers get ids that
+// it has not used.
+func Stored(b []byte) (*Snapshot, error) {
+	var s *Snapshot
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("state of the last master: %w", err)
+	}
+	if s == nil || !s.isPossible() {
+		return nil, errors.New("state of the last master: a number is out of range")
+	}
+	s.LastID += idBlock
+	return s, nil
+}
+
+func (s *Snapshot) isPossible() bool {
+	for slot, of := range s.Needed {
+		for _, d := range of {
+			if slot < 0 || d < 0 {
+				return false
+			}
+		}
+	}
+	return s.Generation >= 1 && s.Generation <= maxNumber && s.LastID >= 0 && s.LastID <= maxNumber &&
+		(!s.Scaled || s.Workers >= 1 && s.Workers <= maxWorkers)
 }
 
 // Times is how long workers took from their start to the first Accept, by slot and by the
