@@ -3,6 +3,7 @@
 package sdnotify
 
 import (
+	"errors"
 	"net"
 	"os"
 
@@ -16,6 +17,14 @@ func sendWith(fd int, state string) error {
 		return err
 	}
 	defer c.Close()
-	_, _, err = c.WriteMsgUnix([]byte(state), unix.UnixRights(fd), nil)
-	return err
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error // WriteMsgUnix refuses datagrams on a connected socket
+	err = raw.Write(func(s uintptr) (done bool) {
+		sent = unix.Sendmsg(int(s), []byte(state), unix.UnixRights(fd), nil, unix.MSG_NOSIGNAL)
+		return sent != unix.EAGAIN
+	})
+	return errors.Join(err, os.NewSyscallError("sendmsg", sent))
 }
