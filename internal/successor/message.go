@@ -92,6 +92,11 @@ func (s *Snapshot) isPossible() bool {
 			}
 		}
 	}
+	for slot := range s.Served {
+		if slot < 0 {
+			return false
+		}
+	}
 	return s.Generation >= 1 && s.Generation <= maxNumber && s.LastID >= 0 && s.LastID <= maxNumber &&
 		(!s.Scaled || s.Workers >= 1 && s.Workers <= maxWorkers)
 }
