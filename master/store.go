@@ -1,6 +1,8 @@
 package master
 
 import (
+	"time"
+
 	"github.com/rota-go/rota/internal/recovery"
 	"github.com/rota-go/rota/reload"
 )
@@ -44,6 +46,9 @@ func (l *loop) whenSystemdHasRead(done func()) {
 	})
 }
 
+// unaskedAfter is when sockets of a master that has died are closed that no worker has asked for.
+const unaskedAfter = 30 * time.Second
+
 // startAlone starts the pool of a master without a predecessor, or of one whose predecessor has
 // died, and has left what it had to systemd.
 func (l *loop) startAlone(err error) {
@@ -62,6 +67,6 @@ func (l *loop) startAlone(err error) {
 	}
 	l.log.Info("rota: the last master has died, this one goes on with what systemd has kept", "generation", left.Generation, "sockets", left.Sockets)
 	l.continueFrom(left.State)
-	l.sockets.Released(0, l.isSteady()) // closes what no worker asks for
+	l.after(unaskedAfter, func() { l.sockets.Released(0, l.isSteady()) })
 	l.startFrom(left.Generation, left.Executable)
 }

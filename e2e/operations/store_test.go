@@ -252,6 +252,23 @@ func TestStopEmptiesTheStore(t *testing.T) {
 	}
 }
 
+// The next master may be told another address: what it had is not in its way.
+func TestCrashAfterANewAddress(t *testing.T) {
+	t.Parallel()
+	m := systemd(t)
+	first, second := e2etest.FreeAddress(t), e2etest.FreeAddress(t)
+	p := m.start(e2etest.Self(t), "listen", server.Quick(1), e2etest.FlagsEnv+"=tcp "+first)
+	p.WaitLog(e2etest.WorkerReady, 1)
+	m.holds(1)
+	crash(p)
+	p = m.start(e2etest.Self(t), "listen", server.Quick(1), e2etest.FlagsEnv+"=tcp "+second)
+	p.WaitLog(e2etest.WorkerReady, 1)
+	m.holds(2)
+	if _, err := e2etest.Request("tcp", second, "/"); err != nil {
+		t.Error(err)
+	}
+}
+
 // What a start that fails has left makes the next one no worse: the store is empty.
 func TestFailedStartEmptiesTheStore(t *testing.T) {
 	t.Parallel()

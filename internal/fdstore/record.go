@@ -99,4 +99,4 @@ func (r Record) check() error {
 }
 
 // maxNumber bounds generations and the like, so that counting on from them overflows nothing.
-const maxNumber = 1 << 40
+const maxNumber = 1 << 30

@@ -65,13 +65,14 @@ type Snapshot struct {
 
 // maxNumber and maxWorkers bound what a stored Snapshot may say.
 const (
-	maxNumber  = 1 << 40
+	maxNumber  = 1 << 30
 	maxWorkers = 1 << 14
 )
 
 // Stored is a Snapshot from the store of a manager, which a master that has died has left there
 // as JSON: not one of a process that is known. So it is checked. Workers get ids that
-// it has not used.
+// it has not used, and are ready as in any first start: what they serve is up to the
+// environment of the new one.
 func Stored(b []byte) (*Snapshot, error) {
 	var s *Snapshot
 	if err := json.Unmarshal(b, &s); err != nil {
@@ -81,22 +82,11 @@ func Stored(b []byte) (*Snapshot, error) {
 		return nil, errors.New("state of the last master: a number is out of range")
 	}
 	s.LastID += idBlock
+	s.Served, s.Needed = nil, nil
 	return s, nil
 }
 
 func (s *Snapshot) isPossible() bool {
-	for slot, of := range s.Needed {
-		for _, d := range of {
-			if slot < 0 || d < 0 {
-				return false
-			}
-		}
-	}
-	for slot := range s.Served {
-		if slot < 0 {
-			return false
-		}
-	}
 	return s.Generation >= 1 && s.Generation <= maxNumber && s.LastID >= 0 && s.LastID <= maxNumber &&
 		(!s.Scaled || s.Workers >= 1 && s.Workers <= maxWorkers)
 }
