@@ -42,7 +42,7 @@ internal/handover   : internal/descriptor
 	internal/sockets    : internal/bind internal/descriptor internal/fdstore internal/mailbox
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
-	internal/recovery   : internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
+	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/descriptor internal/logline
 	internal/logline    : reload

@@ -80,12 +80,28 @@ func (m *manager) names() map[string]int {
 	return all
 }
 
-// holds waits until the store has one executable and record, and so many sockets.
-func (m *manager) holds(sockets int) {
+// record returns what the store has of records.
+func (m *manager) record() (all string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.kept {
+		if b := make([]byte, 1<<16); strings.HasPrefix(k.name, "rota.record.") {
+			n, _ := unix.Pread(k.n, b, 0)
+			all += string(b[:max(n, 0)])
+		}
+	}
+	return all
+}
+
+// holds waits until the store has one executable, so many sockets, and one record, of a
+// generation that serves.
+func (m *manager) holds(sockets, generation int) {
 	m.t.Helper()
 	want := map[string]int{"rota.executable": 1, "rota.record": 1, "rota.socket": sockets}
-	e2etest.WaitFor(m.t, fmt.Sprintf("systemd to keep %v", want), func() bool { return fmt.Sprint(m.names()) == fmt.Sprint(want) },
-		func() string { return fmt.Sprint(m.names(), "\n", m) })
+	e2etest.WaitFor(m.t, fmt.Sprintf("systemd to keep %v", want), func() bool {
+		return fmt.Sprint(m.names()) == fmt.Sprint(want) && strings.Contains(m.record(), fmt.Sprintf(`"version":1,"generation":%d,`, generation))
+	},
+		func() string { return fmt.Sprint(m.names(), "\n", m.record(), "\n", m) })
 }
 
 // start starts a helper as systemd does: with what it keeps, in a process that it takes for the
@@ -130,7 +146,8 @@ func TestMasterKilledUnderLoadOfTheStore(t *testing.T) {
 	p.Reload()
 	p.Signal(syscall.SIGTTIN)
 	p.WaitLog(e2etest.WorkerReady, 5)
-	m.holds(1)
+	m.holds(1, 2)
+	e2etest.WaitFor(t, "a record of three workers", func() bool { return strings.Contains(m.record(), `"workers":3`) }, m.record)
 	l := e2etest.StartLoad(p.Addr(), "/", 8)
 	for range 10 {
 		l.Goes(t, 100)
@@ -143,7 +160,7 @@ func TestMasterKilledUnderLoadOfTheStore(t *testing.T) {
 		}
 	}
 	l.Goes(t, 100)
-	m.holds(1)
+	m.holds(1, 2)
 	r := l.End()
 	t.Log(r)
 	if r.Refused > 0 || r.Failed > 0 {
@@ -157,7 +174,7 @@ func TestMasterKilledAtItsStart(t *testing.T) {
 	m := systemd(t)
 	p := m.start(e2etest.Self(t), "serve", server.Quick(2))
 	p.WaitLog(e2etest.WorkerReady, 2)
-	m.holds(1)
+	m.holds(1, 1)
 	l := e2etest.StartLoad(p.Addr(), "/", 4)
 	crash(p)
 	for range 5 {
@@ -190,7 +207,7 @@ func TestCrashAfterAnUpdate(t *testing.T) {
 	e2etest.CopyFile(t, e2etest.Self(t), exe)
 	p := m.start(exe, "serve", server.Quick(1))
 	p.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(1)
+	m.holds(1, 1)
 	addr, old := p.Addr(), runs(t, p.Addr())
 	for range 2 {
 		e2etest.NoError(t, os.Rename(exe, exe+".old"))
@@ -205,7 +222,7 @@ func TestCrashAfterAnUpdate(t *testing.T) {
 	}
 	p.Reload()
 	e2etest.WaitFor(t, "the new release to answer", func() bool { return runs(t, addr) != old })
-	m.holds(1)
+	m.holds(1, 2)
 	old = runs(t, addr)
 	crash(p)
 	p = m.start(exe, "serve", server.Quick(1))
@@ -224,7 +241,7 @@ func TestStopEmptiesTheStore(t *testing.T) {
 	flags := e2etest.FlagsEnv + "=unix " + path
 	p := m.start(e2etest.Self(t), "listen", server.Quick(1), flags)
 	p.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(1)
+	m.holds(1, 1)
 	was, err := os.Stat(path)
 	e2etest.NoError(t, err)
 	crash(p)
@@ -259,11 +276,11 @@ func TestCrashAfterANewAddress(t *testing.T) {
 	first, second := e2etest.FreeAddress(t), e2etest.FreeAddress(t)
 	p := m.start(e2etest.Self(t), "listen", server.Quick(1), e2etest.FlagsEnv+"=tcp "+first)
 	p.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(1)
+	m.holds(1, 1)
 	crash(p)
 	p = m.start(e2etest.Self(t), "listen", server.Quick(1), e2etest.FlagsEnv+"=tcp "+second)
 	p.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(2)
+	m.holds(2, 1)
 	if _, err := e2etest.Request("tcp", second, "/"); err != nil {
 		t.Error(err)
 	}
@@ -276,7 +293,7 @@ func TestFailedStartEmptiesTheStore(t *testing.T) {
 	d := server.NewRelease(t, "good")
 	p := m.start(e2etest.Self(t), "version", server.Quick(1), d.Flags)
 	p.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(1)
+	m.holds(1, 1)
 	d.Write("exits")
 	crash(p)
 	p = m.start(e2etest.Self(t), "version", server.Quick(1), d.Flags)
@@ -292,14 +309,14 @@ func TestCrashAfterUpgrades(t *testing.T) {
 	m := systemd(t)
 	p := m.start(e2etest.Self(t), "two-ports", server.Quick(1))
 	p.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(2)
+	m.holds(2, 1)
 	p.Upgrade()
 	p.Upgrade()
-	m.holds(2)
+	m.holds(2, 3)
 	crash(p)
 	next := m.start(e2etest.Self(t), "two-ports", server.Quick(1))
 	next.WaitLog(e2etest.WorkerReady, 1)
-	m.holds(2)
+	m.holds(2, 3)
 	if next.Logged(e2etest.OfGeneration(3)) < 2 || next.Logged(e2etest.KeptIsOfNoUse) > 0 {
 		t.Errorf("the next master has not gone on:\n%s", next.Log)
 	}
@@ -342,7 +359,7 @@ func TestDamagedStore(t *testing.T) {
 			m := systemd(t)
 			p := m.start(e2etest.Self(t), "serve", server.Quick(1))
 			p.WaitLog(e2etest.WorkerReady, 1)
-			m.holds(1)
+			m.holds(1, 1)
 			crash(p)
 			m.mu.Lock()
 			for i := range m.kept {
@@ -360,7 +377,7 @@ func TestDamagedStore(t *testing.T) {
 			if _, err := e2etest.Request("tcp", p.Addr(), "/"); err != nil {
 				t.Error(err)
 			}
-			m.holds(1)
+			m.holds(1, 1)
 		})
 	}
 }
