@@ -89,7 +89,7 @@ func TestCloseLeavesWhatBlocks(t *testing.T) {
 		}},
 		{name: "Config.Env", block: func(s *sys) {
 			prepare := s.prepare
-			s.prepare = func(n int, cfg Config) (*generation, error) { <-forever; return prepare(n, cfg) }
+			s.prepare = func(n int, cfg Config, f *os.File) (*generation, error) { <-forever; return prepare(n, cfg, f) }
 		}},
 		{name: "a start", block: func(s *sys) {
 			spawn := s.spawn

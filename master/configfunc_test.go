@@ -37,7 +37,7 @@ func TestEnvThatFails(t *testing.T) {
 	for name, do := range misbehaviour {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{Env: func() []string { do(); return nil }, Logger: slog.New(slog.DiscardHandler)}
-			if _, err := prepareGeneration(1, cfg); err == nil || !strings.Contains(err.Error(), "Config.Env") {
+			if _, err := prepareGeneration(1, cfg, nil); err == nil || !strings.Contains(err.Error(), "Config.Env") {
 				t.Errorf("%v, want an error that names Config.Env", err)
 			}
 		})

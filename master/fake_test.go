@@ -56,7 +56,7 @@ type fakeProc struct {
 
 func (o *fakeOS) sys() sys {
 	return sys{
-		prepare: func(number int, cfg Config) (*generation, error) {
+		prepare: func(number int, cfg Config, _ *os.File) (*generation, error) {
 			if o.prepare != nil {
 				if err := o.prepare(number); err != nil {
 					return nil, err

@@ -7,12 +7,14 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/controlserver"
+	"github.com/rota-go/rota/internal/fdstore"
 	"github.com/rota-go/rota/internal/history"
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/recovery"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/internal/sockets"
@@ -50,6 +52,7 @@ type loop struct {
 	counts   child.Counts // of connections, by the workers
 	counted  *newest.Source[status.Status]
 	systemd  *sdnotify.Notifier
+	store    recovery.Store
 	files    *mailbox.Turns // calls on file systems
 	pidFile  process.PIDFile
 	control  controlserver.Server
@@ -74,6 +77,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.counted = l.newCounted()
 	l.timer = mailbox.NewAlarm()
 	l.systemd = sdnotify.New(l.log)
+	l.store = recovery.Store{Sockets: l.sockets.Table, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}

@@ -49,8 +49,13 @@ func (l *loop) startPool(err error) {
 		return
 	}
 	l.lastGen++
+	l.startFrom(l.lastGen, nil)
+}
+
+// startFrom is startPool with the number of the generation and, unless it is nil, its executable.
+func (l *loop) startFrom(number int, executable *os.File) {
 	p := l.pool
-	l.prepare(l.lastGen, func(g *generation, err error) {
+	l.prepare(number, executable, func(g *generation, err error) {
 		if l.pool != p {
 			g.Release()
 			return
@@ -97,12 +102,12 @@ func (l *loop) failStart(m *member) {
 	l.abandonUpgrade(false)
 }
 
-// prepare prepares a generation on another goroutine.
-func (l *loop) prepare(number int, then func(*generation, error)) {
+// prepare prepares a generation on another goroutine. It owns the executable.
+func (l *loop) prepare(number int, executable *os.File, then func(*generation, error)) {
 	cfg := l.cfg
 	cfg.Logger = l.log
 	l.work(func() func() {
-		g, err := l.sys.prepare(number, cfg)
+		g, err := l.sys.prepare(number, cfg, executable)
 		return func() { then(g, err) }
 	})
 }
@@ -129,6 +134,7 @@ func (l *loop) finishPool(err error) {
 		p.err = err
 	}
 	p.generations.DropBelow(math.MaxInt)
+	l.forsake()
 	p.waiting.Send(ErrStopping)
 	if p.rollout != nil {
 		p.rollout.results.Send(ErrStopping)

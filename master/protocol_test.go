@@ -49,7 +49,7 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	s := &stage{t: t}
-	prepare := func(number int, cfg Config) (*generation, error) {
+	prepare := func(number int, cfg Config, _ *os.File) (*generation, error) {
 		return &generation{Number: number, Config: cfg}, nil
 	}
 	system := system()

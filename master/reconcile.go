@@ -28,6 +28,7 @@ func (l *loop) reconcile() {
 	}
 	l.timer.Set(wake)
 	l.report()
+	l.keep()
 }
 
 // nextSteps returns what the policy wants done with the pool, and when to ask again.

@@ -58,7 +58,7 @@ func (l *loop) startReload() {
 	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen})
 	l.log.Info("rota: reload", "generation", l.lastGen)
 	l.systemd.Reloading()
-	l.prepare(l.lastGen, func(g *generation, err error) {
+	l.prepare(l.lastGen, nil, func(g *generation, err error) {
 		if l.pool != p {
 			g.Release()
 			return

@@ -17,8 +17,10 @@ type generation = child.Generation[Config]
 
 // prepareGeneration prepares what the workers of a generation are started from. It reads
 // files and calls Config.Env, so the loop must not call it itself.
-func prepareGeneration(number int, cfg Config) (*generation, error) {
-	return child.Prepare(number, cfg, cfg.spec(number == 1))
+func prepareGeneration(number int, cfg Config, executable *os.File) (*generation, error) {
+	spec := cfg.spec(number == 1)
+	spec.Executable = executable
+	return child.Prepare(number, cfg, spec)
 }
 
 // spec returns what package process needs to know of c, for the first generation or another.
@@ -40,7 +42,7 @@ func (l *loop) fork(env map[string]string, started func(*Worker)) error {
 		return ErrClosed
 	}
 	l.setupOnce()
-	l.prepare(l.lastGen, func(g *generation, err error) { l.forkFrom(g, err, env, started) })
+	l.prepare(l.lastGen, nil, func(g *generation, err error) { l.forkFrom(g, err, env, started) })
 	return nil
 }
 

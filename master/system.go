@@ -4,6 +4,7 @@ import (
 	"os"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/fdstore"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sockets"
@@ -13,7 +14,7 @@ import (
 // sys is what the loop needs of the operating system. Tests replace the functions, and
 // need no processes.
 type sys struct {
-	prepare func(number int, cfg Config) (*generation, error)
+	prepare func(number int, cfg Config, executable *os.File) (*generation, error)
 	spawn   func(*process.Image, link.Identity, map[string]string) (*child.Process, error)
 	open    sockets.Opener
 
@@ -21,6 +22,7 @@ type sys struct {
 	releaseMemory func()
 	reap          func(workers map[int]bool) (pids []int)
 	pid           func() int
+	kept          func() *fdstore.Kept // by systemd, for this master
 
 	masters successor.System // the processes of the predecessor and the successor
 }
@@ -30,6 +32,6 @@ func system() sys {
 	return sys{
 		prepare: prepareGeneration, spawn: child.Start, open: sockets.Open,
 		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,
-		pid: os.Getpid, masters: successor.NewSystem(),
+		pid: os.Getpid, kept: fdstore.FromEnvironment, masters: successor.NewSystem(),
 	}
 }

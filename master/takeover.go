@@ -25,7 +25,7 @@ func (l *loop) follow() {
 	link, ok, err := l.sys.masters.Predecessor()
 	if !ok || err != nil {
 		l.control.Open(l.cfg.Control, false)
-		l.startPool(err)
+		l.startAlone(err)
 		return
 	}
 	l.sockets.Succeed()
@@ -65,14 +65,20 @@ func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.pooled()
 func (t *takeover) TakingOver()        { t.l.on(reload.EventTrialPassed) }
 
 func (t *takeover) Begin(s *successor.Snapshot) {
-	l := t.l
+	t.l.systemd.SetWatchdog(s.Watchdog)
+	t.l.continueFrom(s)
+	t.l.sockets.BeginOwn()
+	t.l.startPool(nil)
+}
+
+// continueFrom takes over what another master knew.
+func (l *loop) continueFrom(s *successor.Snapshot) {
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
-	l.systemd.SetWatchdog(s.Watchdog)
+	l.store.Holds(s.Stored)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
 	l.counts.Restore(s.Counters)
 	l.book.Restore(s.History)
-	l.sockets.BeginOwn()
 	l.book.Tallies().Restore(s.Tallies)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
@@ -80,7 +86,6 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	for slot, names := range s.Served {
 		l.pool.readiness.Inherit(slot, names, s.Needed[slot])
 	}
-	l.startPool(nil)
 }
 
 func (t *takeover) TookOver(err error) {
@@ -103,6 +108,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	if l.pool == nil {
 		return
 	}
+	l.store.Holds(s.Stored)
 	l.lastID = max(l.lastID, s.LastID)
 	l.counts.Restore(s.Counters)
 	l.book.Tallies().Restore(s.Tallies)

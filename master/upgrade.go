@@ -82,8 +82,10 @@ func (u *upgrade) Announce(pid int) {
 	u.l.systemd.Flush()
 }
 
-func (u *upgrade) Snapshot() *successor.Snapshot {
-	l := u.l
+func (u *upgrade) Snapshot() *successor.Snapshot { return u.l.snapshot() }
+
+// snapshot returns what the next master is to know.
+func (l *loop) snapshot() *successor.Snapshot {
 	if l.pool == nil {
 		return nil
 	}
@@ -91,6 +93,7 @@ func (u *upgrade) Snapshot() *successor.Snapshot {
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Needed: l.pool.readiness.Needed(), Ports: l.sockets.Ports(),
 		Reload: len(l.pool.waiting) > 0, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(), Tallies: l.book.Tallies().All(),
+		Stored: l.store.Names(),
 	}
 }
 

@@ -74,7 +74,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	return w
 }
 
-func (w *world) prepare(number int, cfg Config) (*generation, error) {
+func (w *world) prepare(number int, cfg Config, _ *os.File) (*generation, error) {
 	return &generation{Number: number, Config: cfg}, nil
 }
 

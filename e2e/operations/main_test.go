@@ -13,12 +13,14 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
-		"serve":    server.Serve,
-		"version":  server.Version,
-		"operated": operated,
-		"observed": observed,
-		"late":     late,
-		"brief":    brief,
-		"init":     initProcess,
+		"serve":     server.Serve,
+		"version":   server.Version,
+		"listen":    server.Listen,
+		"two-ports": server.TwoPorts,
+		"operated":  operated,
+		"observed":  observed,
+		"late":      late,
+		"brief":     brief,
+		"init":      initProcess,
 	}))
 }

@@ -28,6 +28,7 @@ type manager struct {
 	conn *net.UnixConn
 
 	mu     sync.Mutex
+	kept   []kept
 	main   int      // pid of the main process; 0 before the first datagram
 	states []string // the datagrams
 }
@@ -43,7 +44,7 @@ func systemd(t *testing.T) *manager {
 	e2etest.NoError(t, err)
 	ended := make(chan struct{})
 	go func() { defer close(ended); m.listen() }()
-	t.Cleanup(func() { conn.Close(); <-ended })
+	t.Cleanup(func() { conn.Close(); <-ended; m.closeKept() })
 	return m
 }
 
@@ -54,27 +55,36 @@ func (m *manager) listen() {
 		if err != nil {
 			return
 		}
-		m.add(string(b[:n]), sender(oob[:oobn]))
+		pid, files := sender(oob[:oobn])
+		m.add(string(b[:n]), pid, files)
 	}
 }
 
-func sender(oob []byte) int {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil || len(messages) == 0 {
-		return 0
+// sender returns the pid that a datagram is from, and the descriptors that came with it.
+func sender(oob []byte) (pid int, files []int) {
+	messages, _ := unix.ParseSocketControlMessage(oob)
+	for i := range messages {
+		if cred, err := unix.ParseUnixCredentials(&messages[i]); err == nil {
+			pid = int(cred.Pid)
+		}
+		if fds, err := unix.ParseUnixRights(&messages[i]); err == nil {
+			files = append(files, fds...)
+		}
 	}
-	cred, err := unix.ParseUnixCredentials(&messages[0])
-	if err != nil {
-		return 0
-	}
-	return int(cred.Pid)
+	return pid, files
 }
 
-func (m *manager) add(state string, pid int) {
+func (m *manager) add(state string, pid int, files []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.main == 0 {
 		m.main = pid
+	}
+	if pid == m.main {
+		files = m.store(state, files)
+	}
+	for _, n := range files {
+		_ = unix.Close(n)
 	}
 	if pid != m.main {
 		m.states = append(m.states, fmt.Sprintf("FROM ANOTHER PROCESS (%d, not %d): %s", pid, m.main, state))

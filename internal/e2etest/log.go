@@ -40,6 +40,8 @@ const (
 	Scales           Line = "rota: scale"
 	JobOfATerminal   Line = "rota: in the background of a terminal"
 	TerminalClosed   Line = "rota: terminal closed"
+	GoesOn           Line = "rota: the last master has died"
+	KeptIsOfNoUse    Line = "rota: what systemd has kept can't be used"
 )
 
 // Reasons that follow in a line of the master, and what programs print when they fail.

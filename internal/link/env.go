@@ -106,7 +106,7 @@ const EnvMaster = "ROTA_MASTER"
 var masterOnly = []string{
 	EnvName,
 	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
-	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "FDSTORE",
 	EnvUpgrade, EnvTableflip, EnvMaster,
 }
 

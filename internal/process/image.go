@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/rota-go/rota/internal/account"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/status"
 )
@@ -33,6 +34,14 @@ type Image struct {
 // Prepare looks up everything that workers of s need. It reads files and calls s.Env, so
 // it may block. The caller must Close the image.
 func Prepare(s Spec) (*Image, error) {
+	i, err := s.prepare()
+	if s.Executable != nil && (err != nil || i.executable != s.Executable) {
+		_ = s.Executable.Close() // nothing was written
+	}
+	return i, err
+}
+
+func (s Spec) prepare() (*Image, error) {
 	path, err := s.path()
 	if err != nil {
 		return nil, err
@@ -68,6 +77,15 @@ func (i *Image) Owner() (uid, gid uint32, groups []uint32, ok bool) {
 	return i.user.Other()
 }
 
+// Executable returns a duplicate of the open executable, which the caller closes; nil if it isn't
+// kept open.
+func (i *Image) Executable() (*descriptor.FD, error) {
+	if i == nil || i.executable == nil {
+		return nil, nil
+	}
+	return descriptor.DupOf(i.executable)
+}
+
 // Close closes the executable and the working directory. Workers that run are not
 // affected; none may be started any more.
 func (i *Image) Close() {
@@ -80,6 +98,11 @@ func (i *Image) Close() {
 
 // openExecutable opens the executable that s means, whose path is path.
 func (s Spec) openExecutable(path string) (*os.File, error) {
+	if s.Executable != nil {
+		if info, err := s.Executable.Stat(); err == nil && isExecutable(info) && !isScript(s.Executable) {
+			return s.Executable, nil
+		}
+	}
 	if s.Exec == "" && s.Running {
 		if f, err := openExecutable(selfExe); err == nil {
 			return f, nil

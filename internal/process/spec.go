@@ -24,6 +24,10 @@ type Spec struct {
 	// another file stands at the path by now, or none.
 	Running bool
 
+	// Executable is what workers are to run, whatever stands at the path, if it is an executable
+	// file. Prepare owns it, and the Image if there is no error. Nil means that of the path.
+	Executable *os.File
+
 	// Env returns the environment; nil means os.Environ. Prepare calls it once, and
 	// returns its error unchanged.
 	Env func() ([]string, error)

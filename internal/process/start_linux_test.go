@@ -77,6 +77,39 @@ func TestImageKeepsExecutable(t *testing.T) {
 	check(t, "exit", p.Wait(), Exit{Signal: syscall.SIGTERM})
 }
 
+// An image starts the executable that it was given, if it is one, and owns it.
+func TestImageOfAGivenExecutable(t *testing.T) {
+	dir := t.TempDir()
+	for _, given := range []struct{ path, runs string }{{"/bin/sleep", "sleep"}, {"/etc/passwd", "cat"}, {dir, "cat"}} {
+		path := filepath.Join(t.TempDir(), "worker")
+		copyFile(t, "/bin/cat", path)
+		f, err := os.Open(given.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, err := Prepare(Spec{Exec: path, Executable: f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := image.executable == f
+		check(t, given.path+" is kept", kept, given.runs == "sleep")
+		fd, err := image.Executable()
+		check(t, "error", err, nil)
+		check(t, "another descriptor", fd.Int() != int(image.executable.Fd()), true)
+		_ = fd.Close()
+		image.Close()
+		check(t, "closed", errors.Is(f.Close(), os.ErrClosed), true)
+	}
+	f, err := os.Open("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Prepare(Spec{Exec: "/bin/cat", Executable: f, User: "nobody-of-this-name"}); err == nil {
+		t.Error("an unknown user is none")
+	}
+	check(t, "closed", errors.Is(f.Close(), os.ErrClosed), true)
+}
+
 // A FIFO is refused as executable; to open it would block.
 func TestPrepareFIFO(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 const (
@@ -44,6 +46,7 @@ type Notifier struct {
 // all before it are sent.
 type datagram struct {
 	state string
+	fd    *descriptor.FD // goes with it, and is closed then; nil: none
 	sent  chan struct{}
 }
 
@@ -80,6 +83,18 @@ func (n *Notifier) SetWatchdog(d time.Duration) { n.watchdog = d }
 func (n *Notifier) Send(lines ...string) {
 	n.add(datagram{state: strings.Join(lines, "\n")})
 }
+
+// SendWith is Send with a descriptor, unless fd is nil. It closes fd.
+func (n *Notifier) SendWith(fd *descriptor.FD, lines ...string) {
+	if !n.enabled && fd != nil {
+		_ = fd.Close() // nothing was written to it
+	}
+	n.add(datagram{state: strings.Join(lines, "\n"), fd: fd})
+}
+
+// Stores reports whether the manager keeps descriptors for this service: systemd says so from
+// version 254 on, and otherwise it may be tried.
+func (n *Notifier) Stores() bool { return n.Active() && os.Getenv("FDSTORE") != "0" }
 
 // MainPID tells the manager which process is the main one. It has to come from the one that
 // is the main process so far: the manager may ignore others.
@@ -132,9 +147,18 @@ func (n *Notifier) Flush() {
 	if !n.enabled {
 		return
 	}
+	wait(n.Sent(), flushTimeout)
+}
+
+// Sent returns a channel that is closed when all that was queued is sent.
+func (n *Notifier) Sent() <-chan struct{} {
 	sent := make(chan struct{})
+	if !n.enabled {
+		close(sent)
+		return sent
+	}
 	n.add(datagram{sent: sent})
-	wait(sent, flushTimeout)
+	return sent
 }
 
 // Close sends what is queued and ends the goroutine. It waits for that for at most a tenth of
@@ -196,7 +220,16 @@ func (n *Notifier) send(d datagram) {
 		close(d.sent)
 		return
 	}
-	if _, err := daemon.SdNotify(false, d.state); err != nil {
+	if err := d.send(); err != nil {
 		n.log.Warn("rota: systemd can't be told", "state", d.state, "err", err)
 	}
+}
+
+func (d datagram) send() error {
+	if d.fd != nil {
+		defer d.fd.Close()
+		return sendWith(d.fd.Int(), d.state)
+	}
+	_, err := daemon.SdNotify(false, d.state)
+	return err
 }

@@ -5,12 +5,15 @@ package sdnotify
 import (
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // manager is the socket of a service manager.
@@ -127,7 +130,7 @@ func TestWatchdog(t *testing.T) {
 
 // A manager that doesn't read blocks nobody for longer than a second.
 func TestManagerThatDoesNotRead(t *testing.T) {
-	newManager(t)
+	m := newManager(t)
 	n := New(quiet())
 	begin := time.Now()
 	for range 10000 {
@@ -142,6 +145,8 @@ func TestManagerThatDoesNotRead(t *testing.T) {
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("Flush and Close took %v", took)
 	}
+	_ = m.conn.Close() // the rest goes nowhere, and not to the next test's manager
+	<-n.done
 }
 
 // Without a manager nothing happens.
@@ -155,5 +160,70 @@ func TestNoManager(t *testing.T) {
 	n.Close()
 	if n.Active() || n.Feed() != 0 {
 		t.Error("a notifier without a manager is active")
+	}
+}
+
+// A descriptor goes with its message, in the order of the others, and is closed then.
+func TestSendWith(t *testing.T) {
+	m := newManager(t)
+	n := New(quiet())
+	n.Send("STATUS=1")
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	fd, err := descriptor.DupOf(null)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.SendWith(fd, "FDSTORE=1", "FDNAME=x")
+	n.SendWith(nil, "FDSTOREREMOVE=1")
+	<-n.Sent()
+	if fd.Int() >= 0 {
+		t.Error("the descriptor is still open")
+	}
+	if got := m.next(); got != "STATUS=1" {
+		t.Errorf("first %q", got)
+	}
+	b, oob := make([]byte, 100), make([]byte, 100)
+	got, rights, _, _, err := m.conn.ReadMsgUnix(b, oob)
+	files, ferr := descriptor.FromRights(oob[:rights])
+	if err != nil || ferr != nil || string(b[:got]) != "FDSTORE=1\nFDNAME=x" || len(files) != 1 {
+		t.Errorf("%q with %d descriptors, %v, %v", b[:got], len(files), err, ferr)
+	}
+	descriptor.CloseAll(files)
+	m.want("FDSTOREREMOVE=1")
+	n.Close()
+}
+
+// systemd says from version 254 on whether it keeps descriptors. Without a manager nobody does.
+func TestStores(t *testing.T) {
+	newManager(t, "FDSTORE", "0")
+	n := New(quiet())
+	if n.Stores() {
+		t.Error("a manager without a store has one")
+	}
+	t.Setenv("FDSTORE", "7")
+	if !n.Stores() {
+		t.Error("a manager with a store has none")
+	}
+	n.Silence()
+	if n.Stores() {
+		t.Error("the store is still this master's")
+	}
+	n.Close()
+	t.Setenv("NOTIFY_SOCKET", "")
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	fd, _ := descriptor.DupOf(null)
+	n = New(quiet())
+	n.SendWith(fd, "FDSTORE=1")
+	<-n.Sent()
+	if n.Stores() || fd.Int() >= 0 {
+		t.Errorf("without a manager: %v, descriptor %d", n.Stores(), fd.Int())
 	}
 }

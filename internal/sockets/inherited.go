@@ -10,10 +10,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/fdstore"
 )
 
 // inherited are the sockets that this process was started with: systemd, or another
@@ -50,9 +49,10 @@ var environment = sync.OnceValue(readEnvironment)
 func ReadEnvironment() { environment() }
 
 func readEnvironment() inherited {
+	others := fdstore.Others() // what is a previous master's has no number that could be asked for
 	in := inherited{given: cookies()}
-	for _, f := range activation.Files(false) {
-		if s, err := inspect(f); err == nil { // a FIFO or a file is not an error, and no socket
+	for _, p := range others {
+		if s, err := inspect(os.NewFile(uintptr(p.N), p.Name)); err == nil { // a FIFO or a file is not an error, and no socket
 			in.all = append(in.all, s)
 		}
 	}

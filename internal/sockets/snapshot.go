@@ -71,6 +71,58 @@ func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descript
 	return err
 }
 
+// Changes returns a number that is another one when SendOwn or Ports has something else to say.
+func (t *Table) Changes() int { return t.changes }
+
+// SendOwn is SendOpen for all sockets that nobody outside the rota has. A supervisor has the
+// others, and passes them to the next master anyway.
+func (t *Table) SendOwn(send func(json.RawMessage, *descriptor.FD)) (err error) {
+	others := map[int]bool{}
+	for id, e := range t.byID {
+		others[id] = !e.own
+	}
+	return t.SendOpen(others, send)
+}
+
+// TakeUp takes a socket of a master that is gone, as its SendOwn has described it, with its file,
+// and owns fd. It fails, and closes fd, if that is no such socket. A socket that nobody asks for
+// is closed like one of a holder that is gone: see Server.Released.
+func (t *Table) TakeUp(payload json.RawMessage, fd *descriptor.FD) error {
+	var s snapshot
+	err := json.Unmarshal(payload, &s)
+	if err == nil {
+		err = s.check(fd)
+	}
+	if err != nil {
+		_ = fd.Close() // nothing was written to it
+		return fmt.Errorf("socket of the last master: %w", err)
+	}
+	if err := t.Restore(payload, []*descriptor.FD{fd}, false); err != nil {
+		return err
+	}
+	t.abandoned = true
+	t.OwnFiles()
+	return nil
+}
+
+// check reports whether fd is the socket that s describes.
+func (s *snapshot) check(fd *descriptor.FD) error {
+	switch listens, err := descriptor.Listens(fd.Int()); {
+	case err != nil:
+		return err
+	case listens == s.Packet:
+		return fmt.Errorf("%s is a socket of another kind", s.key())
+	}
+	addr, err := addrOf(fd, s.Packet)
+	if err != nil {
+		return err
+	}
+	if is := addr.String(); !s.Own || is != s.Name || addr.Network() != s.NameNet {
+		return fmt.Errorf("%s is said to be %s, and is %s", s.key(), s.Name, is)
+	}
+	return nil
+}
+
 func (e *entry) snapshot() *snapshot {
 	s := &snapshot{
 		Network: e.key.Network, Address: e.key.Address, Packet: e.key.Packet, Index: e.key.Index,
@@ -116,6 +168,13 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 		e.given = &restored{s, files[0]}
 	default:
 		descriptor.CloseAll(files)
+		return nil
+	}
+	t.changes++
+	e := t.add(s.key(), 0)
+	e.fd, e.addr, e.shared, e.late = files[0], recordedAddr{s.NameNet, s.Name}, s.Own, late
+	if s.Path != "" {
+		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
 	}
 	return nil
 }
@@ -144,6 +203,7 @@ func (e *entry) takeGiven() *restored {
 // OwnFiles makes restored sockets the table's, and their files its to unlink: the
 // predecessor has left.
 func (t *Table) OwnFiles() {
+	t.changes++
 	for _, e := range t.byID {
 		e.own, e.shared = e.own || e.shared, false
 		if e.borrowed != nil {

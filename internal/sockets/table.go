@@ -51,6 +51,7 @@ type Table struct {
 	opened    map[int]int // how many sockets are open, by the generation that has opened them
 	follows   bool        // sockets of a predecessor may come
 	abandoned bool        // holders have gone or closed sockets since makeRoom
+	changes   int         // counts what SendOwn and Ports would say anew
 }
 
 // Socket is an open socket of a Table.
@@ -123,6 +124,7 @@ func (t *Table) add(key Key, generation int) *entry {
 func (t *Table) remove(e *entry) {
 	delete(t.byKey, e.key)
 	delete(t.byID, e.id)
+	t.changes++
 	if t.opened[e.generation]--; t.opened[e.generation] == 0 {
 		delete(t.opened, e.generation)
 	}

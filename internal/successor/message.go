@@ -62,10 +62,39 @@ type Snapshot struct {
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
+	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
 	Counters   status.Counters  `json:"counters,omitzero"`  // of all workers so far
 	History    []status.Change  `json:"history,omitempty"`  // the last changes
 	Tallies    []status.Tally   `json:"tallies,omitempty"`  // of all changes so far
+}
+
+// maxNumber and maxWorkers bound what a stored Snapshot may say.
+const (
+	maxNumber  = 1 << 30
+	maxWorkers = 1 << 14
+)
+
+// Stored is a Snapshot from the store of a manager, which a master that has died has left there
+// as JSON: not one of a process that is known. So it is checked. Workers get ids that
+// it has not used, and are ready as in any first start: what they serve is up to the
+// environment of the new one.
+func Stored(b []byte) (*Snapshot, error) {
+	var s *Snapshot
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("state of the last master: %w", err)
+	}
+	if s == nil || !s.isPossible() {
+		return nil, errors.New("state of the last master: a number is out of range")
+	}
+	s.LastID += idBlock
+	s.Served, s.Needed = nil, nil
+	return s, nil
+}
+
+func (s *Snapshot) isPossible() bool {
+	return s.Generation >= 1 && s.Generation <= maxNumber && s.LastID >= 0 && s.LastID <= maxNumber &&
+		(!s.Scaled || s.Workers >= 1 && s.Workers <= maxWorkers)
 }
 
 // Times is how long workers took from their start to the first Accept, by slot and by the

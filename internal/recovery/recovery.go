@@ -1,0 +1,133 @@
+// Package recovery has a manager keep what a master has, for the case that it dies, and
+// takes that up in the next master. Package fdstore has the store itself.
+package recovery
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/fdstore"
+	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/sockets"
+	"github.com/rota-go/rota/internal/successor"
+)
+
+// Store is what the manager keeps for a master. The master's loop owns it.
+type Store struct {
+	fdstore.Keeper
+	Sockets *sockets.Table
+}
+
+// State is what a master has besides its sockets.
+type State struct {
+	Generation int                        // whose workers serve
+	Image      *process.Image             // that they were started from
+	Latest     int                        // the last generation that was begun
+	Workers    int                        // how many are wanted
+	Scaled     bool                       // by somebody, and not by the configuration
+	Tickets    [][32]byte                 // the keys of TLS session tickets, the newest first
+	Snapshot   func() *successor.Snapshot // what an upgrade would tell the new master
+}
+
+// stamp stands for what is kept.
+type stamp struct {
+	sockets, generation, latest, workers int
+	scaled                               bool
+	ticket                               [32]byte
+}
+
+// Save has the manager keep what the master has, unless it does already, or hasn't read all that
+// was sent before.
+func (s *Store) Save(of State) error {
+	is := stamp{s.Sockets.Changes(), of.Generation, of.Latest, of.Workers, of.Scaled, [32]byte{}}
+	if len(of.Tickets) > 0 {
+		is.ticket = of.Tickets[0]
+	}
+	return s.Keep(is, func() ([]fdstore.Item, fdstore.Record) { return s.items(of) })
+}
+
+// items returns the descriptors to keep, and the record of them. A descriptor that fails is left
+// out: the next master opens that socket, or that file, itself.
+func (s *Store) items(of State) (items []fdstore.Item, r fdstore.Record) {
+	r.Generation = of.Generation
+	r.State, _ = json.Marshal(of.Snapshot()) // it can't fail
+	if fd, err := of.Image.Executable(); err == nil && fd != nil {
+		r.Executable, items = add(items, fdstore.ExecutableName, fd)
+	}
+	_ = s.Sockets.SendOwn(func(payload json.RawMessage, fd *descriptor.FD) {
+		var name string
+		if name, items = add(items, fdstore.SocketName, fd); name != "" {
+			r.Sockets = append(r.Sockets, fdstore.Socket{Name: name, Socket: payload})
+		}
+	})
+	return items, r
+}
+
+// add adds fd, which it owns, under the name that nameOf returns. It returns "" if there is none.
+func add(items []fdstore.Item, nameOf func(*descriptor.FD) (string, error), fd *descriptor.FD) (string, []fdstore.Item) {
+	name, err := nameOf(fd)
+	if err != nil {
+		_ = fd.Close() // nothing was written to it
+		return "", items
+	}
+	return name, append(items, fdstore.Item{Name: name, FD: fd})
+}
+
+// Left is what a master that has died has left.
+type Left struct {
+	Generation int                 // whose workers served
+	Executable *os.File            // that they were started from; nil: what stands at the path
+	State      *successor.Snapshot // with worker ids that it has not used
+	Sockets    int                 // how many of its sockets are the table's now
+}
+
+// TakeUp takes what the manager has kept, and closes what is of no use. It returns nil if that
+// is nothing; an error says that there was something, and what of it can't be used. The file is
+// the caller's.
+func (s *Store) TakeUp(kept *fdstore.Kept) (*Left, error) {
+	defer kept.Close()
+	names := kept.Names()
+	s.Holds(names)
+	if len(names) == 0 {
+		return nil, nil
+	}
+	r, state, err := read(kept)
+	if err != nil {
+		return nil, err
+	}
+	left := &Left{Generation: r.Generation, State: state}
+	left.State.Stored = names
+	var failed []error
+	for _, socket := range r.Sockets {
+		if err := s.takeSocket(kept, socket); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		left.Sockets++
+	}
+	if fd := kept.TakeExecutable(r.Executable); fd != nil {
+		left.Executable = os.NewFile(uintptr(fd.Take()), "executable")
+	}
+	return left, errors.Join(failed...)
+}
+
+func (s *Store) takeSocket(kept *fdstore.Kept, is fdstore.Socket) error {
+	fd, err := kept.TakeSocket(is.Name)
+	if err != nil {
+		return err
+	}
+	return s.Sockets.TakeUp(is.Socket, fd)
+}
+
+func read(kept *fdstore.Kept) (r fdstore.Record, state *successor.Snapshot, err error) {
+	if r, err = kept.Record(); err != nil {
+		return r, nil, err
+	}
+	state, err = successor.Stored(r.State)
+	if err == nil && state.Generation < r.Generation {
+		err = errors.New("state of the last master: it has had no such generation")
+	}
+	return r, state, err
+}
