@@ -53,7 +53,7 @@ func (m *master) wants(records int, after string) {
 	m.t.Helper()
 	for range 2 {
 		state := m.state
-		if err := m.Save(State{Generation: 1, Snapshot: func() *successor.Snapshot { return &state }}); err != nil {
+		if err := m.Save(State{Generation: 1, Latest: state.Generation, Workers: state.Workers, Scaled: state.Scaled, Tickets: state.Tickets, Snapshot: func() *successor.Snapshot { return &state }}); err != nil {
 			m.t.Fatal(err)
 		}
 	}

@@ -215,8 +215,6 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 		}
 		return answers, nil
 	}
-	e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
-	t.recordPort(e, r.Request)
 	t.changes++
 	for _, w := range waiting {
 		a := e.answer(w, r)

@@ -168,14 +168,8 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 		e.given = &restored{s, files[0]}
 	default:
 		descriptor.CloseAll(files)
-		return nil
 	}
 	t.changes++
-	e := t.add(s.key(), 0)
-	e.fd, e.addr, e.shared, e.late = files[0], recordedAddr{s.NameNet, s.Name}, s.Own, late
-	if s.Path != "" {
-		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
-	}
 	return nil
 }
 
