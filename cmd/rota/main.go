@@ -39,6 +39,7 @@ const help = `usage: rota COMMAND [flags] [argument]
 
   status  [-json]               what runs: workers, sockets, the last reload
   reload  [-wait=false]         replace the workers, one after the other
+  rollback [-wait=false]        reload to the release before, also if its file is gone
   upgrade [-wait=false]         replace the master, and its workers
   scale   N                     keep N workers
   restart [-wait=false] SLOT    replace the worker of a slot; "-id ID" one worker
@@ -111,7 +112,7 @@ func parse(command string, args []string) (c call, err error) {
 	case "history":
 		fs.BoolVar(&c.json, "json", false, "")
 		c.request.Do, c.history = control.Status, true
-	case "reload", "upgrade", "stop":
+	case "reload", "rollback", "upgrade", "stop":
 		fs.BoolVar(&wait, "wait", true, "")
 	case "restart":
 		fs.BoolVar(&wait, "wait", true, "")

@@ -49,7 +49,7 @@ func (c *client) answer(r control.Request) error {
 		return c.restart(r)
 	}
 	call := map[control.Do]func(context.Context) error{
-		control.Reload: c.master.Reload, control.Upgrade: c.upgrade, control.Stop: c.stop,
+		control.Reload: c.master.Reload, control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
 	}[r.Do]
 	if r.NoWait {
 		ctx, cancel := context.WithCancel(c.ctx)
