@@ -122,12 +122,12 @@ func (c *client) watch() error {
 func (c *client) follow(call func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- call(ctx) }()
 	var t control.Tracker
-	if s, ok := c.recent.Now(); ok {
+	if s, ok := <-c.master.Watch(ctx); ok { // of before, however soon the change is over
 		t.Next(s)
 	}
+	result := make(chan error, 1)
+	go func() { result <- call(ctx) }()
 	err := c.each(result, func(s status.Status) error { return c.progress(t.Next(s)) })
 	if errors.Is(err, errMasterEnds) {
 		err = c.lastResult(result)
