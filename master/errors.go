@@ -17,6 +17,7 @@ var (
 	ErrStopping   = errors.New("pool is stopping")
 	ErrNoWorker   = errors.New("no such worker")
 	ErrBusy       = errors.New("another change is under way")
+	ErrNoReload   = errors.New("no reload is replacing workers")
 	ErrNoRelease  = errors.New("no release before this one is kept")
 )
 

@@ -134,6 +134,23 @@ func (m *Master) Rollback(ctx context.Context) error {
 	return m.rollOut(ctx, "rollback", (*loop).rollback)
 }
 
+// Promote ends the time that the canaries of the reload under way are tried for (Config.Canary): it
+// goes on when they have been ready for MinUptime. It returns at once, and fails with ErrNoReload.
+// status.By says who asks.
+func (m *Master) Promote(ctx context.Context) error {
+	return m.loop.Ask(func(l *loop) error {
+		return l.decideRollout(status.Caller(ctx), "promoted", func(g *reload.Goal) { g.Promoted = true })
+	})
+}
+
+// Abort has the reload under way rolled back: it fails with reload.ErrAborted. Abort returns at
+// once, and fails with ErrNoReload. status.By says who asks.
+func (m *Master) Abort(ctx context.Context) error {
+	return m.loop.Ask(func(l *loop) error {
+		return l.decideRollout(status.Caller(ctx), "aborted", func(g *reload.Goal) { g.Aborted = true })
+	})
+}
+
 // rollOut asks for a rollout, and waits for its end.
 func (m *Master) rollOut(ctx context.Context, name string, ask func(l *loop, by string, result chan error) error) error {
 	result := make(chan error, 1)

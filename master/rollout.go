@@ -87,7 +87,7 @@ func (l *loop) rollOut(g *generation) {
 	l.book.Rolling(g.Runs())
 	l.care.WatchMemory(g.Config.MaxMemory)
 	p.policy = g.Config.policy()
-	p.goal.Next = g.Number
+	p.goal.Next, p.goal.Promoted, p.goal.Aborted = g.Number, false, false
 	l.on(reload.EventPrepared)
 }
 
@@ -150,13 +150,17 @@ func (l *loop) completeRollout() {
 	l.on(reload.EventCompleted)
 }
 
-// abortRollout begins the roll-back, because worker m of the new generation has failed.
+// abortRollout begins the roll-back, because worker m of the new generation has failed. m is nil
+// if somebody has asked for it.
 func (l *loop) abortRollout(m *member, why error) {
 	p := l.pool
-	why = reload.Explain(why, m.exit.String(), m.exit.Err, p.readiness.Missing(&m.Member, true))
+	failed := &reload.Error{Generation: p.goal.Next, Err: why}
+	if m != nil {
+		failed.Worker, failed.Slot, failed.PID, failed.Stderr = m.ID, m.Slot, m.pid(), m.worker.output.LastLines()
+		failed.Err = reload.Explain(why, m.exit.String(), m.exit.Err, p.readiness.Missing(&m.Member, true))
+	}
 	p.generations.Drop(p.goal.Next)
-	p.goal.Next = 0
-	p.rollout.err = &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
+	p.goal.Next, p.rollout.err = 0, failed
 	l.logRollout()
 	l.on(reload.EventAborted)
 }
@@ -167,4 +171,14 @@ func (l *loop) rolledBack() {
 		l.answerRollout()
 	}
 	l.on(reload.EventRolledBack)
+}
+
+// decideRollout is Promote and Abort: set changes the goal of the rollout under way.
+func (l *loop) decideRollout(by, what string, set func(*reload.Goal)) error {
+	if l.state.Phase() != reload.PhaseRollingOut {
+		return ErrNoReload
+	}
+	l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", by)
+	set(&l.pool.goal)
+	return nil
 }

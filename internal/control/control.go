@@ -34,6 +34,8 @@ const (
 	Watch    Do = "watch"    // a Reply.Status now and after each change, until the client goes
 	Reload   Do = "reload"   // replace the workers
 	Rollback Do = "rollback" // replace the workers by those of the release before
+	Promote  Do = "promote"  // end the trial of canaries
+	Abort    Do = "abort"    // roll the reload under way back
 	Upgrade  Do = "upgrade"  // replace the master
 	Scale    Do = "scale"    // set the number of workers
 	Restart  Do = "restart"  // replace one worker
@@ -65,7 +67,7 @@ func Parse(line []byte) (r Request, err error) {
 
 func (r Request) check() error {
 	switch r.Do {
-	case Status, Watch, Reload, Rollback, Upgrade, Stop:
+	case Status, Watch, Reload, Rollback, Promote, Abort, Upgrade, Stop:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

@@ -45,6 +45,10 @@ func (c *client) answer(r control.Request) error {
 		return c.watch()
 	case control.Scale:
 		return c.end(c.master.ScaleContext(c.ctx, r.Workers), control.Failed)
+	case control.Promote:
+		return c.end(c.master.Promote(c.ctx), control.Failed)
+	case control.Abort:
+		return c.end(c.master.Abort(c.ctx), control.Failed)
 	case control.Restart:
 		return c.restart(r)
 	}

@@ -35,6 +35,8 @@ type Master interface {
 	Watch(context.Context) <-chan status.Status
 	Reload(context.Context) error
 	Rollback(context.Context) error
+	Promote(context.Context) error
+	Abort(context.Context) error
 	Upgrade(context.Context) error
 	ScaleContext(context.Context, int) error
 	Restart(context.Context, int) error
