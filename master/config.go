@@ -88,6 +88,14 @@ type Config struct {
 	// Surge is how many workers more than Workers may serve during a reload. Zero
 	// means 1.
 	Surge int
+	// Canary is how many workers of a new release a reload starts first. They serve beside the old
+	// ones for CanaryTime; then the reload goes on, or is rolled back if one of them has died or
+	// failed its health checks. At most so many workers more than Workers serve meanwhile. Zero means
+	// none. See [Master.Promote] and [Master.Abort].
+	Canary int
+	// CanaryTime is how long canaries are tried after they became ready, if that is longer than
+	// MinUptime. Zero means 1 minute, NoLimit until Promote or Abort.
+	CanaryTime time.Duration
 	// MinUptime is how long a new worker must have been ready before its
 	// predecessor is disconnected. Zero means 1 s, AtOnce none.
 	MinUptime time.Duration
@@ -212,7 +220,7 @@ func (c Config) idleGrace() time.Duration { return reload.Sum(cmp.Or(c.IdleGrace
 
 func (c Config) policy() reload.Policy {
 	return reload.Policy{
-		Surge: c.Surge, MinUptime: c.MinUptime, ReadyTimeout: c.ReadyTimeout,
+		Surge: c.Surge, Canary: c.Canary, CanaryTime: c.CanaryTime, MinUptime: c.MinUptime, ReadyTimeout: c.ReadyTimeout,
 		Grace: c.Grace, StopGrace: c.StopGrace, KillAfter: c.KillAfter, MaxAge: c.MaxAge,
 		MaxDraining: c.MaxDraining, MinBackoff: c.MinBackoff, MaxBackoff: c.MaxBackoff,
 	}

@@ -16,6 +16,9 @@ var (
 	ErrNotRunning = errors.New("pool is not running")
 	ErrStopping   = errors.New("pool is stopping")
 	ErrNoWorker   = errors.New("no such worker")
+	ErrBusy       = errors.New("another change is under way")
+	ErrNoReload   = errors.New("no reload is replacing workers")
+	ErrNoRelease  = errors.New("no release before this one is kept")
 )
 
 // Errors of Send, documented in package ipc; they may be wrapped.

@@ -122,15 +122,46 @@ func (m *Master) Stop() error {
 // reload continues and the error is ctx's. Without Run it fails with ErrNotRunning, and
 // with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
+	return m.rollOut(ctx, "reload", (*loop).reload)
+}
+
+// Rollback is a Reload to the release that the last one has replaced: to its executable, which was kept
+// open and may have been removed, with its configuration and environment. A second Rollback returns
+// to the release that the first has left. It doesn't wait for its turn: while another change is
+// under way or waits, it fails with ErrBusy. It fails with ErrNoRelease if this master has
+// completed no reload, or if the executable is a script or can't be read, which can't be kept open.
+func (m *Master) Rollback(ctx context.Context) error {
+	return m.rollOut(ctx, "rollback", (*loop).rollback)
+}
+
+// Promote ends the time that the canaries of the reload under way are tried for (Config.Canary): it
+// goes on when they have been ready for MinUptime. It returns at once, and fails with ErrNoReload.
+// status.By says who asks.
+func (m *Master) Promote(ctx context.Context) error {
+	return m.loop.Ask(func(l *loop) error {
+		return l.decideRollout(status.Caller(ctx), "promoted", func(g *reload.Goal) { g.Promoted = true })
+	})
+}
+
+// Abort has the reload under way rolled back: it fails with reload.ErrAborted. Abort returns at
+// once, and fails with ErrNoReload. status.By says who asks.
+func (m *Master) Abort(ctx context.Context) error {
+	return m.loop.Ask(func(l *loop) error {
+		return l.decideRollout(status.Caller(ctx), "aborted", func(g *reload.Goal) { g.Aborted = true })
+	})
+}
+
+// rollOut asks for a rollout, and waits for its end.
+func (m *Master) rollOut(ctx context.Context, name string, ask func(l *loop, by string, result chan error) error) error {
 	result := make(chan error, 1)
-	if err := m.loop.Ask(func(l *loop) error { return l.reload(status.Caller(ctx), result) }); err != nil {
-		return fmt.Errorf("reload: %w", err)
+	err := m.loop.Ask(func(l *loop) error { return ask(l, status.Caller(ctx), result) })
+	if err == nil {
+		err = m.loop.Wait(ctx, result)
 	}
-	err := m.loop.Wait(ctx, result)
 	if failed := (*reload.Error)(nil); err == nil || errors.As(err, &failed) {
 		return err // its text begins with "reload" already
 	}
-	return fmt.Errorf("reload: %w", err)
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // Upgrade replaces this process by a new one of the program's executable as it is now

@@ -19,6 +19,7 @@ type pool struct {
 	err    error        // what Run will return
 
 	generations child.Generations[Config]
+	before      *generation // which the one that serves has replaced; nil: none
 	readiness   reload.Readiness
 	held        bool   // a reload waits for draining workers
 	endDelay    func() // stops the timer of Config.StopDelay; nil: it does not run
@@ -133,6 +134,7 @@ func (l *loop) finishPool(err error) {
 	if p.err == nil {
 		p.err = err
 	}
+	p.before.Release()
 	p.generations.DropBelow(math.MaxInt)
 	l.forsake()
 	p.waiting.Send(ErrStopping)

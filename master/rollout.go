@@ -51,13 +51,8 @@ func (l *loop) crowd() {
 // those who wait for it.
 func (l *loop) startReload() {
 	p := l.pool
-	l.answerRollout()
-	p.rollout = &rollout{began: time.Now(), results: p.waiting}
-	p.waiting = nil
-	l.lastGen++
-	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen})
+	l.beginRollout(false)
 	l.log.Info("rota: reload", "generation", l.lastGen)
-	l.systemd.Reloading()
 	l.prepare(l.lastGen, nil, func(g *generation, err error) {
 		if l.pool != p {
 			g.Release()
@@ -70,13 +65,50 @@ func (l *loop) startReload() {
 			l.on(reload.EventPrepareFailed)
 			return
 		}
-		p.generations.Add(g)
-		l.book.Rolling(g.Runs())
-		l.care.WatchMemory(g.Config.MaxMemory)
-		p.policy = g.Config.policy()
-		p.goal.Next = g.Number
-		l.on(reload.EventPrepared)
+		l.rollOut(g)
 	})
+}
+
+// beginRollout gives the next generation its number, for all who wait for a reload.
+func (l *loop) beginRollout(back bool) {
+	p := l.pool
+	l.answerRollout()
+	p.rollout = &rollout{began: time.Now(), results: p.waiting}
+	p.waiting = nil
+	l.lastGen++
+	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen, Back: back})
+	l.systemd.Reloading()
+}
+
+// rollOut begins to replace the workers by those of g.
+func (l *loop) rollOut(g *generation) {
+	p := l.pool
+	p.generations.Add(g)
+	l.book.Rolling(g.Runs())
+	l.care.WatchMemory(g.Config.MaxMemory)
+	p.policy = g.Config.policy()
+	p.goal.Next, p.goal.Promoted, p.goal.Aborted = g.Number, false, false
+	l.on(reload.EventPrepared)
+}
+
+// rollback is Rollback. It never waits: what it would go back to could be another release by then.
+func (l *loop) rollback(by string, result chan error) error {
+	switch answer := l.state.CanRollBack(); {
+	case answer.Refused():
+		return refusals[answer]
+	case answer != reload.Begins:
+		return ErrBusy
+	case l.pool.before == nil || !l.pool.before.IsKept():
+		return ErrNoRelease
+	}
+	l.state = l.state.SetCrowded(false)
+	l.begin(reload.ChangeReload)
+	l.book.Ask(status.Reload, by)
+	l.pool.waiting = append(l.pool.waiting, result)
+	l.beginRollout(true)
+	l.log.Info("rota: rollback", "generation", l.lastGen, "of", l.pool.before.Number)
+	l.rollOut(l.pool.before.Again(l.lastGen))
+	return nil
 }
 
 // answerRollout answers the calls of Reload that wait for the rollout.
@@ -109,21 +141,26 @@ func (l *loop) holdOff(m *member) time.Duration {
 // completeRollout: the new generation serves every slot.
 func (l *loop) completeRollout() {
 	p := l.pool
+	p.before.Release()
+	p.before = p.generations.Succeed(p.goal.Generation, p.goal.Next)
 	p.goal.Generation, p.goal.Next = p.goal.Next, 0
-	p.generations.DropBelow(p.goal.Generation)
 	l.logRollout()
 	l.closeUnused()
 	l.answerRollout()
 	l.on(reload.EventCompleted)
 }
 
-// abortRollout begins the roll-back, because worker m of the new generation has failed.
+// abortRollout begins the roll-back, because worker m of the new generation has failed. m is nil
+// if somebody has asked for it.
 func (l *loop) abortRollout(m *member, why error) {
 	p := l.pool
-	why = reload.Explain(why, m.exit.String(), m.exit.Err, p.readiness.Missing(&m.Member, true))
+	failed := &reload.Error{Generation: p.goal.Next, Err: why}
+	if m != nil {
+		failed.Worker, failed.Slot, failed.PID, failed.Stderr = m.ID, m.Slot, m.pid(), m.worker.output.LastLines()
+		failed.Err = reload.Explain(why, m.exit.String(), m.exit.Err, p.readiness.Missing(&m.Member, true))
+	}
 	p.generations.Drop(p.goal.Next)
-	p.goal.Next = 0
-	p.rollout.err = &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
+	p.goal.Next, p.rollout.err = 0, failed
 	l.logRollout()
 	l.on(reload.EventAborted)
 }
@@ -134,4 +171,14 @@ func (l *loop) rolledBack() {
 		l.answerRollout()
 	}
 	l.on(reload.EventRolledBack)
+}
+
+// decideRollout is Promote and Abort: set changes the goal of the rollout under way.
+func (l *loop) decideRollout(by, what string, set func(*reload.Goal)) error {
+	if l.state.Phase() != reload.PhaseRollingOut {
+		return ErrNoReload
+	}
+	l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", by)
+	set(&l.pool.goal)
+	return nil
 }

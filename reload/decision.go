@@ -46,6 +46,8 @@ type decision struct {
 	steps []Step
 	wake  time.Time
 
+	places    int            // for workers beyond one a slot
+	trying    int            // canaries are on trial in so many slots, the lowest; 0: none is
 	surge     int            // workers beyond one a slot
 	recycling int            // slots with a member to recycle and its successor
 	pending   []pendingStart // in the order of their slots
@@ -90,6 +92,7 @@ func (d *decision) limit(a Action, m *Member) {
 // decideSlots brings every slot closer to one serving member of the target
 // generation, and removes the members of no slot.
 func (d *decision) decideSlots() {
+	d.trySlots()
 	for n := range d.goal.Workers {
 		d.decideSlot(n)
 	}
@@ -104,7 +107,7 @@ func (d *decision) decideSlots() {
 // startIfPlace starts a worker if there is a place in the surge. To recycle, it
 // must be the only one, and not too many may drain already.
 func (d *decision) startIfPlace(start pendingStart) {
-	if d.surge >= d.policy.Surge || start.recycle && !d.mayRecycle() {
+	if d.surge >= d.places || start.recycle && !d.mayRecycle() {
 		return
 	}
 	d.surge++

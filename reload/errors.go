@@ -18,7 +18,7 @@ var (
 // Error says why a reload has failed: which new worker failed, and how. The old workers
 // still serve, or are being started again.
 type Error struct {
-	Worker     int    // its id; 0: no worker was started, because there is no executable or environment for one
+	Worker     int    // its id; 0: none was started, because there is no executable or environment for one, or the reload was aborted
 	Slot       int    // of the worker
 	Generation int    // the one that was to be rolled out
 	PID        int    // 0: no process was started
@@ -29,6 +29,9 @@ type Error struct {
 // Error names the worker and the reason in one line. What the worker wrote to its
 // standard error follows, indented.
 func (e *Error) Error() string {
+	if e.Worker == 0 && errors.Is(e.Err, ErrAborted) {
+		return fmt.Sprintf("reload: generation %d: %v", e.Generation, e.Err)
+	}
 	if e.Worker == 0 {
 		return fmt.Sprintf("reload: no worker of generation %d: %v", e.Generation, e.Err)
 	}

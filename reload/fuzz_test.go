@@ -76,12 +76,20 @@ func (h *history) policy() Policy {
 		healed:       []time.Duration{0, -1}[h.pick(2)],
 		MaxAge:       []time.Duration{0, 10 * time.Second}[h.pick(2)],
 		MaxDraining:  []int{0, 1, math.MaxInt}[h.pick(3)],
+		Canary:       []int{0, 0, 1, 2, 9}[h.pick(5)],
+		CanaryTime:   []time.Duration{0, 4 * time.Second, 20 * time.Second}[h.pick(3)],
 	}
 }
 
 // happen makes one event. Common events have several numbers.
 func (h *history) happen() {
-	switch h.pick(22) {
+	switch h.pick(25) {
+	case 22:
+		h.goal.Promoted = true
+	case 23:
+		h.goal.Aborted = h.pick(4) == 0
+	case 24:
+		h.one(isUp, func(m *Member) { m.Unwell = h.pick(4) == 0 })
 	case 20:
 		h.one(func(m *Member) bool { return isUp(m) && !m.Ready.IsZero() }, func(m *Member) { m.Asked = h.now })
 	case 21:

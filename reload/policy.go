@@ -35,6 +35,7 @@ func (p Policy) WithDefaults() Policy {
 		p.Surge = 1
 	}
 	setDefault(&p.MinUptime, time.Second)
+	p.CanaryTime = positive(p.CanaryTime, time.Minute)
 	p.ReadyTimeout = positive(p.ReadyTimeout, time.Minute)
 	setDefault(&p.Grace, 30*time.Second)
 	setDefault(&p.StopGrace, p.Grace)

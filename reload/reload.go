@@ -63,6 +63,15 @@ type Policy struct {
 	// its predecessor is disconnected. Zero means 1 s, a negative duration none.
 	MinUptime time.Duration
 
+	// Canary is how many slots, the lowest, a rollout replaces first: their new workers serve
+	// beside the old ones for CanaryTime, or until Goal.Promoted, and then the other slots
+	// are replaced. So many workers more may be alive meanwhile, if that is more than Surge. Zero
+	// or less means none.
+	Canary int
+	// CanaryTime is how long a canary must have been ready, if that is longer than MinUptime.
+	// Zero or less means a minute, NoLimit until Goal.Promoted.
+	CanaryTime time.Duration
+
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero
 	// or less means 60 s. It does not bound the first start of a rota, nor the
 	// start of a worker in a slot that nobody serves.
@@ -120,6 +129,8 @@ type Goal struct {
 	Next        int  // the generation that is being rolled out, never used before; 0: none. Ignored until Established
 	RollingBack bool // a rollout has failed, and Generation does not serve every slot again yet. Ignored with Next
 	Superseded  bool // another rollout waits for that of Next, which is aborted if a worker of it seems to hang
+	Promoted    bool // the canaries of Next have been tried for long enough. Ignored without Next
+	Aborted     bool // the rollout of Next is to be aborted. Ignored without Next
 	Established bool // the first start is over. Until then, a worker that dies before it is ready fails the start
 	Unproven    bool // no worker of the first start has been ready for MinUptime yet. Ignored until Established, and with Next or RollingBack
 	Stop        bool // disconnect all members and start none
@@ -162,6 +173,8 @@ type Member struct {
 	// Recycle means that the worker should be replaced because of its memory or health,
 	// when nothing else is under way. It serves until its successor is ready.
 	Recycle bool
+	// Unwell means that the worker has failed its health checks. In a rollout that fails it.
+	Unwell bool
 }
 
 // Action is what a [Step] does.
@@ -193,8 +206,8 @@ const (
 	Prove
 	// Complete: the rollout is over (Goal.Generation = Goal.Next, Goal.Next = 0, RollingBack false).
 	Complete
-	// Abort: the rollout has failed because of Step.ID, for the reason Step.Err
-	// (sets Goal.Next = 0 and Goal.RollingBack, clears Superseded). A new Next may be set at once.
+	// Abort: the rollout has failed because of Step.ID, for the reason Step.Err, or because of
+	// Goal.Aborted, without an ID (sets Goal.Next = 0 and Goal.RollingBack, clears Superseded). A new Next may be set at once.
 	Abort
 	// RolledBack: every slot is served by Goal.Generation again (clears Goal.RollingBack).
 	RolledBack
@@ -222,7 +235,7 @@ type Step struct {
 	Slot       int   // Start only
 	Generation int   // Start only
 	Crashes    int   // Start only
-	Err        error // Abort only: ErrDied or ErrNotReady
+	Err        error // Abort only: ErrDied, ErrNotReady, ErrNoAnswer, ErrSuperseded, ErrUnwell or ErrAborted
 
 	Within time.Duration // Disconnect and Hurry only: 0 at once, or NoLimit
 }

@@ -14,18 +14,18 @@ func TestWithDefaults(t *testing.T) {
 	for _, c := range []struct{ in, want Policy }{{
 		in: Policy{},
 		want: Policy{
-			Surge: 1, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, StopGrace: 30 * time.Second,
+			Surge: 1, CanaryTime: time.Minute, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, StopGrace: 30 * time.Second,
 			KillAfter: 5 * time.Second, MaxAge: NoLimit,
 			MinBackoff: 100 * time.Millisecond, MaxBackoff: 30 * time.Second, healed: 30 * time.Second,
 		},
 	}, {
 		in: Policy{Surge: -2, MinUptime: -1, ReadyTimeout: -1, Grace: -1, StopGrace: -2, KillAfter: -1, MaxAge: -1,
 			MinBackoff: -1, MaxBackoff: -1, healed: -1},
-		want: Policy{Surge: 1, MinUptime: -1, ReadyTimeout: time.Minute, Grace: -1, StopGrace: -2, KillAfter: -1, MaxAge: NoLimit,
+		want: Policy{Surge: 1, CanaryTime: time.Minute, MinUptime: -1, ReadyTimeout: time.Minute, Grace: -1, StopGrace: -2, KillAfter: -1, MaxAge: NoLimit,
 			MinBackoff: -1, MaxBackoff: 30 * time.Second, healed: -1},
 	}, {
 		in: Policy{ReadyTimeout: NoLimit, Grace: NoLimit, KillAfter: NoLimit, MinBackoff: time.Minute},
-		want: Policy{Surge: 1, MinUptime: time.Second, ReadyTimeout: NoLimit, Grace: NoLimit, StopGrace: NoLimit, KillAfter: NoLimit,
+		want: Policy{Surge: 1, CanaryTime: time.Minute, MinUptime: time.Second, ReadyTimeout: NoLimit, Grace: NoLimit, StopGrace: NoLimit, KillAfter: NoLimit,
 			MaxAge: NoLimit, MinBackoff: time.Minute, MaxBackoff: time.Minute, healed: 30 * time.Second},
 	}} {
 		if diff := cmp.Diff(c.want, c.in.WithDefaults(), both); diff != "" {
@@ -46,6 +46,10 @@ func TestError(t *testing.T) {
 	}
 	if !errors.Is(err, ErrDied) || errors.Is(err, ErrNotReady) {
 		t.Error("errors.Is does not find ErrDied alone")
+	}
+	err = &Error{Generation: 3, Err: ErrAborted}
+	if got, want := err.Error(), "reload: generation 3: aborted"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 	err = &Error{Worker: 7, Err: ErrNotReady}
 	if got, want := err.Error(), "reload: worker 7 (slot 0, generation 0): not ready in time"; got != want {

@@ -55,6 +55,10 @@ func (d *decision) proveStart() {
 }
 
 func (d *decision) endRollout() {
+	if d.goal.Aborted {
+		d.steps = append(d.steps, Step{Do: Abort, Err: ErrAborted})
+		return
+	}
 	if m, err := d.failed(); m != nil {
 		d.steps = append(d.steps, Step{Do: Abort, ID: m.ID, Err: err})
 		return
@@ -74,6 +78,9 @@ func (d *decision) failed() (overdue *Member, err error) {
 		}
 		if d.hasCrashed(m) {
 			return m, ErrDied
+		}
+		if d.isUnwell(m) {
+			return m, ErrUnwell
 		}
 		if overdue == nil && m.serving() && m.Slot < d.goal.Workers {
 			overdue, err = d.overdue(m)

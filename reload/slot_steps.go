@@ -78,7 +78,7 @@ func (d *decision) startMissing(s *slot) {
 		if s.other == nil && !s.trialPassed && !d.staysEmpty(s) {
 			d.startNow(s, proven)
 		}
-		if s.target == nil {
+		if s.target == nil && d.mayReplace(s.number) {
 			d.startLater(s, d.target, false)
 		}
 	case s.target == nil && s.other == nil:
@@ -101,7 +101,7 @@ func (d *decision) startNow(s *slot, generation int) {
 // startLater asks for a place of the surge. Starts that can't get one any more are
 // dropped: in the rollout of a large rota they are nearly all, after every event.
 func (d *decision) startLater(s *slot, generation int, recycle bool) {
-	if len(d.pending) > d.policy.Surge {
+	if len(d.pending) > d.places {
 		return
 	}
 	if step, ok := d.startOf(s, generation); ok {

@@ -87,15 +87,21 @@ func (d *decision) hasPassedTrial(m *Member) bool {
 	if !m.isReady() {
 		return false
 	}
-	return !d.rollingOut || !d.owesAnswer(m) && d.reached(d.trialEnd(m))
+	return !d.rollingOut || !d.owesAnswer(m) && d.passed(m.Ready, d.trial(m))
 }
 
-func (d *decision) trialEnd(m *Member) time.Time { return m.Ready.Add(Sum(d.policy.MinUptime)) }
+// trial returns how long m must have been ready: a canary for CanaryTime too.
+func (d *decision) trial(m *Member) time.Duration {
+	if m.Slot < d.canaries() {
+		return max(Sum(d.policy.MinUptime), d.policy.CanaryTime)
+	}
+	return Sum(d.policy.MinUptime)
+}
 
 // owesAnswer reports whether m was asked for a sign of life on trial. If it was asked later,
 // its trial is over, whatever it does.
 func (d *decision) owesAnswer(m *Member) bool {
-	return !m.Asked.IsZero() && m.isReady() && m.Asked.Before(d.trialEnd(m))
+	return !m.Asked.IsZero() && m.isReady() && m.Asked.Sub(m.Ready) < d.trial(m)
 }
 
 // better returns which of two serving members to keep, b being the younger: a ready

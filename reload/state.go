@@ -91,6 +91,16 @@ func (s State) Held() bool {
 	return s.reload && s.crowded && s.SetCrowded(false).CanBegin(ChangeReload) == Begins
 }
 
+// CanRollBack is CanBegin of a reload that may not wait: to a release that was chosen because of what
+// serves now. Waits means that another change is under way or waits. Workers that drain don't count.
+func (s State) CanRollBack() Answer {
+	answer := s.SetCrowded(false).CanBegin(ChangeReload)
+	if answer == Begins && (s.RollingBack() || s.Waiting(ChangeReload) || s.Waiting(ChangeUpgrade)) {
+		return Waits
+	}
+	return answer
+}
+
 // String describes the state in one line, for logs and status: the phase and what
 // waits.
 func (s State) String() string {

@@ -533,3 +533,31 @@ func TestReplaced(t *testing.T) {
 		t.Errorf("%v: %v, and after a stop the goal is %+v", s, answer, g)
 	}
 }
+
+// A roll back begins where a reload would that waits for nothing; workers that drain don't delay it.
+func TestCanRollBack(t *testing.T) {
+	serving := State{phase: PhaseServing}
+	reloadWaits, _ := serving.SetCrowded(true).Begin(ChangeReload)
+	upgradeWaits, _ := serving.Begin(ChangeReload)
+	upgradeWaits, _ = upgradeWaits.Begin(ChangeUpgrade)
+	upgradeWaits.phase = PhaseServing
+	for name, tc := range map[string]struct {
+		s    State
+		want Answer
+	}{
+		"serving":               {serving, Begins},
+		"many workers drain":    {serving.SetCrowded(true), Begins},
+		"a reload waits":        {reloadWaits, Waits},
+		"an upgrade waits":      {upgradeWaits, Waits},
+		"a reload is under way": {State{phase: PhaseRollingOut}, Waits},
+		"a reload has failed":   {State{phase: PhaseRollingBack}, Waits},
+		"an upgrade":            {State{phase: PhaseUpgrading}, Waits},
+		"a stop":                {State{phase: PhaseStopping}, Ending},
+		"a stop follows":        {serving.Leave(), Ending},
+		"no Run":                {State{}, NotRunning},
+	} {
+		if got := tc.s.CanRollBack(); got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}

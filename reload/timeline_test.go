@@ -27,7 +27,7 @@ import (
 // asked for, and is compared as the steps are.
 //
 // The events are: size N (the number of slots), ready, crash (exit without being asked
-// to), exit, leave (drain by itself), retire (be asked to end, with no worker after
+// to), promote, abort, unwell, exit, leave (drain by itself), retire (be asked to end, with no worker after
 // it), unlink (its link closes), ask and answer (for a sign of life), recycle, reload, wait (another reload waits), unproven,
 // stop, stop again, replaced (another master has taken over) and kill.
 type timeline struct {
@@ -135,6 +135,10 @@ func (p *player) happen(verb, arg string) {
 		p.reload()
 	case "wait":
 		p.goal.Superseded = true
+	case "promote":
+		p.goal.Promoted = true
+	case "abort":
+		p.goal.Aborted = true
 	case "unproven":
 		p.goal.Unproven = true
 	case "kill":
@@ -169,6 +173,8 @@ func (p *player) memberEvent(verb string, m *Member) {
 		m.Asked = time.Time{}
 	case "recycle":
 		m.Recycle = true
+	case "unwell":
+		m.Unwell = true
 	default:
 		p.t.Fatalf("unknown event %q", verb)
 	}

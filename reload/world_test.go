@@ -144,7 +144,7 @@ func (w *world) carryOut(steps []Step) {
 	up := w.up()
 	w.maxUp = max(w.maxUp, up)
 	w.maxSteps = max(w.maxSteps, len(steps))
-	if up > w.goal.Workers+max(w.policy.Surge, 1) {
+	if up > w.goal.Workers+max(w.policy.Surge, w.policy.Canary, 1) {
 		w.fail("%d alive and not draining", up)
 	}
 }
@@ -171,6 +171,7 @@ func (w *world) start(s Step) {
 	case s.Generation != w.goal.Generation && s.Generation != w.goal.Next:
 		w.fail("a start of generation %d", s.Generation)
 	}
+	w.checkCanaries(s)
 	w.lastID++
 	w.index[w.lastID] = len(w.members)
 	w.members = append(w.members, Member{
@@ -383,7 +384,7 @@ func (w *world) unserved(generation int) int {
 
 func (w *world) reload() {
 	w.newest++
-	w.goal.Next = w.newest
+	w.goal.Next, w.goal.Promoted, w.goal.Aborted = w.newest, false, false
 }
 
 func (w *world) exit(m *Member) {

@@ -111,6 +111,7 @@ type Change struct {
 
 	Generation int    `json:"generation,omitempty"` // Reload: the new one. Crash: the worker's
 	Release    string `json:"release,omitempty"`    // Reload: what the new generation runs
+	Back       bool   `json:"back,omitempty"`       // Reload: a Rollback, to the release before
 	Workers    int    `json:"workers,omitempty"`    // Scale: how many from then on
 	Worker     int    `json:"worker,omitempty"`     // Crash, Restart: its id
 	Slot       int    `json:"slot,omitempty"`       // Crash, Restart: of the worker

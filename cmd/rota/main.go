@@ -39,6 +39,9 @@ const help = `usage: rota COMMAND [flags] [argument]
 
   status  [-json]               what runs: workers, sockets, the last reload
   reload  [-wait=false]         replace the workers, one after the other
+  promote                       end the trial of the canaries of the reload under way
+  abort                         roll the reload under way back
+  rollback [-wait=false]        reload to the release before, also if its file is gone
   upgrade [-wait=false]         replace the master, and its workers
   scale   N                     keep N workers
   restart [-wait=false] SLOT    replace the worker of a slot; "-id ID" one worker
@@ -118,12 +121,12 @@ func parse(command string, args []string) (c call, err error) {
 	case "history":
 		fs.BoolVar(&c.json, "json", false, "")
 		c.request.Do, c.history = control.Status, true
-	case "reload", "upgrade", "stop":
+	case "reload", "rollback", "upgrade", "stop":
 		fs.BoolVar(&wait, "wait", true, "")
 	case "restart":
 		fs.BoolVar(&wait, "wait", true, "")
 		fs.IntVar(&c.request.Worker, "id", 0, "")
-	case "scale", "watch":
+	case "scale", "watch", "promote", "abort":
 	default:
 		return c, fmt.Errorf("no command %q; see rota help", command)
 	}

@@ -119,7 +119,9 @@ func TestCounters(t *testing.T) {
 
 // What is still under way at the time-out goes on.
 func TestTimeout(t *testing.T) {
-	s := start(t, func(c *master.Config) { c.ReadyTimeout = master.NoLimit })
+	s := start(t, func(c *master.Config) {
+		c.ReadyTimeout, c.KillAfter = master.NoLimit, 100*time.Millisecond
+	})
 	s.release.Write("hangs")
 	_, errs := s.rota(running, "reload", "-timeout", "200ms")
 	contains(t, errs, "it goes on")

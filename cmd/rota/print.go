@@ -25,7 +25,7 @@ type printer struct {
 
 func newPrinter(c *call) *printer {
 	p := &printer{c: c, out: c.stdout}
-	if c.request.Do == control.Reload && !c.request.NoWait && isTerminal(c.stdout) {
+	if (c.request.Do == control.Reload || c.request.Do == control.Rollback) && !c.request.NoWait && isTerminal(c.stdout) {
 		p.bar = newBar(c.stdout)
 		p.out = p.bar.all // lines go above the bar
 	}
@@ -129,7 +129,11 @@ func printHistory(w io.Writer, all []status.Change) {
 // changeLine returns a change as one line.
 func changeLine(c status.Change) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", c.Began.Format("2006-01-02 15:04:05"), c.Kind)
+	what := string(c.Kind)
+	if c.Back {
+		what = "rollback"
+	}
+	fmt.Fprintf(&b, "%s %s", c.Began.Format("2006-01-02 15:04:05"), what)
 	switch c.Kind {
 	case status.Reload:
 		fmt.Fprintf(&b, " to generation %d", c.Generation)

@@ -123,6 +123,7 @@ func (c *Care) AskOnTrial(p *Patient, others time.Duration) {
 func (c *Care) unwell(p *Patient, err error, times int) {
 	c.Lines.Unwell(p.Member, p.pid(), times, err)
 	if times >= HealthFailures(p.Failures) {
+		p.Unwell = true
 		c.Recycle(p, "health")
 	}
 }

@@ -11,7 +11,8 @@ type Generation[C any] struct {
 	Config C
 	Image  *process.Image // closed by Release; nil if it could not be prepared
 
-	users int // its workers, and the Generations that it is in
+	users int            // its workers, and the Generations that it is in
+	of    *Generation[C] // whose image it is; nil: its own
 }
 
 // Prepare prepares a generation. It reads files, and calls the program's function for the
@@ -22,6 +23,17 @@ func Prepare[C any](number int, cfg C, spec process.Spec) (*Generation[C], error
 		return nil, err
 	}
 	return &Generation[C]{Number: number, Config: cfg, Image: image}, nil
+}
+
+// Again returns a generation that is started from the image of g, under another number. g is used
+// until it has no user any more.
+func (g *Generation[C]) Again(number int) *Generation[C] {
+	again := &Generation[C]{Number: number, Config: g.Config, Image: g.Image, of: g}
+	if g.of != nil {
+		again.of = g.of // no chain, however often
+	}
+	again.of.Use()
+	return again
 }
 
 // Use counts a user. Each calls Release once.
@@ -35,13 +47,20 @@ func (g *Generation[C]) Runs() (r status.Release) {
 	return r
 }
 
+// IsKept reports whether workers of the generation can be started when its executable has gone.
+func (g *Generation[C]) IsKept() bool { return g.Image == nil || g.Image.IsKept() }
+
 // Release takes one user off. The last one closes the image, as does a Release of a
 // generation that was never used. On nil it does nothing.
 func (g *Generation[C]) Release() {
 	if g == nil {
 		return
 	}
-	if g.users--; g.users <= 0 && g.Image != nil {
+	switch g.users--; {
+	case g.users > 0:
+	case g.of != nil:
+		g.of.Release()
+	case g.Image != nil:
 		go g.Image.Close() // close(2) of a file on a network may block
 	}
 }
@@ -70,4 +89,15 @@ func (all Generations[C]) DropBelow(number int) {
 			all.Drop(n)
 		}
 	}
+}
+
+// Succeed drops all generations before one that has replaced another, and returns that other: its
+// image stays open until the caller's Release.
+func (all Generations[C]) Succeed(other, number int) *Generation[C] {
+	g := all[other]
+	if g != nil {
+		g.Use()
+	}
+	all.DropBelow(number)
+	return g
 }

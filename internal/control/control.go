@@ -30,19 +30,22 @@ type Do string
 
 // What a client may want.
 const (
-	Status  Do = "status"  // one Reply.Status
-	Watch   Do = "watch"   // a Reply.Status now and after each change, until the client goes
-	Reload  Do = "reload"  // replace the workers
-	Upgrade Do = "upgrade" // replace the master
-	Scale   Do = "scale"   // set the number of workers
-	Restart Do = "restart" // replace one worker
-	Stop    Do = "stop"    // end the master gracefully
+	Status   Do = "status"   // one Reply.Status
+	Watch    Do = "watch"    // a Reply.Status now and after each change, until the client goes
+	Reload   Do = "reload"   // replace the workers
+	Rollback Do = "rollback" // replace the workers by those of the release before
+	Promote  Do = "promote"  // end the trial of canaries
+	Abort    Do = "abort"    // roll the reload under way back
+	Upgrade  Do = "upgrade"  // replace the master
+	Scale    Do = "scale"    // set the number of workers
+	Restart  Do = "restart"  // replace one worker
+	Stop     Do = "stop"     // end the master gracefully
 )
 
 // Request is the one line that a client sends.
 type Request struct {
 	Do      Do   `json:"do"`
-	NoWait  bool `json:"nowait,omitempty"`  // Reload, Upgrade, Restart, Stop: the result doesn't wait for the end
+	NoWait  bool `json:"nowait,omitempty"`  // Reload, Rollback, Upgrade, Restart, Stop: the result doesn't wait for the end
 	Workers int  `json:"workers,omitempty"` // Scale
 	Slot    int  `json:"slot,omitempty"`    // Restart: the worker that serves in it
 	Worker  int  `json:"worker,omitempty"`  // Restart: the worker's id, if it isn't 0
@@ -64,7 +67,7 @@ func Parse(line []byte) (r Request, err error) {
 
 func (r Request) check() error {
 	switch r.Do {
-	case Status, Watch, Reload, Upgrade, Stop:
+	case Status, Watch, Reload, Rollback, Promote, Abort, Upgrade, Stop:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

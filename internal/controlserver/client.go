@@ -45,11 +45,15 @@ func (c *client) answer(r control.Request) error {
 		return c.watch()
 	case control.Scale:
 		return c.end(c.master.ScaleContext(c.ctx, r.Workers), control.Failed)
+	case control.Promote:
+		return c.end(c.master.Promote(c.ctx), control.Failed)
+	case control.Abort:
+		return c.end(c.master.Abort(c.ctx), control.Failed)
 	case control.Restart:
 		return c.restart(r)
 	}
 	call := map[control.Do]func(context.Context) error{
-		control.Reload: c.master.Reload, control.Upgrade: c.upgrade, control.Stop: c.stop,
+		control.Reload: c.master.Reload, control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
 	}[r.Do]
 	if r.NoWait {
 		ctx, cancel := context.WithCancel(c.ctx)
@@ -122,12 +126,12 @@ func (c *client) watch() error {
 func (c *client) follow(call func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- call(ctx) }()
 	var t control.Tracker
-	if s, ok := c.recent.Now(); ok {
+	if s, ok := <-c.master.Watch(ctx); ok { // of before, however soon the change is over
 		t.Next(s)
 	}
+	result := make(chan error, 1)
+	go func() { result <- call(ctx) }()
 	err := c.each(result, func(s status.Status) error { return c.progress(t.Next(s)) })
 	if errors.Is(err, errMasterEnds) {
 		err = c.lastResult(result)

@@ -80,6 +80,9 @@ func (m *fakeMaster) called() string {
 }
 
 func (m *fakeMaster) Reload(ctx context.Context) error     { return m.call(ctx, "reload") }
+func (m *fakeMaster) Rollback(ctx context.Context) error   { return m.call(ctx, "rollback") }
+func (m *fakeMaster) Promote(ctx context.Context) error    { return m.call(ctx, "promote") }
+func (m *fakeMaster) Abort(ctx context.Context) error      { return m.call(ctx, "abort") }
 func (m *fakeMaster) Upgrade(ctx context.Context) error    { return m.call(ctx, "upgrade") }
 func (m *fakeMaster) Disconnect(ctx context.Context) error { return m.call(ctx, "stop") }
 func (m *fakeMaster) ScaleContext(ctx context.Context, n int) error {

@@ -68,6 +68,10 @@ func (s Spec) prepare() (*Image, error) {
 	}, nil
 }
 
+// IsKept reports whether workers are started from the file that was at the path of the
+// executable, whatever is there now. Scripts, and files that can't be read, are started by path.
+func (i *Image) IsKept() bool { return i.executable != nil }
+
 // Owner returns the user and groups that workers run as. ok is false if these are this
 // process's, or if workers have the rights of this process's user anyway.
 func (i *Image) Owner() (uid, gid uint32, groups []uint32, ok bool) {

@@ -1,0 +1,95 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
+)
+
+// A canary serves beside the old workers for CanaryTime, or until Promote; Abort has the reload
+// rolled back, and so has the end of a canary.
+func TestCanary(t *testing.T) {
+	cfg := Config{Workers: 3, Canary: 1, CanaryTime: 5 * time.Minute, MinUptime: -1}
+	inBubble(t, cfg, func(t *testing.T, b *bench) {
+		ctx := status.By(context.Background(), "me")
+		if err := b.Promote(ctx); !errors.Is(err, ErrNoReload) {
+			t.Errorf("without a reload: %v", err)
+		}
+		b.run()
+		for _, tc := range []struct {
+			name   string
+			decide func() error
+			want   error
+			after  time.Duration
+		}{
+			{"nobody decides", func() error { return nil }, nil, 5 * time.Minute},
+			{"promoted", func() error { return b.Promote(ctx) }, nil, time.Minute},
+			{"aborted", func() error { return b.Abort(ctx) }, reload.ErrAborted, time.Minute},
+			{"dies", b.killCanary, reload.ErrDied, time.Minute},
+		} {
+			begun, before := time.Now(), b.Status().Generation
+			result := make(chan error, 1)
+			go func() { result <- b.Reload(ctx) }()
+			elapse(time.Minute)
+			next := b.Status().Next
+			if got := b.generations(); got[before] != 3 || got[next] != 1 || len(got) != 2 {
+				t.Fatalf("%s: generations %v on trial", tc.name, got)
+			}
+			if err := tc.decide(); err != nil {
+				t.Fatalf("%s: %v", tc.name, err)
+			}
+			if err := <-result; !errors.Is(err, tc.want) {
+				t.Errorf("%s: %v, want %v", tc.name, err, tc.want)
+			}
+			if took := time.Since(begun); took != tc.after {
+				t.Errorf("%s: after %v, want %v", tc.name, took, tc.after)
+			}
+			elapse(time.Hour) // of drains
+			if tc.want != nil {
+				next = before
+			}
+			if got := b.generations(); got[next] != 3 || len(got) != 1 {
+				t.Errorf("%s: generations %v at the end", tc.name, got)
+			}
+		}
+	})
+}
+
+// killCanary ends the newest worker.
+func (b *bench) killCanary() error {
+	ids := b.living()
+	b.proc(ids[len(ids)-1]).die(Exit{Code: 3})
+	synctest.Wait()
+	return nil
+}
+
+// A canary that fails its health checks ends the reload, and the workers of before serve on.
+func TestCanaryIsUnwell(t *testing.T) {
+	cfg := Config{Workers: 2, Canary: 1, HealthInterval: time.Second, HealthFailures: 3}
+	inBubble(t, cfg, func(t *testing.T, b *bench) {
+		ill := watched(func() (string, bool) { return "no database", true })
+		b.os.script = func(p *fakeProc) {
+			if p.id.Generation == 2 {
+				ill(p)
+				return
+			}
+			p.serve()
+		}
+		b.run()
+		begun := time.Now()
+		if err := b.Reload(context.Background()); !errors.Is(err, reload.ErrUnwell) {
+			t.Errorf("%v, want ErrUnwell", err)
+		}
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("after %v, want three checks", took)
+		}
+		if elapse(time.Minute); b.generations()[1] != 2 {
+			t.Errorf("generations %v", b.generations())
+		}
+	})
+}
