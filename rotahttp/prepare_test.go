@@ -69,6 +69,7 @@ func TestPreparedHTTP1(t *testing.T) {
 	c.get("/", true)
 	c.mustEnd(soon)
 	s.mustReturn(http.ErrServerClosed, soon)
+	waitFor(t, "the function of RegisterOnShutdown", func() bool { return runs.Load() > 0 })
 	if n := runs.Load(); n != 1 || !s.worker.holds.Load() {
 		t.Errorf("Shutdown was called %d times, and Accept held: %v", n, s.worker.holds.Load())
 	}

@@ -197,20 +197,15 @@ func TestHandOverToStoppedReceiver(t *testing.T) {
 	load := e2etest.NewLoad()
 	counters(t, load, p.Addr(), 8)
 	load.Goes(t, 100)
-	c, err := net.Dial("tcp", p.Addr())
-	e2etest.NoError(t, err)
-	t.Cleanup(func() { c.Close() })
-	var n, generation, leaves int
-	fmt.Fprintln(c, "first")
-	_, err = fmt.Fscanf(c, "%d generation %d pid %d\n", &n, &generation, &leaves)
-	e2etest.NoError(t, err)
+	c, n, leaves := inLastSlot(t, p)
 	workers := p.Children()
 	stays := workers[0] + workers[1] - leaves
-	e2etest.Stop(t, stays)
-	e2etest.NoError(t, syscall.Kill(leaves, syscall.SIGTERM))
+	e2etest.StandStill(t, stays)
+	p.Signal(syscall.SIGTTOU) // ends the worker in slot 1, and no successor takes its connections
 	p.WaitOutput("no other worker takes the connection", 1)
 	fmt.Fprintln(c, "second")
-	_, err = fmt.Fscanf(c, "%d generation %d pid %d\n", &n, &generation, &leaves)
+	var generation int
+	_, err := fmt.Fscanf(c, "%d generation %d pid %d\n", &n, &generation, &leaves)
 	e2etest.NoError(t, err)
 	e2etest.NoError(t, syscall.Kill(stays, syscall.SIGCONT))
 	load.Goes(t, 200)
@@ -218,4 +213,21 @@ func TestHandOverToStoppedReceiver(t *testing.T) {
 	if n != 2 {
 		t.Errorf("answer %d", n)
 	}
+}
+
+// inLastSlot returns a connection to the worker in slot 1 of two, its first answer, and that
+// worker's pid.
+func inLastSlot(t *testing.T, p *e2etest.Process) (c net.Conn, n, pid int) {
+	e2etest.WaitFor(t, "a connection to the worker in slot 1", func() bool {
+		dialed, err := net.Dial("tcp", p.Addr())
+		e2etest.NoError(t, err)
+		t.Cleanup(func() { dialed.Close() })
+		c = dialed
+		fmt.Fprintln(c, "first")
+		var generation int
+		_, err = fmt.Fscanf(c, "%d generation %d pid %d\n", &n, &generation, &pid)
+		e2etest.NoError(t, err)
+		return p.LoggedTogether(e2etest.WorkerReady, e2etest.Line(fmt.Sprintf("pid=%d slot=1 ", pid)))
+	})
+	return c, n, pid
 }

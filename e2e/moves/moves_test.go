@@ -199,7 +199,7 @@ func TestStoppedReceiver(t *testing.T) {
 	load := e2etest.StartKeepAlive(p.Addr(), e2etest.Get("/"), 8, time.Millisecond)
 	load.Goes(t, 100)
 	workers := p.Children()
-	e2etest.Stop(t, workers[1])
+	e2etest.StandStill(t, workers[1])
 	e2etest.NoError(t, syscall.Kill(workers[0], syscall.SIGTERM))
 	e2etest.WaitFor(t, "the end of the worker", func() bool { return !e2etest.Alive(workers[0]) }, nil)
 	e2etest.NoError(t, syscall.Kill(workers[1], syscall.SIGCONT))

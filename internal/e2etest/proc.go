@@ -156,9 +156,3 @@ func Kill(t testing.TB, pid int) {
 	t.Helper()
 	NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 }
-
-// Stop sends SIGSTOP to a process.
-func Stop(t testing.TB, pid int) {
-	t.Helper()
-	NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-}

@@ -5,6 +5,7 @@ package e2etest
 import (
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -72,6 +73,6 @@ func NoError(t testing.TB, err error) {
 // effect some time after kill(2) has returned.
 func StandStill(t testing.TB, pid int) {
 	t.Helper()
-	Stop(t, pid)
+	NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	WaitFor(t, fmt.Sprintf("process %d to stand still", pid), func() bool { return stopped(pid) })
 }
