@@ -113,6 +113,9 @@ func TestExtremes(t *testing.T) {
 	for _, s := range settings.Table {
 		for _, n := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64} {
 			cfg := Config{Workers: 1}
+			if s.Field == "CanaryTime" {
+				cfg.Canary = 1
+			}
 			f := reflect.ValueOf(&cfg).Elem().FieldByName(s.Field)
 			if !f.CanInt() || s.Kind == settings.Workers && n > 1 {
 				continue
@@ -138,9 +141,9 @@ func playExtreme(t *testing.T, cfg Config) {
 	inBubble(t, cfg, func(t *testing.T, b *bench) {
 		b.os.memory = func(int) int64 { return 1 }
 		b.run()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		if err := b.Reload(ctx); err != nil && cfg.MinUptime < time.Hour && cfg.MaxAge != 1 && cfg.MaxMemory != 1 {
+		if err := b.Reload(ctx); err != nil && cfg.MinUptime < time.Hour && cfg.CanaryTime < time.Hour && cfg.MaxAge != 1 && cfg.MaxMemory != 1 {
 			t.Errorf("%+v: the reload: %v", cfg, err)
 		}
 		_ = b.Stop()
