@@ -254,6 +254,27 @@ func TestAgent(t *testing.T) {
 	}
 }
 
+// What a client has sent before it is answered doesn't reset the connection.
+func TestAgentReadsBeforeItCloses(t *testing.T) {
+	m := &fakeMaster{ready: 1, slots: 1, hold: make(chan struct{})}
+	_, _, addr := start(t, m)
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * time.Millisecond) // it has arrived
+	close(m.hold)
+	time.Sleep(50 * time.Millisecond) // so would a reset
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	if line, err := io.ReadAll(c); string(line) != "ready up 100%\n" || err != nil {
+		t.Errorf("%q, %v", line, err)
+	}
+}
+
 // Clients that connect and send nothing keep nobody from an answer.
 func TestSilentClients(t *testing.T) {
 	_, web, agent := start(t, &fakeMaster{ready: 4, slots: 4})
