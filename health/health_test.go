@@ -114,6 +114,7 @@ func TestPulseOfABlockedLoop(t *testing.T) {
 		if took := time.Since(began); took != time.Second || m.asked.Load() != 1 {
 			t.Errorf("after %v, the loop was asked %d times, want 1s and 1", took, m.asked.Load())
 		}
+		synctest.Wait() // the others give up at the same time
 		close(m.hold)
 		synctest.Wait()
 		time.Sleep(answerAge)
