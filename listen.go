@@ -137,6 +137,11 @@ type ListenConfig struct {
 	// or the grace ends. Without a worker it has no effect.
 	CloseWithin time.Duration
 
+	// Spread says how the connections of the address are spread over the workers. The zero
+	// value is that of master.Config, and if that is zero too, the master chooses. The first
+	// worker that asks for a socket decides.
+	Spread Spread
+
 	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
 	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is
 	// called before bind(2). A shared socket is bound by the master, which can't call a

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/reload"
 )
@@ -124,6 +125,10 @@ type Config struct {
 	// Listen gets them, "tcp :443", or an absolute path, "unix /run/app.sock". A descriptor
 	// that the program has opened itself, "fd 7", must be named. See docs/decisions/0033.
 	Sockets []string
+
+	// Spread says how the connections of an address are spread over the workers, for
+	// listeners whose own rota.ListenConfig doesn't say.
+	Spread bind.Spread
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. If it panics, the socket is

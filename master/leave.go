@@ -33,6 +33,7 @@ func (l *loop) draining(m *member) {
 		return
 	}
 	m.Draining = time.Now()
+	l.refuseAtStop()
 	m.worker.source.Window.Widen(maxDraining)
 	m.publish()
 	l.handOver(m)

@@ -56,6 +56,7 @@ func (l *loop) startPool(err error) {
 		}
 		l.pool.generations.Add(g)
 		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.Number
+		l.sockets.Resize(l.cfg.workers())
 		l.on(reload.EventPrepared)
 		l.boundTakeover()
 		l.watchMemory(g)
@@ -115,6 +116,7 @@ func (l *loop) scale(n int) {
 	if l.pool == nil {
 		return
 	}
+	l.sockets.Resize(n)
 	l.pool.goal.Workers = n
 	for _, m := range l.members {
 		m.Retired = false

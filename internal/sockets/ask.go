@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // Caller identifies a call of a holder.
@@ -33,6 +34,7 @@ type Request struct {
 	Index     int        // of the sockets that one address stands for
 	Duplicate bool       // the holder holds the socket: only the error of a second bind is wanted
 	User      *bind.User // of the worker that asks; nil if it is this process's
+	Queues    int        // how many sockets; 0, 1: one
 
 	inherited inherited
 }
@@ -45,6 +47,7 @@ type Bind struct {
 	entry     *entry
 	request   Request
 	preferred string          // the address to try first
+	beside    *beside         // not nil: only sockets beside an open one are wanted
 	after     <-chan struct{} // closed when the file of an earlier socket at this path is unlinked; nil if it is
 }
 
@@ -58,6 +61,9 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 		}
 	}
 	r := b.request
+	if b.beside != nil {
+		return b.beside.open(ctx, r)
+	}
 	r.Address = b.preferred
 	o, err := open(ctx, r)
 	if err != nil && r.Address != b.request.Address {
@@ -83,7 +89,7 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
-	if e := t.byKey[key]; e != nil && e.fd != nil && !key.Packet && bind.IsShut(e.fd.Int()) && !e.revive() {
+	if e := t.byKey[key]; e != nil && !key.Packet && !e.revive() {
 		t.remove(e) // nobody can accept from it any more
 		key = h.keyOf(r)
 	}
@@ -93,22 +99,34 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	var b *Bind
 	if e == nil {
 		e = t.add(key)
+		e.spread = t.spreadOf(r)
 		b = t.bind(e, request)
+	} else if t.lacksQueue(e, h) {
+		b = t.grow(e, request)
 	}
 	h.hold(e)
 	h.asked[e.id], e.askers[c.Holder] = e, h
 	e.closeAt = time.Time{}
-	if e.fd == nil {
+	if e.fd == nil || e.grows() {
 		e.waiting = append(e.waiting, w)
 		return nil, b
 	}
-	return []Answer{e.answer(w, request)}, nil
+	return []Answer{t.answer(e, w, request)}, b
 }
 
-// revive makes a socket listen again that a holder has shut down. It reports whether the
-// other holders can go on with it.
+// revive makes sockets listen again that a holder has shut down. It reports whether the
+// other holders can go on with them.
 func (e *entry) revive() bool {
-	ln, err := e.fd.Listener()
+	for _, fd := range e.all() {
+		if bind.IsShut(fd.Int()) && !e.reviveOne(fd) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *entry) reviveOne(fd *descriptor.FD) bool {
+	ln, err := fd.Listener()
 	if err != nil {
 		return false
 	}
@@ -119,6 +137,9 @@ func (e *entry) revive() bool {
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
+	if e.spread != nil {
+		r.Queues = t.queues
+	}
 	b := &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
 	if bind.IsPath(r.Network, r.Address) {
 		b.after = t.Files.Last(pathOf(r.Request))
@@ -127,13 +148,13 @@ func (t *Table) bind(e *entry, r Request) *Bind {
 }
 
 // answer returns the answer of an open socket.
-func (e *entry) answer(w waiter, r Request) Answer {
+func (t *Table) answer(e *entry, w waiter, r Request) Answer {
 	a := Answer{Caller: w.Caller, Request: r}
 	if w.duplicate {
 		a.Request.Duplicate = true
 		return a
 	}
-	s := e.socket()
+	s := e.of(t.holder(w.Holder))
 	a.Socket = &s
 	return a
 }
@@ -143,6 +164,9 @@ func (e *entry) answer(w waiter, r Request) Answer {
 // Bind to run instead. A bind that failed leaves nothing behind.
 func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *Bind) {
 	e, r := b.entry, b.request
+	if b.beside != nil {
+		return t.grown(b, o, err), nil
+	}
 	if errors.Is(err, syscall.EADDRINUSE) && t.closeLingering(placeOf(r.Request, err)) {
 		return nil, t.bind(e, r)
 	}
@@ -157,9 +181,10 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 		return answers, nil
 	}
 	e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
+	e.spread.opened(o)
 	t.recordPort(e, r.Request)
 	for _, w := range waiting {
-		a := e.answer(w, r)
+		a := t.answer(e, w, r)
 		a.bound = true
 		answers = append(answers, a)
 	}

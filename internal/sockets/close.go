@@ -143,7 +143,9 @@ func (e *entry) wanted(serves map[int]bool) bool {
 func (t *Table) RefuseClients() {
 	for _, e := range t.byID {
 		if e.own && e.fd != nil && !e.key.Packet {
-			_ = descriptor.Refuse(e.fd.Int()) // fails if the program has bound it to an interface: as without
+			for _, fd := range e.all() {
+				_ = descriptor.Refuse(fd.Int()) // fails if the program has bound it to an interface: as without
+			}
 		}
 	}
 }

@@ -20,9 +20,10 @@ type Server struct {
 	Loop  Loop
 	Open  Opener // called on other goroutines
 
-	timer      bool        // a timer will close sockets that linger
-	abandoning bool        // a timer will close sockets of holders that are gone
-	sealing    bool        // a holder accepts
+	timer      bool // a timer will close sockets that linger
+	abandoning bool // a timer will close sockets of holders that are gone
+	sealing    bool // a holder accepts
+	patrol     patrol
 	calls      map[int]int // that wait for an answer, by holder
 }
 
@@ -41,6 +42,12 @@ type Owner interface {
 	// Refuse answers a call with err, which is the error that net.Listen would return. It
 	// does nothing if the holder can't be answered any more.
 	Refuse(c Caller, err error)
+	// CanHelp reports whether a holder accepts connections now, and can be given those of
+	// another slot.
+	CanHelp(holder int) bool
+	// Help has a holder accept what waits in the queue of another slot of socket id, and then
+	// answer by Helped. It closes fd.
+	Help(holder, id int, fd *descriptor.FD)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)
@@ -180,6 +187,7 @@ func (s *Server) send(a Answer) {
 	}
 	s.end(a.Holder)
 	s.Owner.Send(a.Caller, a.Socket, fd)
+	s.keepWatch()
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.

@@ -25,6 +25,9 @@ type snapshot struct {
 	Device  uint64 `json:"device,omitempty"`
 	Inode   uint64 `json:"inode,omitempty"` // with Device: which file that is
 
+	Slot   int  `json:"slot,omitempty"`   // whose queue it is
+	Spread bool `json:"spread,omitempty"` // there may be a queue for each slot
+
 	User *bind.User `json:"user,omitempty"` // with whose rights it is unlinked; nil: the master's
 }
 
@@ -57,24 +60,32 @@ func payload(v any) json.RawMessage {
 // returns the error of the last descriptor that can't be duplicated.
 func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) (err error) {
 	for id, e := range t.byID {
-		if e.fd == nil || sent[id] {
-			continue
+		for slot, fd := range e.all() {
+			part := id + slot*maxID
+			if sent[part] {
+				continue
+			}
+			sent[part] = true
+			dup, derr := fd.Dup()
+			if derr != nil {
+				err = derr
+				continue
+			}
+			s := e.snapshot()
+			s.Slot = slot
+			send(payload(s), dup)
 		}
-		sent[id] = true
-		fd, derr := e.fd.Dup()
-		if derr != nil {
-			err = derr
-			continue
-		}
-		send(payload(e.snapshot()), fd)
 	}
 	return err
 }
 
+// maxID is above all ids of sockets that a master ever has.
+const maxID = 1 << 40
+
 func (e *entry) snapshot() *snapshot {
 	s := &snapshot{
 		Network: e.key.Network, Address: e.key.Address, Packet: e.key.Packet, Index: e.key.Index,
-		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own,
+		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own, Spread: e.spread != nil,
 	}
 	if e.file != nil {
 		s.Path, s.Device, s.Inode, s.User = e.file.path, e.file.is.device, e.file.is.inode, e.file.user
@@ -106,11 +117,14 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 		descriptor.CloseAll(files)
 		return fmt.Errorf("socket %s came with %d descriptors, want 1", s.key(), len(files))
 	}
-	if t.byKey[s.key()] != nil {
-		descriptor.CloseAll(files)
+	if e := t.byKey[s.key()]; e != nil {
+		e.spread.restore(s.Slot, files[0])
 		return nil
 	}
 	e := t.add(s.key())
+	if s.Spread {
+		e.spread = &spreading{}
+	}
 	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
 	if s.Path != "" {
 		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}

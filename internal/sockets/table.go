@@ -46,8 +46,10 @@ type Table struct {
 	known     map[Key]bool    // what was asked for before sealed, with index 0
 	owned     map[string]bool // what holders had of their own before sealed
 	sealed    bool
-	limit     int  // how many sockets may be open; 0: any number
-	abandoned bool // holders have gone or closed sockets since makeRoom
+	queues    int       // how many queues a socket gets that has one for each slot; 0, 1: one
+	forget    func(int) // is told a descriptor before it is closed; nil: nobody
+	limit     int       // how many sockets may be open; 0: any number
+	abandoned bool      // holders have gone or closed sockets since makeRoom
 }
 
 // Socket is an open socket of a Table.
@@ -56,6 +58,8 @@ type Socket struct {
 	Key  Key
 	Addr net.Addr
 	FD   *descriptor.FD // the table's, which closes it; duplicate it before the next call of a method
+
+	Cookie uint64 // what the sockets of the same address have in common, if each slot has one; else 0
 }
 
 // entry is a socket in the table. The table closes fd and unlinks file.
@@ -63,6 +67,7 @@ type entry struct {
 	id       int
 	key      Key
 	fd       *descriptor.FD // nil while a bind is under way
+	spread   *spreading     // nil: one queue for all holders
 	addr     net.Addr
 	file     *socketFile     // the file to unlink; nil if there is none
 	borrowed *socketFile     // becomes file when the predecessor has left
@@ -87,6 +92,11 @@ type holder struct {
 	next  map[Key]int    // by key with index 0, which is held: no index below this one is free
 	asked map[int]*entry // the sockets that it has ever asked for, by id
 	own   int            // how many sockets of its own it has reported
+	id    int
+	slot  int
+
+	accepts map[int]bool // the sockets that it accepts from, by id
+	helps   bool         // it was asked to accept from the queue of another slot, and has not answered
 
 	denied bool // a socket, which was reported
 }
@@ -117,6 +127,7 @@ func (t *Table) remove(e *entry) {
 		delete(h.asked, e.id)
 	}
 	clear(e.askers)
+	t.leave(e)
 	switch file, fd := e.file, e.fd; {
 	case file != nil:
 		t.Files.Do(file.path, func() func() {
@@ -131,6 +142,13 @@ func (t *Table) remove(e *entry) {
 }
 
 func (e *entry) socket() Socket { return Socket{ID: e.id, Key: e.key, Addr: e.addr, FD: e.fd} }
+
+// of returns the socket with the queue of a holder.
+func (e *entry) of(h *holder) Socket {
+	s := e.socket()
+	s.FD, s.Cookie = e.queue(h.slot), e.cookie()
+	return s
+}
 
 // Sockets returns the open sockets.
 func (t *Table) Sockets() iter.Seq[Socket] {
@@ -172,7 +190,7 @@ func (t *Table) Addresses(id int) []string {
 func (t *Table) holder(id int) *holder {
 	h := t.holders[id]
 	if h == nil {
-		h = &holder{held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}}
+		h = &holder{id: id, held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}, accepts: map[int]bool{}}
 		t.holders[id] = h
 	}
 	return h
@@ -192,6 +210,7 @@ func (h *holder) unhold(e *entry) {
 	delete(h.held, e.id)
 	delete(h.keys, e.key)
 	e.holders--
+	delete(h.accepts, e.id)
 	first := e.key.at(0)
 	switch next, ok := h.next[first]; {
 	case e.key.Index == 0:

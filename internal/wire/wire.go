@@ -70,6 +70,8 @@ const (
 	Checked Type = 0xa3 // worker: the answer
 
 	HandOver Type = 0xa4 // master: the worker may move connections, with its end of a pair
+	Help     Type = 0xa8 // master: the worker is to accept from the queue of another slot
+	Helped   Type = 0xa9 // worker: it has
 	Receive  Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
 
 	Tickets Type = 0xa6 // master: the keys of TLS session tickets
@@ -80,7 +82,7 @@ var names = [...]string{
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
-	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
+	HandOver: "hand over", Receive: "receive", Help: "help", Helped: "helped", Tickets: "tickets",
 }
 
 // Known reports whether t is a type of this version.

@@ -56,9 +56,16 @@ func (c *calls) answer(p link.Packet) bool {
 	return ok
 }
 
-// ask asks the master for a socket. It returns the socket's id in the master and its
-// descriptor, which is the caller's. It returns when the link is closed or ctx ends.
-func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
+// shared is a socket of the master, as the master has answered: its id there, and its
+// descriptor, which is that of who has the value.
+type shared struct {
+	wire.SocketBody
+	fd *descriptor.FD
+}
+
+// ask asks the master for a socket, whose descriptor is the caller's. It returns when the link
+// is closed or ctx ends.
+func (w *Worker) ask(ctx context.Context, r bind.Request) (shared, error) {
 	id, answer := w.calls.open()
 	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(withUmask(r, process.Umask))})
 	if err == nil {
@@ -74,7 +81,7 @@ func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, 
 	if !w.calls.cancel(id) {
 		return socketIn(<-answer) // it has come meanwhile
 	}
-	return 0, nil, err
+	return shared{}, err
 }
 
 // withUmask returns r with the mode that net.Listen in this process would give the file of
@@ -98,27 +105,27 @@ func (w *Worker) answered(p link.Packet) error {
 	if w.calls.answer(p) {
 		return nil
 	}
-	if id, fd, err := socketIn(p); err == nil {
-		_ = fd.Close()
-		return w.send(wire.Closed, wire.ClosedBody{ID: id})
+	if s, err := socketIn(p); err == nil {
+		_ = s.fd.Close()
+		return w.send(wire.Closed, wire.ClosedBody{ID: s.ID})
 	}
 	return nil
 }
 
 // socketIn decodes an answer. It owns p; the descriptor is the caller's.
-func socketIn(p link.Packet) (id int, fd *descriptor.FD, err error) {
+func socketIn(p link.Packet) (s shared, err error) {
 	if p.Type == wire.Failed {
 		defer p.Close()
 		var body wire.FailedBody
 		if err := p.Decode(&body); err != nil {
-			return 0, nil, err
+			return s, err
 		}
-		return 0, nil, neterr.Decode(body)
+		return s, neterr.Decode(body)
 	}
-	var body wire.SocketBody
-	if err := p.Decode(&body); err != nil {
+	if err := p.Decode(&s.SocketBody); err != nil {
 		p.Close()
-		return 0, nil, err
+		return s, err
 	}
-	return body.ID, p.Files[0], nil
+	s.fd = p.Files[0]
+	return s, nil
 }

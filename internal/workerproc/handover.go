@@ -122,6 +122,9 @@ func (l *listener) cookie(r bind.Request) uint64 {
 	if !ok || l.id == 0 || r.Opaque || r.Stay || r.CloseWithin > 0 || !handover.Supported {
 		return 0
 	}
+	if l.group != 0 {
+		return l.group
+	}
 	c, err := handover.Cookie(s)
 	if err != nil {
 		return 0
@@ -156,7 +159,7 @@ func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Con
 		if l.moved.Waiting() {
 			l.wake() // another Accept that waits
 		}
-		return c, nil
+		return l.admitted(c, keep), nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
 		return l.accept(keep)
 	}
