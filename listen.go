@@ -140,7 +140,7 @@ type ListenConfig struct {
 	// Spread says how the connections of the address are spread over the workers. The zero
 	// value is that of master.Config, and if that is zero too, the master chooses. The first
 	// worker that asks for a socket decides.
-	Spread Spread
+	Spread master.Spread
 
 	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
 	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is
@@ -178,7 +178,12 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	return nil, becomeMaster()
 }
 
-func (lc *ListenConfig) options() bind.Options { return bind.Options(*lc) }
+func (lc *ListenConfig) options() bind.Options {
+	return bind.Options{
+		Exclusive: lc.Exclusive, Opaque: lc.Opaque, Stay: lc.Stay, Backlog: lc.Backlog, Mode: lc.Mode,
+		KeepAliveConfig: lc.KeepAliveConfig, CloseWithin: lc.CloseWithin, Spread: int(lc.Spread), Control: lc.Control,
+	}
+}
 
 // Track makes ln, a listener that this process has already, part of the worker's drain:
 // its connections are counted and closed gracefully, as those of Listen. The master is not

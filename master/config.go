@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/reload"
 )
@@ -128,7 +127,7 @@ type Config struct {
 
 	// Spread says how the connections of an address are spread over the workers, for
 	// listeners whose own rota.ListenConfig doesn't say.
-	Spread bind.Spread
+	Spread Spread
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. If it panics, the socket is
@@ -160,6 +159,8 @@ func (c Config) Validate() error {
 		return &ConfigError{Field: "Surge", Value: c.Surge, Want: "0 (one) or more"}
 	case c.MaxMemory < 0:
 		return &ConfigError{Field: "MaxMemory", Value: c.MaxMemory, Want: "0 (no limit) or a number of bytes"}
+	case c.Spread < 0 || int(c.Spread) >= len(spreads):
+		return &ConfigError{Field: "Spread", Value: c.Spread, Want: "one of the constants"}
 	case c.HealthFailures < 0:
 		return &ConfigError{Field: "HealthFailures", Value: c.HealthFailures, Want: "0 (three) or more"}
 	}

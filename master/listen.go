@@ -36,7 +36,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 		l.sockets.Refuse(c, r, os.ErrClosed)
 		return nil
 	}
-	r.Spread = cmp.Or(r.Spread, m.gen.Config.Spread)
+	r.Spread = cmp.Or(r.Spread, int(m.gen.Config.Spread))
 	l.sockets.Place(m.ID, m.Slot)
 	l.sockets.Ask(l.ctx, c, r, l.terms(m))
 	return nil

@@ -2,47 +2,20 @@ package bind
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"runtime"
 	"syscall"
 )
 
-// Spread says how the connections of one address are spread over the workers. Package rota
-// documents it.
-type Spread int
-
+// The values of Options.Spread, which is a master.Spread there, and documented.
 const (
-	Auto   Spread = iota // the master chooses
-	Shared               // one queue, from which all workers accept
-	Slots                // a queue for each slot
+	Auto   = 0 // the master chooses
+	Shared = 1 // one queue, from which all workers accept
+	Slots  = 2 // a queue for each slot
 )
 
 // CanSpread says whether there can be a queue for each slot here.
 const CanSpread = runtime.GOOS == "linux"
-
-var spreads = [...]string{"auto", "shared", "slots"}
-
-func (s Spread) String() string {
-	if s < 0 || int(s) >= len(spreads) {
-		return fmt.Sprintf("Spread(%d)", int(s))
-	}
-	return spreads[s]
-}
-
-// MarshalText returns the name of s.
-func (s Spread) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText is the reverse of MarshalText.
-func (s *Spread) UnmarshalText(text []byte) error {
-	for i, name := range spreads {
-		if string(text) == name {
-			*s = Spread(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("spread %q: it is none of auto, shared, slots", text)
-}
 
 // ListenBeside opens one more socket for the address of an open one, first, with a queue of
 // its own: from then on the kernel chooses one of the sockets for each new connection, by a

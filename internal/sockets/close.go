@@ -138,9 +138,13 @@ func (e *entry) wanted(serves map[int]bool) bool {
 }
 
 // RefuseClients refuses new connections at the listening sockets that nobody else has: not those of
-// a supervisor, of a predecessor, or of a successor. It is called when the last worker stops:
-// that worker accepts what waits in their queues, which CloseAll alone would reset.
+// a supervisor, of a predecessor, or of a successor. It is called when the workers stop:
+// these accept what waits in their queues, which CloseAll alone would reset.
 func (t *Table) RefuseClients() {
+	if t.refuses {
+		return
+	}
+	t.refuses = true
 	for _, e := range t.byID {
 		if e.own && e.fd != nil && !e.key.Packet {
 			for _, fd := range e.all() {
@@ -152,6 +156,7 @@ func (t *Table) RefuseClients() {
 
 // CloseAll closes all sockets. Binds that are under way go on.
 func (t *Table) CloseAll() {
+	t.refuses = false
 	for _, e := range t.byID {
 		if e.fd != nil {
 			t.remove(e)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/directory"
 )
 
 // What a master tells its successor about its sockets. The JSON of the types below is
@@ -88,7 +89,7 @@ func (e *entry) snapshot() *snapshot {
 		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own, Spread: e.spread != nil,
 	}
 	if e.file != nil {
-		s.Path, s.Device, s.Inode, s.User = e.file.path, e.file.is.device, e.file.is.inode, e.file.user
+		s.Path, s.Device, s.Inode, s.User = e.file.path, e.file.is.Device, e.file.is.Inode, e.file.user
 	}
 	return s
 }
@@ -127,7 +128,7 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 	}
 	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
 	if s.Path != "" {
-		e.borrowed = &socketFile{s.Path, identity{s.Device, s.Inode}, s.User}
+		e.borrowed = &socketFile{s.Path, directory.Identity{Device: s.Device, Inode: s.Inode}, s.User}
 	}
 	return nil
 }

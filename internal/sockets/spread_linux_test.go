@@ -118,7 +118,7 @@ func (r *rota) work() {
 }
 
 // listen has holders with the slots from first to last ask for one address, and returns it.
-func (r *rota) listen(address string, spread bind.Spread, first, last int) string {
+func (r *rota) listen(address string, spread int, first, last int) string {
 	r.t.Helper()
 	for slot := first; slot <= last; slot++ {
 		r.on(func() {
@@ -183,7 +183,7 @@ func (r *rota) await(n int) {
 // Each slot has a queue, and the kernel spreads connections over them; with Shared there is
 // one.
 func TestQueueForEachSlot(t *testing.T) {
-	for spread, want := range map[bind.Spread]int{bind.Auto: 4, bind.Slots: 4, bind.Shared: 1} {
+	for spread, want := range map[int]int{bind.Auto: 4, bind.Slots: 4, bind.Shared: 1} {
 		r := newRota(t, 4)
 		addr := r.listen("127.0.0.1:0", spread, 0, 3)
 		r.dial(addr, 400)

@@ -49,6 +49,7 @@ type Table struct {
 	queues    int       // how many queues a socket gets that has one for each slot; 0, 1: one
 	forget    func(int) // is told a descriptor before it is closed; nil: nobody
 	limit     int       // how many sockets may be open; 0: any number
+	refuses   bool      // new clients, since the last CloseAll
 	abandoned bool      // holders have gone or closed sockets since makeRoom
 }
 

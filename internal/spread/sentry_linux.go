@@ -47,7 +47,7 @@ func (s *Sentry) Arm(fd int) error {
 }
 
 // Forget removes socket fd, which its owner is about to close: other processes may have the
-// socket, and then it would report for ever.
+// socket, and then it would report without end.
 func (s *Sentry) Forget(fd int) {
 	_ = s.control(func(epoll int) error { return unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, fd, nil) }) // it may not be there
 }

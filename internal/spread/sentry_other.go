@@ -10,10 +10,14 @@ type Sentry struct{}
 // NewSentry fails here.
 func NewSentry() (*Sentry, error) { return nil, errors.ErrUnsupported }
 
+// Arm fails here.
 func (*Sentry) Arm(int) error { return errors.ErrUnsupported }
-func (*Sentry) Forget(int)    {}
-func (*Sentry) Wait() error   { return ErrClosed }
-func (*Sentry) Close()        {}
 
-// Steer fails here.
-func Steer(fd, n int) error { return errors.ErrUnsupported }
+// Forget does nothing here.
+func (*Sentry) Forget(int) {}
+
+// Wait fails here.
+func (*Sentry) Wait() error { return ErrClosed }
+
+// Close does nothing here.
+func (*Sentry) Close() {}

@@ -13,10 +13,7 @@ const (
 	receivedHash = 32         // SKF_AD_RXHASH: the hash of the connection's addresses
 )
 
-// Steer has new connections go to the first n of the sockets that fd belongs to, in the order
-// in which they began to listen, by the hash of their addresses. What waits in the queues of
-// the others stays there. It fails on an MPTCP socket.
-func Steer(fd, n int) error {
+func steer(fd, n int) error {
 	program := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: ancillary + receivedHash},
 		{Code: unix.BPF_ALU | unix.BPF_MOD | unix.BPF_K, K: uint32(n)},

@@ -56,8 +56,8 @@ func (c *calls) answer(p link.Packet) bool {
 	return ok
 }
 
-// shared is a socket of the master, as the master has answered: its id there, and its
-// descriptor, which is that of who has the value.
+// shared is a socket of the master: what its answer says, and the descriptor, which the
+// caller of ask closes.
 type shared struct {
 	wire.SocketBody
 	fd *descriptor.FD

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package directory
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+type open struct{}
+
+func openDirectory(string) *Directory { return &Directory{} }
+
+func (*Directory) lock(context.Context, time.Duration) {}
+
+func (*Directory) close() {}
+
+func (*Directory) socket(string) (Identity, error) { return Identity{}, errors.ErrUnsupported }
+
+func (*Directory) remove(string) error { return errors.ErrUnsupported }
+
+func (*Directory) isBound(string) bool { return true }
