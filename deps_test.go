@@ -24,11 +24,11 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master internal/bind internal/descriptor internal/link internal/logline internal/process internal/terminal internal/workerproc internal/logqueue
+	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue
-	worker              : ipc internal/workerproc
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease
+	worker              : ipc internal/workerproc internal/handover
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -37,17 +37,22 @@ const graph = `
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
 	internal/link       : internal/descriptor internal/wire
-	internal/process    : internal/account internal/descriptor internal/link internal/mailbox
+	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread
 	internal/account    : internal/thread
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox
 	internal/descriptor :
+	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline
-	internal/logline    : reload internal/process
+	internal/logline    : reload
+	internal/lease      : internal/descriptor internal/neterr internal/wire
+	internal/inbox      : ipc internal/link internal/message internal/window
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/process internal/wire
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
+	internal/settings   : reload
+	internal/grace      :
 	internal/mailbox    :
 	internal/userfunc   :
 	internal/tickets    :
@@ -56,6 +61,7 @@ internal/window     :
 	internal/thread     :
 	internal/ratelimit  :
 	internal/replyaddr  :
+	internal/packetconn : internal/replyaddr internal/sharedsocket
 	internal/sharedsocket : internal/descriptor
 	internal/wire       :
 	internal/http1      :

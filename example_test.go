@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/ipc"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
 )
@@ -155,4 +156,36 @@ func ExampleIsWorker() {
 		fmt.Println("this process becomes the master at Listen")
 	}
 	// Output: this process becomes the master at Listen
+}
+
+// The workers count what they do, and the master keeps the sum.
+func ExampleOnMaster() {
+	rota.OnMaster(func(m *master.Master) {
+		sum := 0
+		m.Subscribe(master.Events{Message: func(w *master.Worker, msg ipc.Message) {
+			var n int
+			if err := msg.Decode(&n); err == nil {
+				sum += n // event functions run one at a time
+			}
+		}})
+	})
+	ln, err := rota.Listen("tcp", "localhost:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer ln.Close()
+	if w := worker.Self(); w != nil {
+		_ = w.Send(1)
+	}
+}
+
+// A program that makes its master itself, and is controlled by signals as one with Listen.
+func ExampleRun() {
+	m, err := master.New(master.Config{Exec: "/usr/bin/server", Workers: 4})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := rota.Run(context.Background(), m); err != nil {
+		log.Fatal(err)
+	}
 }

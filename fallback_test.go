@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"reflect"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/master"
@@ -87,19 +89,41 @@ func TestSetupAfterListen(t *testing.T) {
 	}
 }
 
-func TestWorkersFrom(t *testing.T) {
-	for s, want := range map[string]int{"": 1, "1": 1, "12": 12} {
-		if n, err := workersFrom(s); n != want || err != nil {
-			t.Errorf("%q: %d, %v", s, n, err)
-		}
+// The environment sets what Setup has left zero. A wrong value is an error, also of a variable
+// that Setup overrides.
+func TestEnvironment(t *testing.T) {
+	defer func() { theMaster.cfg = master.Config{} }()
+	t.Setenv("ROTA_WORKERS", "3")
+	t.Setenv("ROTA_GRACE", "none")
+	t.Setenv("ROTA_STOP_GRACE", "10s")
+	t.Setenv("ROTA_MAX_MEMORY", "512MiB")
+	theMaster.cfg = master.Config{StopGrace: time.Minute}
+	want := master.Config{Workers: 3, Grace: master.AtOnce, StopGrace: time.Minute, MaxMemory: 512 << 20}
+	if got, err := masterConfig(); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
-	if n, err := workersFrom("auto"); n < 1 || err != nil {
-		t.Errorf("auto: %d, %v", n, err)
+	for variable, value := range map[string]string{"ROTA_STOP_GRACE": "10", "ROTA": "of", "ROTA_WORKERS": "many"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, value)
+			var config *master.ConfigError
+			if _, err := masterConfig(); !errors.As(err, &config) || config.Field != variable || config.Value != value {
+				t.Errorf("%v, want a ConfigError that names %s=%s", err, variable, value)
+			}
+		})
 	}
-	for _, s := range []string{"many", "0", "-1", "1.5", "1025", "999999999999999999999"} {
-		var config *master.ConfigError
-		if _, err := workersFrom(s); !errors.As(err, &config) || config.Value != s {
-			t.Errorf("%q: %v, want a ConfigError that names it", s, err)
+}
+
+// A wrong value of ROTA is an error of Listen, where Listen would be net.Listen too.
+func TestWrongMode(t *testing.T) {
+	t.Setenv("ROTA", "of")
+	if ln, err := Listen("tcp", "127.0.0.1:0"); err == nil {
+		ln.Close()
+		t.Error("Listen has ignored ROTA=of")
+	}
+	if got, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		defer got.Close()
+		if Track(got) != got {
+			t.Error("Track has changed the listener")
 		}
 	}
 }

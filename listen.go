@@ -21,7 +21,8 @@
 // them apart.
 //
 // ROTA_WORKERS sets the number of workers: a number, or "auto" for one per CPU. The
-// default is 1. With ROTA=off, under go test, and on platforms other than Linux, Listen is
+// default is 1. Other variables, such as ROTA_GRACE=10s, set what Setup has left zero in the
+// configuration; docs/operations.md lists them. With ROTA=off, under go test, and on platforms other than Linux, Listen is
 // net.Listen. ROTA=on makes a master under go test too.
 //
 // Package [github.com/rota-go/rota/master] configures the master and runs one by hand,
@@ -63,8 +64,8 @@ import (
 // caller closes the listener, which closes this worker's copy of the socket.
 //
 // Errors are those of net.Listen, as *net.OpError. After the worker has disconnected, or
-// when the master is gone, errors.Is finds worker.ErrDisconnected. An invalid value of
-// ROTA_WORKERS is a *master.ConfigError.
+// when the master is gone, errors.Is finds worker.ErrDisconnected. An invalid value of one of
+// rota's environment variables is a *master.ConfigError that names it.
 func Listen(network, address string) (net.Listener, error) {
 	return new(ListenConfig).Listen(context.Background(), network, address)
 }
@@ -88,8 +89,11 @@ func ListenPacket(network, address string) (net.PacketConn, error) {
 	return new(ListenConfig).ListenPacket(context.Background(), network, address)
 }
 
-// AtOnce is the shortest time, for ListenConfig.CloseWithin.
-const AtOnce = time.Nanosecond
+// AtOnce and NoLimit, for ListenConfig.CloseWithin, are those of package master.
+const (
+	AtOnce  = master.AtOnce
+	NoLimit = master.NoLimit
+)
 
 // ListenConfig holds options for listening. The zero value is Listen.
 type ListenConfig struct {
@@ -115,7 +119,7 @@ type ListenConfig struct {
 	// Exclusive listeners keep their connections, too.
 	Stay bool
 
-	// Backlog is the length of the socket's accept queue. Zero means the system's
+	// Backlog is the length of the socket's accept queue. Zero or less means the system's
 	// default (net.core.somaxconn). The first worker that asks for a socket decides.
 	Backlog int
 
@@ -128,12 +132,12 @@ type ListenConfig struct {
 	KeepAliveConfig net.KeepAliveConfig
 
 	// CloseWithin ends the connections of the listener when the worker begins to drain,
-	// spread evenly over that time; AtOnce ends all of them together. The program reads
+	// spread evenly over that time; AtOnce, or any negative duration, ends all of them together. The program reads
 	// io.EOF, after what the client has sent by then, and has a second to write its last
 	// bytes and close the connection. It is for servers that keep state between their
 	// clients (MQTT, NATS, a chat), which a reload would otherwise divide between two
 	// processes for the whole grace: see docs/stateful.md. Such connections don't move.
-	// Zero or less means that a connection stays until its client or the program closes it
+	// Zero and NoLimit mean that a connection stays until its client or the program closes it
 	// or the grace ends. Without a worker it has no effect.
 	CloseWithin time.Duration
 
@@ -178,11 +182,20 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 	return nil, becomeMaster()
 }
 
+// options returns the options as package bind has them: there, zero means that connections
+// are not ended.
 func (lc *ListenConfig) options() bind.Options {
-	return bind.Options{
+	o := bind.Options{
 		Exclusive: lc.Exclusive, Opaque: lc.Opaque, Stay: lc.Stay, Backlog: lc.Backlog, Mode: lc.Mode,
 		KeepAliveConfig: lc.KeepAliveConfig, CloseWithin: lc.CloseWithin, Spread: int(lc.Spread), Control: lc.Control,
 	}
+	switch {
+	case o.CloseWithin < 0:
+		o.CloseWithin = time.Nanosecond
+	case o.CloseWithin == NoLimit:
+		o.CloseWithin = 0
+	}
+	return o
 }
 
 // Track makes ln, a listener that this process has already, part of the worker's drain:
@@ -202,8 +215,8 @@ func IsMaster() bool { return !IsWorker() }
 // IsWorker reports whether this process was started by a master.
 func IsWorker() bool { return link.IsWorker() }
 
-// Setup sets the configuration of the master that Listen starts. Config.Workers, if it is
-// not zero, overrides ROTA_WORKERS. In a worker, and where Listen is net.Listen, the
+// Setup sets the configuration of the master that Listen starts. A field that is not zero
+// overrides its environment variable, ROTA_WORKERS for one. In a worker, and where Listen is net.Listen, the
 // configuration has no effect.
 //
 // The error is a *master.ConfigError that names the invalid value; Listen fails with it

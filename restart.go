@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"runtime"
 	"strconv"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -60,6 +61,7 @@ func (o orders) obey() int {
 	defer logqueue.Flush(cfg.Logger, logTimeout)
 	if err == nil {
 		var m *master.Master
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), maxProcessors))
 		if m, err = master.New(cfg); err == nil {
 			return runMaster(m, cfg)
 		}
@@ -68,12 +70,19 @@ func (o orders) obey() int {
 	return 1
 }
 
+// maxProcessors is how many processors a master that doesn't run main uses at a time: the
+// number of its threads doesn't grow with the machine.
+const maxProcessors = 4
+
 // restartAsMaster executes the program again as the master, and returns only if that is
-// not possible. cfg is complete.
-func restartAsMaster(cfg master.Config) error {
+// not possible. cfg is complete; functions says that main has passed some to OnMaster.
+func restartAsMaster(cfg master.Config, functions bool) error {
 	o, err := ordersOf(cfg)
 	if err != nil {
 		return err
+	}
+	if functions {
+		return fmt.Errorf("OnMaster: %w", errNeedsMain)
 	}
 	value, err := json.Marshal(o)
 	if err != nil {

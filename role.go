@@ -3,11 +3,10 @@ package rota
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/settings"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
 )
@@ -36,6 +36,8 @@ func role() int {
 	case link.Secure():
 		warnSecure()
 		return rolePlain
+	case settings.CheckMode(os.Getenv("ROTA")) != nil:
+		return roleMaster // the settings are wrong: becomeMaster fails
 	case link.IsMaster(), !link.Supported, os.Getenv("ROTA") == "off":
 		return rolePlain
 	case underTest() && os.Getenv("ROTA") != "on":
@@ -75,6 +77,8 @@ var theMaster struct {
 	mu        sync.Mutex
 	cfg       master.Config
 	listening bool // Listen was called: too late for Setup
+
+	onMaster []func(*master.Master) // of OnMaster
 }
 
 func isListening() bool {
@@ -101,7 +105,7 @@ func becomeMaster() error {
 	}
 	cfg, err := masterConfig()
 	if err == nil && process.CanRestart() {
-		if err := restartAsMaster(cfg); !cfg.RunMain {
+		if err := restartAsMaster(cfg, len(theMaster.onMaster) > 0); !cfg.RunMain {
 			logger(cfg).Warn("rota: what main has begun goes on in the master", "why", err)
 		}
 	}
@@ -119,37 +123,19 @@ func becomeMaster() error {
 	return nil
 }
 
-// masterConfig returns the configuration of the master that Listen starts. The caller holds
-// theMaster.mu.
+// masterConfig returns the configuration of the master that Listen starts: what Setup has set, and
+// for the rest the environment. The caller holds theMaster.mu.
 func masterConfig() (master.Config, error) {
 	cfg := theMaster.cfg
-	if cfg.Workers == 0 {
-		n, err := workersFrom(os.Getenv("ROTA_WORKERS"))
-		if err != nil {
-			return cfg, err
-		}
-		cfg.Workers = n
+	p := settings.CheckMode(os.Getenv("ROTA"))
+	if p == nil {
+		p = settings.Apply(&cfg, os.Getenv)
+	}
+	if p != nil {
+		return cfg, fmt.Errorf("the environment: %w", (*master.ConfigError)(p))
 	}
 	return cfg, cfg.Validate()
 }
-
-// workersFrom reads ROTA_WORKERS.
-func workersFrom(s string) (int, error) {
-	switch s {
-	case "":
-		return 1, nil
-	case "auto":
-		return runtime.GOMAXPROCS(0), nil
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxWorkers {
-		return 0, &master.ConfigError{Field: "ROTA_WORKERS", Value: s, Want: `a number from 1 to 1024, or "auto"`}
-	}
-	return n, nil
-}
-
-// maxWorkers is the largest value of ROTA_WORKERS. A larger one is taken for a mistake.
-const maxWorkers = 1024
 
 // exitStatus returns the exit status of a master whose Run returned err. If a worker could
 // not start, it is the worker's status: 128 plus the signal, as in a shell, if a signal

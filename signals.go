@@ -16,16 +16,18 @@ import (
 	"github.com/rota-go/rota/internal/terminal"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/reload"
 )
 
 // logTimeout is how long the end of the process waits for its last log lines to be written.
 const logTimeout = 200 * time.Millisecond
 
-// signalHandler turns signals into calls on the master that Listen has started.
+// signalHandler turns signals into calls on a master.
 type signalHandler struct {
 	m          *master.Master
 	log        *slog.Logger
 	stop       context.CancelFunc // graceful
+	stopping   atomic.Bool        // stop was called
 	interrupts atomic.Int32
 
 	terminal   *terminal.Terminal // nil: there is none
@@ -36,21 +38,23 @@ type signalHandler struct {
 	deferred map[int][]os.Signal // by worker id: sent when the worker is online
 }
 
-// runMaster runs the master, handles the signals of the table, and returns the exit
-// status of the process when the master has ended. The handlers are installed before the
-// first worker is started.
+// newSignalHandler returns a handler for m. Its fields are set before the first worker is started.
+func newSignalHandler(m *master.Master, log *slog.Logger, stop context.CancelFunc) *signalHandler {
+	h := &signalHandler{m: m, log: log, stop: stop, deferred: map[int][]os.Signal{}}
+	h.terminal, h.outlives = terminal.Open(), slices.ContainsFunc(hangup(), signal.Ignored)
+	return h
+}
+
+// runMaster runs the master that Listen has made, handles the signals of the table, and returns
+// the exit status of the process when the master has ended. The handlers, and what the program
+// has passed to OnMaster, are there before the first worker is started.
 func runMaster(m *master.Master, cfg master.Config) (status int) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	h := &signalHandler{m: m, log: logger(cfg), stop: stop, deferred: map[int][]os.Signal{}}
-	h.terminal, h.outlives = terminal.Open(), slices.ContainsFunc(hangup(), signal.Ignored)
-	defer h.terminal.Close()
-	defer m.Subscribe(master.Events{Online: h.online, Exit: h.exit})()
-	signals := make(chan os.Signal, 64)
 	signal.Reset(masterSignals()...) // of main, if it has run
-	signal.Notify(signals, masterSignals()...)
-	h.followJobControl(signals)
-	go h.handle(signals)
+	h := newSignalHandler(m, logger(cfg), stop)
+	h.begin() // to the end of the process: a signal that comes last doesn't change its status
+	callOnMaster(m)
 	err := m.Run(ctx)
 	if err != nil {
 		h.log.Error("rota: master ends", "err", err)
@@ -63,11 +67,43 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 	return exitStatus(err)
 }
 
-func (h *signalHandler) handle(signals chan os.Signal) {
-	for s := range signals {
-		h.followJobControl(signals)
-		if act := actions[s]; act != nil {
-			act(h)
+// begin has signals handled until end is called.
+func (h *signalHandler) begin() (end func()) {
+	signals, done, ended := make(chan os.Signal, 64), make(chan struct{}), make(chan struct{})
+	unsubscribe := h.m.Subscribe(master.Events{Online: h.online, Exit: h.exit})
+	signal.Notify(signals, masterSignals()...)
+	h.followJobControl(signals)
+	go func() {
+		defer close(ended)
+		h.handle(signals, done)
+	}()
+	return func() {
+		close(done)
+		<-ended
+		h.giveBack(signals)
+		unsubscribe()
+		h.terminal.Close()
+	}
+}
+
+// giveBack makes signals do what they did before.
+func (h *signalHandler) giveBack(signals chan<- os.Signal) {
+	signal.Stop(signals)
+	if h.background {
+		signal.Reset(jobSignals()...)
+	}
+}
+
+func (h *signalHandler) handle(signals chan os.Signal, done <-chan struct{}) {
+	for {
+		select {
+		case s := <-signals:
+			h.followJobControl(signals)
+			if act := actions[s]; act != nil {
+				act(h)
+			}
+		case <-done:
+			return
 		}
 	}
 }
@@ -99,12 +135,19 @@ func (h *signalHandler) hangup() {
 		h.log.Info("rota: terminal closed, the server goes on")
 	default:
 		h.log.Info("rota: terminal closed, the server stops")
+		h.stopping.Store(true)
 		h.stop()
 	}
 }
 
 func (h *signalHandler) reload() {
-	go func() { _ = h.m.Reload(context.Background()) }() // the master logs how it went
+	go func() {
+		err := h.m.Reload(context.Background())
+		var failed *reload.Error // logged by the master
+		if err != nil && !errors.As(err, &failed) {
+			h.log.Error("rota: no reload", "err", err)
+		}
+	}()
 }
 
 func (h *signalHandler) upgrade() {
@@ -117,10 +160,19 @@ func (h *signalHandler) upgrade() {
 	}()
 }
 
-// interrupt stops gracefully the first time, and at once the second time.
+// terminate stops gracefully the first time. Later it ends what the stop waits for.
+func (h *signalHandler) terminate() {
+	if h.stopping.Swap(true) {
+		_ = h.m.Stop() // fails if the master has ended
+		return
+	}
+	h.stop()
+}
+
+// interrupt is terminate the first time, and stops at once the second time.
 func (h *signalHandler) interrupt() {
 	if h.interrupts.Add(1) == 1 {
-		h.stop()
+		h.terminate()
 		return
 	}
 	_ = h.m.Close()

@@ -10,8 +10,8 @@ import (
 // actions says what each signal to the master does.
 var actions = map[os.Signal]func(*signalHandler){
 	syscall.SIGHUP:  (*signalHandler).hangup,
-	syscall.SIGTERM: func(h *signalHandler) { h.stop() },
-	syscall.SIGQUIT: func(h *signalHandler) { h.stop() },
+	syscall.SIGTERM: (*signalHandler).terminate,
+	syscall.SIGQUIT: (*signalHandler).terminate,
 	syscall.SIGINT:  (*signalHandler).interrupt,
 	syscall.SIGUSR1: func(h *signalHandler) { h.forward(syscall.SIGUSR1) },
 	syscall.SIGUSR2: (*signalHandler).upgrade,

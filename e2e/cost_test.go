@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -19,10 +20,11 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/rotahttp"
 )
 
-// What rota costs compared with net.Listen. Each benchmark runs both in turn and prints the
-// ratio. Run them alone on the machine:
+// What rota costs compared with net.Listen. Each benchmark runs all sides in turn and prints
+// ratios. Run them alone on the machine:
 //
 //	go test ./e2e -run '^$' -bench Cost -benchtime 1x
 
@@ -45,6 +47,9 @@ func serveBrief() {
 	_ = http.Serve(ln, http.HandlerFunc(brief))
 }
 
+// serveRotahttp is serveBrief by rotahttp.
+func serveRotahttp() { _ = rotahttp.ListenAndServe("127.0.0.1:0", http.HandlerFunc(brief)) }
+
 // brief is a handler that does almost nothing.
 func brief(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
 
@@ -55,43 +60,43 @@ const (
 )
 
 // BenchmarkCostConnections compares new connections a second, one request each.
-func BenchmarkCostConnections(b *testing.B) {
-	benchRatio(b, 0.97, func(addr string, stop *atomic.Bool) (n int) {
-		for !stop.Load() {
-			if _, err := e2etest.Request("tcp", addr, "/"); err != nil {
-				b.Error(err)
-				return n
-			}
-			n++
-		}
-		return n
-	})
-}
+func BenchmarkCostConnections(b *testing.B) { benchCost(b, loopConnections) }
 
 // BenchmarkCostKeepAlive compares requests a second on connections that stay.
-func BenchmarkCostKeepAlive(b *testing.B) {
-	benchRatio(b, 0.99, func(addr string, stop *atomic.Bool) (n int) {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
+func BenchmarkCostKeepAlive(b *testing.B) { benchCost(b, loopRequests, "serve-rotahttp") }
+
+func loopConnections(b *testing.B, addr string, stop *atomic.Bool) (n int) {
+	for !stop.Load() {
+		if _, err := e2etest.Request("tcp", addr, "/"); err != nil {
 			b.Error(err)
-			return 0
+			return n
 		}
-		defer c.Close()
-		r := bufio.NewReader(c)
-		buf := make([]byte, 4096)
-		for !stop.Load() {
-			if _, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: e2e\r\n\r\n"); err != nil {
-				b.Error(err)
-				return n
-			}
-			if err := skipAnswer(r, buf); err != nil {
-				b.Error(err)
-				return n
-			}
-			n++
+		n++
+	}
+	return n
+}
+
+func loopRequests(b *testing.B, addr string, stop *atomic.Bool) (n int) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		b.Error(err)
+		return 0
+	}
+	defer c.Close()
+	r := bufio.NewReader(c)
+	buf := make([]byte, 4096)
+	for !stop.Load() {
+		if _, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: e2e\r\n\r\n"); err != nil {
+			b.Error(err)
+			return n
 		}
-		return n
-	})
+		if err := skipAnswer(r, buf); err != nil {
+			b.Error(err)
+			return n
+		}
+		n++
+	}
+	return n
 }
 
 // skipAnswer reads one answer. It does little, because the client shares the machine.
@@ -113,50 +118,90 @@ func skipAnswer(r *bufio.Reader, buf []byte) error {
 	return err
 }
 
-// benchRatio measures one worker of rota and a plain server in turn, and prints the ratio.
-func benchRatio(b *testing.B, want float64, loop func(addr string, stop *atomic.Bool) int) {
-	rota := benchServer(b, "serve-brief")
-	plain := benchServer(b, "plain")
+// side is a server that a benchmark measures.
+type side struct {
+	name string
+	addr string
+	pid  int // of the process that serves
+
+	rates, cpu []float64 // of each round: turns a second, and microseconds of processor time a turn
+}
+
+type loop func(b *testing.B, addr string, stop *atomic.Bool) (turns int)
+
+// benchCost measures one worker of rota and two plain servers, in turn and in random order. The
+// second plain server shows what is chance.
+func benchCost(b *testing.B, l loop, others ...string) {
+	sides := []*side{startSide(b, "plain"), startSide(b, "plain"), startSide(b, "serve-brief")}
+	for _, name := range others {
+		sides = append(sides, startSide(b, name))
+	}
 	for range b.N {
-		var ours, theirs, ratios []float64
 		for i := range rounds + 2 {
-			var a, p float64
-			if i%2 == 0 { // who is first alternates
-				a, p = rate(rota, loop), rate(plain, loop)
-			} else {
-				p, a = rate(plain, loop), rate(rota, loop)
-			}
-			if i >= 2 { // the first ones warm up
-				ours, theirs, ratios = append(ours, a), append(theirs, p), append(ratios, a/p)
+			for _, k := range rand.Perm(len(sides)) {
+				sides[k].measure(b, l, i >= 2) // the first ones warm up
 			}
 		}
-		slices.Sort(ratios)
-		b.Logf("rota %.0f/s, plain %.0f/s (medians): ratio of medians %.3f, median ratio %.3f (want %.2f)",
-			e2etest.Median(ours), e2etest.Median(theirs), e2etest.Median(ours)/e2etest.Median(theirs), e2etest.Median(ratios), want)
-		b.ReportMetric(e2etest.Median(ours)/e2etest.Median(theirs), "ratio")
-		b.ReportMetric(e2etest.Median(ours), "rota/s")
-		b.ReportMetric(e2etest.Median(theirs), "plain/s")
+	}
+	for _, s := range sides[1:] {
+		s.compare(b, sides[0])
 	}
 }
 
-// rate runs loops for roundTime and returns how many turns a second they have made.
-func rate(addr string, loop func(string, *atomic.Bool) int) float64 {
+// startSide runs a helper for a benchmark.
+func startSide(b *testing.B, helper string) *side {
+	p := e2etest.Start(b, helper, master.Config{Workers: 1})
+	pids := p.ReadyPIDs()
+	return &side{name: helper, addr: p.Addr(), pid: pids[len(pids)-1]}
+}
+
+// measure runs loops for roundTime.
+func (s *side) measure(b *testing.B, l loop, keep bool) {
 	var stop atomic.Bool
 	var total atomic.Int64
 	var group sync.WaitGroup
-	begin := time.Now()
+	begin, before := time.Now(), e2etest.CPUTime(s.pid)
 	for range benchLoops {
-		group.Go(func() { total.Add(int64(loop(addr, &stop))) })
+		group.Go(func() { total.Add(int64(l(b, s.addr, &stop))) })
 	}
 	time.Sleep(roundTime)
 	stop.Store(true)
 	group.Wait()
-	return float64(total.Load()) / time.Since(begin).Seconds()
+	if n := float64(total.Load()); keep && n > 0 {
+		s.rates = append(s.rates, n/time.Since(begin).Seconds())
+		s.cpu = append(s.cpu, float64(e2etest.CPUTime(s.pid)-before)/1e3/n)
+	}
 }
 
-// benchServer runs a helper for a benchmark and returns its address.
-func benchServer(b *testing.B, helper string) string {
-	return e2etest.Start(b, helper, master.Config{Workers: 1}).Addr()
+// compare prints what the side does, as a part of what another one does.
+func (s *side) compare(b *testing.B, other *side) {
+	rate, cpu := pairedRatio(s.rates, other.rates), pairedRatio(s.cpu, other.cpu)
+	b.Logf("%-12s %.0f/s, %.3f (%.3f to %.3f) of plain; %.2f us a turn, %.3f (%.3f to %.3f) of plain", s.name,
+		e2etest.Median(s.rates), rate.median, rate.from, rate.to, e2etest.Median(s.cpu), cpu.median, cpu.from, cpu.to)
+	b.ReportMetric(rate.median, s.name+"-rate-ratio")
+	b.ReportMetric(cpu.median, s.name+"-cpu-ratio")
+}
+
+// estimate is a median and its interval, in which it lies with 95 % probability.
+type estimate struct{ median, from, to float64 }
+
+// pairedRatio returns the median of the ratios of two measurements of the same rounds, with
+// the interval of a bootstrap.
+func pairedRatio(ours, theirs []float64) estimate {
+	n := min(len(ours), len(theirs))
+	ratios := make([]float64, n)
+	for i := range ratios {
+		ratios[i] = ours[i] / theirs[i]
+	}
+	medians, sample := make([]float64, 1000), make([]float64, n)
+	for i := range medians {
+		for k := range sample {
+			sample[k] = ratios[rand.IntN(n)]
+		}
+		medians[i] = e2etest.Median(sample)
+	}
+	slices.Sort(medians)
+	return estimate{e2etest.Median(ratios), medians[25], medians[975]}
 }
 
 // BenchmarkCostMemory prints the resident memory of the master of examples/hello.

@@ -13,16 +13,17 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
-		"serve":       server.Serve,
-		"version":     server.Version,
-		"listen":      server.Listen,
-		"two-ports":   server.TwoPorts,
-		"shutdown":    shutdown,
-		"hang-after":  hangAfter,
-		"listen-once": listenOnce,
-		"reopen":      reopen,
-		"setup-late":  setupLate,
-		"plain":       plain,
-		"serve-brief": serveBrief,
+		"serve":          server.Serve,
+		"version":        server.Version,
+		"listen":         server.Listen,
+		"two-ports":      server.TwoPorts,
+		"shutdown":       shutdown,
+		"hang-after":     hangAfter,
+		"listen-once":    listenOnce,
+		"reopen":         reopen,
+		"setup-late":     setupLate,
+		"plain":          plain,
+		"serve-brief":    serveBrief,
+		"serve-rotahttp": serveRotahttp,
 	}))
 }

@@ -22,12 +22,7 @@ func TestTermAnswersWhatIsInFlight(t *testing.T) {
 			p := e2etest.Start(t, "serve", server.Quick(2))
 			busy := p.InFlight("/?sleep=400ms")
 			p.Signal(sig)
-			if err := <-busy; err != nil {
-				t.Errorf("the request in flight: %v", err)
-			}
-			if status := p.Wait(); status != 0 {
-				t.Errorf("exit status %d, want 0", status)
-			}
+			p.EndsWell(busy)
 		})
 	}
 }
@@ -41,12 +36,7 @@ func TestCtrlCReachesTheMasterAlone(t *testing.T) {
 	if err := syscall.Kill(-p.PID(), syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-busy; err != nil {
-		t.Errorf("the request in flight: %v", err)
-	}
-	if status := p.Wait(); status != 0 {
-		t.Errorf("exit status %d, want 0", status)
-	}
+	p.EndsWell(busy)
 }
 
 func TestSecondInterruptEndsAtOnce(t *testing.T) {

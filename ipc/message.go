@@ -14,6 +14,10 @@ type Message struct {
 
 	// Data is the value as JSON.
 	Data json.RawMessage
+
+	// From is the id of the worker that has broadcast the message, and 0 in every other
+	// message.
+	From int
 }
 
 // Decode stores the value in v, by the rules of json.Unmarshal.

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -8,16 +9,24 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/logline"
+	"github.com/rota-go/rota/internal/settings"
 	"github.com/rota-go/rota/reload"
 )
 
+// The durations of Config that are no length of time. Each field says which of them it may be.
 const (
-	defaultGrace     = 30 * time.Second
-	defaultIdleGrace = 5 * time.Second
+	// AtOnce means none, and so at once. Any negative duration does.
+	AtOnce time.Duration = -1
+	// NoLimit means that there is no limit: what the field bounds never happens because of time.
+	NoLimit = reload.NoLimit
 )
 
-// Config says how workers are started and kept. The zero value of every field
-// means its default; a negative duration means none.
+// Config says how workers are started and kept. The zero value of every field means its
+// default. A number that has no limit is math.MaxInt (MaxMemory: math.MaxInt64); a negative number
+// is invalid.
+//
+// With rota.Listen, environment variables set the fields that rota.Setup leaves zero:
+// docs/operations.md lists them.
 type Config struct {
 	// Workers is how many workers Run keeps. Zero means 1.
 	Workers int
@@ -57,24 +66,34 @@ type Config struct {
 	// (*Worker).Stderr instead of to this process's own.
 	Silent bool
 
-	// Grace is how long a worker may drain. Zero means 30 s.
+	// Grace is how long a worker may drain that a reload or another worker replaces. Zero means
+	// 30 s, AtOnce none, NoLimit that it may take as long as its connections do.
 	Grace time.Duration
+	// StopGrace is how long a worker may drain when the master stops. One that drains already
+	// keeps its end if that is earlier. Zero means Grace; AtOnce and NoLimit as there.
+	StopGrace time.Duration
+	// StopDelay is how long a master that is told to stop serves and accepts on before the stop
+	// begins, so that load balancers notice. It refuses reloads and upgrades meanwhile. It
+	// doesn't apply to Disconnect, nor before the first workers are ready. Zero and AtOnce mean
+	// none. See [Master.Stop].
+	StopDelay time.Duration
 	// IdleGrace is how long an idle HTTP/1 connection of a draining worker is left
-	// open for its next request. Zero means 5 s.
+	// open for its next request. Zero means 5 s, AtOnce none, NoLimit until the grace ends.
 	IdleGrace time.Duration
 	// KillAfter is how long a worker may take to end after it has drained, or after
-	// Grace, before it gets SIGTERM, and then again before SIGKILL. Zero means 5 s.
+	// its grace, before it gets SIGTERM, and then again before SIGKILL. Zero means 5 s, AtOnce
+	// that it gets both at once, NoLimit that it gets none.
 	KillAfter time.Duration
 
 	// Surge is how many workers more than Workers may serve during a reload. Zero
 	// means 1.
 	Surge int
 	// MinUptime is how long a new worker must have been ready before its
-	// predecessor is disconnected. Zero means 1 s.
+	// predecessor is disconnected. Zero means 1 s, AtOnce none.
 	MinUptime time.Duration
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
-	// 60 s. Where nobody else serves, as at the first start and after a crash, a worker may
-	// take as long as it needs. See [reload.Policy] for an address that a new release has
+	// 60 s, NoLimit as long as it needs. Where nobody else serves, as at the first start and after
+	// a crash, there is no limit. See [reload.Policy] for an address that a new release has
 	// dropped.
 	ReadyTimeout time.Duration
 	// WaitReady makes a worker ready only when it calls worker.Self().Ready(), and not at
@@ -83,12 +102,21 @@ type Config struct {
 
 	// MaxDraining is how many workers may drain before a reload, or the replacement of a
 	// worker because of its age, memory or health, waits until some have ended. Zero means
-	// 4 × Workers and at least 16, a negative number no limit.
+	// 4 × Workers and at least 16.
 	MaxDraining int
+
+	// MinBackoff is how long after its end a worker that has crashed is started again. Every
+	// further crash in a row of a slot makes that 1.5 times longer, up to MaxBackoff. Zero means
+	// 100 ms, AtOnce none.
+	MinBackoff time.Duration
+	// MaxBackoff is the longest time until a crashed worker is started again. It may not be less
+	// than MinBackoff. Zero means 30 s, or MinBackoff if that is longer, NoLimit that it may grow
+	// without end.
+	MaxBackoff time.Duration
 
 	// MaxAge is how long a worker may serve before it is replaced, its successor ready
 	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
-	// all are due together. Zero means no limit.
+	// all are due together. Zero and NoLimit mean that there is no limit.
 	MaxAge time.Duration
 	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
 	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
@@ -96,7 +124,8 @@ type Config struct {
 	// limit.
 	MaxMemory int64
 	// HealthInterval is how often workers that have called worker.Self().OnHealth are
-	// asked for their health, and how long they may take to answer. Zero means 10 s.
+	// asked for their health, and how long they may take to answer. Zero means 10 s, NoLimit
+	// never.
 	HealthInterval time.Duration
 	// HealthFailures is how many times in a row a worker may answer with an error, or
 	// not at all, before it is replaced. Zero means 3.
@@ -104,7 +133,7 @@ type Config struct {
 
 	// RunMain keeps the master of rota.Listen in the process that has run main, with all
 	// that main has begun. Without it that process executes its program again, and main
-	// doesn't run in the master. Env, Allow and Logger, which are functions, imply it.
+	// doesn't run in the master. Env, Allow, Logger and rota.OnMaster, which are functions, imply it.
 	RunMain bool
 
 	// PIDFile is the path of a file for this process's pid, written when the first
@@ -152,17 +181,11 @@ type SocketRequest struct {
 // Validate returns a *ConfigError that names the first field with an invalid value, or nil.
 // New and Setup call it.
 func (c Config) Validate() error {
-	switch {
-	case c.Workers < 0:
-		return &ConfigError{Field: "Workers", Value: c.Workers, Want: "0 (one) or more"}
-	case c.Surge < 0:
-		return &ConfigError{Field: "Surge", Value: c.Surge, Want: "0 (one) or more"}
-	case c.MaxMemory < 0:
-		return &ConfigError{Field: "MaxMemory", Value: c.MaxMemory, Want: "0 (no limit) or a number of bytes"}
-	case c.Spread < 0 || int(c.Spread) >= len(spreads):
-		return &ConfigError{Field: "Spread", Value: c.Spread, Want: "one of the constants"}
-	case c.HealthFailures < 0:
-		return &ConfigError{Field: "HealthFailures", Value: c.HealthFailures, Want: "0 (three) or more"}
+	if p := settings.Check(c); p != nil {
+		return (*ConfigError)(p)
+	}
+	if c.MaxBackoff != 0 && c.MaxBackoff < c.MinBackoff {
+		return &ConfigError{Field: "MaxBackoff", Value: c.MaxBackoff, Want: "0 (the default), or MinBackoff or more"}
 	}
 	return nil
 }
@@ -178,13 +201,16 @@ func (c Config) logger() *slog.Logger { return logline.Logger(c.Logger) }
 
 func (c Config) workers() int { return max(c.Workers, 1) }
 
-func (c Config) grace() time.Duration     { return reload.Duration(c.Grace, defaultGrace) }
-func (c Config) idleGrace() time.Duration { return reload.Duration(c.IdleGrace, defaultIdleGrace) }
+// grace, stopGrace and idleGrace are what the fields stand for.
+func (c Config) grace() time.Duration     { return reload.Sum(c.policy().WithDefaults().Grace) }
+func (c Config) stopGrace() time.Duration { return reload.Sum(c.policy().WithDefaults().StopGrace) }
+func (c Config) idleGrace() time.Duration { return reload.Sum(cmp.Or(c.IdleGrace, 5*time.Second)) }
 
 func (c Config) policy() reload.Policy {
 	return reload.Policy{
 		Surge: c.Surge, MinUptime: c.MinUptime, ReadyTimeout: c.ReadyTimeout,
-		Grace: c.Grace, KillAfter: c.KillAfter, MaxAge: c.MaxAge, MaxDraining: c.MaxDraining,
+		Grace: c.Grace, StopGrace: c.StopGrace, KillAfter: c.KillAfter, MaxAge: c.MaxAge,
+		MaxDraining: c.MaxDraining, MinBackoff: c.MinBackoff, MaxBackoff: c.MaxBackoff,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/ipc"
 )
@@ -32,14 +33,10 @@ type Events struct {
 type events = delivery.Queue[Events]
 
 func newEvents(log *slog.Logger) *events {
+	lines := logline.Events{Logger: log}
 	return delivery.New(delivery.Config[Events]{
 		WantsMessages: func(e *Events) bool { return e.Message != nil },
-		Panicked: func(value any, stack []byte) {
-			log.Error("rota: an event function panicked", "panic", value, "stack", string(stack))
-		},
-		Dropped: func(worker int) {
-			log.Warn("rota: messages of worker dropped, nobody has subscribed to them", "worker", worker)
-		},
+		Panicked:      lines.Panicked, Dropped: lines.Dropped,
 	})
 }
 
@@ -56,19 +53,4 @@ func call[T any](f func(T), v T) {
 	if f != nil {
 		f(v)
 	}
-}
-
-// afterDelivery has f called by the loop when the functions of Events have had all that
-// was emitted so far: a program that learns of an end has had its event. It doesn't wait
-// for functions that take long; see delivery.Queue.Await.
-func (l *loop) afterDelivery(f func()) {
-	delivered := l.m.events.Delivered()
-	if delivered == nil {
-		f()
-		return
-	}
-	l.work(func() func() {
-		l.m.events.Await(delivered)
-		return f
-	})
 }

@@ -118,7 +118,7 @@ func TestPanicsHurtNobody(t *testing.T) {
 		_ = worker.Disconnect()
 		w.expect("setup", "fork 1", "online 1", `message 1 "one"`, "disconnect 1", "exit 1 exit status 0")
 		for _, event := range []string{"setup", "fork", "online", "message", "disconnect", "exit"} {
-			if !strings.Contains(w.log.String(), "panic=\"in "+event) {
+			if !strings.Contains(w.log(), "panic=\"in "+event) {
 				t.Errorf("the log doesn't have the panic in %s", event)
 			}
 		}

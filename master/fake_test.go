@@ -87,6 +87,11 @@ func (o *fakeOS) sys() sys {
 	}
 }
 
+// processExit is the end of a fake process.
+func processExit(x Exit) process.Exit {
+	return process.Exit{Code: x.Code, Signal: x.Signal, Err: x.Err}
+}
+
 // newBound is a descriptor with an address.
 func newBound(port int) (sockets.Opened, error) {
 	r, w, err := os.Pipe()
@@ -117,7 +122,7 @@ func (o *fakeOS) start(_ *process.Image, id link.Identity, env map[string]string
 	}
 	go script(p)
 	return &child.Process{Link: p, OS: &os.Process{Pid: 100 + id.ID}, Kill: p.signal,
-		Wait: func() process.Exit { <-p.died; return process.Exit(p.exit) }}, nil
+		Wait: func() process.Exit { <-p.died; return processExit(p.exit) }}, nil
 }
 
 // The master's end of the link.

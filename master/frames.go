@@ -8,10 +8,6 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// maxDraining is delivery.MaxWaiting for a worker that drains, in bytes: what it has sent is
-// delivered, and its link can't end before it is read.
-const maxDraining = 16 << 20
-
 // read reads a worker's link until it is closed, and returns why.
 func (l *loop) read(m *member) error {
 	m.reader.Link = m.process.Link
@@ -56,11 +52,19 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.Ready:
 		m.SaysReady = true
 	case wire.Watch:
-		l.startHealthChecks(m)
+		l.care.CheckHealth(&m.care)
 	case wire.Checked:
-		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.healthChecked(m, p.Call, body) })
+		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
+	case wire.Inherit:
+		return m.process.Inherit(p.Call, m.Member, l.giveState)
 	case wire.Retire:
 		m.Retired = true
+	case wire.Taken:
+		return wire.With(p.Frame, func(body *wire.TakenBody) { m.worker.mail.Taken(body.Messages) })
+	case wire.Broadcast:
+		l.broadcast(m, p)
+	case wire.Lead, wire.Yield:
+		return l.leases.Handle(m.ID, m.Generation, p.Frame)
 	default:
 		return fmt.Errorf("%w: %v from a worker", wire.ErrType, p.Type)
 	}

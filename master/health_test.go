@@ -1,6 +1,7 @@
 package master
 
 import (
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,9 +81,9 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// With a negative HealthInterval no worker is checked.
+// With HealthInterval NoLimit no worker is checked.
 func TestHealthIntervalNegative(t *testing.T) {
-	inBubble(t, Config{Workers: 1, HealthInterval: -1}, func(t *testing.T, b *bench) {
+	inBubble(t, Config{Workers: 1, HealthInterval: NoLimit}, func(t *testing.T, b *bench) {
 		asked := false
 		b.os.script = watched(func() (string, bool) { asked = true; return "", true })
 		b.run()
@@ -120,12 +121,16 @@ func TestHealthIgnoresStrayAnswers(t *testing.T) {
 func TestHealthTimerIsStopped(t *testing.T) {
 	inBubble(t, Config{Workers: 1, HealthInterval: time.Second}, func(t *testing.T, b *bench) {
 		b.os.script = watched(func() (string, bool) { return "", true })
-		b.run()
-		stopped := make(chan struct{})
+		stopped, once := make(chan struct{}), sync.Once{}
 		_ = b.loop.Ask(func(l *loop) error {
-			l.members[1].health.After = func(time.Duration, func()) func() { return func() { close(stopped) } }
+			after := l.care.After
+			l.care.After = func(d time.Duration, f func()) func() {
+				stop := after(d, f)
+				return func() { once.Do(func() { close(stopped) }); stop() }
+			}
 			return nil
 		})
+		b.run()
 		elapse(2 * time.Second) // the next check sets that timer
 		if err := b.Reload(t.Context()); err != nil {
 			t.Fatal(err)

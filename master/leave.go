@@ -9,20 +9,25 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
 
-// disconnect tells a worker to drain and leave.
-func (l *loop) disconnect(id int) {
-	m := l.members[id]
-	if m == nil || !m.serving() {
-		return
+// disconnect tells a worker to drain and leave within a time.
+func (l *loop) disconnect(id int, within time.Duration) {
+	if m := l.members[id]; m != nil && m.serving() {
+		l.draining(m)
+		l.bound(m, within)
 	}
-	l.draining(m)
-	m.send(wire.Disconnect, nil)
+}
+
+// bound tells a worker that drains that it has this long from now on.
+func (l *loop) bound(m *member, within time.Duration) {
+	m.Due = time.Now().Add(within)
+	m.send(wire.Disconnect, wire.DisconnectBody{Grace: within})
 }
 
 // draining marks a worker that drains, because it was told to or by itself.
@@ -34,7 +39,8 @@ func (l *loop) draining(m *member) {
 	}
 	m.Draining = time.Now()
 	l.refuseAtStop()
-	m.worker.source.Window.Widen(maxDraining)
+	l.leases.Leaves(m.ID)
+	m.worker.source.Window.Widen(delivery.MaxDraining)
 	m.publish()
 	l.handOver(m)
 	l.closeAtStop()
@@ -67,6 +73,17 @@ func (l *loop) pair(from *member, send func(receiver *descriptor.FD)) {
 	}
 }
 
+// giveState has the worker that m succeeds write what it leaves to a pipe, which it owns.
+func (l *loop) giveState(m reload.Member, pipe *descriptor.FD) {
+	if from := l.members[reload.Predecessor(m, l.choose((*member).alive))]; from != nil {
+		from.process.GiveState(pipe)
+	} else if l.takeover != nil {
+		l.takeover.AskState(m.Slot, pipe)
+	} else {
+		_ = pipe.Close() // there is nothing
+	}
+}
+
 // kill is Worker.Kill.
 func (l *loop) kill(id int, sig os.Signal) error {
 	m := l.members[id]
@@ -81,16 +98,18 @@ func (l *loop) kill(id int, sig os.Signal) error {
 		m.signals = append(m.signals, sig)
 		return nil
 	}
-	if err := m.signal(sig); err != nil {
-		return fmt.Errorf("kill worker %d: %w", id, err)
+	err := m.signal(sig)
+	if err != nil {
+		err = fmt.Errorf("kill worker %d: %w", id, err)
 	}
-	return nil
+	return err
 }
 
 // unlinked: the worker's link is closed, because of err.
 func (l *loop) unlinked(m *member, err error) {
 	m.linkOpen = false
 	m.Unlinked = time.Now()
+	l.leases.Leaves(m.ID)
 	if !errors.Is(err, io.EOF) {
 		m.process.CloseLink() // the worker sees EOF, and drains
 		l.log.Warn("rota: link to worker lost", "worker", m.ID, "pid", m.pid(), "err", err)
@@ -101,8 +120,8 @@ func (l *loop) unlinked(m *member, err error) {
 }
 
 // exited: the worker's process has ended.
-func (l *loop) exited(m *member, x Exit) {
-	m.running, m.exit = false, x
+func (l *loop) exited(m *member, x process.Exit) {
+	m.running, m.exit = false, Exit{Code: x.Code, Signal: x.Signal, Err: x.Err}
 	m.worker.source.Window.Widen(-1) // the rest is at most a kernel buffer
 	if m.linkOpen {
 		m.process.EndLink()
@@ -117,21 +136,24 @@ func (l *loop) gone(m *member) {
 	}
 	m.Exited = time.Now()
 	l.failOnDeath(m)
+	l.leases.Gone(m.ID)
 	l.sockets.Released(m.ID, l.isSteady())
 	l.garbage.ReleaseSoon()
-	m.health.Stop()
+	m.care.Gone()
 	m.process.CloseLink()
 	m.worker.published.Decide(child.Involuntary)
 	m.publish()
 	m.worker.output.Close()
-	l.lines.Ended(&m.Member, m.pid(), process.Exit(m.exit), m.exit.String())
+	m.exit.Undelivered = m.worker.mail.Undelivered()
+	l.lines.Ended(&m.Member, m.pid(), m.exit.Code, m.exit.String())
+	l.lines.Undelivered(&m.Member, m.pid(), m.exit.Undelivered)
 	l.m.events.Emit(m.worker.source, func(e *Events) {
 		if e.Exit != nil {
 			e.Exit(m.worker, m.exit)
 		}
 	})
 	l.m.events.Gone(m.worker.source)
-	l.afterDelivery(func() { close(m.worker.exited) })
+	l.m.events.Then(l.work, func() { close(m.worker.exited) })
 	m.gen.Release()
 	if !m.pooled {
 		delete(l.members, m.ID)
@@ -146,8 +168,7 @@ func (l *loop) isSteady() func() bool {
 		return nil
 	}
 	return func() bool {
-		pooled := l.choose(func(m *member) bool { return m.pooled })
-		return l.state.Phase() == reload.PhaseServing && l.takeover == nil && reload.IsSteady(l.pool.goal.Workers, pooled)
+		return l.state.Phase() == reload.PhaseServing && l.takeover == nil && reload.IsSteady(l.pool.goal.Workers, l.pooled())
 	}
 }
 
@@ -169,15 +190,10 @@ func (l *loop) killAll() {
 // disconnectAll is Disconnect. It waits for the workers that are alive now.
 func (l *loop) disconnectAll(result chan<- error) {
 	l.stopPool()
-	ids := map[int]bool{}
-	for id, m := range l.members {
-		if m.alive() {
-			ids[id] = true
-		}
-	}
+	ids := reload.IDs(l.choose((*member).alive))
 	l.disconnects.Add(ids, func() { l.disconnected(result) })
 	for id := range ids {
-		l.disconnect(id)
+		l.disconnect(id, l.cfg.stopGrace())
 	}
 }
 
@@ -186,5 +202,5 @@ func (l *loop) disconnected(result chan<- error) {
 	if l.living() == 0 {
 		l.sockets.CloseAll()
 	}
-	l.afterDelivery(func() { l.files.Await(time.Second, func() { result <- nil }) })
+	l.m.events.Then(l.work, func() { l.files.Await(time.Second, func() { result <- nil }) })
 }

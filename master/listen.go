@@ -21,7 +21,7 @@ func (l *loop) socketServer() *sockets.Server {
 	table.Files = l.files
 	return &sockets.Server{
 		Table: table, Owner: socketOwner{l}, Open: l.sys.open,
-		Loop: sockets.Loop{Work: l.work, After: l.after},
+		Loop: sockets.Loop{Work: l.work, After: l.after}, Freed: func() { l.garbage.ReleaseSoon() },
 	}
 }
 
@@ -45,7 +45,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 // terms returns what the requests of a worker are subject to.
 func (l *loop) terms(m *member) sockets.Terms {
 	cfg := &m.gen.Config
-	t := sockets.Terms{Named: cfg.Sockets, User: bind.NewUser(m.gen.Image.Owner())}
+	t := sockets.Terms{Generation: m.gen.Number, Named: cfg.Sockets, User: bind.NewUser(m.gen.Image.Owner())}
 	if cfg.Allow != nil {
 		t.Allow = func(r bind.Request) error {
 			sr := SocketRequest{Network: r.Network, Address: r.Address, Packet: r.Packet, Backlog: r.Backlog, Mode: r.Mode}
@@ -81,8 +81,7 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 
 func (o socketOwner) Refuse(c sockets.Caller, err error) {
 	if o.Connected(c.Holder) {
-		f := wire.Frame{Type: wire.Failed, Call: c.Call, Body: wire.Body(neterr.Encode(err))}
-		_ = o.l.members[c.Holder].process.Link.Send(f)
+		o.l.members[c.Holder].process.Send(wire.Failed, c.Call, neterr.Encode(err))
 	}
 }
 

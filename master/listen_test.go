@@ -60,7 +60,7 @@ func errorOf(f wire.Frame) error {
 }
 
 // Requests for the same network and address share one socket, which stays open when
-// workers die.
+// workers die, for a worker that asks for it soon.
 func TestSameAddressIsOneSocket(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		p := b.forked(t, 3)
@@ -70,7 +70,7 @@ func TestSameAddressIsOneSocket(t *testing.T) {
 		}
 		p[0].die(Exit{})
 		p[1].die(Exit{})
-		elapse(time.Minute)
+		elapse(29 * time.Second) // see TestSocketsOfForkedWorkers
 		if again := socketOf(p[2].listen("tcp", ":80")); again != one {
 			t.Errorf("after both have died socket %d, want %d", again, one)
 		}
@@ -378,6 +378,37 @@ func TestVersionsThatDontMeet(t *testing.T) {
 		}
 		if w.IsConnected() {
 			t.Error("its link is still open")
+		}
+	})
+}
+
+// A socket of forked workers is closed when all have been gone for half a minute and no other
+// has asked for it: docs/sockets.md.
+func TestSocketsOfForkedWorkers(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		open := func() (n int) {
+			_ = b.loop.Ask(func(l *loop) error {
+				for range l.sockets.Sockets() {
+					n++
+				}
+				return nil
+			})
+			return n
+		}
+		for id := 1; id <= 2; id++ {
+			if _, err := b.Fork(nil); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			b.proc(id).die(Exit{})
+			elapse(29 * time.Second)
+			if n := open(); n != 1 {
+				t.Errorf("%d sockets 29 s after the end of worker %d, want 1", n, id)
+			}
+		}
+		elapse(2 * time.Second)
+		if n := open(); n != 0 {
+			t.Errorf("%d sockets after another 2 s, want none", n)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/process"
@@ -30,6 +31,7 @@ type loop struct {
 	members map[int]*member
 	lastID  int // of a worker
 	sockets *sockets.Server
+	leases  *lease.Desk
 	tickets tickets.Keys // of TLS session tickets
 	pool    *pool        // nil unless the phase is one of a Run
 	lastGen int          // the number of the latest generation
@@ -46,6 +48,7 @@ type loop struct {
 	finished    bool          // finish was called
 	timer       *time.Timer   // when to reconcile again
 	garbage     child.Garbage // what reloads leave behind
+	care        child.Care    // of the workers
 	isSetUp     bool          // the Setup event was emitted
 }
 
@@ -53,12 +56,15 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
-	l.sockets = l.socketServer()
+	l.sockets, l.leases = l.socketServer(), l.leaseDesk()
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.timer = time.NewTimer(time.Hour)
 	l.systemd = sdnotify.New(l.log)
+	l.care = child.Care{
+		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap,
+	}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }
@@ -114,6 +120,7 @@ func (l *loop) finish() {
 		l.finishPool(ErrClosed)
 	}
 	l.sockets.CloseAll()
+	l.leases.Close()
 	l.tickets.Stop()
 	l.systemd.Close()
 	l.m.events.Close()

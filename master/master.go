@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +47,11 @@ type Exit struct {
 	Code   int       // 0 where Signal or Err is set
 	Signal os.Signal // nil unless a signal killed it
 	Err    error     // the worker could not be started
+
+	// Undelivered is how many messages of [Worker.Send], and broadcasts of other workers, the
+	// functions of OnMessage were not called with. It is exact if the worker has left. If it
+	// has died, messages that it had taken in its last tenth of a second count too.
+	Undelivered int
 }
 
 func (x Exit) String() string {
@@ -96,8 +102,8 @@ func newMaster(cfg Config, s sys) *Master {
 	return m
 }
 
-// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, and
-// returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
+// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, after
+// Config.StopDelay, and returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
 // can't end. A worker that crashes is started again, with a back-off. If the first start
 // fails, all workers are stopped and Run returns a *StartError. While Run runs, another Run
 // fails with ErrRunning; after Close it fails with ErrClosed.
@@ -107,10 +113,17 @@ func (m *Master) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { m.loop.Post(func(l *loop) { l.stopPool() }) })
+	stop := context.AfterFunc(ctx, func() { m.loop.Post((*loop).leave) })
 	defer stop()
 	defer logqueue.Flush(m.log, logTimeout)
 	return m.loop.Wait(context.Background(), result)
+}
+
+// Stop tells Run to stop, as the end of its context does, and returns at once. Called again, it
+// ends what the stop waits for: first Config.StopDelay, and then the grace of all workers, which
+// close their connections and leave. Without Run it does nothing. The error is ErrClosed after Close.
+func (m *Master) Stop() error {
+	return m.loop.Ask(func(l *loop) error { l.stop(); return nil })
 }
 
 // Reload replaces the workers of Run one by one by workers with the executable and
@@ -186,16 +199,18 @@ func (m *Master) Settings() (cfg Config) {
 // been started. A worker that could not be started is returned too: its only event after
 // Fork is Exit, with Exit.Err. Fork fails only with ErrClosed, after Close.
 func (m *Master) Fork(env map[string]string) (*Worker, error) {
-	started := make(chan *Worker, 1)
-	if err := m.loop.Ask(func(l *loop) error { return l.fork(env, started) }); err != nil {
+	var w *Worker
+	started := make(chan error, 1)
+	err := m.loop.Ask(func(l *loop) error {
+		return l.fork(env, func(forked *Worker) { w = forked; started <- nil })
+	})
+	if err == nil {
+		err = m.loop.Wait(context.Background(), started)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("fork: %w", err)
 	}
-	select {
-	case w := <-started:
-		return w, nil
-	case <-m.loop.Done():
-		return nil, fmt.Errorf("fork: %w", ErrClosed)
-	}
+	return w, nil
 }
 
 // Workers returns the workers that are alive, in the order of their ids.
@@ -205,14 +220,12 @@ func (m *Master) Workers() (all []*Worker) {
 }
 
 // Worker returns the worker with this id, or nil if it isn't alive.
-func (m *Master) Worker(id int) (w *Worker) {
-	_ = m.loop.Ask(func(l *loop) error {
-		if mb := l.members[id]; mb != nil && mb.alive() {
-			w = mb.worker
-		}
-		return nil
-	})
-	return w
+func (m *Master) Worker(id int) *Worker {
+	all := m.Workers()
+	if i := slices.IndexFunc(all, func(w *Worker) bool { return w.id == id }); i >= 0 {
+		return all[i]
+	}
+	return nil
 }
 
 // Disconnect disconnects all workers, those of Run too, and returns when all have ended,

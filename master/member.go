@@ -1,6 +1,7 @@
 package master
 
 import (
+	"maps"
 	"os"
 	"slices"
 
@@ -22,10 +23,10 @@ type member struct {
 	running  bool // the process has not ended
 	exit     Exit
 
-	onStart   func(*Worker)   // Fork's answer
+	onStart   func(*Worker)   // answers Fork
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
-	health    *child.Health   // nil: the worker doesn't answer checks
+	care      child.Patient   // its health and memory
 	receiver  int             // the worker to which connections move; 0: none
 	signals   []os.Signal     // of Kill, for when the process runs
 
@@ -100,13 +101,30 @@ func (l *loop) pooled() []reload.Member { return l.choose(func(m *member) bool {
 func (l *loop) living() int { return len(l.choose((*member).alive)) }
 
 // workers returns the workers that are alive, by id.
-func (l *loop) workers() []*Worker {
-	var all []*Worker
-	for _, m := range l.members {
-		if m.alive() {
+func (l *loop) workers() (all []*Worker) {
+	for _, id := range slices.Sorted(maps.Keys(l.members)) {
+		if m := l.members[id]; m.alive() {
 			all = append(all, m.worker)
 		}
 	}
-	slices.SortFunc(all, func(a, b *Worker) int { return a.id - b.id })
 	return all
+}
+
+// patients returns the members of Run, for their care.
+func (l *loop) patients() (all []*child.Patient) {
+	for _, m := range l.members {
+		if m.pooled {
+			all = append(all, &m.care)
+		}
+	}
+	return all
+}
+
+// pids returns the processes that the loop waits for.
+func (l *loop) pids() map[int]bool {
+	pids := map[int]bool{}
+	for _, m := range l.members {
+		pids[m.pid()] = true
+	}
+	return pids
 }

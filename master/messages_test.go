@@ -129,7 +129,7 @@ func TestFloodForNobody(t *testing.T) {
 		if cost := n * message.Cost(messagePacket(n)); n == 0 || cost > 2*delivery.MaxWaiting {
 			t.Errorf("%d messages were kept, which is %d bytes: want about %d", n, cost, delivery.MaxWaiting)
 		}
-		check(t, "warnings", strings.Count(w.log.String(), "nobody has subscribed"), 1)
+		check(t, "warnings", strings.Count(w.log(), "nobody has subscribed"), 1)
 	})
 }
 

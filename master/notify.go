@@ -22,7 +22,7 @@ func (l *loop) report() {
 func (l *loop) status() sdnotify.Status {
 	goal := l.pool.goal
 	s := sdnotify.Status{
-		Phase: l.state.Phase(), Upgrading: l.upgrade != nil, Failed: l.failed,
+		Phase: l.state.Phase(), Leaving: l.state.Leaving(), Upgrading: l.upgrade != nil, Failed: l.failed,
 		Generation: goal.Generation, Latest: l.lastGen, Workers: goal.Workers,
 	}
 	s.Starting, s.Ready, s.Draining = reload.Count(l.pooled())

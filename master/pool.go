@@ -19,9 +19,8 @@ type pool struct {
 
 	generations child.Generations[Config]
 	readiness   reload.Readiness
-	held        bool               // a reload waits for draining workers
-	memory      *child.MemoryWatch // nil: no generation had a limit
-	orphans     *child.Orphans     // nil: this process is not PID 1
+	held        bool   // a reload waits for draining workers
+	endDelay    func() // stops the timer of Config.StopDelay; nil: it does not run
 
 	rollout *rollout        // under way, or rolling back
 	waiting mailbox.Answers // results of reloads that wait
@@ -49,7 +48,12 @@ func (l *loop) startPool(err error) {
 		return
 	}
 	l.lastGen++
+	p := l.pool
 	l.prepare(l.lastGen, func(g *generation, err error) {
+		if l.pool != p {
+			g.Release()
+			return
+		}
 		if err != nil {
 			l.failPool(err, reload.EventPrepareFailed)
 			return
@@ -59,8 +63,8 @@ func (l *loop) startPool(err error) {
 		l.sockets.Resize(l.cfg.workers())
 		l.on(reload.EventPrepared)
 		l.boundTakeover()
-		l.watchMemory(g)
-		l.reapOrphans()
+		l.care.WatchMemory(g.Config.MaxMemory)
+		l.care.ReapOrphans(l.sys.pid(), l.pids)
 	})
 }
 
@@ -93,20 +97,13 @@ func (l *loop) failStart(m *member) {
 	l.abandonUpgrade(false)
 }
 
-// prepare prepares a generation on another goroutine. then is not called if the pool has
-// ended meanwhile.
+// prepare prepares a generation on another goroutine.
 func (l *loop) prepare(number int, then func(*generation, error)) {
-	cfg, p := l.cfg, l.pool
+	cfg := l.cfg
 	cfg.Logger = l.log
 	l.work(func() func() {
 		g, err := l.sys.prepare(number, cfg)
-		return func() {
-			if l.pool == p {
-				then(g, err)
-			} else if g != nil {
-				g.Release()
-			}
-		}
+		return func() { then(g, err) }
 	})
 }
 
@@ -123,21 +120,11 @@ func (l *loop) scale(n int) {
 	}
 }
 
-// stopPool begins the end of Run: all workers drain.
-func (l *loop) stopPool() {
-	if l.begin(reload.ChangeStop) != reload.Begins {
-		return
-	}
-	l.log.Info("rota: stop")
-	l.abandonUpgrade(false)
-}
-
 // finishPool makes Run return. err counts if nothing has failed before.
 func (l *loop) finishPool(err error) {
 	p := l.pool
 	l.pool = nil
-	p.memory.Stop()
-	p.orphans.Stop()
+	l.care.Stop()
 	if p.err == nil {
 		p.err = err
 	}
@@ -156,5 +143,5 @@ func (l *loop) finishPool(err error) {
 		p.result <- p.err // the loop may return before functions of Events do
 		return
 	}
-	l.afterDelivery(func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
+	l.m.events.Then(l.work, func() { l.files.Await(time.Second, func() { p.result <- p.err }) })
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
@@ -85,7 +86,7 @@ func (s *stage) spawn(*process.Image, link.Identity, map[string]string) (*child.
 	end1 := func() { p.exit <- Exit{} }
 	var once sync.Once
 	signal := func(os.Signal) error { once.Do(end1); return nil }
-	return &child.Process{Link: link, Kill: signal, Wait: func() process.Exit { x := <-p.exit; p.Close(); return process.Exit(x) }}, nil
+	return &child.Process{Link: link, Kill: signal, Wait: func() process.Exit { x := <-p.exit; p.Close(); return processExit(x) }}, nil
 }
 
 // fork starts a peer.
@@ -252,6 +253,37 @@ func TestNewerWorkerIsServed(t *testing.T) {
 	if f := frames(t, buf[:n])[0]; f.Type != wire.Welcome || f.Decode(&body) != nil || body.Version != wire.Version {
 		t.Errorf("%v %s, want to be welcome in version %d", f.Type, f.Body, wire.Version)
 	}
+}
+
+// A worker may ask once for what its predecessor leaves. Where there is none, its pipe is at the end.
+func TestInheritOnce(t *testing.T) {
+	s := newStage(t)
+	p := s.fork()
+	p.send(wire.Version, wire.Hello, wire.HelloBody{Min: wire.MinVersion, Max: wire.Version})
+	s.wantEvents("online")
+	p.send(wire.Version, wire.Inherit, nil)
+	p.send(wire.Version, wire.Inherit, nil)
+	oob := make([]byte, 1024)
+	_ = p.SetReadDeadline(time.Now().Add(10 * time.Second))
+	var fds []*descriptor.FD
+	for len(fds) == 0 {
+		_, n, _, _, err := p.ReadMsgUnix(make([]byte, 1024), oob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds, _ = descriptor.FromRights(oob[:n])
+	}
+	state, err := fds[0].File("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	descriptor.CloseAll(fds)
+	if n, err := state.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		t.Errorf("the pipe: %d, %v", n, err)
+	}
+	p.rest()
+	s.wantEvents("online", "disconnect")
 }
 
 // Whatever a worker writes, the master lives, and no other worker notices.

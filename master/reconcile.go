@@ -38,13 +38,13 @@ func (l *loop) nextSteps(now time.Time) ([]reload.Step, time.Time) {
 }
 
 // reconcileForked ends those of Fork's workers that were told to leave and don't. To the
-// policy they are a pool that stops.
+// policy they are a pool that stops because it was replaced.
 func (l *loop) reconcileForked() (wake time.Time) {
 	leaving := l.choose(func(m *member) bool { return !m.pooled && m.alive() && !m.serving() })
 	if len(leaving) == 0 {
 		return wake
 	}
-	steps, wake := l.cfg.policy().Next(reload.Goal{Stop: true}, leaving, time.Now())
+	steps, wake := l.cfg.policy().Next(reload.Goal{Stop: true, Replaced: true}, leaving, time.Now())
 	for _, s := range steps {
 		l.carryOut(s)
 	}
@@ -74,7 +74,9 @@ func (l *loop) checkReady(now time.Time) (wake time.Time) {
 	for _, r := range ready {
 		m := l.members[r.ID]
 		l.lines.Ready(r, m.pid(), l.sockets.Addresses(r.ID))
-		l.askOnTrial(m)
+		if m.hello != nil && m.hello.Pings {
+			l.care.AskOnTrial(&m.care, l.holdOff(m))
+		}
 	}
 	return wake
 }
@@ -87,7 +89,9 @@ func (l *loop) carryOut(s reload.Step) {
 	switch s.Do {
 	case reload.Disconnect:
 		m.Dismissed = true
-		l.disconnect(s.ID)
+		l.disconnect(s.ID, s.Within)
+	case reload.Hurry:
+		l.bound(m, s.Within)
 	case reload.Terminate:
 		m.Termed = time.Now()
 		l.force(m, syscall.SIGTERM)

@@ -1,9 +1,9 @@
 package master
 
 import (
-	"errors"
 	"time"
 
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
 )
@@ -41,7 +41,7 @@ func (l *loop) crowd() {
 	l.state = l.state.SetCrowded(p.policy.Crowded(p.goal.Workers, pooled))
 	before := p.held
 	if p.held = l.state.Held(); p.held && !before {
-		l.log.Warn("rota: reload waits until workers have drained", "draining", reload.Draining(pooled))
+		logline.Rollout{Logger: l.log}.Waits(reload.Draining(pooled))
 	}
 }
 
@@ -56,6 +56,10 @@ func (l *loop) startReload() {
 	l.log.Info("rota: reload", "generation", l.lastGen)
 	l.systemd.Reloading()
 	l.prepare(l.lastGen, func(g *generation, err error) {
+		if l.pool != p {
+			g.Release()
+			return
+		}
 		if err != nil {
 			p.rollout.err = &reload.Error{Generation: l.lastGen, Err: err}
 			l.logRollout()
@@ -64,7 +68,7 @@ func (l *loop) startReload() {
 			return
 		}
 		p.generations.Add(g)
-		l.watchMemory(g)
+		l.care.WatchMemory(g.Config.MaxMemory)
 		p.policy = g.Config.policy()
 		p.goal.Next = g.Number
 		l.on(reload.EventPrepared)
@@ -84,27 +88,17 @@ func (l *loop) answerRollout() {
 
 func (l *loop) logRollout() {
 	p := l.pool
-	took := time.Since(p.rollout.began).Round(time.Millisecond)
 	l.failed = p.rollout.err
-	switch {
-	case l.failed == nil:
-		l.log.Info("rota: reload done", "generation", p.goal.Generation, "workers", p.goal.Workers, "took", took)
-	case errors.Is(l.failed, reload.ErrSuperseded):
-		l.log.Warn("rota: reload superseded by a newer one", "after", took, "err", l.failed)
-	default:
-		l.log.Error("rota: reload failed, the old workers keep serving", "after", took, "err", l.failed)
-	}
+	logline.Rollout{Logger: l.log}.Ended(p.goal.Generation, p.goal.Workers, p.rollout.began, l.failed)
 }
 
 // holdOff returns how long a new worker accepts no connections from shared sockets, if it
-// is one of a rollout or of a successor: the first three quarters of its trial, so that a
-// worker that dies early has served nobody. In the last quarter it accepts connections
-// beside its predecessor.
+// is one of a rollout or of a successor.
 func (l *loop) holdOff(m *member) time.Duration {
 	if l.pool == nil || !m.pooled || !l.state.Following() && m.Generation != l.pool.goal.Next {
 		return 0
 	}
-	return max(l.pool.policy.WithDefaults().MinUptime, 0) * 3 / 4
+	return l.pool.policy.HoldOff()
 }
 
 // completeRollout: the new generation serves every slot.
@@ -121,16 +115,10 @@ func (l *loop) completeRollout() {
 // abortRollout begins the roll-back, because worker m of the new generation has failed.
 func (l *loop) abortRollout(m *member, why error) {
 	p := l.pool
-	e := &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
-	switch {
-	case errors.Is(why, reload.ErrDied):
-		e.Err = reload.Died(m.exit.String(), m.exit.Err)
-	case errors.Is(why, reload.ErrNotReady):
-		e.Err = reload.NotReady(p.readiness.Missing(&m.Member, true))
-	}
+	why = reload.Explain(why, m.exit.String(), m.exit.Err, p.readiness.Missing(&m.Member, true))
 	p.generations.Drop(p.goal.Next)
 	p.goal.Next = 0
-	p.rollout.err = e
+	p.rollout.err = &reload.Error{Worker: m.ID, Slot: m.Slot, Generation: m.Generation, PID: m.pid(), Err: why, Stderr: m.worker.output.LastLines()}
 	l.logRollout()
 	l.on(reload.EventAborted)
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/userfunc"
-	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -19,11 +18,7 @@ type generation = child.Generation[Config]
 // prepareGeneration prepares what the workers of a generation are started from. It reads
 // files and calls Config.Env, so the loop must not call it itself.
 func prepareGeneration(number int, cfg Config) (*generation, error) {
-	image, err := process.Prepare(cfg.spec(number == 1))
-	if err != nil {
-		return nil, err
-	}
-	return &generation{Number: number, Config: cfg, Image: image}, nil
+	return child.Prepare(number, cfg, cfg.spec(number == 1))
 }
 
 // spec returns what package process needs to know of c, for the first generation or another.
@@ -33,30 +28,19 @@ func (c Config) spec(first bool) process.Spec {
 		ExtraFiles: c.ExtraFiles, Stdin: c.Stdin, Silent: c.Silent, Running: first,
 	}
 	if c.Env != nil {
-		s.Env = c.callEnv
+		s.Env = userfunc.Wrap("Config.Env", c.logger(), c.Env)
 	}
 	return s
 }
 
-// callEnv calls Config.Env.
-func (c Config) callEnv() (env []string, err error) {
-	err = userfunc.Call("Config.Env", c.logger(), func() error { env = c.Env(); return nil })
-	return env, err
-}
-
-// fork is (*Master).Fork. It starts one worker outside the pool, and sends it to started
-// when its process runs or could not be started.
-func (l *loop) fork(env map[string]string, started chan<- *Worker) error {
+// fork is (*Master).Fork. It starts one worker outside the pool, and calls started when its
+// process runs or could not be started.
+func (l *loop) fork(env map[string]string, started func(*Worker)) error {
 	if l.state.Closing() {
 		return ErrClosed
 	}
 	l.setupOnce()
-	cfg, number := l.cfg, l.lastGen
-	cfg.Logger = l.log
-	l.work(func() func() {
-		g, err := l.sys.prepare(number, cfg)
-		return func() { l.forkFrom(g, err, env, func(w *Worker) { started <- w }) }
-	})
+	l.prepare(l.lastGen, func(g *generation, err error) { l.forkFrom(g, err, env, started) })
 	return nil
 }
 
@@ -88,8 +72,12 @@ func (l *loop) newMember(slot int, g *generation) *member {
 	w := newWorker(l.m, l.lastID, slot, g)
 	m := &member{
 		Member: reload.Member{ID: w.id, Slot: slot, Generation: g.Number, Started: time.Now(), WaitReady: g.Config.WaitReady},
-		worker: w, gen: g,
+		worker: w, gen: g, onStart: func(*Worker) {},
 		reader: &delivery.Reader[Events]{Queue: l.m.events, Source: w.source},
+	}
+	m.care = child.Patient{
+		Member: &m.Member, Process: func() *child.Process { return m.process },
+		Memory: g.Config.MaxMemory, Interval: g.Config.HealthInterval, Failures: g.Config.HealthFailures,
 	}
 	g.Use()
 	l.members[w.id] = m
@@ -111,35 +99,28 @@ func (l *loop) spawned(m *member, p *child.Process, err error) {
 		l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
 		m.exit = Exit{Err: err}
 		l.gone(m)
-		m.started()
+		m.onStart(m.worker)
 		return
 	}
 	m.process, m.linkOpen, m.running = p, true, true
 	m.worker.output.Attach(p)
 	m.publish()
 	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
-	l.work(func() func() { x := Exit(m.worker.output.Wait(p)); return func() { l.exited(m, x) } })
+	l.work(func() func() { x := m.worker.output.Wait(p); return func() { l.exited(m, x) } })
 	l.work(func() func() { err := l.read(m); return func() { l.unlinked(m, err) } })
-	m.started()
+	m.onStart(m.worker)
 	l.catchUp(m)
 }
 
 // catchUp carries out what was decided while the process was being started.
 func (l *loop) catchUp(m *member) {
 	if !m.Draining.IsZero() {
-		m.send(wire.Disconnect, nil)
+		l.bound(m, max(time.Until(m.Due), 0))
 	}
 	if !m.Killed.IsZero() {
 		m.signals = append(m.signals, os.Kill)
 	}
 	for _, sig := range m.signals {
 		_ = m.signal(sig) // fails if it has just died
-	}
-}
-
-// started answers Fork.
-func (m *member) started() {
-	if m.onStart != nil {
-		m.onStart(m.worker)
 	}
 }

@@ -20,13 +20,13 @@ type sys struct {
 	residentBytes func(pid int) int64 // 0 if not known
 	releaseMemory func()
 	reap          func(workers map[int]bool) (pids []int)
-
-	pid func() int
+	pid           func() int
 
 	masters successor.System // the processes of the predecessor and the successor
 }
 
 func system() sys {
+	process.ReserveThreads()
 	return sys{
 		prepare: prepareGeneration, spawn: child.Start, open: sockets.Open,
 		residentBytes: process.ResidentBytes, releaseMemory: process.ReleaseMemory, reap: process.Reap,

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
 )
@@ -27,7 +28,7 @@ func (l *loop) follow() {
 	}
 	l.sockets.Succeed()
 	t := &takeover{l: l, began: time.Now()}
-	t.Follower = &successor.Follower{Owner: t, Loop: l.functions(), Sockets: l.sockets, System: l.sys.masters}
+	t.Follower = &successor.Follower{Owner: t, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, System: l.sys.masters}
 	l.takeover = t
 	l.on(reload.EventFollowing)
 	t.Follow(link)
@@ -57,9 +58,9 @@ func (l *loop) reportGivenUp(err error) {
 	}
 }
 
-func (t *takeover) Serving() bool { return t.l.keepsServing() }
-
+func (t *takeover) Serving() bool      { return t.l.state.Phase().Running() }
 func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.pooled()) }
+func (t *takeover) TakingOver()        { t.l.on(reload.EventTrialPassed) }
 
 func (t *takeover) Begin(s *successor.Snapshot) {
 	l := t.l
@@ -76,16 +77,12 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 	l.startPool(nil)
 }
 
-func (t *takeover) TakingOver() { t.l.on(reload.EventTrialPassed) }
-
 func (t *takeover) TookOver(err error) {
 	l := t.l
 	l.takeover = nil
-	if err != nil {
-		l.log.Warn("rota: the old master died during the upgrade", "err", err)
-	}
-	l.log.Info("rota: master took over", "pid", os.Getpid(), "took", time.Since(t.began).Round(time.Millisecond))
+	logline.Rollout{Logger: l.log}.TookOver(os.Getpid(), t.began, err)
 	l.on(reload.EventTakenOver)
+	l.leases.Unblock()
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)
@@ -125,7 +122,5 @@ func (t *takeover) Withdraw(err error) {
 }
 
 func (t *takeover) Abort(err error) { t.l.failPool(err, reload.EventPrepareFailed) }
-
-func (t *takeover) Stop() { t.l.stopPool() }
-
-func (t *takeover) KillWorkers() { t.l.killAll() }
+func (t *takeover) Stop()           { t.l.stopPool() }
+func (t *takeover) KillWorkers()    { t.l.killAll() }

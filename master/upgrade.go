@@ -30,7 +30,7 @@ func (l *loop) requestUpgrade(result chan error) error {
 	}
 	if l.upgrade == nil {
 		u := &upgrade{l: l, began: time.Now()}
-		u.Attempt = &successor.Attempt{Owner: u, Loop: l.functions(), Sockets: l.sockets, System: l.sys.masters}
+		u.Attempt = &successor.Attempt{Owner: u, Loop: successor.Loop(l.m.loop.Functions()), Sockets: l.sockets, System: l.sys.masters}
 		l.upgrade = u
 		u.Await(l.ctx)
 	}
@@ -39,15 +39,6 @@ func (l *loop) requestUpgrade(result chan error) error {
 		l.startUpgrade()
 	}
 	return nil
-}
-
-// functions returns the loop for package successor.
-func (l *loop) functions() successor.Loop {
-	return successor.Loop{
-		Post:  func(f func()) { l.m.loop.Send(func(*loop) { f() }) },
-		Work:  l.work,
-		After: l.after,
-	}
 }
 
 func (l *loop) startUpgrade() {
@@ -71,14 +62,12 @@ func (l *loop) abandonUpgrade(atOnce bool) {
 	}
 }
 
-// keepsServing reports whether Run is under way and has not been told to stop.
-func (l *loop) keepsServing() bool { return l.state.Phase().Running() }
-
 func (u *upgrade) Policy() reload.Policy { return u.l.cfg.policy().WithDefaults() }
-
-func (u *upgrade) Serving() bool { return u.l.keepsServing() }
-
-func (u *upgrade) Due() { u.l.on(reload.EventPredecessorGone) }
+func (u *upgrade) Serving() bool         { return u.l.state.Phase().Running() }
+func (u *upgrade) Due()                  { u.l.on(reload.EventPredecessorGone) }
+func (u *upgrade) GiveState(slot int, pipe *descriptor.FD) {
+	u.l.giveState(reload.Member{Slot: slot}, pipe)
+}
 
 func (u *upgrade) Introduced(pid, lastID int) {
 	u.l.log.Info("rota: upgrade: new master is there", "pid", pid)
@@ -124,6 +113,7 @@ func (u *upgrade) Ended(err error) {
 func (u *upgrade) retire() {
 	l := u.l
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
+	l.leases.Retire()
 	l.pidFile.Disown()
 	l.systemd.Silence()
 	u.results.Send(nil)

@@ -288,6 +288,7 @@ func TestHandover(t *testing.T) {
 		ready := make(chan struct{})
 		s := o.sys()
 		s.masters.Predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
+		s.masters.Following = func() bool { return true }
 		s.masters.SignalReady = func() error { close(ready); return nil }
 		m := newMaster(Config{Workers: 2, MinUptime: -1, PIDFile: pidFile, Logger: slog.New(slog.DiscardHandler)}, s)
 		go func() { _ = m.Run(context.Background()) }()

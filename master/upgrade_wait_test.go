@@ -138,6 +138,7 @@ func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster)
 	o := &fakeOS{}
 	s := o.sys()
 	s.masters.Predecessor = func() (*successor.Link, bool, error) { return successor.NewLink(mine), true, nil }
+	s.masters.Following = func() bool { return true }
 	s.masters.SignalReady = signalReady
 	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })
@@ -207,4 +208,32 @@ func ofGeneration(m *Master, number int) (n int) {
 		}
 	}
 	return n
+}
+
+// An upgrade under way is abandoned at once by a master that is told to stop, though it serves on
+// for StopDelay.
+func TestStopDelayAbandonsAnUpgrade(t *testing.T) {
+	begun := make(chan struct{})
+	m, _, result := oldMaster(t, Config{MinUptime: AtOnce, StopDelay: time.Hour}, func(l *otherMaster) error {
+		defer l.Close()
+		l.Send(&successor.Message{Kind: successor.Hello, Version: 1, PID: 7})
+		l.until(successor.State)
+		close(begun)
+		l.until(successor.Stop)
+		return errExited
+	})
+	upgraded := make(chan error, 1)
+	go func() { upgraded <- m.Upgrade(t.Context()) }()
+	await(t, begun)
+	_ = m.Stop()
+	if err := await(t, upgraded); !errors.Is(err, ErrStopping) {
+		t.Errorf("Upgrade: %v, want ErrStopping", err)
+	}
+	if n := len(m.Workers()); n == 0 {
+		t.Error("no worker serves any more")
+	}
+	_ = m.Stop()
+	if err := await(t, result); err != nil {
+		t.Errorf("Run: %v", err)
+	}
 }

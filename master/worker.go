@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
-	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/ipc"
 )
 
@@ -32,15 +32,17 @@ func (s State) String() string {
 type Worker struct {
 	m                    *Master
 	id, slot, generation int
+	grace                time.Duration // of its generation
 
 	exited    chan struct{}
 	source    *delivery.Source[Events]
 	output    child.Output
 	published child.Published[State]
+	mail      child.Mail
 }
 
 func newWorker(m *Master, id, slot int, g *generation) *Worker {
-	w := &Worker{m: m, id: id, slot: slot, generation: g.Number, exited: make(chan struct{})}
+	w := &Worker{m: m, id: id, slot: slot, generation: g.Number, grace: g.Config.grace(), exited: make(chan struct{})}
 	w.source = newSource(w, id)
 	if g.Config.Silent {
 		w.output = child.NewOutput()
@@ -95,7 +97,7 @@ func (w *Worker) Voluntary() (yes, known bool) {
 // dead worker, it does nothing. The error is always nil.
 func (w *Worker) Disconnect() error {
 	w.published.Decide(child.Voluntary)
-	w.m.loop.Post(func(l *loop) { l.disconnect(w.id) })
+	w.m.loop.Post(func(l *loop) { l.disconnect(w.id, w.grace) })
 	return nil
 }
 
@@ -113,7 +115,7 @@ func (w *Worker) Kill(sig os.Signal) error {
 
 // Send sends v as JSON, and handles with it, to the worker, and returns at once. The worker
 // gets the message at worker.Self().OnMessage, after all that was sent before. A message
-// that was sent may not arrive, if the worker dies first.
+// that was sent may not arrive, if the worker dies first: Exit.Undelivered counts them.
 //
 // Send fails with ErrDisconnected without a link, with ErrQueueFull if the worker
 // doesn't read fast enough, with ipc.ErrTooLarge, with ipc.ErrHandle, and if v can't be
@@ -123,7 +125,7 @@ func (w *Worker) Send(v any, handles ...ipc.Handle) error {
 	if !now.Connected {
 		return fmt.Errorf("send to worker %d: %w", w.id, ErrDisconnected)
 	}
-	if err := message.Send(now.Link, v, handles); err != nil {
+	if err := w.mail.Send(now.Link, v, handles); err != nil {
 		return fmt.Errorf("send to worker %d: %w", w.id, err)
 	}
 	return nil

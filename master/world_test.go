@@ -30,7 +30,7 @@ import (
 type world struct {
 	*Master
 	t   *testing.T
-	log bytes.Buffer // to be read when the master is idle
+	out bytes.Buffer // what the master has logged: see log
 
 	mu      sync.Mutex
 	actors  []*actor
@@ -66,7 +66,7 @@ func inWorld(t *testing.T, f func(w *world), change ...func(*Config)) {
 
 func newWorld(t *testing.T, change ...func(*Config)) *world {
 	w := &world{t: t, behave: (*actor).polite}
-	cfg := Config{Logger: slog.New(slog.NewTextHandler(&w.log, nil))}
+	cfg := Config{Logger: slog.New(slog.NewTextHandler(&w.out, nil))}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -92,7 +92,13 @@ func (w *world) spawn(_ *process.Image, id link.Identity, _ map[string]string) (
 	if w.behave != nil {
 		go w.behave(a)
 	}
-	return &child.Process{Link: a.link, OS: &os.Process{Pid: 1000 + id.ID}, Kill: a.signal, Wait: func() process.Exit { return process.Exit(<-a.exit) }}, nil
+	return &child.Process{Link: a.link, OS: &os.Process{Pid: 1000 + id.ID}, Kill: a.signal, Wait: func() process.Exit { return processExit(<-a.exit) }}, nil
+}
+
+// log returns what the master has logged. It waits until nothing writes there any more.
+func (w *world) log() string {
+	synctest.Wait()
+	return w.out.String()
 }
 
 // fork forks, and returns both sides when all is quiet.
@@ -306,7 +312,7 @@ func (l *fakeLink) Send(f wire.Frame, files ...*descriptor.FD) error {
 	switch {
 	case l.ended != nil:
 		return link.ErrClosed
-	case l.full && f.Type == wire.Message:
+	case l.full && f.Type.IsMessage():
 		return link.ErrQueueFull
 	}
 	l.sent = append(l.sent, f)

@@ -95,7 +95,7 @@ func TestAbort(t *testing.T) {
 			  end                       | a2, leaving a1, asks at 44.6s`,
 	}, {
 		name:   "no ReadyTimeout: a new worker may take any time",
-		policy: Policy{ReadyTimeout: -1},
+		policy: Policy{ReadyTimeout: NoLimit},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish

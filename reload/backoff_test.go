@@ -6,35 +6,51 @@ import (
 	"time"
 )
 
-func TestBackoffDelay(t *testing.T) {
+func TestBackoff(t *testing.T) {
 	const ms = time.Millisecond
 	for _, c := range []struct {
-		b       backoff
-		crashes int
-		want    time.Duration
+		min, max time.Duration
+		crashes  int
+		want     time.Duration
 	}{
-		{backoff{}, -1, 0},
-		{backoff{}, 0, 0},
-		{backoff{}, 1, 100 * ms},
-		{backoff{}, 2, 150 * ms},
-		{backoff{}, 3, 225 * ms},
-		{backoff{}, 15, 29192926025},
-		{backoff{}, 16, 30 * time.Second},
-		{backoff{}, math.MaxInt, 30 * time.Second},
-		{backoff{base: -1}, 9, 0},
-		{backoff{base: time.Minute}, 1, 30 * time.Second},
-		{backoff{max: -1}, math.MaxInt, math.MaxInt64},
-		{backoff{max: -1}, 21, 332525673007},
-		{backoff{factor: 1}, 1000, 100 * ms},
-		{backoff{factor: 0.1}, 1000, 100 * ms},
-		{backoff{factor: -3}, 1000, 100 * ms},
-		{backoff{factor: math.Inf(1)}, 2, 30 * time.Second},
-		{backoff{factor: math.NaN()}, 2, 30 * time.Second},
-		{backoff{base: 1, factor: 2, max: math.MaxInt64}, 63, 1 << 62},
-		{backoff{base: 1, factor: 2, max: math.MaxInt64}, 64, math.MaxInt64},
+		{0, 0, -1, 0},
+		{0, 0, 0, 0},
+		{0, 0, 1, 100 * ms},
+		{0, 0, 2, 150 * ms},
+		{0, 0, 3, 225 * ms},
+		{0, 0, 15, 29192926025},
+		{0, 0, 16, 30 * time.Second},
+		{0, 0, math.MaxInt, 30 * time.Second},
+		{-1, 0, 9, 0},
+		{time.Minute, 0, 1, time.Minute},
+		{time.Minute, 0, 2, time.Minute},
+		{0, time.Second, 9, time.Second},
+		{0, NoLimit, math.MaxInt, NoLimit},
+		{0, NoLimit, 21, 332525673007},
+		{NoLimit, 0, 1, NoLimit},
 	} {
-		if got := c.b.delay(c.crashes); got != c.want {
-			t.Errorf("%+v after %d crashes: %d, want %d", c.b, c.crashes, got, c.want)
+		if got := (Policy{MinBackoff: c.min, MaxBackoff: c.max}).WithDefaults().backoff(c.crashes); got != c.want {
+			t.Errorf("from %v to %v, after %d crashes: %d, want %d", c.min, c.max, c.crashes, got, c.want)
+		}
+	}
+}
+
+// No sum overflows, and none is counted for less than nothing.
+func TestSum(t *testing.T) {
+	for _, c := range []struct {
+		all  []time.Duration
+		want time.Duration
+	}{
+		{nil, 0},
+		{[]time.Duration{-1, time.Second, math.MinInt64}, time.Second},
+		{[]time.Duration{NoLimit, 1}, NoLimit},
+		{[]time.Duration{1, NoLimit}, NoLimit},
+		{[]time.Duration{NoLimit - 1, 1}, NoLimit},
+		{[]time.Duration{NoLimit - 1, NoLimit - 1, 7}, NoLimit},
+		{[]time.Duration{time.Hour, time.Minute}, time.Hour + time.Minute},
+	} {
+		if got := Sum(c.all...); got != c.want {
+			t.Errorf("Sum(%v) = %v, want %v", c.all, got, c.want)
 		}
 	}
 }

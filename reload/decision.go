@@ -17,6 +17,7 @@ func (p Policy) Next(goal Goal, members []Member, now time.Time) (steps []Step, 
 	if goal.Superseded {
 		d.patience = max(soon, patienceFactor*slowestStart(members))
 	}
+	d.grace = d.policy.graceOf(goal)
 	d.rota = group(members, goal.Workers)
 	switch {
 	case goal.Stopped:
@@ -40,6 +41,7 @@ type decision struct {
 	members    []Member
 	rota       rota          // the same, in order
 	patience   time.Duration // of Goal.Superseded with a worker that isn't ready
+	grace      time.Duration // of a drain that begins now
 
 	steps []Step
 	wake  time.Time
@@ -72,7 +74,18 @@ func Earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// passed reports whether all the durations have passed since t, one after the other.
+func (d *decision) passed(t time.Time, durations ...time.Duration) bool {
+	sum := Sum(durations...)
+	return sum != NoLimit && d.reached(t.Add(sum))
+}
+
 func (d *decision) do(a Action, m *Member) { d.steps = append(d.steps, Step{Do: a, ID: m.ID}) }
+
+// limit does an action that bounds the drain of m.
+func (d *decision) limit(a Action, m *Member) {
+	d.steps = append(d.steps, Step{Do: a, ID: m.ID, Within: d.grace})
+}
 
 // decideSlots brings every slot closer to one serving member of the target
 // generation, and removes the members of no slot.
@@ -120,7 +133,7 @@ func (d *decision) remove(m *Member) {
 	case m.dead():
 		d.do(Forget, m)
 	case m.serving():
-		d.do(Disconnect, m)
+		d.limit(Disconnect, m)
 	default:
 		d.force(m)
 	}

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -19,7 +20,8 @@ func TestCrowded(t *testing.T) {
 		{2, 1, 2, true},
 		{2, 8, 0, false}, // a reload adds more than 2: it waits for all to end
 		{2, 8, 1, true},
-		{-1, 8, 1000, false},
+		{math.MaxInt, 8, 1000, false},
+		{-1, 8, 25, true}, // the default
 	} {
 		members := make([]Member, tc.draining)
 		for i := range members {
@@ -53,7 +55,7 @@ func TestMaxDraining(t *testing.T) {
 			  end                       | a1'' b1 b1', asks at 1m9s`,
 	}, {
 		name:   "no limit",
-		policy: Policy{MaxDraining: -1},
+		policy: Policy{MaxDraining: math.MaxInt},
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish

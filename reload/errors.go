@@ -64,6 +64,18 @@ func NotReady(missing []string) error {
 	return fmt.Errorf("%w: no Accept on %s", ErrNotReady, names)
 }
 
+// Explain says more of why a worker has failed: how it died, or what it doesn't accept on.
+// cause is why it could not be started, or nil.
+func Explain(why error, how string, cause error, missing []string) error {
+	switch {
+	case errors.Is(why, ErrDied):
+		return Died(how, cause)
+	case errors.Is(why, ErrNotReady):
+		return NotReady(missing)
+	}
+	return why
+}
+
 // Died returns ErrDied with how the worker died. cause is why it could not be started, or
 // nil. errors.Is finds both.
 func Died(how string, cause error) error { return &diedError{how, cause} }

@@ -8,28 +8,48 @@ func (d *decision) force(m *Member) {
 	if m.dead() || m.serving() || !m.Killed.IsZero() {
 		return
 	}
-	after := nonNegative(d.policy.KillAfter)
 	switch {
 	case m.Termed.IsZero():
-		if d.reached(d.drainEnd(m).Add(after)) {
+		if d.drainEnded(m, d.policy.KillAfter) {
 			d.do(Terminate, m)
 		}
-	case d.reached(m.Termed.Add(after)):
+	case d.passed(m.Termed, d.policy.KillAfter):
 		d.do(Kill, m)
 	}
 }
 
-// drainEnd returns when m had drained, or should have. The link of a draining
-// member closes when it has drained. A worker whose link closes before that has
-// lost its master, and begins to drain by itself.
-func (d *decision) drainEnd(m *Member) time.Time {
-	switch {
-	case m.lost():
-		return m.Unlinked.Add(nonNegative(d.policy.Grace)).Add(graceMargin)
-	case !m.Unlinked.IsZero():
-		return m.Unlinked
+// drainEnded reports whether m had drained, or should have, so long ago.
+func (d *decision) drainEnded(m *Member, ago time.Duration) bool {
+	if m.hasDrained() {
+		return d.passed(m.Unlinked, ago)
 	}
-	return m.Draining.Add(nonNegative(d.policy.Grace)).Add(graceMargin)
+	begun, grace := d.drainOf(m)
+	return d.passed(begun, grace, graceMargin, ago)
+}
+
+// hasDrained reports whether m has finished its drain: its link closes then. A worker whose
+// link closes before it drains has lost its master, and begins to drain by itself.
+func (m *Member) hasDrained() bool { return !m.Unlinked.IsZero() && !m.lost() }
+
+// drainOf returns from when on m has how long for what is left of its drain.
+func (d *decision) drainOf(m *Member) (from time.Time, grace time.Duration) {
+	switch {
+	case !m.Due.IsZero():
+		return m.Due, 0
+	case m.lost():
+		return m.Unlinked, d.policy.Grace
+	}
+	return m.Draining, d.policy.Grace
+}
+
+// hurries reports whether a stop leaves m less time than it has: it drains already, for longer
+// than a drain that begins now may take.
+func (d *decision) hurries(m *Member) bool {
+	if m.dead() || m.serving() || !m.Killed.IsZero() || m.hasDrained() || d.grace == NoLimit {
+		return false
+	}
+	from, grace := d.drainOf(m)
+	return Sum(grace) == NoLimit || from.Add(Sum(grace)).After(d.now.Add(d.grace))
 }
 
 // stop ends every member, and starts none.
@@ -40,6 +60,9 @@ func (d *decision) stop() {
 		if d.goal.Kill && !m.dead() {
 			d.killOnce(m)
 			continue
+		}
+		if !d.goal.Replaced && d.hurries(m) {
+			d.limit(Hurry, m)
 		}
 		d.remove(m)
 	}

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"math"
 	"math/rand"
 	"testing"
 	"time"
@@ -67,12 +68,14 @@ func (h *history) policy() Policy {
 	return Policy{
 		Surge:        h.pick(4),
 		MinUptime:    []time.Duration{0, -1, 3 * time.Second}[h.pick(3)],
-		ReadyTimeout: []time.Duration{0, -1, 5 * time.Second}[h.pick(3)],
-		Grace:        []time.Duration{0, -1}[h.pick(2)],
+		ReadyTimeout: []time.Duration{0, NoLimit, 5 * time.Second}[h.pick(3)],
+		Grace:        []time.Duration{0, -1, NoLimit}[h.pick(3)],
+		StopGrace:    []time.Duration{0, -1, 20 * time.Second, NoLimit}[h.pick(4)],
 		KillAfter:    []time.Duration{0, -1}[h.pick(2)],
-		backoff:      backoff{base: []time.Duration{0, -1}[h.pick(2)], reset: []time.Duration{0, -1}[h.pick(2)]},
+		MinBackoff:   []time.Duration{0, -1}[h.pick(2)],
+		healed:       []time.Duration{0, -1}[h.pick(2)],
 		MaxAge:       []time.Duration{0, 10 * time.Second}[h.pick(2)],
-		MaxDraining:  []int{0, 1, -1}[h.pick(3)],
+		MaxDraining:  []int{0, 1, math.MaxInt}[h.pick(3)],
 	}
 }
 
@@ -126,7 +129,7 @@ func (h *history) maybeReload() {
 func (h *history) maybeStop() {
 	switch h.pick(16) {
 	case 0:
-		h.goal.Stop = true
+		h.goal.Stop, h.goal.Hurry = true, h.goal.Stop
 	case 1:
 		h.goal.Stop, h.goal.Kill = true, true
 	}

@@ -49,7 +49,7 @@ func (d *decision) crashes(m *Member) int {
 		end = m.stoppedServing()
 	}
 	n := m.Crashes
-	if m.isReady() && end.Sub(m.Ready) >= nonNegative(d.policy.backoff.reset) {
+	if m.isReady() && end.Sub(m.Ready) >= Sum(d.policy.healed) {
 		n = 0
 	}
 	if !m.serving() && d.needsBackoff(m) {
@@ -74,15 +74,12 @@ func (d *decision) needsRecycling(m *Member) bool {
 	if !d.goal.Established || d.rollingOut || d.goal.RollingBack || !m.isReady() {
 		return false
 	}
-	return m.Recycle || d.policy.MaxAge > 0 && d.reached(m.Ready.Add(d.policy.lifetime(m.ID)))
+	return m.Recycle || d.passed(m.Ready, d.policy.lifetime(m.ID))
 }
 
 // readyOverdue reports whether m is not ready ReadyTimeout after its start.
 func (d *decision) readyOverdue(m *Member) bool {
-	if !d.goal.Established || m.isReady() || d.policy.ReadyTimeout < 0 {
-		return false
-	}
-	return d.reached(m.Started.Add(d.policy.ReadyTimeout))
+	return d.goal.Established && !m.isReady() && d.passed(m.Started, d.policy.ReadyTimeout)
 }
 
 // seemsToHang reports whether m is not ready after three times as long as the slowest

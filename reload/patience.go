@@ -39,7 +39,7 @@ func (p patience) ends(a, other *acceptor) (end time.Time, ever bool) {
 func (p patience) bound(needed time.Duration) (d time.Duration, ok bool) {
 	d = max(acceptPause, patienceFactor*needed)
 	switch {
-	case p.limit < 0:
+	case p.limit == NoLimit:
 		return d, true
 	case needed >= p.limit:
 		return p.last()
@@ -49,4 +49,4 @@ func (p patience) bound(needed time.Duration) (d time.Duration, ok bool) {
 
 // last is the bound of an address that is not given up before the worker is overdue: it has
 // asked for it already, or its predecessor needed longer than that.
-func (p patience) last() (d time.Duration, ok bool) { return p.limit, p.alone && p.limit >= 0 }
+func (p patience) last() (d time.Duration, ok bool) { return p.limit, p.alone && p.limit != NoLimit }

@@ -1,9 +1,6 @@
 package reload
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 const (
 	// graceMargin is added to a worker's grace. The worker's own clock started a
@@ -38,11 +35,23 @@ func (p Policy) WithDefaults() Policy {
 		p.Surge = 1
 	}
 	setDefault(&p.MinUptime, time.Second)
-	setDefault(&p.ReadyTimeout, time.Minute)
+	p.ReadyTimeout = positive(p.ReadyTimeout, time.Minute)
 	setDefault(&p.Grace, 30*time.Second)
+	setDefault(&p.StopGrace, p.Grace)
 	setDefault(&p.KillAfter, 5*time.Second)
-	p.backoff = p.backoff.withDefaults()
+	p.MaxAge = positive(p.MaxAge, NoLimit)
+	setDefault(&p.MinBackoff, 100*time.Millisecond)
+	p.MaxBackoff = positive(p.MaxBackoff, max(30*time.Second, p.MinBackoff))
+	setDefault(&p.healed, 30*time.Second)
 	return p
+}
+
+// positive returns d, or what zero or less means.
+func positive(d, def time.Duration) time.Duration {
+	if d <= 0 {
+		return def
+	}
+	return d
 }
 
 func setDefault(d *time.Duration, def time.Duration) {
@@ -51,32 +60,55 @@ func setDefault(d *time.Duration, def time.Duration) {
 	}
 }
 
-// Duration returns the value that a field of a configuration stands for: if d is 0 the
-// default, zero; if d is negative 0, which means none.
-func Duration(d, zero time.Duration) time.Duration {
-	if d == 0 {
-		return zero
+// Sum returns the sum of durations, of which a negative one means none. A sum with NoLimit, or
+// too large for a duration, is NoLimit.
+func Sum(durations ...time.Duration) (sum time.Duration) {
+	for _, d := range durations {
+		d = max(d, 0)
+		if d > NoLimit-sum {
+			return NoLimit
+		}
+		sum += d
 	}
-	return nonNegative(d)
+	return sum
 }
 
-// nonNegative returns a duration of which negative means none.
-func nonNegative(d time.Duration) time.Duration { return max(d, 0) }
+// graceOf returns how long a drain may take that begins now.
+func (p Policy) graceOf(g Goal) time.Duration {
+	switch {
+	case !g.Stop || g.Replaced:
+		return max(p.Grace, 0)
+	case g.Hurry:
+		return 0
+	}
+	return max(p.StopGrace, 0)
+}
+
+// HoldOff is how long a worker on trial accepts no connections: three quarters of it, so that a
+// worker that dies early has served nobody. In the last quarter it accepts connections beside
+// its predecessor.
+func (p Policy) HoldOff() time.Duration { return Sum(p.WithDefaults().MinUptime) / 4 * 3 }
+
+// IDs returns the ids of members.
+func IDs(members []Member) map[int]bool {
+	ids := map[int]bool{}
+	for _, m := range members {
+		ids[m.ID] = true
+	}
+	return ids
+}
 
 // UpgradeHangsAfter returns how long a successor to this master may take, of whose workers
 // these are the predecessors, before it seems to hang. That counts only if a reload waits for
 // the upgrade.
 func (p Policy) UpgradeHangsAfter(members []Member) time.Duration {
-	return nonNegative(p.WithDefaults().MinUptime) + max(upgradeSoon, patienceFactor*slowestStart(members))
+	return Sum(p.WithDefaults().MinUptime, max(upgradeSoon, patienceFactor*slowestStart(members)))
 }
 
 // maxDraining returns how many workers may drain in a rota of so many slots.
 func (p Policy) maxDraining(workers int) int {
-	switch {
-	case p.MaxDraining > 0:
+	if p.MaxDraining > 0 {
 		return p.MaxDraining
-	case p.MaxDraining < 0:
-		return math.MaxInt
 	}
 	return max(16, 4*workers)
 }
@@ -103,6 +135,9 @@ func Draining(members []Member) (n int) {
 // MaxAge less up to a tenth. The id decides how much less, as Next is pure and can't
 // use random numbers.
 func (p Policy) lifetime(id int) time.Duration {
+	if p.MaxAge == NoLimit {
+		return NoLimit
+	}
 	tenth := uint64(p.MaxAge / 10)
 	return p.MaxAge - time.Duration(mix(uint64(id))%(tenth+1))
 }

@@ -113,6 +113,9 @@ func TestPatience(t *testing.T) {
 	} {
 		second := float64(time.Second)
 		p := patience{limit: time.Duration(tc.limit * second), alone: tc.alone}
+		if tc.limit == none {
+			p.limit = NoLimit
+		}
 		d, ok := p.bound(time.Duration(tc.needed * second))
 		if ok != (tc.want > 0) || ok && d != time.Duration(tc.want*second) {
 			t.Errorf("%+v: %v, %t", tc, d, ok)

@@ -96,7 +96,7 @@ func TestRecycle(t *testing.T) {
 
 func TestMaxAgeWaitsForTheRollout(t *testing.T) {
 	runTimelines(t, []timeline{{
-		policy: Policy{MaxAge: 10 * time.Minute, ReadyTimeout: -1},
+		policy: Policy{MaxAge: 10 * time.Minute, ReadyTimeout: NoLimit},
 		text: `
 			   0s  size 2               | start a1, start b1
 			   1s  ready a1, ready b1   | establish

@@ -41,13 +41,18 @@
 //	}
 package reload
 
-import "time"
+import (
+	"math"
+	"time"
+)
+
+// NoLimit, as a duration of a [Policy], means that there is no limit: what it bounds never
+// happens because of time alone.
+const NoLimit time.Duration = math.MaxInt64
 
 // Policy is how workers are kept alive and replaced. The zero value of every field
-// means its default; a negative duration means none. A worker that crashes is
-// started again after 100 ms, and after 1.5 times longer for every further crash in
-// a row, up to 30 s. A worker that has been ready for 30 s ends the row. One that leaves by
-// itself before it was ready for MinUptime, or a second if that is more, counts as crashed.
+// means its default; a negative duration means none, or at once; NoLimit means that there is no
+// limit.
 type Policy struct {
 	// Surge is how many workers more than Goal.Workers may be alive and not
 	// draining during a rollout. Zero or less means 1, as the new worker starts
@@ -55,11 +60,11 @@ type Policy struct {
 	Surge int
 
 	// MinUptime is how long a new worker of a rollout must have been ready before
-	// its predecessor is disconnected. Zero means 1 s, negative none.
+	// its predecessor is disconnected. Zero means 1 s, a negative duration none.
 	MinUptime time.Duration
 
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero
-	// means 60 s, negative no limit. It does not bound the first start of a rota, nor the
+	// or less means 60 s. It does not bound the first start of a rota, nor the
 	// start of a worker in a slot that nobody serves.
 	//
 	// Until then a new worker is waited for to accept on every address of its predecessor.
@@ -69,29 +74,44 @@ type Policy struct {
 	// later, it is given up halfway between the predecessor's time and ReadyTimeout.
 	ReadyTimeout time.Duration
 
-	// Grace is how long a worker may drain. Zero means 30 s, negative none.
+	// Grace is how long a worker may drain. Zero means 30 s, a negative duration none.
 	Grace time.Duration
+
+	// StopGrace is Grace for Goal.Stop without Goal.Replaced. A worker that drains already
+	// keeps its end if that is earlier. Zero means Grace, a negative duration none.
+	StopGrace time.Duration
 
 	// KillAfter is how long to wait between the end of a worker's drain (its link
 	// has closed, or Grace and another second have passed) and SIGTERM, and again
-	// between SIGTERM and SIGKILL. Zero means 5 s, negative none.
+	// between SIGTERM and SIGKILL. Zero means 5 s, a negative duration at once, and NoLimit
+	// that a worker is not forced.
 	KillAfter time.Duration
 
 	// MaxAge is how long after it became ready a worker is replaced, less up to a
 	// tenth that depends on its id, so that workers started together do not leave
 	// together. One is replaced at a time, its successor ready first, and none
-	// during a rollout. Zero or negative means never.
+	// during a rollout. Zero or less means NoLimit.
 	MaxAge time.Duration
 
 	// MaxDraining is how many workers may drain before a reload, or the replacement of a
 	// worker because of its age, memory or health, waits until some have ended. Zero means
-	// four for each of Goal.Workers and at least 16, negative no limit.
+	// four for each of Goal.Workers and at least 16, as does a negative number.
 	MaxDraining int
 
-	backoff backoff
+	// MinBackoff is how long after its end a worker that has crashed is started again. Every
+	// further crash in a row makes that 1.5 times longer, up to MaxBackoff. A worker that has been
+	// ready for 30 s ends the row. One that leaves by itself before it was ready for
+	// MinUptime, or a second if that is more, counts as crashed. Zero means 100 ms, a negative
+	// duration at once.
+	MinBackoff time.Duration
+	// MaxBackoff is the longest time until such a start. Zero or less means 30 s, or MinBackoff
+	// if that is longer.
+	MaxBackoff time.Duration
+
+	healed time.Duration // how long a worker must have been ready to end a row of crashes: 30 s; negative: at once
 }
 
-// Goal is what the rota should come to. The caller sets Workers, Generation, Next and
+// Goal is what the rota should come to. The caller sets Workers, Generation, Next, Hurry and
 // Kill; [State.Goal] fills in the other fields. A caller without a State changes them
 // as the steps of [Policy.Next] say.
 type Goal struct {
@@ -103,6 +123,8 @@ type Goal struct {
 	Established bool // the first start is over. Until then, a worker that dies before it is ready fails the start
 	Unproven    bool // no worker of the first start has been ready for MinUptime yet. Ignored until Established, and with Next or RollingBack
 	Stop        bool // disconnect all members and start none
+	Replaced    bool // with Stop: another master has taken over, and Policy.Grace bounds the drains
+	Hurry       bool // with Stop: the grace of all members is over
 	Kill        bool // with Stop: kill all members at once
 	Stopped     bool // the stop is over: Next returns nothing
 }
@@ -118,6 +140,7 @@ type Member struct {
 	Started  time.Time // never zero
 	Ready    time.Time // zero: not yet
 	Draining time.Time // when the drain began, by order or by itself; zero: it does not drain
+	Due      time.Time // when its drain has to end, as it was told; zero: Policy.Grace after the drain began
 	Unlinked time.Time // when its link closed, for whatever reason; zero: it is open
 	Termed   time.Time // when Terminate was carried out; zero: it was not
 	Killed   time.Time // when Kill was carried out; zero: it was not
@@ -147,8 +170,11 @@ type Action int
 const (
 	// Start a worker in Step.Slot from Step.Generation, with Member.Crashes = Step.Crashes.
 	Start Action = iota + 1
-	// Disconnect Step.ID gracefully (sets Member.Draining, Voluntary and Dismissed).
+	// Disconnect Step.ID gracefully: it has Step.Within for its drain (sets Member.Draining, Due,
+	// Voluntary and Dismissed).
 	Disconnect
+	// Hurry: the drain of Step.ID has to end within Step.Within (sets Member.Due).
+	Hurry
 	// Terminate sends SIGTERM to Step.ID (sets Member.Termed).
 	Terminate
 	// Kill sends SIGKILL to Step.ID (sets Member.Killed).
@@ -177,7 +203,7 @@ const (
 )
 
 var actions = [...]string{
-	Start: "start", Disconnect: "disconnect", Terminate: "terminate", Kill: "kill", Late: "late", Forget: "forget",
+	Start: "start", Disconnect: "disconnect", Hurry: "hurry", Terminate: "terminate", Kill: "kill", Late: "late", Forget: "forget",
 	Establish: "establish", Fail: "fail", Prove: "prove", Complete: "complete", Abort: "abort", RolledBack: "rolled back", Stopped: "stopped",
 }
 
@@ -197,4 +223,6 @@ type Step struct {
 	Generation int   // Start only
 	Crashes    int   // Start only
 	Err        error // Abort only: ErrDied or ErrNotReady
+
+	Within time.Duration // Disconnect and Hurry only: 0 at once, or NoLimit
 }

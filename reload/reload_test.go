@@ -10,18 +10,23 @@ import (
 )
 
 func TestWithDefaults(t *testing.T) {
-	both := cmp.AllowUnexported(Policy{}, backoff{})
+	both := cmp.AllowUnexported(Policy{})
 	for _, c := range []struct{ in, want Policy }{{
 		in: Policy{},
 		want: Policy{
-			Surge: 1, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, KillAfter: 5 * time.Second,
-			backoff: backoff{base: 100 * time.Millisecond, factor: 1.5, max: 30 * time.Second, reset: 30 * time.Second},
+			Surge: 1, MinUptime: time.Second, ReadyTimeout: time.Minute, Grace: 30 * time.Second, StopGrace: 30 * time.Second,
+			KillAfter: 5 * time.Second, MaxAge: NoLimit,
+			MinBackoff: 100 * time.Millisecond, MaxBackoff: 30 * time.Second, healed: 30 * time.Second,
 		},
 	}, {
-		in: Policy{Surge: -2, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
-			backoff: backoff{base: -1, factor: 7, max: -1, reset: -1}},
-		want: Policy{Surge: 1, MinUptime: -1, ReadyTimeout: -1, Grace: -1, KillAfter: -1, MaxAge: -1,
-			backoff: backoff{base: -1, factor: 7, max: -1, reset: -1}},
+		in: Policy{Surge: -2, MinUptime: -1, ReadyTimeout: -1, Grace: -1, StopGrace: -2, KillAfter: -1, MaxAge: -1,
+			MinBackoff: -1, MaxBackoff: -1, healed: -1},
+		want: Policy{Surge: 1, MinUptime: -1, ReadyTimeout: time.Minute, Grace: -1, StopGrace: -2, KillAfter: -1, MaxAge: NoLimit,
+			MinBackoff: -1, MaxBackoff: 30 * time.Second, healed: -1},
+	}, {
+		in: Policy{ReadyTimeout: NoLimit, Grace: NoLimit, KillAfter: NoLimit, MinBackoff: time.Minute},
+		want: Policy{Surge: 1, MinUptime: time.Second, ReadyTimeout: NoLimit, Grace: NoLimit, StopGrace: NoLimit, KillAfter: NoLimit,
+			MaxAge: NoLimit, MinBackoff: time.Minute, MaxBackoff: time.Minute, healed: 30 * time.Second},
 	}} {
 		if diff := cmp.Diff(c.want, c.in.WithDefaults(), both); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", c.in, diff)

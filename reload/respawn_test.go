@@ -24,7 +24,7 @@ func TestRespawn(t *testing.T) {
 			  end                       | a1'''', asks at 3m11.1s`,
 	}, {
 		name:   "no back-off",
-		policy: Policy{backoff: backoff{base: -1}},
+		policy: Policy{MinBackoff: -1},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish
@@ -110,7 +110,7 @@ func TestRespawn(t *testing.T) {
 			  end                       | a1', at rest`,
 	}, {
 		name:   "leaving one after the other: only the last of the slot counts",
-		policy: Policy{backoff: backoff{reset: -1}},
+		policy: Policy{healed: -1},
 		text: `
 			   0s  size 1               | start a1
 			   1s  ready a1             | establish

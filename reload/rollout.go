@@ -40,7 +40,7 @@ func (d *decision) proveStart() {
 	for _, m := range d.rota.order {
 		if m.serving() && m.isReady() {
 			serves = true
-			proven = proven || d.reached(m.Ready.Add(nonNegative(d.policy.MinUptime)))
+			proven = proven || d.passed(m.Ready, d.policy.MinUptime)
 		}
 		if dead == nil && d.hasCrashed(m) && d.crashes(m) >= failedStarts {
 			dead = m

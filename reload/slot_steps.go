@@ -25,7 +25,7 @@ func (d *decision) decideMember(s *slot, m *Member) {
 	case !m.serving():
 		d.force(m)
 	case !s.keeps(m):
-		d.do(Disconnect, m)
+		d.limit(Disconnect, m)
 	case d.readyOverdue(m):
 		d.endOverdue(s, m)
 	}
@@ -120,7 +120,7 @@ func (d *decision) startOf(s *slot, generation int) (step Step, ok bool) {
 	}
 	step.Crashes = d.crashes(last)
 	if !last.serving() && d.needsBackoff(last) {
-		return step, d.reached(last.stoppedServing().Add(d.policy.backoff.delay(step.Crashes)))
+		return step, d.passed(last.stoppedServing(), d.policy.backoff(step.Crashes))
 	}
 	return step, true
 }

@@ -90,9 +90,7 @@ func (d *decision) hasPassedTrial(m *Member) bool {
 	return !d.rollingOut || !d.owesAnswer(m) && d.reached(d.trialEnd(m))
 }
 
-func (d *decision) trialEnd(m *Member) time.Time {
-	return m.Ready.Add(nonNegative(d.policy.MinUptime))
-}
+func (d *decision) trialEnd(m *Member) time.Time { return m.Ready.Add(Sum(d.policy.MinUptime)) }
 
 // owesAnswer reports whether m was asked for a sign of life on trial. If it was asked later,
 // its trial is over, whatever it does.
@@ -182,6 +180,19 @@ func Receiver(m Member, members []Member) (id int) {
 	}
 	sortByID(others)
 	return others[m.ID%len(others)].ID
+}
+
+// Predecessor returns the id of the member that m succeeds in its slot: the latest that is ready and
+// lives, of those that were started before m. It is 0 if there is none. An m without an id is a
+// member of another master.
+func Predecessor(m Member, members []Member) (id int) {
+	for i := range members {
+		o := &members[i]
+		if o.Slot == m.Slot && o.isReady() && !o.dead() && (m.ID == 0 || o.ID < m.ID) {
+			id = max(id, o.ID)
+		}
+	}
+	return id
 }
 
 // Count returns how many members start, are ready, and drain or have lost their link.

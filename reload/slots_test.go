@@ -51,6 +51,22 @@ func TestReceiver(t *testing.T) {
 	}
 }
 
+func TestPredecessor(t *testing.T) {
+	now := time.Now()
+	members := []Member{
+		{ID: 1, Slot: 0, Ready: now, Draining: now}, {ID: 2, Slot: 0, Ready: now}, {ID: 3, Slot: 0}, {ID: 4, Slot: 0, Ready: now},
+		{ID: 5, Slot: 1, Ready: now, Exited: now}, {ID: 6, Slot: 2},
+	}
+	for _, tc := range []struct{ id, slot, want int }{
+		{1, 0, 0}, {2, 0, 1}, {3, 0, 2}, {4, 0, 2}, {9, 0, 4}, {0, 0, 4}, // 0: of another master
+		{7, 1, 0}, {7, 2, 0}, {7, 3, 0}, // a crash, one that is not ready, none
+	} {
+		if got := Predecessor(Member{ID: tc.id, Slot: tc.slot}, members); got != tc.want {
+			t.Errorf("predecessor of %d in slot %d: %d, want %d", tc.id, tc.slot, got, tc.want)
+		}
+	}
+}
+
 func TestCount(t *testing.T) {
 	now := time.Now()
 	starting, ready, draining := Count([]Member{

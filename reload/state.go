@@ -20,7 +20,8 @@ package reload
 // Stop and Close do not wait. A stop drops an upgrade that waits at once, and a
 // reload that waits when the phase becomes PhaseIdle or PhaseClosed: the caller
 // must then answer it with an error that says that the master is stopping. Until then a reload that
-// waits may still be passed on to a successor.
+// waits may still be passed on to a successor. [State.Leave] is for a master that is told to stop
+// and serves on for a while.
 //
 // State doesn't know whether the process can be upgraded at all (PID 1 can't). The
 // caller checks that before it calls Begin.
@@ -29,6 +30,8 @@ type State struct {
 	rollingBack bool // in PhasePreparingReload and PhaseUpgrading: a roll-back goes on as well
 	following   bool
 	closing     bool
+	leaving     bool        // a stop follows; see Leave
+	replaced    bool        // in PhaseStopping: a successor has taken over, and nothing else has asked for a stop
 	unproven    bool        // no worker of the first start has been ready for MinUptime
 	crowded     bool        // many workers drain: a reload has to wait
 	reload      bool        // waits
@@ -58,6 +61,19 @@ func (s State) Following() bool { return s.following }
 // Closing reports whether the master has been closed, though workers may be left.
 func (s State) Closing() bool { return s.closing }
 
+// Leave says that a stop is to follow, and that the master serves until then: a reload or an
+// upgrade is refused from now on, and one that waits doesn't begin. Before and after a Run it
+// changes nothing.
+func (s State) Leave() State {
+	if s.phase.Running() {
+		s.leaving, s.upgrade = true, noUpgrade
+	}
+	return s
+}
+
+// Leaving reports whether the master stops, or will after [State.Leave].
+func (s State) Leaving() bool { return s.leaving || s.phase.Stopping() }
+
 // Waiting reports whether c was asked for and has not begun.
 func (s State) Waiting(c Change) bool {
 	return c == ChangeReload && s.reload || c == ChangeUpgrade && s.upgrade != noUpgrade
@@ -82,6 +98,9 @@ func (s State) String() string {
 	if s.rollingBack {
 		text += ", rolling back"
 	}
+	if s.leaving {
+		text += ", leaving"
+	}
 	if s.reload {
 		text += ", reload waits"
 	}
@@ -95,13 +114,13 @@ func (s State) String() string {
 }
 
 // Goal returns g with what the state decides filled in: Established, Unproven,
-// RollingBack, Superseded, Stop and Stopped. Next is kept only while rolling out.
+// RollingBack, Superseded, Stop, Replaced and Stopped. Next is kept only while rolling out.
 func (s State) Goal(g Goal) Goal {
 	g.Established = s.phase >= PhaseOnTrial && s.phase <= PhaseUpgrading
 	g.Unproven = s.unproven && s.phase == PhaseServing
 	g.RollingBack = s.RollingBack()
-	g.Superseded = s.reload && s.phase == PhaseRollingOut
-	g.Stop = s.phase.Stopping()
+	g.Superseded = s.reload && !s.leaving && s.phase == PhaseRollingOut
+	g.Stop, g.Replaced = s.phase.Stopping(), s.replaced
 	g.Stopped = s.phase == PhaseEndingUpgrade || s.phase == PhaseIdle || s.phase == PhaseClosed
 	if s.phase != PhaseRollingOut {
 		g.Next = 0
@@ -115,6 +134,8 @@ func (s State) CanBegin(c Change) Answer {
 	switch {
 	case c == ChangeStart && s.closing:
 		return Closed
+	case s.leaving && (c == ChangeReload || c == ChangeUpgrade):
+		return Ending
 	case answer != Begins:
 		return answer
 	case c == ChangeUpgrade && s.upgrade != awaitingTurn:
@@ -126,13 +147,15 @@ func (s State) CanBegin(c Change) Answer {
 }
 
 // Begin asks for c. If the answer is Begins, c is under way in the state that
-// Begin returns; if it is Waits, c is waiting; otherwise c changes nothing.
+// Begin returns; if it is Waits, c is waiting. A stop of a master whose successor has taken over
+// joins, and bounds the drains from now on. Otherwise c changes nothing.
 func (s State) Begin(c Change) (State, Answer) {
 	answer := s.CanBegin(c)
 	if answer.Refused() {
 		return s, answer
 	}
 	s.closing = s.closing || c == ChangeClose
+	s.replaced = s.replaced && c != ChangeStop && c != ChangeClose
 	switch {
 	case answer == Waits && c == ChangeReload:
 		s.reload = true
@@ -176,6 +199,8 @@ func (s State) On(e Event) (after State, ok bool) {
 		s.unproven = false
 	case EventRolledBack:
 		s.rollingBack = false
+	case EventUpgraded:
+		s.replaced = s.phase == PhaseUpgrading
 	case EventPredecessorGone:
 		if s.upgrade == awaitingPredecessor {
 			s.upgrade = awaitingTurn
@@ -197,8 +222,9 @@ func (s State) enter(next Phase) State {
 		s.following = false
 	}
 	if !next.Running() {
-		s.upgrade = noUpgrade
+		s.upgrade, s.leaving = noUpgrade, false
 	}
+	s.replaced = s.replaced && !next.Running()
 	if next == PhaseIdle || next == PhaseClosed {
 		s.reload, s.following, s.unproven = false, false, false
 	}

@@ -30,11 +30,13 @@ func TestStateAnyOrder(t *testing.T) {
 func playAnything(t testing.TB, data []byte) {
 	m := &stateModel{t: t, underway: map[Change]bool{}}
 	for _, b := range data {
-		switch n := int(b) % (numberOfChanges + int(EventWorkersGone) + 2); {
+		switch n := int(b) % (numberOfChanges + int(EventWorkersGone) + 3); {
 		case n < numberOfChanges:
 			m.ask(Change(n + 1))
 		case n < numberOfChanges+int(EventWorkersGone):
 			m.happen(Event(n - numberOfChanges + 1))
+		case n == numberOfChanges+int(EventWorkersGone):
+			m.leave()
 		default:
 			m.s = m.s.SetCrowded(n%2 == 0)
 		}
@@ -70,6 +72,20 @@ func (m *stateModel) ask(c Change) {
 		m.t.Fatalf("%v: %v is to wait and does not: %v", before, c, m.s)
 	case answer.Refused() && m.s != before:
 		m.t.Fatalf("%v: %v was refused and has changed the state: %v", before, c, m.s)
+	}
+}
+
+// leave has the master leave: no reload and no upgrade may begin.
+func (m *stateModel) leave() {
+	m.t.Helper()
+	m.s = m.s.Leave()
+	if !m.s.Phase().Running() {
+		return
+	}
+	for _, c := range []Change{ChangeReload, ChangeUpgrade} {
+		if answer := m.s.CanBegin(c); answer != Ending {
+			m.t.Fatalf("%v: %v of a master that leaves: %v", m.s, c, answer)
+		}
 	}
 }
 
@@ -134,7 +150,7 @@ func (m *stateModel) check() {
 		m.t.Fatalf("%v: an upgrade waits", m.s)
 	case m.over() && (m.s.Waiting(ChangeReload) || m.s.Following()):
 		m.t.Fatalf("%v: something is left of a Run that has ended", m.s)
-	case p == PhaseServing && m.s.Waiting(ChangeReload) && !m.s.crowded:
+	case p == PhaseServing && m.s.Waiting(ChangeReload) && !m.s.crowded && !m.s.leaving:
 		m.t.Fatalf("%v: a reload waits for nothing", m.s)
 	case p.Stopping() && m.s.CanBegin(ChangeReload) != Ending:
 		m.t.Fatalf("%v: a reload is not refused", m.s)
@@ -156,7 +172,9 @@ func (m *stateModel) finish() {
 			m.check()
 		}
 	}
-	if !m.over() && m.s != (State{phase: PhaseServing, closing: m.s.closing}) {
+	rest := State{phase: PhaseServing, closing: m.s.closing, leaving: m.s.leaving}
+	rest.reload = rest.leaving && m.s.reload // the stop ends it
+	if !m.over() && m.s != rest {
 		m.t.Fatalf("%v: never comes to rest", m.s)
 	}
 }

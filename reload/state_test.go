@@ -10,6 +10,26 @@ import (
 // stateTimelines shows on the left what a master is asked for or what happens to
 // it, and on the right the answer to a change, the state, and what begins next.
 var stateTimelines = []struct{ name, text string }{{
+	name: "a master that leaves goes on with a reload, and begins no other",
+	text: `
+		leave            | idle
+		start            | begins: preparing
+		prepared         | starting
+		established      | serving
+		HUP              | begins: preparing reload
+		HUP              | waits: preparing reload, reload waits
+		USR2             | waits: preparing reload, reload waits, upgrade waits for the predecessor to end
+		leave            | preparing reload, leaving, reload waits
+		HUP              | refused: stopping: preparing reload, leaving, reload waits
+		USR2             | refused: stopping: preparing reload, leaving, reload waits
+		TTIN             | begins: preparing reload, leaving, reload waits
+		prepared         | rolling out, leaving, reload waits
+		completed        | serving, leaving, reload waits
+		predecessor gone | serving, leaving, reload waits
+		TERM             | begins: stopping, reload waits
+		workers gone     | idle
+		start            | begins: preparing`,
+}, {
 	name: "a reload",
 	text: `
 		start            | begins: preparing
@@ -314,7 +334,10 @@ var signals = map[string]Change{
 // playState asks for a change or lets an event happen, then begins what waits.
 func playState(t *testing.T, s State, what string) (after State, does string) {
 	t.Helper()
-	if c, ok := signals[what]; ok {
+	if what == "leave" {
+		s = s.Leave()
+		does = s.String()
+	} else if c, ok := signals[what]; ok {
 		var answer Answer
 		s, answer = s.Begin(c)
 		does = answer.String() + ": " + s.String()
@@ -492,5 +515,21 @@ func TestReloadBehindAnUpgradeThatIsNext(t *testing.T) {
 	s := State{phase: PhaseServing, upgrade: awaitingTurn}
 	if s, answer := s.Begin(ChangeReload); answer != Waits || !s.Waiting(ChangeReload) {
 		t.Errorf("a reload %v, want it to wait: %v", answer, s)
+	}
+}
+
+// A master whose successor has taken over gives its workers the grace of a replacement, until
+// somebody asks it to stop.
+func TestReplaced(t *testing.T) {
+	var s State
+	for _, what := range []string{"start", "prepared", "established", "predecessor gone", "USR2", "predecessor gone", "upgraded"} {
+		s, _ = playState(t, s, what)
+	}
+	if g := s.Goal(Goal{}); !g.Stop || !g.Replaced {
+		t.Errorf("%v: after an upgrade the goal is %+v", s, g)
+	}
+	s, answer := s.Begin(ChangeStop)
+	if g := s.Goal(Goal{}); answer != Joins || !g.Stop || g.Replaced {
+		t.Errorf("%v: %v, and after a stop the goal is %+v", s, answer, g)
 	}
 }

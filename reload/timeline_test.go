@@ -29,7 +29,7 @@ import (
 // The events are: size N (the number of slots), ready, crash (exit without being asked
 // to), exit, leave (drain by itself), retire (be asked to end, with no worker after
 // it), unlink (its link closes), ask and answer (for a sign of life), recycle, reload, wait (another reload waits), unproven,
-// stop and kill.
+// stop, stop again, replaced (another master has taken over) and kill.
 type timeline struct {
 	name   string
 	policy Policy
@@ -105,6 +105,9 @@ func (p *player) play(line string) {
 	p.now = t
 	for event := range strings.SplitSeq(events, ", ") {
 		verb, arg, _ := strings.Cut(event, " ")
+		if event == "stop again" {
+			verb = event
+		}
 		p.happen(verb, arg)
 	}
 	p.decide(events)
@@ -137,7 +140,11 @@ func (p *player) happen(verb, arg string) {
 	case "kill":
 		p.goal.Stop, p.goal.Kill = true, true
 	case "stop":
-		p.goal.Stop = true
+		p.goal.Stop, p.goal.Replaced = true, false
+	case "replaced":
+		p.goal.Stop, p.goal.Replaced = true, true
+	case "stop again":
+		p.goal.Hurry = true
 	default:
 		p.memberEvent(verb, p.member(arg))
 	}

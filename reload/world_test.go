@@ -194,6 +194,13 @@ func (w *world) changeMember(s Step) {
 	case Disconnect:
 		w.once(s, m, &m.Draining)
 		m.Voluntary, m.Dismissed = true, true
+		m.Due = w.now.Add(s.Within)
+	case Hurry:
+		due := w.now.Add(s.Within)
+		if !m.Due.IsZero() && !due.Before(m.Due) {
+			w.fail("%v gives more time: %+v", s.Do, *m)
+		}
+		m.Due = due
 	case Terminate:
 		w.once(s, m, &m.Termed)
 	case Kill:
@@ -273,7 +280,7 @@ func (w *world) describe() string {
 			what string
 			t    time.Time
 		}{
-			{"started", m.Started}, {"ready", m.Ready}, {"draining", m.Draining}, {"unlinked", m.Unlinked},
+			{"started", m.Started}, {"ready", m.Ready}, {"draining", m.Draining}, {"due", m.Due}, {"unlinked", m.Unlinked},
 			{"termed", m.Termed}, {"killed", m.Killed}, {"exited", m.Exited},
 		} {
 			if !at.t.IsZero() {

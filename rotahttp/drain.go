@@ -127,14 +127,29 @@ func (s *server) awaitNoConns() {
 // awaitDrained is the worker's OnDisconnect function: the worker stays until the drain is
 // complete, or ctx ends with the grace.
 func (s *server) awaitDrained(ctx context.Context) error {
-	if end, ok := ctx.Deadline(); ok {
-		left := time.Until(end)
-		timer := time.AfterFunc(left-min(shutdownLead, left/2), func() { close(s.graceEnding) })
-		defer timer.Stop()
+	tick := time.NewTicker(idleCheckInterval)
+	defer tick.Stop()
+	var known time.Time // the end that lead is for
+	var lead <-chan time.Time
+	for {
+		if end, ok := ctx.Deadline(); ok && !end.Equal(known) {
+			left := time.Until(end)
+			known, lead = end, time.After(left-min(shutdownLead, left/2))
+		}
+		select {
+		case <-s.drained:
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-lead:
+			close(s.graceEnding)
+			lead, ctx = nil, withoutDeadline{ctx}
+		case <-tick.C: // a stop may have made the grace shorter
+		}
 	}
-	select {
-	case <-s.drained:
-	case <-ctx.Done():
-	}
-	return nil
 }
+
+// withoutDeadline is a context whose end is not looked at any more.
+type withoutDeadline struct{ context.Context }
+
+func (withoutDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }

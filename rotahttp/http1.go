@@ -34,15 +34,36 @@ type http1State struct {
 func (c *http1Conns) setState(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
+		s := new(http1State)
+		if k, ok := conn.(noteKeeper); ok {
+			k.SetNote(s)
+		}
 		c.n.Add(1)
-		c.m.Store(conn, new(http1State))
+		c.m.Store(conn, s)
 	case http.StateClosed, http.StateHijacked:
 		c.remove(conn)
 	default:
-		if s, ok := c.m.Load(conn); ok {
-			s.(*http1State).setActive(state == http.StateActive)
+		if s := c.stateOf(conn); s != nil {
+			s.setActive(state == http.StateActive)
 		}
 	}
+}
+
+// noteKeeper is a conn of rota, which keeps its state itself.
+type noteKeeper interface {
+	SetNote(any)
+	Note() any
+}
+
+// stateOf returns what is known of conn, or nil.
+func (c *http1Conns) stateOf(conn net.Conn) *http1State {
+	if k, ok := conn.(noteKeeper); ok {
+		s, _ := k.Note().(*http1State)
+		return s
+	}
+	s, _ := c.m.Load(conn)
+	known, _ := s.(*http1State)
+	return known
 }
 
 // remove removes conn, which is closed, hijacked or found to be HTTP/2.

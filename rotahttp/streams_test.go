@@ -71,6 +71,36 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// FuzzStreams checks that what is known of a connection's streams doesn't depend on how its
+// bytes are split, whatever client and server send in turns.
+func FuzzStreams(f *testing.F) {
+	asks := frameOn(1, frameHeaders, flagEndHeaders, 3) + "abc"
+	f.Add([]byte(preface+string(settings)+asks), []byte(string(settings)+frameOn(1, frameHeaders, flagEndHeaders|flagEndStream, 1)+"x"), 40, 9, false)
+	f.Add([]byte(preface+string(settings)+asks+frameOn(1, frameRSTStream, 0, 4)+"1234"), []byte(settings), 5, 5, false)
+	f.Add([]byte(preface[:20]), []byte("220 ready"), 1, 1, true)
+	f.Fuzz(func(t *testing.T, client, server []byte, fromClient, fromServer int, upgraded bool) {
+		fromClient, fromServer = max(1, fromClient), max(1, fromServer)
+		whole, split := newStreamTracker(preface, upgraded), newStreamTracker(preface, upgraded)
+		feed := func(all []byte, n int, one, other func([]byte)) (rest []byte) {
+			n = min(n, len(all))
+			one(all[:n])
+			for i := range n {
+				other(all[i : i+1])
+			}
+			return all[n:]
+		}
+		for len(client)+len(server) > 0 {
+			client = feed(client, fromClient, whole.read, split.read)
+			server = feed(server, fromServer, whole.wrote, split.wrote)
+			a, b := whole.idle()
+			c, d := split.idle()
+			if a != c || b != d {
+				t.Fatalf("idle: %v %v, and in pieces of a byte %v %v", a, b, c, d)
+			}
+		}
+	})
+}
+
 // FuzzGoAway checks that a client gets what the server writes, with one GOAWAY at most,
 // between two frames, whatever the frames are and however they are split into writes.
 func FuzzGoAway(f *testing.F) {

@@ -3,10 +3,12 @@ package worker_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/rota-go/rota/ipc"
 	"github.com/rota-go/rota/worker"
@@ -86,4 +88,59 @@ func ExampleWorker_Send() {
 			log.Print(err) // errors.Is finds worker.ErrQueueFull and worker.ErrDisconnected
 		}
 	}
+}
+
+// A scheduled job that runs in one worker at a time, however many there are.
+func ExampleWorker_Lead() {
+	every := func(ctx context.Context, d time.Duration, job func(context.Context)) error {
+		for {
+			select {
+			case <-time.After(d):
+				job(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+
+	w := worker.Self() // nil in a process that no master has started
+	go func() {
+		err := w.Lead(context.Background(), "reports", func(ctx context.Context) error {
+			return every(ctx, time.Hour, func(context.Context) { log.Print("reports") })
+		})
+		if !errors.Is(err, worker.ErrDisconnected) {
+			log.Print(err)
+		}
+	}()
+}
+
+// A migration that each worker waits for, and one after the other runs. It finds nothing to
+// do when another has run it.
+func ExampleWorker_Lead_migration() {
+	migrate := func(db *sql.DB) error {
+		return worker.Self().Lead(context.Background(), "migration", func(ctx context.Context) error {
+			_, err := db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS visits (at timestamp)")
+			return err
+		})
+	}
+	_ = migrate
+}
+
+// Workers that tell each other which entries of their caches are old.
+func ExampleWorker_Broadcast() {
+	self := worker.Self()
+	forget := func(key string) { log.Print("forget ", key) }
+	self.OnMessage(func(msg ipc.Message) {
+		var key string
+		if msg.From != 0 && msg.Decode(&key) == nil {
+			forget(key)
+		}
+	})
+	changed := func(key string) {
+		forget(key)
+		if err := self.Broadcast(key); err != nil {
+			log.Print(err)
+		}
+	}
+	_ = changed
 }

@@ -18,7 +18,10 @@ package worker
 
 import (
 	"context"
+	"io"
+	"net"
 
+	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/workerproc"
 	"github.com/rota-go/rota/ipc"
 )
@@ -30,6 +33,9 @@ var (
 
 	// ErrQueueFull says that the master doesn't read fast enough.
 	ErrQueueFull = ipc.ErrQueueFull
+
+	// ErrNoSuccessor says that no other worker takes a connection.
+	ErrNoSuccessor = handover.ErrNoReceiver
 )
 
 // Worker is this process as a member of a rota. All methods may be called from any
@@ -74,8 +80,55 @@ func (w *Worker) Ready() error { return w.p.Ready() }
 // nothing was sent.
 func (w *Worker) Send(v any, handles ...ipc.Handle) error { return w.p.Send(v, handles...) }
 
-// OnMessage has f called for every message of the master, one at a time, in order. f may
-// call anything. Messages that came before the first OnMessage are kept for it. If there
+// Broadcast sends v as JSON to the other workers of this worker's master, and returns at once.
+// They get it at [Worker.OnMessage], with this worker's id in Message.From; the sender doesn't
+// get it. It reaches every worker that is running: one that has not called OnMessage yet keeps
+// it for that, and one that drains gets it too, until it leaves. During an upgrade of the
+// master the workers of the other master don't get it.
+//
+// Broadcasts of one worker arrive in the order in which they were sent, and after what it has
+// sent to the master before. Two broadcasts arrive in the same order everywhere. A worker that
+// doesn't read fast enough misses broadcasts: the master logs how many, and counts them in its
+// Exit.Undelivered.
+//
+// Broadcast fails as [Worker.Send] does: with ErrDisconnected, with ErrQueueFull, with
+// ipc.ErrTooLarge, and if v can't be encoded as JSON. Then nothing was sent.
+func (w *Worker) Broadcast(v any) error { return w.p.Broadcast(v) }
+
+// Lead calls f while this worker holds the lease of this name, and returns what f returns: for
+// work of which there is one in the whole rota, such as scheduled jobs and migrations.
+//
+//	go worker.Self().Lead(ctx, "reports", func(ctx context.Context) error {
+//		for {
+//			select {
+//			case <-time.After(time.Hour):
+//				sendReports(ctx)
+//			case <-ctx.Done():
+//				return nil
+//			}
+//		}
+//	})
+//
+// A lease has one holder at a time, never two: from the call of f until f has returned, or
+// the process has ended. That holds through crashes, reloads and upgrades of the master. Lead
+// waits until nobody else holds the lease; of several that wait, one of the newest generation
+// gets it next, and of these the first that has asked. Each name, of at most 256 bytes, is a
+// lease of its own, also for two goroutines of one worker. Processes that f has started are not
+// waited for, and a master that was killed and is started again doesn't know who held its leases.
+//
+// f's context ends with ctx, and when this worker begins to drain. f should return then, as the
+// successor waits for it; the drain waits for f, within the grace. A worker that is stopped or
+// hangs keeps the lease: see [Worker.OnHealth].
+//
+// Lead fails without having called f with ErrDisconnected if the worker drains or its master is
+// gone, with context.Cause(ctx) if ctx ends first, and with EMFILE if more than 64 calls of this
+// worker hold leases or wait for them, or the name is too long.
+func (w *Worker) Lead(ctx context.Context, name string, f func(context.Context) error) error {
+	return w.p.Lead(ctx, name, f)
+}
+
+// OnMessage has f called for every message of the master, and every broadcast of another
+// worker, one at a time, in order. f may call anything. Messages that came before the first OnMessage are kept for it. If there
 // are several functions, each gets every message, and handles are shared between them. A
 // panic of f is reported on standard error.
 //
@@ -142,6 +195,70 @@ func (w *Worker) Disconnecting() <-chan struct{} { return w.p.Disconnecting() }
 // grace has ended. A function that is added after the others were called is called at
 // once. An error of f is reported on standard error.
 func (w *Worker) OnDisconnect(f func(context.Context) error) { w.p.OnDisconnect(f) }
+
+// CanHandOver returns a channel that is closed when the worker leaves and another worker takes
+// its connections: from then on [Worker.HandOver] may succeed. It is never closed in a stop, and
+// only on Linux.
+func (w *Worker) CanHandOver() <-chan struct{} { return w.p.CanHandOver() }
+
+// HandOver gives c to the worker that takes the connections of this one: its successor in
+// the slot, or else another worker that is ready. state is what that one has to know of c, and
+// is sent as JSON, of at most ipc.MaxMessage bytes. The bytes that the program has read from c and
+// not handled are part of it; what the program has not read yet goes with c. The function of
+// [Worker.OnHandOver] in the other worker gets both.
+//
+// c is a connection that Accept of a rota listener has returned, whatever its Opaque and Stay
+// are, or one of OnHandOver. No other goroutine may read from c meanwhile: what it reads, the other
+// worker misses. A reader is stopped by c.SetReadDeadline. A Write that begins meanwhile waits.
+//
+// If HandOver succeeds, c is closed in this process, where all later calls return net.ErrClosed, and
+// the drain doesn't wait for it any more. If it fails, c is as it was, and the program's. It fails with
+// [ErrNoSuccessor] before [Worker.CanHandOver], in a stop, and if the other worker doesn't take c; with
+// ipc.ErrTooLarge; and with ipc.ErrHandle if c is no such connection: a tls.Conn, one of AcceptTCP, or of a
+// listener whose socket other workers don't have (Exclusive, rota.Track). It fails too if state can't be encoded
+// as JSON, if another goroutine is writing to c, and with net.ErrClosed. It blocks for about a second at most
+// for each connection that is handed over before it.
+func (w *Worker) HandOver(c net.Conn, state any) error { return w.p.HandOver(c, state) }
+
+// OnHandOver has f called for each connection that the program of another worker hands over, with
+// the state as the message. Each call is on a goroutine of its own, and f owns the connection, which is
+// like one of Accept: counted, drained, with its RemoteAddr and the options of its socket, and without
+// deadlines. If f panics, it is closed, and standard error says so. A later function replaces f.
+//
+// OnHandOver belongs before the first Accept. Connections that come before it are kept for it,
+// 1024 at most with 16 megabytes of states; more are refused, and stay with the other worker. A program that
+// has not called it a second after its first Accept, ReadFrom or [Worker.Ready] is taken for one that won't:
+// connections are refused, and those that were kept are closed, which standard error says. A worker
+// that leaves before that hands over what it has kept.
+//
+// f may be called while the worker drains: a chain of reloads passes a connection on as soon
+// as it has come.
+func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) { w.p.OnHandOver(f) }
+
+// OnHandOverState has f called when the worker's successor in the slot calls [Worker.Inherit]: f
+// writes what the successor is to know, such as a cache. That is before the successor is
+// ready: this worker goes on serving, and what changes afterwards is not part of it. ctx ends after
+// 5 seconds, and then writes fail. An error of f, or a panic, is reported on standard error, and
+// the successor reads io.ErrUnexpectedEOF; it has no other effect. A worker that leaves waits until f has returned, for these 5
+// seconds. f is called once at a time, on
+// a goroutine of its own, and not before a reload, a roll-back or an upgrade asks. A later function
+// replaces f.
+func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error) {
+	w.p.OnHandOverState(f)
+}
+
+// Inherit returns what this worker's predecessor in the slot writes in the function of its
+// [Worker.OnHandOverState]. The caller closes it. It belongs before the first Accept: the
+// worker is not ready before. The bytes come from the other process directly, as they are written.
+//
+// Inherit returns io.EOF if there is nothing: at a first start, after a crash, after Scale, if the predecessor
+// has no such function, and if Inherit was called before. It waits for the first bytes until ctx ends, or 5 seconds
+// after the call; reads end at that time too, with os.ErrDeadlineExceeded. If the predecessor
+// fails or dies, a read returns io.ErrUnexpectedEOF: what was read is not whole. A program
+// goes on without it then. Inherit fails with [ErrDisconnected].
+//
+// The predecessor may be of another version of the program: begin with a number of the format.
+func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) { return w.p.Inherit(ctx) }
 
 // Done returns a channel that is closed when the worker has left: its connections are
 // closed, the functions of OnDisconnect have returned, and the link is closed.

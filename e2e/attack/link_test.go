@@ -36,6 +36,8 @@ type attacker struct {
 	mu      sync.Mutex
 	answers map[int]int // by type
 	ids     []int       // of sockets that were received, and not closed
+	latest  int         // the latest id
+	opened  int         // how many sockets were opened for the attacker
 }
 
 // linkEnv has the descriptor of the link in a process that is the attacker.
@@ -126,6 +128,10 @@ func (a *attacker) deliver(kind int, body []byte) {
 		var s struct{ ID int }
 		_ = json.Unmarshal(body, &s)
 		a.ids = append(a.ids, s.ID)
+		if s.ID > a.latest {
+			a.latest = s.ID
+			a.opened++
+		}
 	}
 }
 
@@ -136,6 +142,12 @@ func (a *attacker) takeIDs() []int {
 	ids := a.ids
 	a.ids = nil
 	return ids
+}
+
+func (a *attacker) socketsOpened() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.opened
 }
 
 func (a *attacker) answersOf(kind int) int {

@@ -81,7 +81,7 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 		}
 		return ok
 	},
-	"swap directories": func(a *attacker, n uint32) bool {
+	swapAttack: func(a *attacker, n uint32) bool {
 		if n == 1 {
 			for i := range 2 {
 				go swap(a, i)
@@ -90,9 +90,12 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 		for _, id := range a.takeIDs() {
 			a.say(closed, 0, fmt.Sprintf(`{"id":%d}`, id))
 		}
-		ok := a.ask(n, map[string]any{"network": "unix", "address": a.dir + "/a/s", "mode": 0o666})
+		ok := a.ask(n, map[string]any{"network": "unix", "address": fmt.Sprint(a.dir, "/a/s", n%swapNames), "mode": 0o666})
 		for end := time.Now().Add(10 * time.Millisecond); a.answersOf(socket)+a.answersOf(failed) < int(n) && time.Now().Before(end); {
 			time.Sleep(50 * time.Microsecond)
+		}
+		if n%100 == 0 {
+			_ = os.WriteFile(a.dir+"/tries", fmt.Append(nil, a.socketsOpened()), 0o644)
 		}
 		return ok
 	},

@@ -16,6 +16,8 @@ func TestMain(m *testing.M) {
 		"serve":      server.Serve,
 		"version":    server.Version,
 		"echo":       echoMessages,
+		"announcer":  announcer,
+		"silent":     silent,
 		"echo-late":  echoLate,
 		"flood":      flood,
 		"last-words": lastWords,

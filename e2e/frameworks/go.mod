@@ -6,6 +6,7 @@ replace github.com/rota-go/rota => ../..
 
 require (
 	github.com/labstack/echo/v4 v4.13.4
+	github.com/pires/go-proxyproto v0.8.1
 	github.com/prometheus/exporter-toolkit v0.14.1
 	github.com/rota-go/rota v0.0.0
 	golang.org/x/net v0.58.0

@@ -14,6 +14,7 @@ import (
 	"os"
 
 	"github.com/labstack/echo/v4"
+	"github.com/pires/go-proxyproto"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/master"
@@ -23,7 +24,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "address to serve on")
-	framework := flag.String("framework", "echo", "echo, echo-h2c or exporter")
+	framework := flag.String("framework", "echo", "echo, echo-h2c, exporter or proxyproto")
 	config := flag.String("web.config.file", "", "of the exporter toolkit")
 	flag.Parse()
 	if err := rota.Setup(master.Config{MinUptime: -1}); err != nil {
@@ -38,6 +39,8 @@ func main() {
 		err = serveEcho(ln, *framework == "echo-h2c")
 	case "exporter":
 		err = serveExporter(ln, *config)
+	case "proxyproto":
+		err = serveBehindProxy(ln)
 	}
 	if !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal("not a clean end: ", err)
@@ -63,6 +66,21 @@ func serveExporter(ln net.Listener, config string) error {
 	rotahttp.Prepare(srv) // the one line more
 	systemd := false
 	return web.ServeMultiple([]net.Listener{ln}, srv, &web.FlagConfig{WebSystemdSocket: &systemd, WebConfigFile: &config}, slog.Default())
+}
+
+// serveBehindProxy is a server behind a load balancer that says who the client is. Nothing is
+// prepared: connections that begin with a header of the PROXY protocol stay.
+func serveBehindProxy(ln net.Listener) error {
+	err := http.Serve(&proxyproto.Listener{Listener: ln}, http.HandlerFunc(clientAndServer))
+	if errors.Is(err, net.ErrClosed) {
+		return http.ErrServerClosed // the worker has left
+	}
+	return err
+}
+
+// clientAndServer answers with the client's address and the process.
+func clientAndServer(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, r.RemoteAddr, " ", os.Getpid())
 }
 
 // answer sends the body back.

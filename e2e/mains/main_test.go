@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		"cron":           cron,
 		"own everything": changeEverything,
 		"clean up":       cleanUp,
+		"OnMaster":       onMaster,
+		"own master":     ownMaster,
 		"serve":          server.Serve,
 		"exclusive":      exclusive,
 		"listen":         server.Listen,

@@ -23,10 +23,14 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
-		"serve":           server.Serve,
-		"opaque":          opaque,
-		"dies-second":     diesSecond,
-		"few-descriptors": fewDescriptors,
+		"serve":                server.Serve,
+		"opaque":               opaque,
+		"dies-second":          diesSecond,
+		"few-descriptors":      fewDescriptors,
+		"count":                count,
+		"count-dies-second":    countDiesSecond,
+		"remember":             remember,
+		"remember-dies-second": rememberDiesSecond,
 	}))
 }
 
@@ -67,7 +71,7 @@ type crowd struct {
 	conns []*e2etest.Conn
 }
 
-func newCrowd(t *testing.T, addr string, n int) *crowd {
+func newCrowd(t testing.TB, addr string, n int) *crowd {
 	t.Helper()
 	c := &crowd{}
 	for range n {
@@ -81,7 +85,7 @@ func newCrowd(t *testing.T, addr string, n int) *crowd {
 
 // ask makes a request on every connection, and returns how many each body answers. A
 // connection that is closed, or is about to be, fails the test.
-func (c *crowd) ask(t *testing.T) map[string]int {
+func (c *crowd) ask(t testing.TB) map[string]int {
 	t.Helper()
 	var mu sync.Mutex
 	bodies, errs := map[string]int{}, map[string]int{}

@@ -118,7 +118,9 @@ func (m *manager) String() string {
 func TestSystemdSeesEachState(t *testing.T) {
 	t.Parallel()
 	m := systemd(t)
-	p := e2etest.Start(t, "serve", server.Quick(2), "NOTIFY_SOCKET="+m.path)
+	cfg := server.Quick(2)
+	cfg.StopDelay = 200 * time.Millisecond
+	p := e2etest.Start(t, "serve", cfg, "NOTIFY_SOCKET="+m.path)
 	n := m.wait(-1, "READY=1", "STATUS=generation 1: 2 of 2 workers ready")
 	if n != 0 && m.index(0, "READY=1") < n {
 		t.Errorf("READY=1 came before the workers were ready:\n%v", m)
@@ -137,7 +139,7 @@ func TestSystemdSeesEachState(t *testing.T) {
 	n = m.wait(n, fmt.Sprintf("MAINPID=%d", p.PID()))
 	n = m.wait(n, "READY=1", "STATUS=generation 3: 2 of 2 workers ready")
 	p.Signal(syscall.SIGTERM)
-	m.wait(n, "STOPPING=1")
+	m.wait(n, "STOPPING=1", "2 of 2 workers ready; stopping") // in the delay
 	p.Wait()
 	if m.index(0, "FROM ANOTHER PROCESS") >= 0 {
 		t.Errorf("another process than the main one has notified systemd:\n%v", m)

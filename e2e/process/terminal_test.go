@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"strconv"
 	"syscall"
@@ -115,6 +116,7 @@ func TestBackgroundOfATerminal(t *testing.T) {
 // Closing the terminal stops a server gracefully: it ends any program.
 func TestTerminalIsClosed(t *testing.T) {
 	t.Parallel()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // or the server ignores it where the tests run under nohup
 	screen, tty := openTerminal(t)
 	p := onTerminal(t, e2etest.Command(t, "serve", server.Quick(1)), tty)
 	p.WaitLog(e2etest.WorkerReady, 1)

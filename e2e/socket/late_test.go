@@ -42,6 +42,7 @@ func TestListenerAfterTheTrial(t *testing.T) {
 	const trial = 4 * time.Second // of which a worker waits for 3
 	p := e2etest.Start(t, "passive", master.Config{MinUptime: trial})
 	p.Reload()
+	e2etest.WaitFor(t, "the end of the old worker, where Listen fails", func() bool { return len(p.Children()) == 1 }, p.Log.String)
 	for range 5 {
 		addr, err := e2etest.Request("tcp", p.Addr(), "/")
 		e2etest.NoError(t, err)

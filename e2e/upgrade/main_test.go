@@ -13,10 +13,12 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+		"lead":         lead,
 		"serve":        server.Serve,
 		"version":      server.Version,
 		"listen":       server.Listen,
 		"two-ports":    server.TwoPorts,
 		"unix-version": unixVersion,
+		"opens-late":   opensLate,
 	}))
 }

@@ -24,12 +24,7 @@ func TestTermDuringUpgrade(t *testing.T) {
 	p.Signal(syscall.SIGUSR2)
 	p.WaitLog(e2etest.SuccessorStarted, 1)
 	p.Signal(syscall.SIGTERM)
-	if err := <-busy; err != nil {
-		t.Errorf("the request in flight: %v", err)
-	}
-	if status := p.Wait(); status != 0 {
-		t.Errorf("exit status %d, want 0", status)
-	}
+	p.EndsWell(busy)
 }
 
 // If the old master is killed while the new one starts, the new one takes over.

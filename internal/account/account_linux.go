@@ -4,6 +4,7 @@ package account
 
 import (
 	"fmt"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +21,17 @@ func (a *Account) Credential() *syscall.Credential {
 	return &syscall.Credential{Uid: a.uid, Gid: a.gid, Groups: a.groups}
 }
 
-// onThread confines the thread of the calling goroutine, and calls start there; see
-// thread.Here.
-func (c Confine) onThread(start func() error) error { return thread.Here(c.confine, start) }
+// threads are what confined processes are started from. There is one for each Confine, made
+// at the first start.
+var threads = sync.OnceValue(func() map[Confine]*thread.Pool {
+	all := map[Confine]*thread.Pool{}
+	for _, c := range []Confine{{NoNewPrivs: true}, {NoCapabilities: true}, {true, true}} {
+		all[c] = &thread.Pool{Prepare: c.confine, Max: 1}
+	}
+	return all
+})
+
+func (c Confine) onThread(start func() error) error { return threads()[c].Do(start) }
 
 // confine confines the calling thread. Its ambient capabilities are those that a process of
 // another user than root keeps when it executes a file without capabilities.

@@ -6,14 +6,13 @@ type Confine struct {
 	NoCapabilities bool // keep capabilities of this process, unless they are root's
 }
 
-// Start calls start, which starts a process, on a thread of its own that is confined, and
-// returns its error. Both are attributes of a thread that the processes which it starts
-// inherit, and that it can't get rid of: the thread ends with start.
+// Start calls start, which starts a process, on a thread that is confined, and returns its
+// error. Both are attributes of a thread that the processes which it starts inherit, and that
+// it can't get rid of: the thread does nothing else, and stays for the next start. One start
+// waits for another, as they do for the runtime's lock of forks.
 func (c Confine) Start(start func() error) error {
 	if c == (Confine{}) {
 		return start()
 	}
-	result := make(chan error, 1)
-	go func() { result <- c.onThread(start) }()
-	return <-result
+	return c.onThread(start)
 }

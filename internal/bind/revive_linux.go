@@ -18,8 +18,15 @@ func IsShut(n int) bool {
 	if err != nil || !listens {
 		return err == nil
 	}
+	return IsShutForReading(n)
+}
+
+// IsShutForReading reports whether a holder of unix socket n has called shutdown(2) on it:
+// nobody can connect, or send, to it any more. That n was shut down for writing alone, as a
+// socket for datagrams may be, can't be told.
+func IsShutForReading(n int) bool {
 	p := []unix.PollFd{{Fd: int32(n), Events: unix.POLLRDHUP}}
-	_, err = unix.Poll(p, 0)
+	_, err := unix.Poll(p, 0)
 	return err == nil && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP) != 0
 }
 

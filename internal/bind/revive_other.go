@@ -11,3 +11,6 @@ import (
 func IsShut(int) bool { return false }
 
 func revive(int, *net.TCPAddr, int) error { return errors.ErrUnsupported }
+
+// IsShutForReading reports false: only Linux tells.
+func IsShutForReading(int) bool { return false }

@@ -3,22 +3,46 @@
 package bind
 
 import (
+	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/internal/thread"
 )
 
-// Do calls f on a thread that has u's rights to files, and no capabilities, and that ends
-// after that. f must not start goroutines for system calls. An error means that f was not
-// called.
+// maxThreads bounds the threads of a user. A file system that doesn't answer keeps each until
+// it does.
+const maxThreads = 8
+
+// userThreads are the threads that have the rights of users, by the user.
+type userThreads struct {
+	mu   sync.Mutex
+	pool map[string]*thread.Pool
+}
+
+var threads = sync.OnceValue(func() *userThreads { return &userThreads{pool: map[string]*thread.Pool{}} })
+
+func (t *userThreads) of(u *User) *thread.Pool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := fmt.Sprint(*u)
+	if t.pool[key] == nil {
+		t.pool[key] = &thread.Pool{Prepare: u.become, Max: maxThreads}
+	}
+	return t.pool[key]
+}
+
+// Do calls f on a thread that has u's rights to files, and no capabilities, and that runs
+// nothing else. f must not start goroutines for system calls, and not wait for anything that
+// another process decides: the threads of a user are few. An error means that f was not called.
 func (u *User) Do(f func()) error {
 	call := func() error { f(); return nil }
 	if u == nil {
 		return call()
 	}
-	return thread.Do(u.become, call)
+	return threads().of(u).Do(call)
 }
 
 // become gives this thread, and no other, u's groups, file system ids, and no

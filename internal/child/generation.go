@@ -11,12 +11,25 @@ type Generation[C any] struct {
 	users int // its workers, and the Generations that it is in
 }
 
+// Prepare prepares a generation. It reads files, and calls the program's function for the
+// environment.
+func Prepare[C any](number int, cfg C, spec process.Spec) (*Generation[C], error) {
+	image, err := process.Prepare(spec)
+	if err != nil {
+		return nil, err
+	}
+	return &Generation[C]{Number: number, Config: cfg, Image: image}, nil
+}
+
 // Use counts a user. Each calls Release once.
 func (g *Generation[C]) Use() { g.users++ }
 
 // Release takes one user off. The last one closes the image, as does a Release of a
-// generation that was never used.
+// generation that was never used. On nil it does nothing.
 func (g *Generation[C]) Release() {
+	if g == nil {
+		return
+	}
 	if g.users--; g.users <= 0 && g.Image != nil {
 		go g.Image.Close() // close(2) of a file on a network may block
 	}

@@ -18,7 +18,10 @@ const (
 
 // HealthInterval returns how often workers are checked by what is set; 0 means never.
 func HealthInterval(set time.Duration) time.Duration {
-	return reload.Duration(set, defaultHealthInterval)
+	if set == reload.NoLimit {
+		return 0
+	}
+	return cmp.Or(set, defaultHealthInterval)
 }
 
 // HealthFailures returns after how many failed checks a worker is replaced by what is set.

@@ -37,6 +37,8 @@ type Process struct {
 	Output [2]*os.File           // of a silent worker: stdout and stderr, to read; Output closes them
 	Kill   func(os.Signal) error // os.ErrProcessDone if the process has ended
 	Wait   func() process.Exit   // called once, on a goroutine of its own
+
+	inherits bool // it has asked for what the worker before it leaves
 }
 
 // Start starts a worker from an image.

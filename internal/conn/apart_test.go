@@ -169,34 +169,46 @@ func readFull(c net.Conn, n int) string {
 	return string(p[:n])
 }
 
-// A drain doesn't end a connection while a Write that began before it waits for the client.
+// A drain doesn't end a connection while a Write that began before it waits for the client:
+// one of a whole answer, or of the rest of one.
 func TestConnWriteWaits(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("whether a Write waits is not known here")
 	}
 	for _, network := range []string{"tcp", "unix"} {
-		ln := listenConns(t, network)
-		server, client := ln.pair(t)
-		readRequest(t, server, client, getRequest)
-		body := strings.Repeat("x", 8<<20)
-		done := make(chan error, 1)
-		go func() {
-			_, err := io.WriteString(server, "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"+body)
-			done <- err
-		}()
-		eventually(t, "the answer begins", func() bool { return tracked(server).http.State().Phase == "answered" })
-		reader := startReading(t, server)
-		eventually(t, "the Write waits", func() bool { return tracked(server).socket.WriteMayWait() })
-		ln.shared.Draining.Store(true)
-		for range 5 {
-			ln.tick(1)
-		}
-		if err := reader.wait(10 * time.Millisecond); err != errBlocked {
-			t.Errorf("%s: ended: %v", network, err)
-		}
-		swallow(client)
-		if err := <-done; err != nil {
-			t.Errorf("%s: the answer: %v", network, err)
-		}
+		const head = "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n"
+		writeWaits(t, network, "", head, false)
+		writeWaits(t, network, head, "", true)
+	}
+}
+
+// writeWaits has a program write before, and then a long answer that begins with head, which
+// is recorded before it is written, or after that.
+func writeWaits(t *testing.T, network, before, head string, recorded bool) {
+	t.Helper()
+	ln := listenConns(t, network)
+	server, client := ln.pair(t)
+	readRequest(t, server, client, getRequest)
+	if before != "" {
+		_, _ = io.WriteString(server, before)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(server, head+strings.Repeat("x", 8<<20))
+		done <- err
+	}()
+	eventually(t, "the Write waits", func() bool { return tracked(server).socket.WriteMayWait() })
+	eventually(t, "the answer is recorded, or not", func() bool { return tracked(server).http.State().Rest == recorded })
+	reader := startReading(t, server)
+	ln.shared.Draining.Store(true)
+	for range 5 {
+		ln.tick(1)
+	}
+	if err := reader.wait(10 * time.Millisecond); err != errBlocked {
+		t.Errorf("%s: ended: %v", network, err)
+	}
+	swallow(client)
+	if err := <-done; err != nil {
+		t.Errorf("%s: the answer: %v", network, err)
 	}
 }

@@ -125,6 +125,29 @@ func BenchmarkConnRequest(b *testing.B) {
 	}
 }
 
+// A connection costs one allocation, and a request on it none.
+func TestAllocations(t *testing.T) {
+	if testing.CoverMode() != "" {
+		t.Skip("counters of coverage may allocate")
+	}
+	inner, shared := new(net.TCPConn), newShared()
+	var c net.Conn
+	if n := testing.AllocsPerRun(100, func() { c, _ = New(inner, shared) }); n != 1 {
+		t.Errorf("%v allocations a connection, want 1", n)
+	}
+	c, _ = NewTracked(nothingConn{}, shared)
+	request := []byte(getRequest)
+	answer := []byte(plainAnswer)
+	if n := testing.AllocsPerRun(100, func() {
+		c.SetReadDeadline(time.Time{})
+		c.Read(request)
+		c.Read(request[:1:1])
+		c.Write(answer)
+	}); n != 0 {
+		t.Errorf("%v allocations a request, want none", n)
+	}
+}
+
 type nothingConn struct{ net.Conn }
 
 func (nothingConn) Read(p []byte) (int, error) {
@@ -133,4 +156,6 @@ func (nothingConn) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-func (nothingConn) Write(p []byte) (int, error) { return len(p), nil }
+func (nothingConn) Write(p []byte) (int, error)     { return len(p), nil }
+func (nothingConn) SetReadDeadline(time.Time) error { return nil }
+func (nothingConn) CloseRead() error                { return nil }

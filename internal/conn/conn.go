@@ -20,6 +20,7 @@ type Shared struct {
 	Opaque   bool               // connections are only counted, never tracked
 
 	Cookie uint64                          // of the socket, by which the receiver knows it; 0: the connections stay
+	Stay   bool                            // the program may hand connections over, but the drain doesn't move them
 	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has a receiver; needed with Cookie
 }
 
@@ -30,7 +31,7 @@ type Shared struct {
 // field Connection becomes "close". It ends a connection only in a drain, and only
 // while the client has nothing unanswered: Read returns io.EOF after an announced
 // answer (finished), and a connection that is idle for long has its reading side shut
-// down (Tracked.IdleTick).
+// down (Tracked.Tick).
 //
 // What the program moves past Read, Write, ReadFrom and WriteTo is not seen:
 // net.Buffers (which finds the unexported writev of the embedded conn), SyscallConn,
@@ -44,9 +45,9 @@ type conn struct {
 	http   http1.Observer
 	move   move
 
-	begins atomic.Uint32 // a Kind: what the first bytes that were read say
-	ended  atomic.Bool   // Read returns io.EOF from now on
-	closed atomic.Bool   // Shared.Closed has been called
+	note   any         // see SetNote
+	ended  atomic.Bool // Read returns io.EOF from now on
+	closed atomic.Bool // Shared.Closed has been called
 }
 
 // Tracked is the part of a connection that a drain works with. It is a type of its own
@@ -161,6 +162,13 @@ func (c *conn) countOut() {
 // answer of a drain. Package rotahttp asks, so that the answer doesn't say it twice.
 func (c *conn) SaysClose() bool { return !c.http.Untracked() }
 
+// SetNote has the connection keep something for package rotahttp, which so finds it without
+// a map at each request. It is called before the connection is used.
+func (c *conn) SetNote(note any) { c.note = note }
+
+// Note returns what SetNote was given.
+func (c *conn) Note() any { return c.note }
+
 // NetConn returns the connection that is counted. If it is closed instead of the
 // anyConn, the count is wrong.
 func (c *anyConn) NetConn() net.Conn { return c.socket.Conn }
@@ -177,6 +185,8 @@ func (t *Tracked) Of(shared *Shared) bool { return t.shared == shared }
 // EndReading has the program's Read return io.EOF, after what has arrived, as if the client
 // had gone. Where the reading side can't be closed alone, it closes the connection.
 func (t *Tracked) EndReading() {
+	t.move.mu.Lock() // a shutdown would be that of another process too, to which it moves
+	defer t.move.mu.Unlock()
 	if r, ok := t.socket.Conn.(ReadCloser); ok {
 		_ = r.CloseRead() // the program or its client may have closed it
 		return
@@ -188,10 +198,21 @@ func (t *Tracked) EndReading() {
 // the program has promised; see [http1.Observer.Quiet].
 func (t *Tracked) Quiet() bool { return t.http.Quiet() }
 
-// IdleTick is called at each tick of a drain, by one goroutine. At the limit-th tick in
-// a row at which the connection is at rest it ends; see [http1.Observer.IdleTick].
-func (t *Tracked) IdleTick(limit int) { t.http.IdleTick(limit, &t.socket) }
+// Tick is called at each tick of a drain, by one goroutine, with the number of ticks since the
+// drain began. A connection that can move is interrupted, see Interrupt; another one ends at the
+// limit-th tick in a row at which it is at rest, see [http1.Observer.IdleTick]. Tick reports whether the
+// client may send, or has just sent, a request that the program hasn't begun to handle; see
+// [http1.Observer.ExpectsRequest].
+func (t *Tracked) Tick(ticks, limit int) (expects bool) {
+	if !t.Interrupt() {
+		t.idleTick(limit)
+	}
+	return t.http.ExpectsRequest(ticks)
+}
 
-// ExpectsRequest reports whether the client may send, or has just sent, a request that
-// the program hasn't begun to handle; see [http1.Observer.ExpectsRequest].
-func (t *Tracked) ExpectsRequest(ticks int) bool { return t.http.ExpectsRequest(ticks) }
+func (t *Tracked) idleTick(limit int) {
+	if t.move.mu.TryLock() { // or it moves at this moment
+		defer t.move.mu.Unlock()
+		t.http.IdleTick(limit, &t.socket)
+	}
+}

@@ -108,7 +108,7 @@ func TestConnOfAnotherType(t *testing.T) {
 		if _, ok := outer.(halfCloser); ok != (inner == half) {
 			t.Errorf("%T: CloseWrite is there: %v", inner, ok)
 		}
-		c.IdleTick(0)
+		c.Tick(1, 0)
 		outer.Close()
 		outer.Close()
 		if closed != 1 {

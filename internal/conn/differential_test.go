@@ -164,7 +164,7 @@ func (k *talk) run(ln *connListener) error {
 			return err
 		case <-time.After(time.Millisecond):
 			if k.shared.Draining.Load() {
-				tracked.IdleTick(1 << 30)
+				tracked.Tick(1, 1<<30)
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func (k *talk) tick(done chan struct{}) {
 			return
 		case <-time.After(2 * time.Millisecond):
 			if k.shared.Draining.Load() {
-				k.tracked.IdleTick(1 << 30)
+				k.tracked.Tick(1, 1<<30)
 			}
 		}
 	}

@@ -79,7 +79,7 @@ func (ln *connListener) drain() {
 		for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
 			for _, c := range ln.all() {
 				if c.finished() {
-					c.IdleTick(1 << 30)
+					c.Tick(1, 1<<30)
 				}
 			}
 		}
@@ -96,7 +96,7 @@ func (t *Tracked) finished() bool {
 // tick does to each connection what a drain does at each tick.
 func (ln *connListener) tick(limit int) {
 	for _, c := range ln.all() {
-		c.IdleTick(limit)
+		c.Tick(1, limit)
 	}
 }
 

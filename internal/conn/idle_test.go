@@ -141,7 +141,7 @@ func TestConnIdleTicks(t *testing.T) {
 	ticks := func(when string, n, ended int) {
 		t.Helper()
 		for range n {
-			(*Tracked)(c).IdleTick(3)
+			(*Tracked)(c).Tick(1, 3)
 		}
 		if e.ended != ended {
 			t.Fatalf("%s: ended %d times, want %d", when, e.ended, ended)
@@ -258,6 +258,10 @@ func TestConnIdle(t *testing.T) {
 				c.send(getRequest)
 				c.answer("GET")
 			}
+			eventually(t, "the last answer is recorded", func() bool {
+				all := ln.all()
+				return len(all) == 2 && all[0].http.State().Phase == "asking" && all[1].http.State().Phase == "asking"
+			})
 			ln.drain()
 			eventually(t, "both are quiet", func() bool {
 				all := ln.all()

@@ -26,9 +26,6 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		n, err = c.socket.Read(p)
 	}
 	if n > 0 {
-		if c.begins.Load() == uint32(Silent) {
-			c.begins.Store(uint32(beginsAs(p[:n])))
-		}
 		c.http.OnRead(p[:n], c.shared.Draining.Load())
 	}
 	return n, err
@@ -60,6 +57,9 @@ func (c *conn) finished() bool {
 // Write writes to the connection. In a drain the head of an HTTP/1 answer gets
 // [http1.Line], which the result doesn't count.
 func (c *conn) Write(p []byte) (n int, err error) {
+	if !c.shared.Draining.Load() && c.http.Answers(p) {
+		return c.writeAnswer(p)
+	}
 	c.writeStarts()
 	if c.http.Untracked() {
 		c.http.OnWrite(p)
@@ -69,6 +69,18 @@ func (c *conn) Write(p []byte) (n int, err error) {
 	}
 	c.writeEnds()
 	return n, err
+}
+
+// writeAnswer writes the whole answer to the one request that was read. The request counts as
+// one that isn't answered until this is recorded, so the connection can't move meanwhile, and
+// the Write needn't be counted.
+func (c *conn) writeAnswer(p []byte) (n int, err error) {
+	if n, err = c.socket.Write(p); err != nil {
+		c.http.StopTracking() // nobody knows what the client has got of it
+		return n, err
+	}
+	c.http.Answered(p)
+	return n, nil
 }
 
 func (c *conn) writeTracked(p []byte) (int, error) {

@@ -1,9 +1,10 @@
 package conn
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/rota-go/rota/internal/http1"
 )
 
 // Kind is what a connection is, as far as its bytes tell.
@@ -28,36 +29,19 @@ func (k Kind) String() string {
 	return "invalid"
 }
 
-// beginsAs returns the kind of a connection whose client sends p first.
-func beginsAs(p []byte) Kind {
-	switch {
-	case len(p) > 1 && p[0] == 0x16 && p[1] == 3: // a record of a handshake
-		return TLS
-	case bytes.HasPrefix(p, []byte("PRI * HTTP/2")):
-		return HTTP2
-	case beginsWithMethod(p):
-		return HTTP1
-	}
-	return Other
-}
-
-// beginsWithMethod reports whether p may be the beginning of a request of HTTP/1: capital
-// letters, and a space if p is that long.
-func beginsWithMethod(p []byte) bool {
-	for i, b := range p {
-		if b < 'A' || b > 'Z' {
-			return b == ' ' && i > 0
-		}
-	}
-	return true
-}
-
 // Kind returns what the connection is.
 func (t *Tracked) Kind() Kind {
-	begins := Kind(t.begins.Load())
+	switch t.http.Opening() {
+	case http1.NotOpened:
+		return Silent
+	case http1.TLSHandshake:
+		return TLS
+	case http1.HTTP2Preface:
+		return HTTP2
+	case http1.Stranger:
+		return Other
+	}
 	switch {
-	case begins != HTTP1:
-		return begins
 	case t.http.Tunnel():
 		return Upgraded
 	case t.http.Untracked():

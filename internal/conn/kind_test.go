@@ -25,6 +25,8 @@ func TestKind(t *testing.T) {
 		{"SSH-2.0-OpenSSH_9.9\r\n", "SSH-2.0-Go\r\n", Other},
 		{"SSH-2.0-OpenSSH_9.9\r\n", "", Other},
 		{"EHLO x\r\n", "250 x\r\n", Other},
+		{"POST /a", "", HTTP1},
+		{"220 ", "", Other},
 	}
 	for _, row := range rows {
 		for _, draining := range []bool{false, true} {
@@ -39,6 +41,13 @@ func TestKind(t *testing.T) {
 			client.Close()
 			server.Close()
 		}
+	}
+}
+
+// A connection that has moved here is one of HTTP/1, also before its next request.
+func TestKindOfMoved(t *testing.T) {
+	if _, tracked := NewMoved(new(net.TCPConn), newShared()); tracked.Kind() != HTTP1 {
+		t.Errorf("it is %v", tracked.Kind())
 	}
 }
 

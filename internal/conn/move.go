@@ -38,7 +38,7 @@ func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 
 // mover returns what moves the connection, or nil if it stays.
 func (c *conn) mover() *handover.Mover {
-	if c.shared.Cookie == 0 || c.move.stays.Load() {
+	if c.shared.Cookie == 0 || c.shared.Stay || c.move.stays.Load() {
 		return nil
 	}
 	if m := c.shared.Mover.Load(); m != nil && !m.Ended() {
@@ -71,18 +71,24 @@ func (c *conn) moved() bool {
 	return true
 }
 
-// Interrupt has a Read that waits for the next request return, if the connection can move.
-// It is called at each tick of a drain, by one goroutine.
-func (t *Tracked) Interrupt() {
+// Interrupt has a Read that waits for the next request return, if the connection can move. It
+// reports whether it can, or is moving already: then its reading side, which the receiver has
+// too, must not be shut down. One goroutine calls it.
+func (t *Tracked) Interrupt() (moves bool) {
 	c := (*conn)(t)
-	if c.mover() == nil || !c.move.mu.TryLock() {
-		return
+	if c.mover() == nil {
+		return false
+	}
+	if !c.move.mu.TryLock() {
+		return true
 	}
 	defer c.move.mu.Unlock()
-	if c.http.Movable() {
-		c.move.interrupted.Store(true)
-		_ = c.socket.SetReadDeadline(longAgo) // fails if the program has closed it
+	if c.move.writes.Load() > 0 || !c.http.Movable() {
+		return false
 	}
+	c.move.interrupted.Store(true)
+	_ = c.socket.SetReadDeadline(longAgo) // fails if the program has closed it
+	return true
 }
 
 // longAgo is a deadline that has passed.

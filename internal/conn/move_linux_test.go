@@ -90,12 +90,39 @@ func (p *process) Socket(cookie uint64) handover.Socket {
 	return nil
 }
 
+func (p *process) Handed(cookie uint64, state []byte) handover.Socket {
+	if cookie == p.cookie {
+		return handedTo{p, string(state)}
+	}
+	return nil
+}
+
+// handedTo is a process that gets a connection with a state.
+type handedTo struct {
+	*process
+	state string
+}
+
+func (h handedTo) Put(c net.Conn) {
+	h.live.Add(1)
+	outer, _ := NewHanded(c, h.shared)
+	h.moved <- stated{outer, h.state}
+}
+
+// stated is a connection with the state that came with it.
+type stated struct {
+	net.Conn
+	state string
+}
+
 // nobody takes no connection.
 type nobody struct{}
 
 func (nobody) Starts()                       {}
 func (nobody) Ends()                         {}
 func (nobody) Socket(uint64) handover.Socket { return nil }
+
+func (nobody) Handed(uint64, []byte) handover.Socket { return nil }
 
 // pair makes a pair for p and a receiver. A nil one doesn't answer.
 func (p *process) pair(t *testing.T, sockets handover.Sockets) {
@@ -453,6 +480,26 @@ func TestWriteDuringMove(t *testing.T) {
 	}
 }
 
+// While the receiver is asked, a tick leaves the reading side open, which is the receiver's too.
+func TestTickDuringMove(t *testing.T) {
+	from, _ := two(t)
+	from.pair(t, nil)
+	server, client, read, failed := from.moving(t)
+	from.shared.Draining.Store(true)
+	from.interrupt()
+	c := tracked(server)
+	eventually(t, "the offer", func() bool { return c.move.frozen.Load() })
+	for range 3 {
+		(*Tracked)(c).Tick(1, 1)
+	}
+	eventually(t, "the end of the offer", func() bool { return !c.move.frozen.Load() }) // the receiver doesn't answer
+	time.Sleep(10 * time.Millisecond)
+	io.WriteString(client, getRequest)
+	if got, err := <-read, <-failed; got != getRequest || err != nil {
+		t.Errorf("the program reads %q, %v", got, err)
+	}
+}
+
 // Connections that are in the middle of something, that have bytes that were not seen, or
 // that don't speak HTTP/1 from the first byte on, stay.
 func TestStays(t *testing.T) {
@@ -558,6 +605,32 @@ func TestMovesAfterAnswer(t *testing.T) {
 		t.Errorf("the answer is %q, %q, want one that doesn't announce the end", head, body)
 	}
 	from.awaitGone(t)
+	(<-to.moved).Close()
+}
+
+// A connection doesn't move while the client has not got the whole answer, although the
+// program reads on meanwhile.
+func TestMovesAfterLongWrite(t *testing.T) {
+	from, to := two(t)
+	server, client := from.connListener.pair(t)
+	io.WriteString(client, getRequest)
+	if _, err := http.ReadRequest(bufio.NewReader(server)); err != nil {
+		t.Fatal(err)
+	}
+	answer := "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n" + strings.Repeat("x", 8<<20)
+	go io.WriteString(server, answer)
+	eventually(t, "the Write waits", func() bool { return tracked(server).socket.WriteMayWait() })
+	reader := startReading(t, server)
+	from.leave(t, to, true)
+	from.interrupt()
+	if err := reader.wait(10 * time.Millisecond); err != errBlocked {
+		t.Errorf("moved in the middle of an answer: %v", err)
+	}
+	got := make([]byte, len(answer))
+	if _, err := io.ReadFull(client, got); err != nil || string(got) != answer {
+		t.Errorf("the answer has changed: %v", err)
+	}
+	eventually(t, "the move", func() bool { from.interrupt(); return reader.wait(time.Millisecond) == io.EOF })
 	(<-to.moved).Close()
 }
 

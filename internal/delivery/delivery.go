@@ -308,6 +308,21 @@ func (q *Queue[F]) Await(delivered <-chan struct{}) {
 	}
 }
 
+// Then has f called when the functions have had all that was emitted so far: at once, or by
+// work, which calls what it gets on another goroutine, and f where that is to be called. It
+// doesn't wait for functions that take long; see Await.
+func (q *Queue[F]) Then(work func(func() func()), f func()) {
+	delivered := q.Delivered()
+	if delivered == nil {
+		f()
+		return
+	}
+	work(func() func() {
+		q.Await(delivered)
+		return f
+	})
+}
+
 // Close says that no new messages are to be kept. What was emitted is still delivered.
 func (q *Queue[F]) Close() {
 	q.mu.Lock()

@@ -65,11 +65,10 @@ func (r *Reader[F]) run() {
 func (r *Reader[F]) deliver(packets []link.Packet, h *window.Handoff) bool {
 	size, others := 0, false
 	for _, p := range packets {
-		if p.Type == wire.Message {
-			size += message.Cost(p)
-		} else {
-			others = true
+		if p.Type.IsMessage() {
+			size += message.Cost(p) // released when it is handled
 		}
+		others = others || p.Type != wire.Message
 	}
 	if size > 0 {
 		r.Source.Window.Acquire(size)

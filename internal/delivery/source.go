@@ -13,6 +13,10 @@ const (
 	// and separately those that are kept for the first subscriber.
 	MaxWaiting = 1 << 20
 
+	// MaxDraining is MaxWaiting for a worker that drains: what it has sent is delivered, and its
+	// link can't end before it is read.
+	MaxDraining = 16 << 20
+
 	// maxHistory bounds how many events of a source are repeated to late subscribers. A
 	// worker may open and close any number of sockets.
 	maxHistory = 256

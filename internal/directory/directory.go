@@ -3,15 +3,10 @@
 // this process's user can change where a path leads.
 package directory
 
-import (
-	"context"
-	"time"
-)
-
 // Directory is a directory that was opened once: what is done to its files is done in
 // that one, whatever its path leads to meanwhile.
 type Directory struct {
-	Locked bool // by Lock
+	Locked bool // by this process, see IsBusy
 	open
 }
 
@@ -22,9 +17,9 @@ type Identity struct{ Device, Inode uint64 }
 // methods fail.
 func Open(path string) *Directory { return openDirectory(path) }
 
-// Lock locks d. It waits for the lock until ctx ends, and no longer than timeout; d.Locked
-// says whether it got it.
-func (d *Directory) Lock(ctx context.Context, timeout time.Duration) { d.lock(ctx, timeout) }
+// IsBusy tries to lock d, and reports whether another process has. d.Locked says whether this
+// one has.
+func (d *Directory) IsBusy() bool { return d.isBusy() }
 
 // Close releases the lock.
 func (d *Directory) Close() { d.close() }

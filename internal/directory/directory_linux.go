@@ -3,12 +3,10 @@
 package directory
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,21 +28,13 @@ func openDirectory(path string) *Directory {
 	return &Directory{open: open{fd: fd}}
 }
 
-func (d *Directory) lock(ctx context.Context, timeout time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	for d.fd >= 0 {
-		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
-		d.Locked = err == nil
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(5 * time.Millisecond):
-		}
+func (d *Directory) isBusy() bool {
+	if d.fd < 0 {
+		return false
 	}
+	err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+	d.Locked = err == nil
+	return errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR)
 }
 
 func (d *Directory) close() {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // withMark returns the processes that have mark in their environment. Without a mark it
@@ -107,6 +108,33 @@ func ResidentKB(pid int) int {
 	var size, resident int
 	_, _ = fmt.Sscan(string(b), &size, &resident)
 	return resident * os.Getpagesize() / 1024
+}
+
+// CPUTime returns the processor time that the threads of a process have used, in user and
+// system mode. Threads that have ended are not counted: those of Go programs rarely end.
+func CPUTime(pid int) (sum time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, path := range threads {
+		b, _ := os.ReadFile(path)
+		var ns time.Duration
+		_, _ = fmt.Sscan(string(b), &ns)
+		sum += ns
+	}
+	return sum
+}
+
+// ChildrenTime returns the processor time of the children of a process that it has waited
+// for, in steps of 10 ms.
+func ChildrenTime(pid int) time.Duration {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(b), ") ")
+	var ticks int
+	if f := strings.Fields(rest); len(f) > 14 {
+		user, _ := strconv.Atoi(f[13])
+		system, _ := strconv.Atoi(f[14])
+		ticks = user + system
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // Kill sends SIGKILL to a process.

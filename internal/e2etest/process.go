@@ -72,7 +72,7 @@ var marks atomic.Int64
 func Begin(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{t: t, Cmd: cmd, Log: &Output{}, Ended: make(chan struct{})}
-	p.mark = fmt.Sprintf("ROTA_E2E_MARK=%d.%d", os.Getpid(), marks.Add(1))
+	p.mark = fmt.Sprintf("ROTA_E2E_MARK=%d.%d.%d", os.Getpid(), time.Now().UnixNano(), marks.Add(1)) // a pid is not unique: there are namespaces
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
@@ -168,5 +168,17 @@ func (p *Process) left() []int { return withMark(p.mark) }
 func (p *Process) killLeft() {
 	for _, pid := range p.left() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// EndsWell waits for the end of a request in flight, which must be answered, and then of the
+// process, whose status must be 0.
+func (p *Process) EndsWell(busy <-chan error) {
+	p.t.Helper()
+	if err := <-busy; err != nil {
+		p.t.Errorf("the request in flight: %v", err)
+	}
+	if status := p.Wait(); status != 0 {
+		p.t.Errorf("exit status %d, want 0", status)
 	}
 }

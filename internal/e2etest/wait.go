@@ -46,9 +46,12 @@ func SkipShort(t *testing.T) {
 	}
 }
 
-// Duration returns full if ROTA_E2E_LONG is set, and brief otherwise.
+// Long reports whether ROTA_E2E_LONG is set: tests take their time.
+func Long() bool { return os.Getenv("ROTA_E2E_LONG") != "" }
+
+// Duration returns full in a long run, and brief otherwise.
 func Duration(full, brief time.Duration) time.Duration {
-	if os.Getenv("ROTA_E2E_LONG") != "" {
+	if Long() {
 		return full
 	}
 	return brief

@@ -10,10 +10,20 @@ func FuzzMessages(f *testing.F) {
 	f.Add(appendOffer(nil, []uint64{1, 1 << 63}), 2)
 	f.Add(appendAnswer(nil, []bool{true, false}), 2)
 	f.Add([]byte{answerKind, 2}, 1)
+	f.Add([]byte("h\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02{}"), 1)
+	f.Add([]byte("m{}"), 1)
 	f.Fuzz(func(t *testing.T, b []byte, n int) {
 		if cookies, err := parseOffer(b); err == nil {
 			if len(cookies) == 0 || len(cookies) > MaxBatch || !bytes.Equal(appendOffer(nil, cookies), b) {
 				t.Errorf("%q is an offer of %v", b, cookies)
+			}
+		}
+		if h, err := parseHand(b); err == nil {
+			if m, rest := appendHand(nil, h.cookie, h.state); h.whole() && (!bytes.Equal(m, b[:len(m)]) || len(m)+len(rest) != len(b)) {
+				t.Errorf("%q is a hand-over of %+v", b, h)
+			}
+			if h.more(b); len(h.state) > h.size {
+				t.Errorf("%d bytes of a state of %d", len(h.state), h.size)
 			}
 		}
 		if taken, err := parseAnswer(b, n); err == nil {

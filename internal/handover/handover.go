@@ -4,7 +4,8 @@
 // The pair carries messages (SOCK_SEQPACKET). The leaving worker sends an offer: up to
 // MaxBatch connections, each with the cookie of the socket that it was accepted from. The
 // receiver answers which of them it takes. There is one offer at a time, so at most MaxBatch
-// descriptors are in flight.
+// descriptors are in flight. A connection that the program itself hands over goes alone, with a
+// state, in one message or in several.
 //
 // A connection belongs to one process at every moment. The leaving worker keeps it until
 // the answer says that it was taken, and then closes its copy. The receiver uses it when its
@@ -22,6 +23,12 @@ import (
 // MaxBatch is the largest number of connections in an offer.
 const MaxBatch = 64
 
+// MaxState is the largest size of what a program says of a connection, in bytes.
+const MaxState = 8 << 20
+
+// ErrNoReceiver says that no other worker takes a connection. errors.Is finds it.
+var ErrNoReceiver = errors.New("no other worker takes the connection")
+
 // ErrMessage says that the other worker has sent something that is no message of this
 // package. errors.Is finds it.
 var ErrMessage = errors.New("not a message of a hand-over")
@@ -30,9 +37,13 @@ var ErrMessage = errors.New("not a message of a hand-over")
 const (
 	offerKind  = 'o'
 	answerKind = 'a'
+	handKind   = 'h'
+	moreKind   = 'm'
 	cookieSize = 8
-	offerSize  = 1 + MaxBatch*cookieSize
+	handSize   = 1 + cookieSize + 4 // before the first part of the state
+	maxPart    = 32 << 10           // of a state, in one message
 	answerSize = 1 + MaxBatch
+	maxSize    = handSize + maxPart // of all messages
 )
 
 // appendOffer appends an offer of connections from the sockets with these cookies.
@@ -46,7 +57,7 @@ func appendOffer(b []byte, cookies []uint64) []byte {
 
 // parseOffer returns the cookies of an offer, at least one.
 func parseOffer(b []byte) (cookies []uint64, err error) {
-	if len(b) <= 1 || b[0] != offerKind || len(b) > offerSize || (len(b)-1)%cookieSize != 0 {
+	if len(b) <= 1 || b[0] != offerKind || len(b) > 1+MaxBatch*cookieSize || (len(b)-1)%cookieSize != 0 {
 		return nil, fmt.Errorf("%w: %d bytes as an offer", ErrMessage, len(b))
 	}
 	for b = b[1:]; len(b) > 0; b = b[cookieSize:] {
@@ -54,6 +65,61 @@ func parseOffer(b []byte) (cookies []uint64, err error) {
 	}
 	return cookies, nil
 }
+
+// hand is a connection that the program hands over.
+type hand struct {
+	cookie uint64
+	size   int    // of the state
+	state  []byte // as much of it as has come
+}
+
+// appendHand appends the first message of a hand-over, and returns the rest of the state.
+func appendHand(b []byte, cookie uint64, state []byte) (message, rest []byte) {
+	b = append(b, handKind)
+	b = binary.BigEndian.AppendUint64(b, cookie)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(state)))
+	n := min(len(state), maxPart)
+	return append(b, state[:n]...), state[n:]
+}
+
+// parseHand returns what the first message of a hand-over says.
+func parseHand(b []byte) (h hand, err error) {
+	if len(b) < handSize || b[0] != handKind {
+		return h, fmt.Errorf("%w: %d bytes as a hand-over", ErrMessage, len(b))
+	}
+	h.cookie = binary.BigEndian.Uint64(b[1:])
+	size := binary.BigEndian.Uint32(b[1+cookieSize:])
+	if size > MaxState {
+		return h, fmt.Errorf("%w: a state of %d bytes", ErrMessage, size)
+	}
+	h.size = int(size)
+	return h, h.add(b[handSize:])
+}
+
+// appendMore appends the next message of a hand-over, and returns the rest of the state.
+func appendMore(b, state []byte) (message, rest []byte) {
+	n := min(len(state), maxPart)
+	return append(append(b, moreKind), state[:n]...), state[n:]
+}
+
+// more adds what another message brings of the state.
+func (h *hand) more(b []byte) error {
+	if len(b) < 2 || b[0] != moreKind {
+		return fmt.Errorf("%w: %d bytes as part of a state", ErrMessage, len(b))
+	}
+	return h.add(b[1:])
+}
+
+func (h *hand) add(part []byte) error {
+	if len(h.state)+len(part) > h.size {
+		return fmt.Errorf("%w: a state is longer than %d bytes", ErrMessage, h.size)
+	}
+	h.state = append(h.state, part...)
+	return nil
+}
+
+// whole reports whether all of the state has come.
+func (h *hand) whole() bool { return len(h.state) == h.size }
 
 // appendAnswer appends the answer to an offer: which of its connections are taken.
 func appendAnswer(b []byte, taken []bool) []byte {

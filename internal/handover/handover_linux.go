@@ -3,9 +3,6 @@
 package handover
 
 import (
-	"errors"
-	"fmt"
-	"net"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -27,38 +24,3 @@ func newPair() (sender, receiver *descriptor.FD, err error) {
 }
 
 func rights(fds []int) []byte { return unix.UnixRights(fds...) }
-
-// streamAddr returns the local address of fd, which must be a connected stream socket.
-func streamAddr(fd *descriptor.FD) (net.Addr, error) {
-	kind, err := unix.GetsockoptInt(fd.Int(), unix.SOL_SOCKET, unix.SO_TYPE)
-	if err != nil || kind != unix.SOCK_STREAM {
-		return nil, orText(err, "not a stream socket")
-	}
-	if on, err := descriptor.Listens(fd.Int()); err != nil || on {
-		return nil, orText(err, "a socket that listens")
-	}
-	local, err := unix.Getsockname(fd.Int())
-	if err != nil {
-		return nil, os.NewSyscallError("getsockname", err)
-	}
-	return netAddr(local)
-}
-
-func orText(err error, text string) error {
-	if err != nil {
-		return os.NewSyscallError("getsockopt", err)
-	}
-	return errors.New(text)
-}
-
-func netAddr(a unix.Sockaddr) (net.Addr, error) {
-	switch a := a.(type) {
-	case *unix.SockaddrInet4:
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}, nil
-	case *unix.SockaddrInet6:
-		return &net.TCPAddr{IP: a.Addr[:], Port: a.Port}, nil
-	case *unix.SockaddrUnix:
-		return &net.UnixAddr{Net: "unix", Name: a.Name}, nil
-	}
-	return nil, fmt.Errorf("a socket of the address type %T", a)
-}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 type receiverSocket struct {
 	net.Listener
 	conns chan net.Conn
+	state []byte // with the last connection that was handed over
 }
 
 func (s *receiverSocket) Put(c net.Conn) { s.conns <- c }
@@ -31,6 +33,7 @@ type world struct {
 	cookie   uint64
 	sender   *Sender
 	receiver *Receiver
+	refuses  atomic.Bool // what is handed over
 }
 
 func newWorld(t *testing.T, network, address string) *world {
@@ -39,7 +42,7 @@ func newWorld(t *testing.T, network, address string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{receiverSocket: receiverSocket{ln, make(chan net.Conn, 2*MaxBatch)}}
+	w := &world{receiverSocket: receiverSocket{Listener: ln, conns: make(chan net.Conn, 2*MaxBatch)}}
 	if w.cookie, err = Cookie(ln.(syscall.Conn)); err != nil {
 		t.Skip(err)
 	}
@@ -65,6 +68,14 @@ func (w *world) Socket(cookie uint64) Socket {
 		return &w.receiverSocket
 	}
 	return nil
+}
+
+func (w *world) Handed(cookie uint64, state []byte) Socket {
+	if cookie != w.cookie || w.refuses.Load() {
+		return nil
+	}
+	w.state = state
+	return &w.receiverSocket
 }
 
 // serve runs the receiver, and returns the channel of its result.
@@ -267,7 +278,7 @@ func TestForeignDescriptors(t *testing.T) {
 func TestForeignMessages(t *testing.T) {
 	for name, message := range map[string][]byte{
 		"one byte": {offerKind}, "an answer": {answerKind, 1}, "half a cookie": {offerKind, 1, 2, 3},
-		"too many": make([]byte, 4*offerSize), "fewer than descriptors": appendOffer(nil, []uint64{1}),
+		"too many": make([]byte, 4*MaxBatch*cookieSize), "fewer than descriptors": appendOffer(nil, []uint64{1}),
 	} {
 		w := newWorld(t, "tcp", "127.0.0.1:0")
 		a, b, err := NewPair() // descriptors whose end can be seen

@@ -4,7 +4,6 @@ package handover
 
 import (
 	"errors"
-	"net"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
@@ -17,5 +16,3 @@ const (
 func newPair() (sender, receiver *descriptor.FD, err error) { return nil, nil, errors.ErrUnsupported }
 
 func rights([]int) []byte { return nil }
-
-func streamAddr(*descriptor.FD) (net.Addr, error) { return nil, errors.ErrUnsupported }

@@ -7,6 +7,7 @@ import "sync"
 type Mover struct {
 	sender   *Sender
 	requests chan request
+	hands    chan handRequest
 	closing  chan struct{} // closed by Close
 	ended    chan struct{} // closed when no connection can be moved any more
 	once     sync.Once
@@ -18,9 +19,16 @@ type request struct {
 	moved chan<- bool // gets one value
 }
 
+// handRequest is a connection that waits to be handed over.
+type handRequest struct {
+	item   Item
+	state  []byte
+	result chan<- error // gets one value
+}
+
 // NewMover returns a Mover for a Sender, which it owns. Close ends it.
 func NewMover(s *Sender) *Mover {
-	m := &Mover{sender: s, requests: make(chan request), closing: make(chan struct{}), ended: make(chan struct{})}
+	m := &Mover{sender: s, requests: make(chan request), hands: make(chan handRequest), closing: make(chan struct{}), ended: make(chan struct{})}
 	go m.run()
 	return m
 }
@@ -35,6 +43,17 @@ func (m *Mover) Move(i Item) bool {
 		return <-moved
 	case <-m.ended:
 		return false
+	}
+}
+
+// HandOver is Move for a connection with a state; see [Sender.HandOver].
+func (m *Mover) HandOver(i Item, state []byte) error {
+	result := make(chan error, 1)
+	select {
+	case m.hands <- handRequest{i, state, result}:
+		return <-result
+	case <-m.ended:
+		return ErrNoReceiver
 	}
 }
 
@@ -57,10 +76,12 @@ func (m *Mover) Close() {
 func (m *Mover) run() {
 	defer close(m.ended)
 	defer m.sender.Close()
-	for err := error(nil); err == nil; {
+	for m.sender.closed == nil {
 		select {
 		case first := <-m.requests:
-			err = m.moveBatch(m.batch(first))
+			m.moveBatch(m.batch(first))
+		case r := <-m.hands:
+			r.result <- m.sender.HandOver(r.item, r.state)
 		case <-m.closing:
 			return
 		}
@@ -81,14 +102,13 @@ func (m *Mover) batch(first request) []request {
 	return all
 }
 
-func (m *Mover) moveBatch(batch []request) error {
+func (m *Mover) moveBatch(batch []request) {
 	items := make([]Item, 0, len(batch))
 	for _, r := range batch {
 		items = append(items, r.item)
 	}
-	taken, err := m.sender.Offer(items)
+	taken, _ := m.sender.Offer(items) // an error ends the sender
 	for i, r := range batch {
 		r.moved <- taken[i]
 	}
-	return err
 }

@@ -17,20 +17,23 @@ type Queue struct {
 	closed bool
 }
 
-// Add adds a connection. If the queue is closed, it closes it.
-func (q *Queue) Add(c net.Conn) {
+// Add adds a connection, and reports whether none waited before. If the queue is closed, it
+// closes it.
+func (q *Queue) Add(c net.Conn) (first bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		_ = c.Close() // as the kernel does with what waits at a listener that is closed
-		return
+		return false
 	}
+	first = len(q.conns) == 0
 	q.conns = append(q.conns, c)
 	q.some.Store(true)
 	select {
 	case q.arrived <- struct{}{}:
 	default:
 	}
+	return first
 }
 
 // Next returns the next connection, or nil.

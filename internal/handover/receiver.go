@@ -1,10 +1,12 @@
 package handover
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
@@ -22,6 +24,9 @@ type Sockets interface {
 	// Socket returns the socket with this cookie; nil: there is none, or it takes no more
 	// connections.
 	Socket(cookie uint64) Socket
+	// Handed returns the socket with this cookie, whose Put gives the program the connection
+	// with this state; nil: there is none, or the program takes no more.
+	Handed(cookie uint64, state []byte) Socket
 	// Starts and Ends are called before and after the connections of an offer are taken.
 	Starts()
 	Ends()
@@ -31,6 +36,8 @@ type Sockets interface {
 type Receiver struct {
 	pair    *net.UnixConn
 	sockets Sockets
+	adopter *descriptor.Adopter // used, and closed, by Serve
+	buf     [maxSize + 1]byte
 }
 
 // NewReceiver returns a Receiver for one end of a pair. It owns fd, also when it fails.
@@ -39,7 +46,12 @@ func NewReceiver(fd *descriptor.FD, sockets Sockets) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Receiver{pair, sockets}, nil
+	adopter, err := descriptor.NewAdopter()
+	if err != nil {
+		_ = pair.Close() // nothing was sent on it
+		return nil, err
+	}
+	return &Receiver{pair: pair, sockets: sockets, adopter: adopter}, nil
 }
 
 // Close closes the pair. Serve returns.
@@ -48,6 +60,7 @@ func (r *Receiver) Close() { _ = r.pair.Close() } // nothing is sent that could 
 // Serve takes connections until the leaving worker closes the pair, or sends what it must
 // not; then it closes the pair. The error is nil at the end of the pair.
 func (r *Receiver) Serve() error {
+	defer r.adopter.Close()
 	defer r.Close()
 	for {
 		if err := r.next(); errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
@@ -58,19 +71,68 @@ func (r *Receiver) Serve() error {
 	}
 }
 
-// next handles an offer. What was taken is put into use when the answer has been sent.
+// next handles an offer or a hand-over. What was taken is put into use when the answer has been
+// sent.
 func (r *Receiver) next() error {
-	cookies, fds, err := r.receive()
+	b, fds, err := r.receive()
+	defer descriptor.CloseAll(fds)
 	if err != nil {
 		return err
 	}
+	if b[0] == handKind {
+		return r.nextHand(b, fds)
+	}
+	cookies, err := parseOffer(b)
+	if err == nil && len(fds) > len(cookies) {
+		err = fmt.Errorf("%w: %d descriptors for %d connections", ErrMessage, len(fds), len(cookies))
+	}
+	if err != nil {
+		return err
+	}
+	return r.takeAll(fds, len(cookies), func(i int) Socket { return r.sockets.Socket(cookies[i]) })
+}
+
+// nextHand handles a hand-over, whose first message is b.
+func (r *Receiver) nextHand(b []byte, fds []*descriptor.FD) error {
+	h, err := parseHand(b)
+	if err == nil && len(fds) > 1 {
+		err = fmt.Errorf("%w: %d descriptors for a connection", ErrMessage, len(fds))
+	}
+	for err == nil && !h.whole() {
+		err = r.nextPart(&h)
+	}
+	if err == nil && !json.Valid(h.state) {
+		err = fmt.Errorf("%w: a state that is not JSON", ErrMessage)
+	}
+	if err != nil {
+		return err
+	}
+	return r.takeAll(fds, 1, func(int) Socket { return r.sockets.Handed(h.cookie, h.state) })
+}
+
+func (r *Receiver) nextPart(h *hand) error {
+	b, fds, err := r.receive()
 	defer descriptor.CloseAll(fds)
+	if err == nil && len(fds) > 0 {
+		err = fmt.Errorf("%w: %d descriptors with a state", ErrMessage, len(fds))
+	}
+	if err != nil {
+		return err
+	}
+	return h.more(b)
+}
+
+// takeAll answers which of n connections are taken, and puts these into use. There may be fewer
+// descriptors than connections, where this process has too many open already; they are the first of
+// them.
+func (r *Receiver) takeAll(fds []*descriptor.FD, n int, socket func(i int) Socket) (err error) {
+	defer r.adopter.Clear()
 	r.sockets.Starts()
 	defer r.sockets.Ends()
-	conns, sockets, taken := make([]net.Conn, len(cookies)), make([]Socket, len(cookies)), make([]bool, len(cookies))
+	conns, sockets, taken := make([]net.Conn, n), make([]Socket, n), make([]bool, n)
 	for i, fd := range fds {
-		conns[i], sockets[i], err = r.take(cookies[i], fd)
-		if err != nil {
+		sockets[i] = socket(i)
+		if conns[i], err = r.take(fd, sockets[i]); err != nil {
 			break
 		}
 		taken[i] = conns[i] != nil
@@ -88,56 +150,60 @@ func (r *Receiver) next() error {
 	return err
 }
 
-// receive receives an offer. There may be fewer descriptors than cookies, where this
-// process has too many open already; they are the first of them.
-func (r *Receiver) receive() ([]uint64, []*descriptor.FD, error) {
-	b, oob := make([]byte, offerSize+1), make([]byte, rightsSize)
-	n, oobn, _, _, err := r.pair.ReadMsgUnix(b, oob)
+// receive receives a message, which is valid until the next call. The descriptors are the caller's.
+func (r *Receiver) receive() ([]byte, []*descriptor.FD, error) {
+	oob := make([]byte, rightsSize)
+	n, oobn, _, _, err := r.pair.ReadMsgUnix(r.buf[:], oob)
 	if err != nil {
 		return nil, nil, err
 	}
 	fds, _ := descriptor.FromRights(oob[:oobn]) // whatever else is there is passed over
 	if n == 0 {
-		descriptor.CloseAll(fds)
-		return nil, nil, io.EOF
+		return nil, fds, io.EOF
 	}
-	cookies, err := parseOffer(b[:n])
-	if err == nil && len(fds) > len(cookies) {
-		err = fmt.Errorf("%w: %d descriptors for %d connections", ErrMessage, len(fds), len(cookies))
-	}
-	if err != nil {
-		descriptor.CloseAll(fds)
-		return nil, nil, err
-	}
-	return cookies, fds, nil
+	return r.buf[:n], fds, nil
 }
 
-// take returns the connection of fd and the socket that it belongs to, nil if it can't be
-// taken. The error says that it is none that may be offered.
-func (r *Receiver) take(cookie uint64, fd *descriptor.FD) (net.Conn, Socket, error) {
-	s := r.sockets.Socket(cookie)
+// take returns the connection of fd, nil if s can't take it. The error says that it is none that
+// may be sent.
+func (r *Receiver) take(fd *descriptor.FD, s Socket) (net.Conn, error) {
 	if s == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	if err := checkConn(fd, s.Addr()); err != nil {
-		return nil, nil, err
+	c, err := r.adopter.Conn(fd)
+	if lacksDescriptors(err) {
+		return nil, nil
 	}
-	c, err := fd.TakeConn()
 	if err != nil {
-		return nil, nil, nil // out of descriptors, for example
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
 	}
-	return c, s, nil
+	if err := checkConn(c, fd, s.Addr()); err != nil {
+		_ = c.Close() // the other process's
+		return nil, err
+	}
+	if c.RemoteAddr() == nil { // the client has gone meanwhile
+		_ = c.Close() // the other process still has it
+		return nil, nil
+	}
+	return c, nil
 }
 
-// checkConn fails unless fd is a stream socket with a peer, and with a local address that
-// a connection to a listener at addr has.
-func checkConn(fd *descriptor.FD, addr net.Addr) error {
-	local, err := streamAddr(fd)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMessage, err)
+// lacksDescriptors reports whether err says that this process or the system has no more.
+func lacksDescriptors(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC)
+}
+
+// checkConn fails unless c, made of fd, is a stream socket that doesn't listen, with a local
+// address that a connection to a listener at addr has.
+func checkConn(c net.Conn, fd *descriptor.FD, addr net.Addr) error {
+	if !belongs(c.LocalAddr(), addr) {
+		return fmt.Errorf("%w: a connection of %v for the socket at %v", ErrMessage, c.LocalAddr(), addr)
 	}
-	if !belongs(local, addr) {
-		return fmt.Errorf("%w: a connection of %v for the socket at %v", ErrMessage, local, addr)
+	if c.RemoteAddr() != nil {
+		return nil // package net found a peer
+	}
+	if on, err := descriptor.Listens(fd.Int()); on || err != nil {
+		return fmt.Errorf("%w: a socket that listens, or %v", ErrMessage, err)
 	}
 	return nil
 }
@@ -151,7 +217,7 @@ func belongs(local, addr net.Addr) bool {
 		return ok && l.Port == a.Port && (len(a.IP) == 0 || a.IP.IsUnspecified() || l.IP.Equal(a.IP))
 	case *net.UnixAddr:
 		l, ok := local.(*net.UnixAddr)
-		return ok && l.Name == a.Name
+		return ok && l.Net == a.Net && l.Name == a.Name
 	}
 	return false
 }

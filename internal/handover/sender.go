@@ -2,6 +2,7 @@ package handover
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -44,7 +45,7 @@ func (s *Sender) Offer(items []Item) (taken []bool, err error) {
 	if s.closed != nil {
 		return taken, s.closed
 	}
-	_ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout))
+	s.bound()
 	var o offer
 	if err := s.send(items, &o); errors.Is(err, syscall.ETOOMANYREFS) || len(o.fds) == 0 {
 		return taken, nil // too many descriptors of this user are on their way
@@ -52,18 +53,70 @@ func (s *Sender) Offer(items []Item) (taken []bool, err error) {
 		s.closeFor(err)
 		return taken, err
 	}
-	answer, err := s.answer(len(o.fds))
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		answer = s.lastAnswer(len(o.fds))
-	}
-	if err != nil {
-		s.closeFor(err)
-	}
+	answer, err := s.await(len(o.fds))
 	for k, t := range answer {
 		taken[o.items[k]] = t
 	}
 	return taken, err
 }
+
+// await returns the answer to an offer of n connections. After an error no later offer is
+// possible.
+func (s *Sender) await(n int) (taken []bool, err error) {
+	taken, err = s.answer(n)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		taken = s.lastAnswer(n)
+	}
+	if err != nil {
+		s.closeFor(err)
+	}
+	return taken, err
+}
+
+// HandOver hands over a connection with its state, at most MaxState bytes. The error is nil if the
+// receiver has taken it. HandOver blocks for AnswerTimeout at most when the receiver doesn't read.
+func (s *Sender) HandOver(i Item, state []byte) error {
+	if s.closed != nil {
+		return fmt.Errorf("%w: %w", ErrNoReceiver, s.closed)
+	}
+	err := s.sendHand(i, state)
+	if errors.Is(err, syscall.ETOOMANYREFS) || errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("%w: %w", ErrNoReceiver, err) // nothing was sent
+	}
+	if err != nil {
+		s.closeFor(err)
+		return fmt.Errorf("%w: %w", ErrNoReceiver, err)
+	}
+	switch taken, err := s.await(1); {
+	case len(taken) == 1 && taken[0]:
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrNoReceiver, err)
+	}
+	return fmt.Errorf("%w: it refuses it", ErrNoReceiver)
+}
+
+// sendHand sends the messages of a hand-over.
+func (s *Sender) sendHand(i Item, state []byte) (err error) {
+	message, rest := appendHand(nil, i.Cookie, state)
+	s.bound()
+	gone := i.Conn.Control(func(fd uintptr) {
+		_, _, err = s.pair.WriteMsgUnix(message, rights([]int{int(fd)}), nil)
+	})
+	if gone != nil {
+		return gone
+	}
+	for err == nil && len(rest) > 0 {
+		message, rest = appendMore(message[:0], rest)
+		s.bound()
+		_, err = s.pair.Write(message)
+	}
+	s.bound()
+	return err
+}
+
+// bound bounds what is sent or read next.
+func (s *Sender) bound() { _ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout)) }
 
 // offer is what is sent of the items of an Offer: those that are still open.
 type offer struct {
@@ -116,7 +169,7 @@ func (s *Sender) answer(n int) (taken []bool, err error) {
 // can be sent after it has returned.
 func (s *Sender) lastAnswer(n int) (taken []bool) {
 	_ = s.pair.CloseRead()
-	_ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout))
+	s.bound()
 	taken, _ = s.answer(n)
 	return taken
 }

@@ -29,7 +29,7 @@ type Observer struct {
 	unanswered atomic.Bool
 
 	sniffed    atomic.Uint32 // a sniffed
-	first      atomic.Uint32 // what the first bytes were; see noteFirst
+	opening    atomic.Uint32 // an Opening
 	readClosed atomic.Bool   // IdleTick has shut down the reading side
 
 	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks
@@ -68,6 +68,9 @@ func (o *Observer) Ignore() {
 	o.sniffed.Store(uint32(followed))
 }
 
+// OpenAs sets what the connection is whose first bytes another process has read.
+func (o *Observer) OpenAs(opening Opening) { o.opening.Store(uint32(opening)) }
+
 // Untracked reports whether there is nothing (more) to track: the connection is a
 // tunnel, or of another protocol, or bytes have passed unseen. It stays true.
 func (o *Observer) Untracked() bool { return o.untracked.Load() }
@@ -89,8 +92,8 @@ func (o *Observer) OnReadStart() {
 
 // OnRead records p, at least one byte, which the program has read.
 func (o *Observer) OnRead(p []byte, draining bool) {
-	if o.first.Load() == nothing {
-		o.noteFirst(p)
+	if o.opening.Load() == uint32(NotOpened) {
+		o.opening.CompareAndSwap(uint32(NotOpened), uint32(openingOf(p)))
 	}
 	if draining {
 		o.follow()
@@ -114,13 +117,16 @@ func (o *Observer) OnRead(p []byte, draining bool) {
 // OnWrite records p, which is about to be written unchanged. If the Write fails
 // and the connection was tracked before, StopTracking must follow. In a drain a tracked
 // connection's owner calls Split instead.
-func (o *Observer) OnWrite(p []byte) {
+func (o *Observer) OnWrite(p []byte) { o.onWrite(p, false) }
+
+// onWrite is OnWrite, and Answered if whole is true.
+func (o *Observer) onWrite(p []byte, isWhole bool) {
 	if o.untracked.Load() {
 		o.busy.Store(true)
 		o.unanswered.Store(false)
 		return
 	}
-	if o.sniffWrite(p) {
+	if o.sniffWrite(p, isWhole) {
 		return
 	}
 	o.mu.Lock()

@@ -149,13 +149,15 @@ func phaseTable(t *testing.T) (rows [][]string) {
 }
 
 // The phase after sequences of calls: "?" is a Read that begins, "<" something read,
-// ">" something written.
+// ">" something written, "(" a Write of a whole answer that begins and ")" one that ends.
 func TestPhases(t *testing.T) {
 	const (
 		get  = "<GET / HTTP/1.1\r\n\r\n"
 		head = "<HEAD / HTTP/1.1\r\n\r\n"
 		post = "<POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n"
 		ok   = ">" + okAnswer
+
+		begun, done = "(" + okAnswer, ")" + okAnswer
 	)
 	for _, tc := range []struct {
 		name string
@@ -197,6 +199,11 @@ func TestPhases(t *testing.T) {
 		{"the rest of a HEAD", []string{"?", get, ok, "<H", "?", "<" + head[2:]}, "requestedHead"},
 		{"the rest of a CONNECT", []string{"?", get, ok, "<C", "?", "<ONNECT a:1 HTTP/1.1\r\n\r\n"}, "followed"},
 		{"a request without a Read", []string{"?", get, ok, get}, "followed"},
+		{"an answer that is being written", []string{"?", get, begun}, "requested"},
+		{"and was written", []string{"?", get, begun, done}, "answered"},
+		{"one byte while it is written", []string{"?", get, begun, "<H", done}, "peeked"},
+		{"a Read that begins while it is written", []string{"?", get, begun, "?", done}, "followed"},
+		{"a request while it is written", []string{"?", get, begun, get, done}, "followed"},
 		{"a version of another kind", []string{"?", "<GET / HTTP/2.0\r\n\r\n"}, "untracked"},
 		{"no version", []string{"?", "<GET /\r\nHost: example.org:80\r\n\r\n"}, "untracked"},
 		{"an answer byte by byte", []string{"?", get, ">H"}, "followed"},
@@ -215,6 +222,12 @@ func TestPhases(t *testing.T) {
 					o.OnRead([]byte(op[1:]), false)
 				case '>':
 					o.OnWrite([]byte(op[1:]))
+				case '(': // a Write of a whole answer begins
+					if !o.Answers([]byte(op[1:])) {
+						t.Fatalf("%q isn't the whole answer", op[1:])
+					}
+				case ')':
+					o.Answered([]byte(op[1:]))
 				}
 			}
 			if got := phaseName(&o); got != tc.want {

@@ -187,21 +187,22 @@ func versioned(line []byte) bool {
 	return line[at+8] == '0' || line[at+8] == '1'
 }
 
-// sniffWrite records what is about to be written. It reports false if the
-// tracker must see it: anything but one whole answer to one whole request.
-func (o *Observer) sniffWrite(p []byte) bool {
+// sniffWrite records what is written. isWhole tells that it is the whole answer to the one
+// request that has been read. It reports false if the tracker must see it: anything else.
+func (o *Observer) sniffWrite(p []byte, isWhole bool) bool {
 	for len(p) > 0 {
 		s := o.load()
-		next := answered
+		next, head := answered, false
 		switch s.phase() {
 		case early, earlyHead:
-			next = peeked
+			next, head = peeked, s.phase() == earlyHead
 		case requested, requestedHead:
+			head = s.phase() == requestedHead
 		default:
 			o.follow()
 			return false
 		}
-		if head := s.phase() == requestedHead || s.phase() == earlyHead; !wholeAnswer(p, head) {
+		if !isWhole && !wholeAnswer(p, head) {
 			o.follow()
 			return false
 		}
@@ -212,6 +213,22 @@ func (o *Observer) sniffWrite(p []byte) bool {
 	return true
 }
 
+// Answers reports whether p is the whole answer to the one request that has been read. Then
+// it may be recorded when it has been written, by Answered: until then the request counts as
+// one that isn't answered.
+func (o *Observer) Answers(p []byte) bool {
+	switch o.load().phase() {
+	case requested, early:
+		return wholeAnswer(p, false)
+	case requestedHead, earlyHead:
+		return wholeAnswer(p, true)
+	}
+	return false
+}
+
+// Answered records p, of which Answers was true, after it was written.
+func (o *Observer) Answered(p []byte) { o.onWrite(p, true) }
+
 // wholeAnswer reports whether p is one final answer, from its status line to the end of a
 // body that Content-Length announces. head tells whether the request is a HEAD.
 func wholeAnswer(p []byte, head bool) bool {
@@ -220,16 +237,49 @@ func wholeAnswer(p []byte, head bool) bool {
 	if code < 200 {
 		return false
 	}
-	m := message{state: inHead}
-	k, what := m.head(p[n:])
-	body := len(p) - n - k
-	if what != headEnd {
-		return false
+	length, p, ok := lengthOf(p[n:])
+	if !ok || bare(code, head) {
+		return ok && len(p) == 0
 	}
-	if bare(code, head) {
-		return body == 0
+	return length == int64(len(p))
+}
+
+// lengthOf returns the Content-Length of an answer whose header lines begin p, -1 if it has
+// none, and what follows its head. It reports false of a head that isn't plain: whose end is
+// not in p, or that has another field for the body, or a folded line.
+func lengthOf(p []byte) (length int64, body []byte, ok bool) {
+	length = -1
+	for len(p) > 0 {
+		n := bytes.IndexByte(p, '\n') + 1
+		if n == 0 {
+			return 0, nil, false
+		}
+		switch p[0] {
+		case '\r':
+			return length, p[n:], n == len("\r\n")
+		case '\n':
+			return length, p[n:], true
+		case ' ', '\t':
+			return 0, nil, false
+		case 't', 'T':
+			if begins(p, "transfer-encoding") {
+				return 0, nil, false
+			}
+		case 'c', 'C':
+			if !begins(p, "content-length") {
+				break
+			}
+			value, ok := valueOf(p[:n], "content-length")
+			if !ok || length >= 0 {
+				return 0, nil, false
+			}
+			if length, ok = number(value); !ok {
+				return 0, nil, false
+			}
+		}
+		p = p[n:]
 	}
-	return m.sized && !m.coded && m.left == int64(body)
+	return 0, nil, false
 }
 
 // follow lets the tracker take over. It is idempotent. Callers that hold o.mu call

@@ -11,7 +11,7 @@ import (
 
 // Send queues a frame; f.Body is copied. Send owns files, also when it fails: they are
 // closed when they have been sent or the link is closed. When more than MaxQueue bytes
-// wait, a Message is refused with ErrQueueFull; when far more wait, the link is closed.
+// wait, a message is refused with ErrQueueFull; when far more wait, the link is closed.
 func (l *Link) Send(f wire.Frame, files ...*descriptor.FD) error {
 	f.FDs = len(files)
 	writer, err := l.enqueue(f, files)
@@ -55,7 +55,7 @@ func (l *Link) refuse(f wire.Frame, files []*descriptor.FD) error {
 	case o.queued > hardQueue:
 		l.closeLocked(fmt.Errorf("%w: %w", ErrClosed, ErrQueueFull))
 		return l.err
-	case o.queued > MaxQueue && f.Type == wire.Message:
+	case o.queued > MaxQueue && f.Type.IsMessage():
 		return ErrQueueFull
 	}
 	return nil

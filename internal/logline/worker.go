@@ -5,7 +5,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -24,10 +23,10 @@ func (l Worker) Late(m *reload.Member, pid int, missing []string) {
 		"slot", m.Slot, "after", m.Late.Sub(m.Started).Round(time.Millisecond), "missing", missing)
 }
 
-// Ended says how the process of a worker has ended.
-func (l Worker) Ended(m *reload.Member, pid int, x process.Exit, text string) {
+// Ended says how the process of a worker has ended: with code, or as text says.
+func (l Worker) Ended(m *reload.Member, pid, code int, text string) {
 	args := []any{"worker", m.ID, "pid", pid, "slot", m.Slot, "generation", m.Generation,
-		"after", time.Since(m.Started).Round(time.Millisecond), "exit", ending(m, x, text)}
+		"after", time.Since(m.Started).Round(time.Millisecond), "exit", ending(m, code, text)}
 	if m.Voluntary {
 		l.Info("rota: worker left", args...)
 		return
@@ -37,8 +36,8 @@ func (l Worker) Ended(m *reload.Member, pid int, x process.Exit, text string) {
 
 // ending returns how a process has ended, as text says. The usual main of a server,
 // log.Fatal(srv.Serve(ln)), ends with status 1 when the worker has drained, as it was asked to.
-func ending(m *reload.Member, x process.Exit, text string) string {
-	if !m.Draining.IsZero() && x.Err == nil && x.Signal == nil && x.Code == 1 {
+func ending(m *reload.Member, code int, text string) string {
+	if !m.Draining.IsZero() && code == 1 {
 		return "as asked (" + text + ")"
 	}
 	return text
@@ -50,4 +49,34 @@ func (l Worker) Forced(m *reload.Member, pid int, sig os.Signal, err error) {
 	if err != nil {
 		l.Error("rota: worker can't be signalled", "worker", m.ID, "pid", pid, "err", err)
 	}
+}
+
+// Recycled says that a worker is to be replaced, and why.
+func (l Worker) Recycled(m *reload.Member, pid int, why string) {
+	l.Info("rota: worker is to be replaced", "worker", m.ID, "pid", pid, "why", why)
+}
+
+// TooLarge says that a worker uses more bytes of memory than its limit.
+func (l Worker) TooLarge(m *reload.Member, pid int, used, limit int64) {
+	l.Info("rota: worker uses too much memory", "worker", m.ID, "pid", pid, "bytes", used, "limit", limit)
+}
+
+// Unwell says that a worker has failed so many health checks in a row.
+func (l Worker) Unwell(m *reload.Member, pid int, times int, err error) {
+	l.Warn("rota: worker is not well", "worker", m.ID, "pid", pid, "times", times, "err", err)
+}
+
+// Reaped says which orphans were reaped.
+func (l Worker) Reaped(pids []int) { l.Debug("rota: orphans reaped", "pids", pids) }
+
+// Undelivered says how many messages to a worker that has ended it has not taken.
+func (l Worker) Undelivered(m *reload.Member, pid, messages int) {
+	if messages > 0 {
+		l.Warn("rota: messages to worker not delivered", "worker", m.ID, "pid", pid, "messages", messages)
+	}
+}
+
+// Misses says that a worker misses broadcasts of others. It is said once a worker.
+func (l Worker) Misses(m *reload.Member, pid int) {
+	l.Warn("rota: worker misses broadcasts, it doesn't read fast enough", "worker", m.ID, "pid", pid)
 }

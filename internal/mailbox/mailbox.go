@@ -38,6 +38,18 @@ func (b *Mailbox[S]) Done() <-chan struct{} { return b.done }
 // Send has f called by the owner. The caller knows that the owner still takes calls.
 func (b *Mailbox[S]) Send(f func(S)) { b.calls <- f }
 
+// Functions are the methods of a Mailbox whose functions don't need the state.
+type Functions struct {
+	Post  func(f func()) // Send
+	Work  func(f func() func())
+	After func(d time.Duration, f func()) (stop func())
+}
+
+// Functions returns the methods of b.
+func (b *Mailbox[S]) Functions() Functions {
+	return Functions{Post: func(f func()) { b.Send(func(S) { f() }) }, Work: b.Work, After: b.After}
+}
+
 // Post has f called by the owner. It reports whether that will happen.
 func (b *Mailbox[S]) Post(f func(S)) bool {
 	select {

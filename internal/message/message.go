@@ -18,18 +18,18 @@ type Link interface {
 	Send(wire.Frame, ...*descriptor.FD) error
 }
 
-// Send puts a message on a link. It never blocks and never panics. If it fails, nothing
+// Send puts a message on a link, in a frame of type t. It never blocks and never panics. If it fails, nothing
 // was sent and the handles are as they were.
-func Send(to Link, v any, handles []ipc.Handle) error {
-	body, err := marshal(v)
+func Send(to Link, t wire.Type, v any, handles []ipc.Handle) error {
+	body, err := Marshal(v)
 	if err != nil {
-		return fmt.Errorf("message: %w", err)
+		return err
 	}
 	fds, err := dupAll(handles)
 	if err != nil {
 		return err
 	}
-	if err := to.Send(wire.Frame{Type: wire.Message, Body: body}, fds...); err != nil {
+	if err := to.Send(wire.Frame{Type: t, Body: body}, fds...); err != nil {
 		return sendError(err)
 	}
 	for _, h := range handles {
@@ -38,14 +38,18 @@ func Send(to Link, v any, handles []ipc.Handle) error {
 	return nil
 }
 
-// marshal returns v as JSON. A panic in the program's MarshalJSON becomes an error.
-func marshal(v any) (body []byte, err error) {
+// Marshal returns v as the JSON of a message, which may be too large. A panic in the program's
+// MarshalJSON becomes an error.
+func Marshal(v any) (body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%T as JSON: panic: %v", v, p)
+			err = fmt.Errorf("message: %T as JSON: panic: %v", v, p)
 		}
 	}()
-	return json.Marshal(v)
+	if body, err = json.Marshal(v); err != nil {
+		return nil, fmt.Errorf("message: %w", err)
+	}
+	return body, nil
 }
 
 func sendError(err error) error {
@@ -59,6 +63,9 @@ func sendError(err error) error {
 // together with the packet: whichever closes one first.
 func Received(p link.Packet) ipc.Message {
 	m := ipc.Message{Data: p.Body}
+	if p.Type == wire.Broadcast {
+		m.From = int(p.Call)
+	}
 	if len(p.Files) > 0 {
 		m.Handles = make([]ipc.Handle, len(p.Files))
 		for i, fd := range p.Files {

@@ -45,7 +45,7 @@ func (b *mailbox) Send(f wire.Frame, files ...*descriptor.FD) error {
 func post(t *testing.T, h ipc.Handle) ipc.Handle {
 	t.Helper()
 	var b mailbox
-	if err := Send(&b, "x", []ipc.Handle{h}); err != nil {
+	if err := Send(&b, wire.Message, "x", []ipc.Handle{h}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.packets[0].Close)
@@ -156,15 +156,15 @@ func TestSendFailsWhole(t *testing.T) {
 		all := sources(t)
 		b := &mailbox{err: why}
 		for kind, h := range all {
-			err := Send(b, "x", []ipc.Handle{h})
+			err := Send(b, wire.Message, "x", []ipc.Handle{h})
 			if want := map[string]error{"full": ipc.ErrQueueFull, "ended": ipc.ErrDisconnected}[name]; !errors.Is(err, want) {
 				t.Errorf("%s: %v, want %v", kind, err, want)
 			}
 		}
-		if err := Send(&mailbox{}, "x", []ipc.Handle{all["tcp conn"], nil}); !errors.Is(err, ipc.ErrHandle) {
+		if err := Send(&mailbox{}, wire.Message, "x", []ipc.Handle{all["tcp conn"], nil}); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("with an empty handle: %v", err)
 		}
-		if err := Send(&mailbox{}, func() {}, []ipc.Handle{all["tcp conn"]}); err == nil {
+		if err := Send(&mailbox{}, wire.Message, func() {}, []ipc.Handle{all["tcp conn"]}); err == nil {
 			t.Error("a function was sent")
 		}
 		for _, fd := range b.took {
@@ -175,7 +175,7 @@ func TestSendFailsWhole(t *testing.T) {
 		for kind, h := range all {
 			post(t, h) // it can still be sent
 			if kind == "tcp conn" {
-				if err := Send(&mailbox{}, "x", []ipc.Handle{h}); !errors.Is(err, net.ErrClosed) {
+				if err := Send(&mailbox{}, wire.Message, "x", []ipc.Handle{h}); !errors.Is(err, net.ErrClosed) {
 					t.Errorf("a conn that was sent can be sent again: %v", err)
 				}
 			}
@@ -193,7 +193,7 @@ func TestHandleToSendIsNotTaken(t *testing.T) {
 		if err := h.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := Send(&mailbox{}, "x", []ipc.Handle{h}); !errors.Is(err, ipc.ErrHandle) {
+		if err := Send(&mailbox{}, wire.Message, "x", []ipc.Handle{h}); !errors.Is(err, ipc.ErrHandle) {
 			t.Errorf("%v, want ErrHandle", err)
 		}
 	}
@@ -206,14 +206,14 @@ func (panics) MarshalJSON() ([]byte, error) { panic("no") }
 // Whatever the program gives it, Send doesn't panic.
 func TestSendOfWhatPanics(t *testing.T) {
 	var b mailbox
-	if err := Send(&b, panics{}, nil); err == nil || len(b.packets) > 0 {
+	if err := Send(&b, wire.Message, panics{}, nil); err == nil || len(b.packets) > 0 {
 		t.Errorf("it sent %v, %v", b.packets, err)
 	}
 }
 
 func TestMessage(t *testing.T) {
 	var b mailbox
-	if err := Send(&b, map[string]any{"cmd": "x", "n": 1}, nil); err != nil {
+	if err := Send(&b, wire.Message, map[string]any{"cmd": "x", "n": 1}, nil); err != nil {
 		t.Fatal(err)
 	}
 	m := Received(b.packets[0])
@@ -236,7 +236,7 @@ type foreign struct{ ipc.Handle }
 func TestSendOfAForeignHandle(t *testing.T) {
 	for _, h := range []ipc.Handle{nil, foreign{}} {
 		var b mailbox
-		if err := Send(&b, "x", []ipc.Handle{h}); !errors.Is(err, ipc.ErrHandle) || len(b.packets) > 0 {
+		if err := Send(&b, wire.Message, "x", []ipc.Handle{h}); !errors.Is(err, ipc.ErrHandle) || len(b.packets) > 0 {
 			t.Errorf("%T: %v, want ErrHandle", h, err)
 		}
 	}

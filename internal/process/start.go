@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -125,7 +126,10 @@ func passedBelow(cmd *exec.Cmd) int {
 	return highest + 3 + len(cmd.ExtraFiles) + 3
 }
 
-// startError names the working directory in err if the directory is missing: exec
+// processLimits are what fork(2) means by EAGAIN.
+const processLimits = "a limit of processes and threads: RLIMIT_NPROC, pids.max of a cgroup (TasksMax in systemd), or the system's"
+
+// startError names the limit in err if no process may be started. It names the working directory in err if the directory is missing: exec
 // reports the executable then.
 func startError(dir string, err error) error {
 	if info, derr := os.Stat(dir); dir != "" && (derr != nil || !info.IsDir()) {
@@ -133,6 +137,9 @@ func startError(dir string, err error) error {
 			derr = &os.PathError{Op: "chdir", Path: dir, Err: syscall.ENOTDIR}
 		}
 		return fmt.Errorf("start: working directory: %w", derr)
+	}
+	if errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("start: %w (%s)", err, processLimits)
 	}
 	return fmt.Errorf("start: %w", err)
 }

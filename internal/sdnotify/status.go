@@ -13,6 +13,7 @@ import (
 // Status is what a master reports to its manager.
 type Status struct {
 	Phase      reload.Phase
+	Leaving    bool  // the master is about to stop
 	Upgrading  bool  // an upgrade was asked for, or is under way
 	Failed     error // of the last reload or upgrade; nil if it has succeeded
 	Generation int   // of the workers
@@ -27,7 +28,7 @@ type Status struct {
 // reload reports itself when it begins.
 func (s Status) service() string {
 	switch {
-	case s.Phase.Stopping():
+	case s.Leaving || s.Phase.Stopping():
 		return daemon.SdNotifyStopping
 	case s.Phase == reload.PhaseServing, s.Phase == reload.PhaseRollingBack, s.Phase == reload.PhaseUpgrading:
 		return daemon.SdNotifyReady
@@ -44,7 +45,7 @@ func (s Status) String() string {
 // change returns what is going on, or what has failed last.
 func (s Status) change() string {
 	switch {
-	case s.Phase.Stopping():
+	case s.Leaving || s.Phase.Stopping():
 		return "; stopping"
 	case s.Upgrading:
 		return "; upgrading the master"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -89,7 +90,7 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
-	if e := t.byKey[key]; e != nil && !key.Packet && !e.revive() {
+	if e := t.byKey[key]; e != nil && e.isShut() && !e.revive() {
 		t.remove(e) // nobody can accept from it any more
 		key = h.keyOf(r)
 	}
@@ -98,13 +99,15 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {
-		e = t.add(key)
-		e.spread = t.spreadOf(r)
+		e = t.add(key, h.generation)
+		e.foreign = user != nil
+		t.setSpread(e, spreads(r))
 		b = t.bind(e, request)
 	} else if t.lacksQueue(e, h) {
 		b = t.grow(e, request)
 	}
 	h.hold(e)
+	e.asks++
 	h.asked[e.id], e.askers[c.Holder] = e, h
 	e.closeAt = time.Time{}
 	if e.fd == nil || e.grows() {
@@ -112,6 +115,18 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 		return nil, b
 	}
 	return []Answer{t.answer(e, w, request)}, b
+}
+
+// isShut reports whether a holder has shut a socket down, as far as something can be done
+// about it: while other processes have a UDP socket, no other one can be bound in its place.
+func (e *entry) isShut() bool {
+	switch {
+	case e.fd == nil:
+		return false
+	case !e.key.Packet:
+		return slices.ContainsFunc(e.all(), func(fd *descriptor.FD) bool { return bind.IsShut(fd.Int()) })
+	}
+	return bind.IsPath(e.key.Network, e.key.Address) && bind.IsShutForReading(e.fd.Int())
 }
 
 // revive makes sockets listen again that a holder has shut down. It reports whether the

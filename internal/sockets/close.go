@@ -120,10 +120,11 @@ func (t *Table) CloseUnused(serving func(id int) bool) (closed []Socket) {
 		serves[id] = serving(id)
 	}
 	for _, e := range t.byID {
-		if e.fd != nil && !e.wanted(serves) {
+		if e.fd != nil && !e.late && !e.wanted(serves) {
 			closed = append(closed, e.socket())
 			t.remove(e)
 		}
+		e.late = false
 	}
 	return closed
 }

@@ -19,6 +19,9 @@ type Server struct {
 	Owner Owner
 	Loop  Loop
 	Open  Opener // called on other goroutines
+	// Freed is told that many sockets of holders that are gone were closed, which leaves
+	// garbage. It may be nil.
+	Freed func()
 
 	timer      bool // a timer will close sockets that linger
 	abandoning bool // a timer will close sockets of holders that are gone
@@ -76,6 +79,7 @@ func (s *Server) refusal(c Caller, r bind.Request, terms Terms) error {
 	if err := checkLength(r); err != nil {
 		return err
 	}
+	s.holder(c.Holder).generation = terms.Generation
 	if s.Full(c.Holder, r) || s.calls[c.Holder] >= maxCalls {
 		return os.NewSyscallError("socket", syscall.EMFILE)
 	}
@@ -89,6 +93,9 @@ func (s *Server) refusal(c Caller, r bind.Request, terms Terms) error {
 
 // maxCalls bounds the calls of a holder that wait for an answer.
 const maxCalls = 1024
+
+// Binding reports whether a holder waits for a socket.
+func (s *Server) Binding() bool { return len(s.calls) > 0 }
 
 // begin and end count the calls of a holder that wait.
 func (s *Server) begin(holder int) {
@@ -187,7 +194,7 @@ func (s *Server) send(a Answer) {
 	}
 	s.end(a.Holder)
 	s.Owner.Send(a.Caller, a.Socket, fd)
-	s.keepWatch()
+	s.wake(a.Socket.ID)
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.
@@ -209,23 +216,53 @@ func (s *Server) Closed(holder, id int) {
 // and how often it is found out whether the others have asked for all that they need.
 const abandonAfter = 2 * time.Second
 
+// manyFreed is how many sockets are worth a collection of garbage when they are closed.
+const manyFreed = 64
+
 // Released is Release for a holder that others follow. When isSteady reports that these have
 // asked for what they need, the sockets that nobody has asked for are closed: a program may
 // name one by its pid, and its clients wait in the queue of a socket that is never accepted
-// from again. A nil isSteady never reports it.
+// from again. isSteady is nil if nobody knows whether another follows: then they are closed when
+// nobody has asked for them for forkedAfter.
+//
+// What a holder with a user of its own had beyond what the program needs is closed without
+// that: after many crashes the others follow only when the back-off is over.
 func (s *Server) Released(id int, isSteady func() bool) {
 	s.Release(id)
-	if isSteady == nil || s.abandoning || !s.hasAbandoned() {
+	if isSteady == nil {
+		s.closeUnasked()
+		return
+	}
+	if s.abandoning || !s.hasAbandoned() {
 		return
 	}
 	s.abandoning = true
 	s.Loop.After(abandonAfter, func() {
 		s.abandoning = false
-		if isSteady() {
-			s.closeAbandoned(func(e *entry) bool { return true })
-			return
+		steady := isSteady()
+		n := s.closeAbandoned(func(e *entry) bool { return steady || s.isSpare(e) })
+		if n >= manyFreed && s.Freed != nil {
+			s.Freed()
 		}
-		s.Released(id, isSteady)
+		if !steady {
+			s.Released(id, isSteady)
+		}
+	})
+}
+
+// forkedAfter is how long the sockets of workers stay open that the program starts itself and
+// that are all gone. It may start others, and clients wait in the queues meanwhile.
+const forkedAfter = 30 * time.Second
+
+// closeUnasked closes the sockets that are abandoned now, and that nobody asks for within
+// forkedAfter.
+func (s *Server) closeUnasked() {
+	asks := s.abandonedAsks()
+	if len(asks) == 0 {
+		return
+	}
+	s.Loop.After(forkedAfter, func() {
+		s.closeAbandoned(func(e *entry) bool { n, was := asks[e.id]; return was && n == e.asks })
 	})
 }
 

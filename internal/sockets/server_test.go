@@ -26,9 +26,11 @@ type testServer struct {
 	gone    map[int]bool  // holders that can't be answered
 	answers []string
 	denied  []string
-	bound   []string            // every address that was bound, in order
-	fail    error               // of the next bind
-	refuse  func(Request) error // may fail a bind
+
+	generation map[int]int         // by holder
+	bound      []string            // every address that was bound, in order
+	fail       error               // of the next bind
+	refuse     func(Request) error // may fail a bind
 }
 
 func newTestServer(t *testing.T) *testServer {
@@ -85,7 +87,7 @@ func (d *testServer) Refuse(c Caller, err error) {
 }
 
 func (d *testServer) ask(holder, call int, address string, allow func() error) {
-	terms := Terms{}
+	terms := Terms{Generation: d.generation[holder]}
 	if allow != nil {
 		terms.Allow = func(bind.Request) error { return allow() }
 	}

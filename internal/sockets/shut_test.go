@@ -13,7 +13,7 @@ import (
 // A socket that one holder has shut down serves the next one that asks: a TCP socket listens
 // again, a unix socket is bound anew.
 func TestShutDown(t *testing.T) {
-	for _, r := range []bind.Request{{Network: "tcp", Address: "127.0.0.1:0"}, {Network: "unix", Address: t.TempDir() + "/s"}} {
+	for _, r := range []bind.Request{{Network: "tcp", Address: "127.0.0.1:0"}, {Network: "unix", Address: t.TempDir() + "/s"}, {Network: "unixgram", Address: t.TempDir() + "/s", Packet: true}} {
 		d := newTestServer(t)
 		d.Open = Open
 		ask := func(holder int) (s Socket) {
@@ -36,6 +36,9 @@ func TestShutDown(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", r.Network, err)
 			continue
+		}
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Errorf("%s: %v", r.Network, err)
 		}
 		c.Close()
 	}

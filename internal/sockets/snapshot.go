@@ -56,17 +56,16 @@ func payload(v any) json.RawMessage {
 	return b
 }
 
-// SendOpen calls send with a description of each open socket whose id is not in sent, and
-// with a duplicate of its descriptor, which send must close. It adds the ids to sent. It
+// SendOpen calls send with a description of each open socket that is not in sent, by its id and
+// slot, and with a duplicate of its descriptor, which send must close. It adds them to sent. It
 // returns the error of the last descriptor that can't be duplicated.
-func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) (err error) {
+func (t *Table) SendOpen(sent map[[2]int]bool, send func(json.RawMessage, *descriptor.FD)) (err error) {
 	for id, e := range t.byID {
 		for slot, fd := range e.all() {
-			part := id + slot*maxID
-			if sent[part] {
+			if sent[[2]int{id, slot}] {
 				continue
 			}
-			sent[part] = true
+			sent[[2]int{id, slot}] = true
 			dup, derr := fd.Dup()
 			if derr != nil {
 				err = derr
@@ -79,9 +78,6 @@ func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descript
 	}
 	return err
 }
-
-// maxID is above all ids of sockets that a master ever has.
-const maxID = 1 << 40
 
 func (e *entry) snapshot() *snapshot {
 	s := &snapshot{
@@ -107,8 +103,8 @@ func (a recordedAddr) String() string  { return a.text }
 // Restore takes a socket of the predecessor, as its SendOpen has described it, and with it
 // the files: one descriptor. A file in the file system stays the predecessor's until
 // OwnFiles. If the table has the socket already, Restore closes the descriptor. After an
-// error it has closed all files.
-func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
+// error it has closed all files. With late the next CloseUnused leaves the socket open.
+func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error {
 	var s snapshot
 	if err := json.Unmarshal(payload, &s); err != nil {
 		descriptor.CloseAll(files)
@@ -122,11 +118,9 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD) error {
 		e.spread.restore(s.Slot, files[0])
 		return nil
 	}
-	e := t.add(s.key())
-	if s.Spread {
-		e.spread = &spreading{}
-	}
-	e.fd, e.addr, e.shared = files[0], recordedAddr{s.NameNet, s.Name}, s.Own
+	e := t.add(s.key(), 0)
+	t.setSpread(e, s.Spread)
+	e.fd, e.addr, e.shared, e.late = files[0], recordedAddr{s.NameNet, s.Name}, s.Own, late
 	if s.Path != "" {
 		e.borrowed = &socketFile{s.Path, directory.Identity{Device: s.Device, Inode: s.Inode}, s.User}
 	}

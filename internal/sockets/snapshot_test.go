@@ -55,10 +55,10 @@ func TestRestore(t *testing.T) {
 	table := New()
 	s := payload(snapshot{Network: "tcp", Address: ":0", Index: 1, Name: "[::]:4002", NameNet: "tcp"})
 	first, second := fakeFD(), fakeFD()
-	if err := table.Restore(s, []*descriptor.FD{first}); err != nil {
+	if err := table.Restore(s, []*descriptor.FD{first}, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.Restore(s, []*descriptor.FD{second}); err != nil || second.Int() >= 0 {
+	if err := table.Restore(s, []*descriptor.FD{second}, false); err != nil || second.Int() >= 0 {
 		t.Errorf("the second: %v, descriptor %d", err, second.Int())
 	}
 	e := table.byKey[Key{"tcp", ":0", false, 1}]
@@ -66,7 +66,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("the table has %+v", e)
 	}
 	for _, files := range [][]*descriptor.FD{nil, {fakeFD(), fakeFD()}} {
-		if err := table.Restore(payload(snapshot{Network: "udp", Address: ":1"}), files); err == nil {
+		if err := table.Restore(payload(snapshot{Network: "udp", Address: ":1"}), files, false); err == nil {
 			t.Errorf("%d descriptors: no error", len(files))
 		}
 		for _, f := range files {

@@ -21,14 +21,13 @@ type spreading struct {
 	watch  spread.Watch
 }
 
-// spreadOf returns what an entry for r has, nil for one queue.
-func (t *Table) spreadOf(r bind.Request) *spreading {
-	stream := !r.Packet && strings.HasPrefix(r.Network, "tcp")
-	packet := r.Packet && strings.HasPrefix(r.Network, "udp")
-	if !bind.CanSpread || !(stream && r.Spread != bind.Shared || packet && r.Spread == bind.Slots) {
-		return nil
+// spreads reports whether there may be a queue for each slot.
+func spreads(r bind.Request) bool {
+	network := "tcp"
+	if r.Packet {
+		network = "udp"
 	}
-	return &spreading{}
+	return bind.CanSpread && r.Spread == bind.Slots && strings.HasPrefix(r.Network, network)
 }
 
 // all returns the descriptors of an entry, by slot: none while a bind is under way.
@@ -120,15 +119,13 @@ func (b *beside) open(ctx context.Context, r Request) (Opened, error) {
 	return o, err
 }
 
-// openBeside opens the sockets beside o that r wants. If the program has not asked for them
-// itself, it does without.
+// openBeside opens the sockets beside o that r wants. If that fails, it closes o.
 func (o *Opened) openBeside(ctx context.Context, r Request) error {
 	err := o.open(ctx, r, 1)
-	if err != nil && r.Spread == bind.Slots {
+	if err != nil {
 		o.Close()
-		return err
 	}
-	return nil
+	return err
 }
 
 // open opens the sockets of the slots from have on.
@@ -209,22 +206,22 @@ func (t *Table) grown(b *Bind, o Opened, err error) (answers []Answer) {
 // when a holder asks; queues that are too many get no new connections.
 func (t *Table) Resize(slots int) {
 	t.queues = slots
-	for _, e := range t.byID {
-		if e.spread != nil {
-			e.spread.failed = false
-			t.steer(e)
-		}
+	for _, e := range t.spread {
+		e.spread.failed = false
+		t.steer(e)
 	}
 }
 
 // steer chooses which queues of e get new connections: those of the slots that there are.
 func (t *Table) steer(e *entry) {
 	n := len(e.spread.beside)
-	if n == 0 {
-		return
+	switch fds := e.all(); {
+	case n == 0:
+	case n+1 > t.queues:
+		_ = spread.Steer(fds[n].Int(), max(t.queues, 1), e.key.Packet) // where it fails, slots help each other: see Server.look
+	default:
+		_ = spread.Unsteer(fds[n].Int()) // fails only where Steer does
 	}
-	// Where it fails, slots help each other: see Server.look.
-	_ = spread.Steer(e.spread.beside[n-1].Int(), max(min(n+1, t.queues), 1))
 }
 
 // leave closes the sockets of an entry that are beside the first.

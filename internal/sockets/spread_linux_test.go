@@ -183,7 +183,7 @@ func (r *rota) await(n int) {
 // Each slot has a queue, and the kernel spreads connections over them; with Shared there is
 // one.
 func TestQueueForEachSlot(t *testing.T) {
-	for spread, want := range map[int]int{bind.Auto: 4, bind.Slots: 4, bind.Shared: 1} {
+	for spread, want := range map[int]int{bind.Auto: 1, bind.Slots: 4, bind.Shared: 1} {
 		r := newRota(t, 4)
 		addr := r.listen("127.0.0.1:0", spread, 0, 3)
 		r.dial(addr, 400)
@@ -223,9 +223,9 @@ func TestQueuesOfAnotherProgram(t *testing.T) {
 // there is accepted.
 func TestQueuesFollowTheSlots(t *testing.T) {
 	r := newRota(t, 1)
-	addr := r.listen("127.0.0.1:0", bind.Auto, 0, 0)
+	addr := r.listen("127.0.0.1:0", bind.Slots, 0, 0)
 	r.on(func() { r.s.Resize(3) })
-	r.listen("127.0.0.1:0", bind.Auto, 1, 2)
+	r.listen("127.0.0.1:0", bind.Slots, 1, 2)
 	r.dial(addr, 300)
 	r.await(300)
 	for holder := 1; holder <= 3; holder++ {
@@ -250,7 +250,7 @@ func TestQueuesFollowTheSlots(t *testing.T) {
 func TestOthersAcceptForAStoppedSlot(t *testing.T) {
 	for _, gone := range []bool{false, true} {
 		r := newRota(t, 4)
-		addr := r.listen("127.0.0.1:0", bind.Auto, 0, 3)
+		addr := r.listen("127.0.0.1:0", bind.Slots, 0, 3)
 		r.mu.Lock()
 		r.stopped[2] = true
 		r.mu.Unlock()
@@ -278,14 +278,14 @@ func TestOthersAcceptForAStoppedSlot(t *testing.T) {
 // A successor gets all queues, and a slot's with its number.
 func TestQueuesMoveToTheNextMaster(t *testing.T) {
 	r := newRota(t, 3)
-	addr := r.listen("127.0.0.1:0", bind.Auto, 0, 2)
+	addr := r.listen("127.0.0.1:0", bind.Slots, 0, 2)
 	next := New()
 	next.Resize(3)
 	r.on(func() {
-		sent := map[int]bool{}
+		sent := map[[2]int]bool{}
 		for range 2 { // the second time nothing is new
 			_ = r.s.SendOpen(sent, func(payload json.RawMessage, fd *descriptor.FD) {
-				if err := next.Restore(payload, []*descriptor.FD{fd}); err != nil {
+				if err := next.Restore(payload, []*descriptor.FD{fd}, false); err != nil {
 					t.Error(err)
 				}
 			})
@@ -294,7 +294,7 @@ func TestQueuesMoveToTheNextMaster(t *testing.T) {
 	defer next.CloseAll()
 	for slot := range 3 {
 		next.Place(10+slot, slot)
-		answers, b := next.Ask(Caller{10 + slot, 1}, bind.Request{Network: "tcp", Address: "127.0.0.1:0"}, nil)
+		answers, b := next.Ask(Caller{10 + slot, 1}, bind.Request{Network: "tcp", Address: "127.0.0.1:0", Options: bind.Options{Spread: bind.Slots}}, nil)
 		if b != nil || len(answers) != 1 {
 			t.Fatalf("slot %d: %v, %v", slot, answers, b)
 		}

@@ -43,14 +43,16 @@ type Table struct {
 	ports     map[Key]string // the address that the system chose for a key that leaves it the choice
 	lingering []deadline     // in the order of their time; some may have been cancelled
 	inherited inherited
-	known     map[Key]bool    // what was asked for before sealed, with index 0
+	known     map[Key]bool    // what was asked for before sealed, and what the configuration names; with index 0
 	owned     map[string]bool // what holders had of their own before sealed
 	sealed    bool
-	queues    int       // how many queues a socket gets that has one for each slot; 0, 1: one
-	forget    func(int) // is told a descriptor before it is closed; nil: nobody
-	limit     int       // how many sockets may be open; 0: any number
-	refuses   bool      // new clients, since the last CloseAll
-	abandoned bool      // holders have gone or closed sockets since makeRoom
+	spread    map[int]*entry // those that may have a queue for each slot, by id
+	queues    int            // how many queues a socket gets that has one for each slot; 0, 1: one
+	forget    func(int)      // is told a descriptor before it is closed; nil: nobody
+	limit     int            // how many sockets may be open; 0: any number
+	opened    map[int]int    // how many sockets are open, by the generation that has opened them
+	refuses   bool           // new clients, since the last CloseAll
+	abandoned bool           // holders have gone or closed sockets since makeRoom
 }
 
 // Socket is an open socket of a Table.
@@ -65,19 +67,23 @@ type Socket struct {
 
 // entry is a socket in the table. The table closes fd and unlinks file.
 type entry struct {
-	id       int
-	key      Key
-	fd       *descriptor.FD // nil while a bind is under way
-	spread   *spreading     // nil: one queue for all holders
-	addr     net.Addr
-	file     *socketFile     // the file to unlink; nil if there is none
-	borrowed *socketFile     // becomes file when the predecessor has left
-	own      bool            // nobody outside the rota has it, nor a predecessor or successor
-	shared   bool            // becomes own when the predecessor has left
-	waiting  []waiter        // the calls that wait for the bind
-	holders  int             // how many hold it
-	askers   map[int]*holder // who has ever asked for it, by id, until released
-	closeAt  time.Time       // when it is closed, if nobody asks for it until then; zero if it is not to be closed
+	id         int
+	key        Key
+	generation int            // of the holder that it was opened for; 0: restored
+	foreign    bool           // that holder had a user of its own
+	fd         *descriptor.FD // nil while a bind is under way
+	spread     *spreading     // nil: one queue for all holders
+	addr       net.Addr
+	file       *socketFile     // the file to unlink; nil if there is none
+	borrowed   *socketFile     // becomes file when the predecessor has left
+	own        bool            // nobody outside the rota has it, nor a predecessor or successor
+	late       bool            // restored when holders could no longer ask for it before CloseUnused
+	shared     bool            // becomes own when the predecessor has left
+	waiting    []waiter        // the calls that wait for the bind
+	holders    int             // how many hold it
+	asks       int             // how many times it was asked for
+	askers     map[int]*holder // who has ever asked for it, by id, until released
+	closeAt    time.Time       // when it is closed, if nobody asks for it until then; zero if it is not to be closed
 }
 
 // waiter is a call that waits for a bind.
@@ -88,13 +94,14 @@ type waiter struct {
 
 // holder is what the table knows of a holder.
 type holder struct {
-	held  map[int]*entry // by id
-	keys  map[Key]bool   // of held
-	next  map[Key]int    // by key with index 0, which is held: no index below this one is free
-	asked map[int]*entry // the sockets that it has ever asked for, by id
-	own   int            // how many sockets of its own it has reported
-	id    int
-	slot  int
+	held       map[int]*entry // by id
+	keys       map[Key]bool   // of held
+	next       map[Key]int    // by key with index 0, which is held: no index below this one is free
+	asked      map[int]*entry // the sockets that it has ever asked for, by id
+	generation int
+	own        int // how many sockets of its own it has reported
+	id         int
+	slot       int
 
 	accepts map[int]bool // the sockets that it accepts from, by id
 	helps   bool         // it was asked to accept from the queue of another slot, and has not answered
@@ -107,22 +114,34 @@ type holder struct {
 func New() *Table {
 	return &Table{
 		byKey: map[Key]*entry{}, byID: map[int]*entry{}, holders: map[int]*holder{}, ports: map[Key]string{},
-		inherited: environment().fresh(), known: map[Key]bool{}, owned: map[string]bool{}, limit: limit(),
+		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, spread: map[int]*entry{}, owned: map[string]bool{}, limit: limit(),
 	}
 }
 
 // add makes an entry that waits for its bind.
-func (t *Table) add(key Key) *entry {
+func (t *Table) add(key Key, generation int) *entry {
 	t.last++
-	e := &entry{id: t.last, key: key, askers: map[int]*holder{}}
+	e := &entry{id: t.last, key: key, generation: generation, askers: map[int]*holder{}}
 	t.byKey[key], t.byID[e.id] = e, e
+	t.opened[generation]++
 	return e
+}
+
+// setSpread says whether e may have a queue for each slot.
+func (t *Table) setSpread(e *entry, may bool) {
+	if may {
+		e.spread, t.spread[e.id] = &spreading{}, e
+	}
 }
 
 // remove closes the socket of an entry, and removes the entry.
 func (t *Table) remove(e *entry) {
 	delete(t.byKey, e.key)
 	delete(t.byID, e.id)
+	delete(t.spread, e.id)
+	if t.opened[e.generation]--; t.opened[e.generation] == 0 {
+		delete(t.opened, e.generation)
+	}
 	for _, h := range e.askers {
 		h.unhold(e)
 		delete(h.asked, e.id)

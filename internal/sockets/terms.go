@@ -12,6 +12,8 @@ import (
 
 // Terms are what a holder's requests are subject to.
 type Terms struct {
+	// Generation is the holder's. The holders of one have a bound of their own.
+	Generation int
 	// User is the user of the holder, if that is not this process's. Such a holder gets
 	// what Allow permits; without an Allow what Named has, and what the first holders
 	// asked for. From the descriptors of this process it gets those that the process was
@@ -69,11 +71,12 @@ func nameOfKind(r bind.Request) Key {
 func (t *Table) permit(r bind.Request, terms Terms) error {
 	key := nameOfKind(r)
 	known := t.known[key]
-	if !t.sealed && len(t.known) < maxKnown {
+	named := slices.Contains(terms.Named, key.String())
+	if (!t.sealed || named) && len(t.known) < maxKnown {
 		t.known[key] = true
 	}
 	switch {
-	case terms.User == nil || slices.Contains(terms.Named, key.String()):
+	case terms.User == nil || named:
 		return nil
 	case !t.inherited.isGiven(r):
 		return &bind.DescriptorError{What: "this process was not started with it, and Config.Sockets doesn't name it", Errno: syscall.EACCES}

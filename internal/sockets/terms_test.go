@@ -103,7 +103,7 @@ func TestAskAndCloseInTurn(t *testing.T) {
 // the first holders asked for; and these are opened even beyond it.
 func TestLimitOfAll(t *testing.T) {
 	d := newTestServer(t)
-	d.limit = 6
+	d.limit, d.generation = 6, map[int]int{4: 2}
 	d.ask(1, 1, ":80", nil)
 	d.run()
 	d.known[Key{Network: "tcp", Address: ":443"}] = true
@@ -272,8 +272,112 @@ func TestReleased(t *testing.T) {
 	if len(d.byID) != 2 || len(d.timers) != 2 {
 		t.Errorf("steady: %d sockets, want those of holder 3; %d timers, want 2", len(d.byID), len(d.timers))
 	}
-	d.Released(3, nil)
-	if len(d.byID) != 2 || len(d.timers) != 2 {
-		t.Errorf("without others that follow: %d sockets, %d timers, want 2 and 2", len(d.byID), len(d.timers))
+}
+
+// What a holder with a user of its own had beyond what the program needs is closed when it is
+// gone, also while no other follows it.
+func TestSpareSockets(t *testing.T) {
+	d := newTestServer(t)
+	own := Terms{User: anyUser, Named: []string{"tcp :0"}, Allow: func(bind.Request) error { return nil }}
+	d.askOn(1, 1, "tcp", ":80", own)
+	d.Seal()
+	for i, address := range []string{":0", ":0", ":81"} {
+		d.askOn(1, 2+i, "tcp", address, own)
 	}
+	d.want("1.1: socket 1", "1.2: socket 2", "1.3: socket 3", "1.4: socket 4")
+	d.askOn(3, 1, "tcp", ":82", Terms{})
+	for holder := 1; holder <= 3; holder++ {
+		d.Released(holder, func() bool { return false })
+	}
+	freed := 0
+	d.Freed = func() { freed++ }
+	for i := range manyFreed {
+		d.byID[1000+i] = &entry{id: 1000 + i, fd: fakeFD(), foreign: true}
+	}
+	d.timers[0]()
+	if freed != 1 {
+		t.Errorf("Freed was called %d times, want once", freed)
+	}
+	for id, want := range map[int]bool{1: true, 2: true, 3: false, 4: false, 5: true} {
+		if _, open := d.Name(id); open != want {
+			t.Errorf("socket %d is open: %t, want %t", id, open, want)
+		}
+	}
+}
+
+// The holders of one generation leave a quarter of all sockets to the next one, which has
+// its own three quarters.
+func TestLimitOfGeneration(t *testing.T) {
+	d := newTestServer(t)
+	d.limit, d.generation = 40, map[int]int{4: 2, 5: 2, 6: 2}
+	d.Seal()
+	last := func(holder int) string {
+		for i := range d.limit {
+			d.ask(holder, i, fmt.Sprintf("127.0.0.%d:%d", holder, i+1), nil)
+			d.run()
+		}
+		return d.answers[len(d.answers)-1]
+	}
+	for holder := 1; holder <= 3; holder++ {
+		last(holder)
+	}
+	if d.opened[0] != 30 || d.opened[2] != 0 {
+		t.Fatalf("opened, by generation: %v, want 30 of the first", d.opened)
+	}
+	last(4)
+	if d.opened[0] != 30 || d.opened[2] != 10 {
+		t.Fatalf("opened, by generation: %v, want 30 and 10", d.opened)
+	}
+	for holder := 1; holder <= 3; holder++ {
+		d.Release(holder)
+	}
+	last(5)
+	last(6)
+	if d.opened[0] != 0 || d.opened[2] != 30 {
+		t.Errorf("the first generation is gone: %v, want 30 of the second", d.opened)
+	}
+	d.known[Key{Network: "tcp", Address: ":80"}] = true
+	d.ask(6, 99, ":80", nil)
+	d.run()
+	if d.opened[2] != 31 {
+		t.Errorf("%v are open, want one more: the program needs it", d.opened)
+	}
+	d.CloseAll()
+	if len(d.opened) != 0 {
+		t.Errorf("%v are open, want none", d.opened)
+	}
+}
+
+// Where nobody knows whether another holder follows, a socket stays open for forkedAfter since
+// it was last held, so that the successor of a holder that has crashed finds it.
+func TestReleasedByForked(t *testing.T) {
+	d := newTestServer(t)
+	for holder := 1; holder <= 3; holder++ {
+		d.ask(holder, 1, fmt.Sprint(":", holder), nil)
+		d.ask(holder, 2, ":80", nil)
+	}
+	d.run()
+	open := func(when string, sockets int) {
+		t.Helper()
+		if len(d.byID) != sockets {
+			t.Errorf("%s: %d sockets, want %d", when, len(d.byID), sockets)
+		}
+	}
+	d.Released(1, nil)
+	d.Released(2, nil)
+	if len(d.timers) != 2 || d.last != forkedAfter {
+		t.Fatalf("%d timers, the last of %v, want two of %v", len(d.timers), d.last, forkedAfter)
+	}
+	d.ask(4, 1, ":2", nil) // the successor of holder 2, in time
+	d.run()
+	d.Released(4, nil) // and it is gone too
+	d.timers[0]()
+	open("the time of holder 1 is over", 3)
+	d.timers[1]()
+	open("that of holder 2 is, and its socket was asked for since", 3)
+	d.timers[2]()
+	open("that of holder 4 is", 2)
+	d.Released(3, nil)
+	d.timers[3]()
+	open("nobody is left", 0)
 }

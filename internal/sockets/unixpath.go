@@ -99,9 +99,11 @@ func openPath(ctx context.Context, r Request) (o Opened, err error) {
 	if strings.ContainsRune(path, 0) { // bind(2) would end the path there
 		return Opened{}, withAddressOf(r.Request, os.NewSyscallError("bind", syscall.EINVAL))
 	}
-	err = asOwner(path, r.User, func() error {
-		o, err = openIn(ctx, r, path)
-		return err
+	err = whenUnlocked(ctx, func(last bool) error {
+		return asOwner(path, r.User, func() error {
+			o, err = openIn(ctx, r, path, last)
+			return err
+		})
 	})
 	if err != nil {
 		return Opened{}, withAddressOf(r.Request, err)
@@ -109,12 +111,35 @@ func openPath(ctx context.Context, r Request) (o Opened, err error) {
 	return o, nil
 }
 
+// errLocked says that another process has locked the directory.
+var errLocked = errors.New("the directory is locked")
+
+// whenUnlocked calls open until its error is not errLocked. With last it is the last call, and
+// goes on without the lock: when ctx has ended, or after lockTimeout. It waits here, because
+// the thread of a user is not for waiting.
+func whenUnlocked(ctx context.Context, open func(last bool) error) error {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	for {
+		err := open(ctx.Err() != nil)
+		if err != errLocked {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
 // openIn opens a unix socket at path, in a directory that it resolves once for all that is
-// done to its files.
-func openIn(ctx context.Context, r Request, path string) (Opened, error) {
+// done to its files. Unless it is the last try, it fails with errLocked if the directory is.
+func openIn(ctx context.Context, r Request, path string, last bool) (Opened, error) {
 	dir, base := directory.Open(filepath.Dir(path)), filepath.Base(path)
 	defer dir.Close()
-	dir.Lock(ctx, lockTimeout)
+	if dir.IsBusy() && !last {
+		return Opened{}, errLocked
+	}
 	o, err := openNew(ctx, r, nameOf(r.Request))
 	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && dir.Locked && isStale(dir, path) {
 		if err := dir.Remove(base); err != nil {

@@ -7,37 +7,17 @@ import (
 	"github.com/rota-go/rota/internal/spread"
 )
 
-// restAfter is how long all queues must have been empty before nobody looks at them any more,
-// until a connection comes.
+// restAfter is how long all queues of a socket must have been empty before nobody looks at them
+// any more, until a connection comes.
 const restAfter = time.Second
 
-// patrol is what a Server knows of the queues of the slots: it looks at them while
-// connections come, and sleeps otherwise.
+// patrol is what a Server knows of the queues of the slots: it looks at those of a socket while
+// connections come to it, and sleeps otherwise.
 type patrol struct {
-	sentry *spread.Sentry // nil: there are no queues of slots
-	looks  bool           // a timer runs
-	stop   func()         // stops the timer
-	busy   time.Time      // when a connection was last seen waiting
-}
-
-// keepWatch begins to look at the queues of the slots, if there are any now.
-func (s *Server) keepWatch() {
-	if s.patrol.looks || !s.hasQueues() {
-		return
-	}
-	if s.patrol.sentry == nil && !s.post() {
-		return
-	}
-	s.look()
-}
-
-func (s *Server) hasQueues() bool {
-	for _, e := range s.byID {
-		if e.isWatched() {
-			return true
-		}
-	}
-	return false
+	sentry *spread.Sentry    // nil: there are no queues of slots
+	busy   map[int]time.Time // when a connection was last seen waiting, by the id of a socket that is looked at
+	looks  bool              // a timer runs
+	stop   func()            // stops the timer
 }
 
 // isWatched reports whether connections of e may wait for a worker that doesn't accept them,
@@ -46,48 +26,58 @@ func (e *entry) isWatched() bool {
 	return e.spread != nil && len(e.spread.beside) > 0 && !e.key.Packet
 }
 
+// wake begins to look at the queues of socket id, if it has some.
+func (s *Server) wake(id int) {
+	e := s.byID[id]
+	if e == nil || !e.isWatched() || s.patrol.sentry == nil && !s.post() {
+		return
+	}
+	s.patrol.busy[id] = time.Now()
+	if !s.patrol.looks {
+		s.look()
+	}
+}
+
 // post makes the sentry, and waits for it on a goroutine that ends when the sentry is closed.
 func (s *Server) post() bool {
 	sentry, err := spread.NewSentry()
 	if err != nil {
 		return false // out of descriptors, for example; the next answer tries again
 	}
-	s.patrol.sentry, s.forget = sentry, sentry.Forget
+	s.patrol.sentry, s.patrol.busy, s.forget = sentry, map[int]time.Time{}, sentry.Forget
 	go func() {
-		for sentry.Wait() == nil {
-			s.Loop.After(0, s.keepWatch)
+		for id, err := sentry.Wait(); err == nil; id, err = sentry.Wait() {
+			s.Loop.After(0, func() { s.wake(id) })
 		}
 	}()
 	return true
 }
 
-// look looks at all queues, gets help for those that are stuck, and looks again after a tick.
+// look looks at the queues of all sockets that are busy, gets help for those that are stuck, and
+// looks again after a tick.
 func (s *Server) look() {
-	if s.patrol.sentry == nil {
-		return // the watch has ended meanwhile
-	}
 	now := time.Now()
-	for _, e := range s.byID {
-		if e.isWatched() {
+	for id, busy := range s.patrol.busy {
+		e := s.byID[id]
+		switch {
+		case e == nil || !e.isWatched():
+			delete(s.patrol.busy, id)
+		case now.Sub(busy) > restAfter:
+			delete(s.patrol.busy, id)
+			s.rest(e)
+		default:
 			s.lookAt(e, now)
 		}
 	}
-	if s.patrol.looks = now.Sub(s.patrol.busy) < restAfter; !s.patrol.looks {
-		s.rest()
-		return
+	if s.patrol.looks = len(s.patrol.busy) > 0; s.patrol.looks {
+		s.patrol.stop = s.Loop.After(spread.Tick, s.look)
 	}
-	s.patrol.stop = s.Loop.After(spread.Tick, s.look)
 }
 
-// rest has the sentry wait for the next connection.
-func (s *Server) rest() {
-	for _, e := range s.byID {
-		if !e.isWatched() {
-			continue
-		}
-		for _, fd := range e.all() {
-			_ = s.patrol.sentry.Arm(fd.Int()) // without it nobody helps this slot
-		}
+// rest has the sentry wait for the next connection to a socket.
+func (s *Server) rest(e *entry) {
+	for _, fd := range e.all() {
+		_ = s.patrol.sentry.Arm(fd.Int(), e.id) // without it nobody helps this slot
 	}
 }
 
@@ -97,7 +87,7 @@ func (s *Server) lookAt(e *entry, now time.Time) {
 	for i, fd := range all {
 		queues[i] = spread.Queue{Waits: descriptor.Waiting(fd.Int()), Served: holders[i] != nil}
 		if queues[i].Waits {
-			s.patrol.busy = now
+			s.patrol.busy[e.id] = now
 		}
 	}
 	for _, slot := range e.spread.watch.Look(queues) {

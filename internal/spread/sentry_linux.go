@@ -4,6 +4,7 @@ package spread
 
 import (
 	"errors"
+	"math"
 	"os"
 	"syscall"
 
@@ -33,10 +34,10 @@ func NewSentry() (*Sentry, error) {
 	return s, nil
 }
 
-// Arm has socket fd report once. A socket that waits already reports at once. One that is
-// closed is forgotten.
-func (s *Sentry) Arm(fd int) error {
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)}
+// Arm has socket fd report id once, of which 31 bits count. A socket where a connection waits
+// already reports at once. One that is closed is forgotten.
+func (s *Sentry) Arm(fd, id int) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(id & math.MaxInt32)}
 	return s.control(func(epoll int) error {
 		err := unix.EpollCtl(epoll, unix.EPOLL_CTL_MOD, fd, &event)
 		if errors.Is(err, unix.ENOENT) {
@@ -59,17 +60,18 @@ func (s *Sentry) control(f func(epoll int) error) (err error) {
 	return err
 }
 
-// Wait blocks until a socket has reported, or until Close, and returns ErrClosed then.
-func (s *Sentry) Wait() error {
-	var events [16]unix.EpollEvent
-	err := s.raw.Read(func(fd uintptr) bool {
-		n, _ := unix.EpollWait(int(fd), events[:], 0)
+// Wait blocks until a socket has reported, and returns its id, or until Close, and returns
+// ErrClosed then.
+func (s *Sentry) Wait() (id int, err error) {
+	var event [1]unix.EpollEvent
+	err = s.raw.Read(func(fd uintptr) bool {
+		n, _ := unix.EpollWait(int(fd), event[:], 0)
 		return n > 0
 	})
 	if err != nil {
-		return ErrClosed
+		return 0, ErrClosed
 	}
-	return nil
+	return int(event[0].Fd), nil
 }
 
 // Close ends Wait.

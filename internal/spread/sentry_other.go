@@ -11,13 +11,13 @@ type Sentry struct{}
 func NewSentry() (*Sentry, error) { return nil, errors.ErrUnsupported }
 
 // Arm fails here.
-func (*Sentry) Arm(int) error { return errors.ErrUnsupported }
+func (*Sentry) Arm(int, int) error { return errors.ErrUnsupported }
 
 // Forget does nothing here.
 func (*Sentry) Forget(int) {}
 
 // Wait fails here.
-func (*Sentry) Wait() error { return ErrClosed }
+func (*Sentry) Wait() (id int, err error) { return 0, ErrClosed }
 
 // Close does nothing here.
 func (*Sentry) Close() {}

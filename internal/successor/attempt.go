@@ -23,12 +23,13 @@ type Attempt struct {
 	upgrade      Upgrade
 	ctx          context.Context // ends the wait for this master's own predecessor, and the start
 	cancel       func()
-	link         *Link        // nil until Start; closed by end
-	mark         string       // of the new process
-	sent         map[int]bool // sockets, by id
+	link         *Link           // nil until Start; closed by end
+	mark         string          // of the new process
+	sent         map[[2]int]bool // sockets, by id and slot
 	stopDeadline func()
 	started      time.Time
-	superseded   bool // if it seems to hang
+	patience     time.Time // until when binds under way are waited for; zero before
+	superseded   bool      // if it seems to hang
 }
 
 // AttemptOwner is the old master, as an Attempt needs it.
@@ -48,9 +49,14 @@ type AttemptOwner interface {
 	Announce(pid int)
 	// Snapshot returns what this master knows, or nil if it has no workers to keep.
 	Snapshot() *Snapshot
+	// Leases returns the ends of the pipes that tell when no worker of this master, or one before
+	// it, has a lease any more. They are the caller's.
+	Leases() ([]*descriptor.FD, error)
 	// Pairs lets the workers of this master move their connections, and calls send with the
 	// slot of each and the other end of its pair, which send owns.
 	Pairs(send func(slot int, pair *descriptor.FD))
+	// GiveState has the worker of a slot write what it leaves to a pipe, which GiveState owns.
+	GiveState(slot int, pipe *descriptor.FD)
 	// Ended says that the attempt has ended: err is nil if the new master has taken over.
 	Ended(err error)
 }
@@ -65,7 +71,7 @@ func (a *Attempt) Released() bool { return a.upgrade.WasReleased() }
 // Owner.Due.
 func (a *Attempt) Await(ctx context.Context) {
 	a.ctx, a.cancel = context.WithCancel(ctx)
-	a.sent, a.stopDeadline = map[int]bool{}, func() {}
+	a.sent, a.stopDeadline = map[[2]int]bool{}, func() {}
 	a.Loop.Work(func() func() {
 		a.System.AwaitParent(a.ctx)
 		return func() {
@@ -94,8 +100,7 @@ func (a *Attempt) Start() {
 	})
 	a.Loop.Work(func() func() {
 		_ = a.link.Read(func(m *Message, files []*descriptor.FD) {
-			descriptor.CloseAll(files) // a new master has none to give
-			a.Loop.Post(func() { a.receive(m) })
+			a.Loop.Post(func() { a.receive(m, files) })
 		})
 		return func() {}
 	})
@@ -108,7 +113,12 @@ func (a *Attempt) startDeadline() {
 	}
 }
 
-func (a *Attempt) receive(m *Message) {
+func (a *Attempt) receive(m *Message, files []*descriptor.FD) {
+	if m.Kind == Ask && len(files) == 1 {
+		a.Owner.GiveState(m.Slot, files[0])
+		return
+	}
+	descriptor.CloseAll(files) // a new master has no other to give
 	if !a.upgrade.running() {
 		return
 	}
@@ -138,7 +148,18 @@ func (a *Attempt) introduce() {
 		a.link.Send(&Message{Kind: Given, Given: payload}, fd)
 	})
 	a.sendSockets()
+	a.sendLeases()
 	a.link.Send(&Message{Kind: State, State: s})
+}
+
+func (a *Attempt) sendLeases() {
+	ends, err := a.Owner.Leases()
+	if err != nil {
+		a.fail(err)
+	}
+	for _, fd := range ends {
+		a.link.Send(&Message{Kind: Lease}, fd)
+	}
 }
 
 // sendSockets sends the sockets that the new master has not got yet.
@@ -164,9 +185,30 @@ func (a *Attempt) announce() {
 	})
 }
 
+// bindTimeout bounds how long an upgrade waits, before "go" and at its end, for sockets that
+// are being opened for workers of this master: the new master could not open them, and gets
+// them when they are open.
+const bindTimeout = 3 * time.Second
+
+// bindPoll is how often to look whether they are open. Hardly ever is there one.
+const bindPoll = 10 * time.Millisecond
+
+// awaitBinds reports whether sockets are still being opened, and has f called again then.
+func (a *Attempt) awaitBinds(f func()) bool {
+	if a.patience.IsZero() {
+		a.patience = time.Now().Add(bindTimeout)
+	}
+	if !a.Sockets.Binding() || time.Now().After(a.patience) {
+		a.patience = time.Time{}
+		return false
+	}
+	a.Loop.After(bindPoll, f)
+	return true
+}
+
 // sendGo lets the new master take over, unless the upgrade has failed meanwhile.
 func (a *Attempt) sendGo() {
-	if !a.upgrade.running() || !a.Owner.Serving() {
+	if !a.upgrade.running() || !a.Owner.Serving() || a.awaitBinds(a.sendGo) {
 		return
 	}
 	a.sendSockets()
@@ -230,14 +272,30 @@ func (a *Attempt) end(err error) {
 	a.cancel()
 	a.stopDeadline()
 	if err == nil {
-		a.Sockets.DisownFiles()
 		a.sendLate()
 		a.Owner.Pairs(func(slot int, pair *descriptor.FD) { a.link.Send(&Message{Kind: Pair, Slot: slot}, pair) })
+		a.patience = time.Time{}
+		a.sendRest()
+	} else {
+		a.close()
 	}
+	a.Owner.Ended(err)
+}
+
+// sendRest leaves all sockets to the new master, those that were opened since "go" and those
+// that are being opened included, and closes the link.
+func (a *Attempt) sendRest() {
+	a.sendSockets()
+	a.Sockets.DisownFiles()
+	if !a.awaitBinds(a.sendRest) {
+		a.close()
+	}
+}
+
+func (a *Attempt) close() {
 	if a.link != nil {
 		a.Loop.Work(func() func() { a.link.Close(); return func() {} })
 	}
-	a.Owner.Ended(err)
 }
 
 // sendLate sends what this master was asked for after "go", and leaves to the new one.

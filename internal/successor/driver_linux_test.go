@@ -24,6 +24,10 @@ type bench struct {
 	events []string
 	policy reload.Policy
 	silent int // how many times a worker's sign of life has not come yet
+
+	binding int    // how many times a worker waits for a socket; after the last it is open
+	opened  bool   // it is
+	taking  func() // called by TakingOver
 }
 
 func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
@@ -74,7 +78,6 @@ func (b *bench) Announce(int)               {} // not on the loop
 func (b *bench) Snapshot() *Snapshot        { return &Snapshot{Workers: 2, LastID: 5} }
 func (b *bench) Ended(err error)            { b.say("ended: %v", err) }
 func (b *bench) Begin(s *Snapshot)          { b.say("begin with %d workers", s.Workers) }
-func (b *bench) TakingOver()                { b.say("taking over") }
 func (b *bench) TookOver(err error)         { b.say("took over: %v", err) }
 func (b *bench) CatchUp(s *Snapshot)        { b.say("catch up with %d workers", s.Workers) }
 func (b *bench) Withdraw(err error)         { b.say("withdraw: %v", err) }
@@ -82,10 +85,34 @@ func (b *bench) Abort(err error)            { b.say("abort: %v", err) }
 func (b *bench) Stop()                      { b.say("stop") }
 func (b *bench) KillWorkers()               { b.say("kill the workers") }
 
+func (b *bench) Leases() ([]*descriptor.FD, error) { return []*descriptor.FD{someFile(b.t)}, nil }
+func (b *bench) AwaitLeases(end *descriptor.FD) {
+	_ = end.Close()
+	b.say("leases")
+}
+
 func (b *bench) Pairs(send func(int, *descriptor.FD)) { send(3, someFile(b.t)) }
 func (b *bench) Receive(slot int, pair *descriptor.FD) {
 	_ = pair.Close()
 	b.say("receive in slot %d", slot)
+}
+
+func (b *bench) TakingOver() {
+	b.say("taking over")
+	if b.taking != nil {
+		b.taking()
+	}
+}
+
+func (b *bench) Binding() bool {
+	b.binding--
+	b.opened = b.opened || b.binding == 0
+	return b.binding >= 0
+}
+
+func (b *bench) GiveState(slot int, pipe *descriptor.FD) {
+	_ = pipe.Close()
+	b.say("give the state of slot %d", slot)
 }
 
 func (b *bench) OwnFiles()    { b.say("own the files") }
@@ -95,11 +122,15 @@ func (b *bench) SendInherited(send func(json.RawMessage, *descriptor.FD)) {
 	send(json.RawMessage(`"inherited"`), someFile(b.t))
 }
 
-func (b *bench) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error {
-	if !sent[1] {
+func (b *bench) SendOpen(sent map[[2]int]bool, send func(json.RawMessage, *descriptor.FD)) error {
+	if !sent[[2]int{1, 0}] {
 		send(json.RawMessage(`"open"`), someFile(b.t))
 	}
-	sent[1] = true
+	sent[[2]int{1}] = true
+	if b.opened && !sent[[2]int{2}] {
+		send(json.RawMessage(`"late"`), someFile(b.t))
+		sent[[2]int{2}] = true
+	}
 	return nil
 }
 
@@ -108,12 +139,12 @@ func (b *bench) Inherit(payload json.RawMessage, files []*descriptor.FD) {
 	b.say("inherit %s", payload)
 }
 
-func (b *bench) Restore(payload json.RawMessage, files []*descriptor.FD) error {
+func (b *bench) Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error {
 	descriptor.CloseAll(files)
 	if string(payload) == `"bad"` {
 		return errTest
 	}
-	b.say("restore %s", payload)
+	b.say("restore %s, late: %t", payload, late)
 	return nil
 }
 
@@ -134,9 +165,8 @@ func (b *bench) attempt(play func(end *os.File) error, kill func()) *Attempt {
 	return a
 }
 
-// Both drivers together: the service goes from one master to the other.
-func TestAttemptAndFollower(t *testing.T) {
-	old, next := newBench(t), newBench(t)
+// handOver plays both drivers together: the service goes from one master to the other.
+func handOver(old, next *bench, last string) {
 	next.calls = old.calls // one goroutine plays both loops
 	taken, follow := make(chan struct{}), make(chan *Link, 1)
 	old.attempt(func(end *os.File) error {
@@ -151,15 +181,54 @@ func TestAttemptAndFollower(t *testing.T) {
 	f.Follow(<-follow)
 	old.until("introduced")
 	next.until("begin")
+	f.AskState(4, someFile(old.t))
+	old.until("give")
 	f.Started(time.Minute)
 	next.silent = 2
 	f.Established(0, time.Minute)
 	next.until("catch up")
 	old.until("ended")
-	next.until("receive")
-	old.want("due", "introduced, ids up to 1005 are taken", "disown the files", "ended: <nil>")
-	next.want(`inherit "inherited"`, `restore "open"`, "begin with 2 workers", "taking over", "own the files",
+	next.until(last)
+}
+
+func TestAttemptAndFollower(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	handOver(old, next, "receive")
+	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>")
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
+}
+
+// A socket that is being opened when the new master is ready is waited for before "go".
+func TestBindBeforeGo(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	old.binding = 3
+	handOver(old, next, "receive")
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
+		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
+}
+
+// One that is being opened when the new master has taken over is sent afterwards, and its file
+// is left to the new master.
+func TestBindAfterGo(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	next.taking = func() { old.binding = 3 }
+	handOver(old, next, "own the files")
+	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>", "disown the files", "disown the files", "disown the files")
+	if all := strings.Join(next.events, "; "); !strings.HasSuffix(all, `receive in slot 3; restore "late", late: true; own the files`) {
+		t.Error(all)
+	}
+}
+
+// A worker that waits for a socket without an end holds up nothing.
+func TestBindThatHangs(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	old.binding = 1 << 30
+	begin := time.Now()
+	handOver(old, next, "receive")
+	if took := time.Since(begin); took < bindTimeout {
+		t.Errorf("the upgrade took %v, want the %v that a bind may take", took, bindTimeout)
+	}
 }
 
 // A new master that doesn't exit is killed, whether it has failed by its own account or
@@ -172,9 +241,9 @@ func TestNewMasterThatHangsIsKilled(t *testing.T) {
 		says       *Message
 		want       string
 	}{
-		{"has failed", reload.Policy{ReadyTimeout: -1}, false, Failure(errTest), "ended: test"},
+		{"has failed", reload.Policy{ReadyTimeout: reload.NoLimit}, false, Failure(errTest), "ended: test"},
 		{"takes too long", reload.Policy{ReadyTimeout: time.Millisecond}, false, hello, "ended: not ready in time"},
-		{"is superseded", reload.Policy{ReadyTimeout: -1}, true, hello, "ended: " + reload.ErrSuperseded.Error()},
+		{"is superseded", reload.Policy{ReadyTimeout: reload.NoLimit}, true, hello, "ended: " + reload.ErrSuperseded.Error()},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := newBench(t)

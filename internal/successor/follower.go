@@ -1,6 +1,7 @@
 package successor
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -39,6 +40,9 @@ type FollowerOwner interface {
 	TookOver(err error)
 	// CatchUp does what the old master was asked for and has left to this one.
 	CatchUp(*Snapshot)
+	// AwaitLeases grants no lease to workers before the pipe has ended of which it gets the end,
+	// which it owns.
+	AwaitLeases(end *descriptor.FD)
 	// Receive has a worker take connections of the old master's worker of a slot, over its
 	// end of a pair, which it owns.
 	Receive(slot int, pair *descriptor.FD)
@@ -67,15 +71,27 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 	switch do := f.takeover.Receive(m); {
 	case do == AdoptGiven:
 		f.Sockets.Inherit(m.Given, files)
-	case do == AdoptSocket && !f.over:
-		if err := f.Sockets.Restore(m.Socket, files); err != nil {
-			f.withdraw(err)
-		}
+	case do == AdoptSocket && (!f.over || f.takeover.State() == Owner):
+		f.adopt(m.Socket, files)
+	case do == AdoptLease && len(files) == 1:
+		f.Owner.AwaitLeases(files[0])
 	case do == AdoptPair && len(files) == 1:
 		f.Owner.Receive(m.Slot, files[0])
 	default:
 		descriptor.CloseAll(files)
 		f.obey(do, m)
+	}
+}
+
+// adopt takes a socket of the old master. One that comes after the takeover was opened
+// during it.
+func (f *Follower) adopt(payload json.RawMessage, files []*descriptor.FD) {
+	err := f.Sockets.Restore(payload, files, f.takeover.State() > Dialed)
+	switch {
+	case f.takeover.State() == Owner:
+		f.Sockets.OwnFiles()
+	case err != nil:
+		f.withdraw(err)
 	}
 }
 
@@ -112,10 +128,9 @@ func (f *Follower) checkStopped() {
 	}
 }
 
-// Started says that the workers are being started. They have limit to become ready; a
-// negative one means no limit.
+// Started says that the workers are being started. They have limit to become ready.
 func (f *Follower) Started(limit time.Duration) {
-	if limit < 0 {
+	if limit == reload.NoLimit {
 		return
 	}
 	f.Loop.After(limit, func() {
@@ -208,6 +223,12 @@ func (f *Follower) tookOver(err error) {
 	if s := f.takeover.Final(); s != nil {
 		f.Owner.CatchUp(s)
 	}
+}
+
+// AskState has the old master's worker of a slot write what it leaves to a pipe, which AskState
+// owns.
+func (f *Follower) AskState(slot int, pipe *descriptor.FD) {
+	f.link.Send(&Message{Kind: Ask, Slot: slot}, pipe)
 }
 
 // Withdrawn tells the old master why this one exits without having taken over, and closes the

@@ -21,9 +21,13 @@ type Loop struct {
 // descriptor.
 type Sockets interface {
 	SendInherited(send func(json.RawMessage, *descriptor.FD))
-	SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error
+	SendOpen(sent map[[2]int]bool, send func(json.RawMessage, *descriptor.FD)) error
+	// Binding reports whether a worker waits for a socket.
+	Binding() bool
 	Inherit(payload json.RawMessage, files []*descriptor.FD)
-	Restore(payload json.RawMessage, files []*descriptor.FD) error
+	// Restore takes a socket. With late the workers of this master may not have asked for it
+	// yet, as it was opened after they were started.
+	Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error
 	OwnFiles()
 	DisownFiles()
 }
@@ -34,6 +38,8 @@ type System struct {
 	// the caller's to close. ok is false in a process that follows no master, and after the
 	// first call. With an error the process was meant to follow one and can't.
 	Predecessor func() (l *Link, ok bool, err error)
+	// Following reports whether Predecessor would return a link, or an error; nil: it would not.
+	Following func() bool
 	// SignalReady tells the old master that this one has taken over. Its error means that
 	// the old master has died.
 	SignalReady func() error
@@ -47,10 +53,14 @@ type System struct {
 	Kill func(mark string)
 }
 
+// Follows reports whether this process is to follow another master, which Predecessor has not
+// returned yet.
+func (s System) Follows() bool { return s.Following != nil && s.Following() }
+
 // NewSystem returns the System of this process.
 func NewSystem() System {
 	return System{
-		Predecessor: predecessor.take, SignalReady: signalReady,
+		Predecessor: predecessor.take, Following: predecessor.follows, SignalReady: signalReady,
 		AwaitParent: awaitParent, Start: start, Kill: kill,
 	}
 }

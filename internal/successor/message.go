@@ -23,11 +23,13 @@ const (
 	Hello  Kind = "hello"  // new master: it is running
 	Given  Kind = "given"  // old master: a socket that a supervisor passed, with its descriptor
 	Socket Kind = "socket" // old master: a socket of its table, with its descriptor
+	Lease  Kind = "lease"  // old master: the end of a pipe that tells when its workers have no lease any more
 	State  Kind = "state"  // old master: its snapshot; the new master starts its workers
 	Ready  Kind = "ready"  // new master: its workers are ready
 	Failed Kind = "failed" // new master: it can't take over, and is going to exit
 	Go     Kind = "go"     // old master: the new master is to take over
 	Late   Kind = "late"   // old master: what it was asked for after Go
+	Ask    Kind = "ask"    // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
 	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
 	Stop   Kind = "stop"   // old master: the new master is to exit
 )
@@ -40,7 +42,7 @@ type Message struct {
 	Given   json.RawMessage `json:"given,omitempty"`   // Given: owned by the sockets' code
 	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
 	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
-	Slot    int             `json:"slot,omitempty"`    // Pair: of the worker
+	Slot    int             `json:"slot,omitempty"`    // Ask, Pair: of the worker
 	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
 	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
 	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for

@@ -58,6 +58,13 @@ func (i *inherited) take() (l *Link, ok bool, err error) {
 	return l, true, nil
 }
 
+// follows is System.Follows.
+func (i *inherited) follows() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.dial != nil
+}
+
 // dial gets the link from tableflip, and says hello on it. tableflip reads its variable,
 // whose value is sentinel, once.
 func dial(sentinel string) (*Link, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -88,8 +89,17 @@ func start(ctx context.Context, end *os.File, mark string, starting func()) erro
 	}
 	defer forgetMark()
 	starting()
-	return explain(upgrade(u), started.Dir)
+	err = explain(upgrade(u), started.Dir)
+	if err != nil {
+		closeLeft()
+	}
+	return err
 }
+
+// closeLeft closes what tableflip leaves open after an upgrade that has failed: the ends of
+// two pipes that the new process had, and the last process's file. Nothing refers to them any
+// more, and nobody but the garbage collector can close them.
+func closeLeft() { runtime.GC() }
 
 // forgetMark removes the mark from this process's environment, where it has been since
 // start for the new process to inherit. It is called as soon as that process has said

@@ -27,8 +27,10 @@ const (
 //	Dialed…Proven  Stopped                  GivenUp      stops
 //	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
 //	Owner, GivenUp stop                     the same     stops
+//	any            lease                    the same     waits for its end, to grant leases
 //	any            late                     the same     scales, reloads
 //	Taking, Owner  pair                     the same     gives it to a worker
+//	any            socket                   the same     adds it to its table
 //
 // Only the ready byte makes this the master, and only "go" or the old master's death lead
 // to it. Events that are not in the table change nothing.
@@ -54,9 +56,11 @@ func (t *Takeover) Receive(m *Message) Action {
 	case Given:
 		return AdoptGiven
 	case Socket:
-		if t.state != Owner && len(m.Socket) > 0 {
+		if len(m.Socket) > 0 {
 			return AdoptSocket
 		}
+	case Lease:
+		return AdoptLease
 	case State:
 		return t.begin(m.State)
 	case Go:

@@ -38,7 +38,7 @@ func TestTakeoverTable(t *testing.T) {
 			"go": {Taking, TakeOver}, "lost": {Taking, TakeOver}, "stopped": {GivenUp, None},
 		},
 		Taking:  {"socket": {Taking, AdoptSocket}, "stop": {Taking, Withdraw}, "took over": {Owner, None}, "pair": {Taking, AdoptPair}},
-		Owner:   {"stop": {Owner, StopPool}, "pair": {Owner, AdoptPair}},
+		Owner:   {"socket": {Owner, AdoptSocket}, "stop": {Owner, StopPool}, "pair": {Owner, AdoptPair}},
 		GivenUp: {"socket": {GivenUp, AdoptSocket}, "stop": {GivenUp, StopPool}},
 	}
 	for from := Dialed; from <= GivenUp; from++ {

@@ -73,6 +73,7 @@ const (
 
 	AdoptSocket // add the message's socket to the table
 	AdoptPair   // give the message's end of a pair to a worker
+	AdoptLease  // grant no lease before the message's pipe has ended
 	AdoptGiven  // add the message's socket to the inherited ones
 	Begin       // adopt the snapshot and start the workers
 	CatchUp     // do what the message's snapshot asks for
@@ -247,10 +248,10 @@ const stopGrace = time.Second
 // deadline returns how long the new master may take until it has taken over, or 0 for no
 // limit. Its workers have ReadyTimeout and MinUptime, and its main has ReadyTimeout before.
 func deadline(p reload.Policy) time.Duration {
-	if p.ReadyTimeout <= 0 {
-		return 0
+	if d := reload.Sum(p.ReadyTimeout, p.ReadyTimeout, p.MinUptime); d != reload.NoLimit {
+		return d
 	}
-	return 2*p.ReadyTimeout + max(p.MinUptime, 0)
+	return 0
 }
 
 // killTimes returns how long after a stop the new process is killed: if it has not said that
@@ -259,6 +260,5 @@ func killTimes(p reload.Policy, atOnce bool) (unacked, last time.Duration) {
 	if atOnce {
 		return stopGrace, stopGrace
 	}
-	after := max(p.KillAfter, 0)
-	return after, stopGrace + max(p.Grace, 0) + 2*after
+	return max(p.KillAfter, 0), reload.Sum(stopGrace, max(p.Grace, p.StopGrace), p.KillAfter, p.KillAfter)
 }

@@ -165,7 +165,7 @@ func TestLimits(t *testing.T) {
 	if unacked, last := killTimes(p, true); unacked != time.Second || last != time.Second {
 		t.Errorf("at once: kill after %v and %v, want 1 s", unacked, last)
 	}
-	none := reload.Policy{ReadyTimeout: -1, MinUptime: -1, Grace: -1, KillAfter: -1}
+	none := reload.Policy{ReadyTimeout: reload.NoLimit, MinUptime: -1, Grace: -1, KillAfter: -1}
 	if got := deadline(none); got != 0 {
 		t.Errorf("without a limit the deadline is %v", got)
 	}

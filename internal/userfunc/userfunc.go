@@ -27,3 +27,11 @@ func Call(name string, log *slog.Logger, f func() error) error {
 	}()
 	return <-result
 }
+
+// Wrap returns a function that calls f as Call does.
+func Wrap[T any](name string, log *slog.Logger, f func() T) func() (T, error) {
+	return func() (v T, err error) {
+		err = Call(name, log, func() error { v = f(); return nil })
+		return v, err
+	}
+}

@@ -7,8 +7,8 @@ import (
 )
 
 // The bodies are JSON objects. A later version may add fields; a receiver ignores fields
-// that it doesn't know. The body of a [Listen] is a bind.Request, that of a [Message] is the
-// program's.
+// that it doesn't know. The body of a [Listen] is a bind.Request, those of a [Message] and a
+// [Broadcast] are the program's.
 type (
 	// HelloBody says which versions of the protocol the worker speaks.
 	HelloBody struct {
@@ -30,6 +30,11 @@ type (
 		// HoldOff is how long, in ns, the worker accepts no connection from a shared
 		// socket after its first Accept on it, because it is on trial.
 		HoldOff time.Duration `json:"holdOff,omitempty"`
+	}
+	// DisconnectBody bounds a drain that begins, or has begun. A frame without a body leaves
+	// what was said before.
+	DisconnectBody struct {
+		Grace time.Duration `json:"grace"` // ns, from now on
 	}
 	// TicketsBody has the keys of TLS session tickets, the newest first.
 	TicketsBody struct {
@@ -66,6 +71,14 @@ type (
 	// CheckedBody is the answer to a health check.
 	CheckedBody struct {
 		Error string `json:"error,omitempty"` // empty: healthy
+	}
+	// LeadBody names the lease that the program asks for.
+	LeadBody struct {
+		Name string `json:"name"`
+	}
+	// TakenBody says how many messages of the master the program has taken.
+	TakenBody struct {
+		Messages int `json:"messages"`
 	}
 	// FailedBody is an error of package net, taken apart by package neterr.
 	FailedBody struct {

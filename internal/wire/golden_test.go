@@ -47,6 +47,7 @@ var samples = []sample{
 	{"accepting its own", Frame{Type: Accepting}, &AcceptingBody{Own: "tcp 127.0.0.1:9000"}},
 	{"closed", Frame{Type: Closed}, &ClosedBody{ID: 3}},
 	{"disconnect", Frame{Type: Disconnect}, nil},
+	{"disconnect within", Frame{Type: Disconnect}, &DisconnectBody{Grace: 10 * time.Second}},
 	{"draining", Frame{Type: Draining}, nil},
 	{"ready", Frame{Type: Ready}, nil},
 	{"message", Frame{Type: Message, Body: []byte(`{"cmd":"stats"}`)}, nil},
@@ -60,6 +61,14 @@ var samples = []sample{
 	{"checked, not well", Frame{Type: Checked, Call: 6}, &CheckedBody{Error: "the database is gone"}},
 	{"hand over", Frame{Type: HandOver, FDs: 1}, nil},
 	{"receive", Frame{Type: Receive, FDs: 1}, nil},
+	{"lead", Frame{Type: Lead, Call: 8}, &LeadBody{Name: "reports"}},
+	{"leads", Frame{Type: Leads, FDs: 1, Call: 8}, nil},
+	{"yield", Frame{Type: Yield, Call: 8}, nil},
+	{"broadcast", Frame{Type: Broadcast, Call: 7, Body: []byte(`{"forget":"key"}`)}, nil},
+	{"taken", Frame{Type: Taken}, &TakenBody{Messages: 12}},
+	{"inherit", Frame{Type: Inherit, Call: 8}, nil},
+	{"inherited", Frame{Type: Inherit, FDs: 1, Call: 8}, nil},
+	{"give state", Frame{Type: GiveState, FDs: 1}, nil},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 }
 

@@ -34,7 +34,7 @@ const (
 	// MaxBody is the largest size of a frame's body, in bytes.
 	MaxBody = 8 << 20
 
-	// MaxControl is the largest size of the body of a frame that is no [Message], in bytes.
+	// MaxControl is the largest size of the body of a frame that is no message, in bytes.
 	// The master decodes these bodies on the goroutine that does all its work.
 	MaxControl = 64 << 10
 
@@ -70,11 +70,22 @@ const (
 	Checked Type = 0xa3 // worker: the answer
 
 	HandOver Type = 0xa4 // master: the worker may move connections, with its end of a pair
-	Help     Type = 0xa8 // master: the worker is to accept from the queue of another slot
-	Helped   Type = 0xa9 // worker: it has
 	Receive  Type = 0xa5 // master: connections of another worker may come, with this one's end of the pair
 
 	Tickets Type = 0xa6 // master: the keys of TLS session tickets
+
+	Lead  Type = 0xa7 // worker: the program asks for a lease, a call, answered by Leads or Failed
+	Leads Type = 0xa8 // master: the lease is the worker's, with the descriptor that says for how long
+	Yield Type = 0xa9 // worker: a call of Lead is over, whether it was answered or not
+
+	Broadcast Type = 0xaa // both: a message of a worker for the others; the master puts the sender's id in the place of the call
+	Taken     Type = 0xab // worker: how many messages the program has taken
+
+	Inherit   Type = 0xac // worker: a call, answered by the master with the end to read of a pipe
+	GiveState Type = 0xad // master: the worker's successor reads what it leaves, from the pipe of which this is the end
+
+	Help   Type = 0xb4 // master: the worker is to accept from the queue of another slot, which comes with it
+	Helped Type = 0xb5 // worker: it has
 )
 
 var names = [...]string{
@@ -82,15 +93,21 @@ var names = [...]string{
 	Socket: "socket", Failed: "failed", Accepting: "accepting", Closed: "closed",
 	Disconnect: "disconnect", Draining: "draining", Ready: "ready", Message: "message",
 	Retire: "retire", Watch: "watch", Check: "check", Checked: "checked",
-	HandOver: "hand over", Receive: "receive", Help: "help", Helped: "helped", Tickets: "tickets",
+	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
+	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
+	Inherit: "inherit", GiveState: "give state", Help: "help", Helped: "helped",
 }
 
 // Known reports whether t is a type of this version.
 func (t Type) Known() bool { return int(t) < len(names) && names[t] != "" }
 
+// IsMessage reports whether the body of a frame of type t is a program's: it may be large, and
+// many may wait.
+func (t Type) IsMessage() bool { return t == Message || t == Broadcast }
+
 // maxBody returns the largest size of the body of a frame of type t.
 func (t Type) maxBody() int {
-	if t == Message {
+	if t.IsMessage() {
 		return MaxBody
 	}
 	return MaxControl

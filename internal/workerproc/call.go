@@ -66,22 +66,33 @@ type shared struct {
 // ask asks the master for a socket, whose descriptor is the caller's. It returns when the link
 // is closed or ctx ends.
 func (w *Worker) ask(ctx context.Context, r bind.Request) (shared, error) {
+	p, err := w.call(ctx, "listen", wire.Frame{Type: wire.Listen, Body: wire.Body(withUmask(r, process.Umask))})
+	if err != nil {
+		return shared{}, err
+	}
+	return socketIn(p)
+}
+
+// call sends a frame to the master and returns its answer, which is the caller's. It returns when
+// the link is closed or ctx ends.
+func (w *Worker) call(ctx context.Context, op string, f wire.Frame) (link.Packet, error) {
 	id, answer := w.calls.open()
-	err := w.link.Send(wire.Frame{Type: wire.Listen, Call: id, Body: wire.Body(withUmask(r, process.Umask))})
+	f.Call = id
+	err := w.link.Send(f)
 	if err == nil {
 		select {
 		case p := <-answer:
-			return socketIn(p)
+			return p, nil
 		case <-w.closed:
-			err = w.disconnected("listen")
+			err = w.disconnected(op)
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
 	}
 	if !w.calls.cancel(id) {
-		return socketIn(<-answer) // it has come meanwhile
+		return <-answer, nil // it has come meanwhile
 	}
-	return shared{}, err
+	return link.Packet{}, err
 }
 
 // withUmask returns r with the mode that net.Listen in this process would give the file of
@@ -103,6 +114,10 @@ func (w *Worker) answered(p link.Packet) error {
 		return fmt.Errorf("%w: a socket frame with %d", wire.ErrDescriptors, len(p.Files))
 	}
 	if w.calls.answer(p) {
+		return nil
+	}
+	if p.Type == wire.Inherit {
+		p.Close() // nobody reads it
 		return nil
 	}
 	if s, err := socketIn(p); err == nil {

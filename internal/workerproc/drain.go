@@ -2,11 +2,13 @@ package workerproc
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/grace"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/ratelimit"
 )
@@ -24,11 +26,16 @@ type drain struct {
 	emptying chan struct{}     // closed when the program must accept what waits in the queues
 	started  chan struct{}     // closed when all sources are closed
 	left     chan struct{}     // closed when the worker has left
+	grace    *grace.Grace      // for all that follows; the hooks' context
 	changed  chan struct{}     // capacity 1: empty may return another result
 
 	mover atomic.Pointer[handover.Mover] // nil: there is no receiver
 	pairs int                            // on which connections of other workers may come; guarded by mu
 	over  bool                           // the drain has ended; guarded by mu
+	begun bool                           // the sources are closed; guarded by mu
+
+	canHandOver chan struct{} // closed when begun and there is a receiver
+	canHandOnce sync.Once
 
 	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
 
@@ -46,11 +53,13 @@ type source interface {
 
 func newDrain() *drain {
 	return &drain{
-		emptying: make(chan struct{}),
-		started:  make(chan struct{}),
-		left:     make(chan struct{}),
-		changed:  make(chan struct{}, 1),
-		sources:  make(map[source]bool),
+		emptying:    make(chan struct{}),
+		canHandOver: make(chan struct{}),
+		started:     make(chan struct{}),
+		left:        make(chan struct{}),
+		changed:     make(chan struct{}, 1),
+		grace:       grace.New(),
+		sources:     make(map[source]bool),
 	}
 }
 
@@ -106,17 +115,17 @@ func (d *drain) notify() {
 }
 
 // run drains the worker. It returns when everything has ended. At the end of the grace it
-// closes the connections that remain, and returns how many they were.
-func (d *drain) run(grace, idleGrace time.Duration) (c conn.Kinds) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	d.closeSources(ctx)
+// closes the connections that remain, and returns how many they were, and what is left of the grace.
+func (d *drain) run(takes, idleGrace time.Duration) (c conn.Kinds, left time.Duration) {
+	d.grace.Begin(takes)
+	defer d.grace.End()
+	d.closeSources(d.grace)
 	d.interruptIdle()
 	defer d.endMoves()
-	if !d.waitEmpty(ctx, int(idleGrace/drainTick)) {
+	if !d.waitEmpty(d.grace, int(min(idleGrace/drainTick, math.MaxInt32))) {
 		c = d.closeRest()
 	}
-	return c
+	return c, d.grace.Left()
 }
 
 // waitEmpty waits until everything has ended, and reports false if ctx ends before. Each
@@ -130,9 +139,7 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 		case <-d.changed:
 		case <-tick.C:
 			ticks++
-			d.interruptIdle()
-			d.endIdle(limit)
-			if ticks >= limit || !d.expectsRequest(ticks) {
+			if !d.tick(ticks, limit) || ticks >= limit {
 				d.callHooks()
 			}
 		case <-ctx.Done():
@@ -151,14 +158,17 @@ func (d *drain) closeSources(ctx context.Context) {
 		s.closeSource()
 	}
 	close(d.started)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.begun = true
+	d.checkReceiver()
 }
 
 // setDraining makes addSource refuse further sources, and returns those added so far.
 func (d *drain) setDraining(ctx context.Context) (sources []source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	end, _ := ctx.Deadline()
-	d.limiter.Start(d.conns.Len(), time.Until(end)/4)
+	d.limiter.Start(d.conns.Len(), d.grace.Left()/4)
 	d.draining.Store(true)
 	d.hooks.ctx = ctx
 	for s := range d.sources {
@@ -208,20 +218,14 @@ func (d *drain) hookReturned() {
 	d.notify()
 }
 
-// expectsRequest reports whether a connection may still bring a request that the
-// program hasn't begun to handle.
-func (d *drain) expectsRequest(ticks int) (expects bool) {
+// tick ends HTTP/1 connections that have been idle for limit ticks, or has them move. It
+// reports whether a connection may still bring a request that the program hasn't begun to
+// handle.
+func (d *drain) tick(ticks, limit int) (expects bool) {
 	for _, c := range d.openConns() {
-		expects = c.ExpectsRequest(ticks) || expects // call all: each compares with the last tick
+		expects = c.Tick(ticks, limit) || expects // of all: each compares with its last tick
 	}
 	return expects
-}
-
-// endIdle ends HTTP/1 connections that have been idle for limit ticks.
-func (d *drain) endIdle(limit int) {
-	for _, c := range d.openConns() {
-		c.IdleTick(limit)
-	}
 }
 
 // closeRest closes the connections that are open at the end of the grace: first those

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/grace"
 	"github.com/rota-go/rota/internal/ratelimit"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -87,6 +88,48 @@ func TestGraceEndsTheDrain(t *testing.T) {
 			t.Error("the connection was not closed")
 		}
 	})
+}
+
+// The master says with the order how long the drain may take, and may say so again. What is cut
+// earlier is told with the time that it had.
+func TestMasterBoundsTheDrain(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		orders []time.Duration // one a second
+		want   time.Duration
+	}{
+		{"longer than the worker's own", []time.Duration{time.Minute}, time.Minute},
+		{"shorter", []time.Duration{2 * time.Second}, 2 * time.Second},
+		{"at once", []time.Duration{0}, 0},
+		{"shorter than said before", []time.Duration{time.Hour, time.Second}, 2 * time.Second},
+		{"at once after all", []time.Duration{grace.NoLimit, 0}, time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bench) {
+				b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 3 * time.Second, IdleGrace: time.Second})
+				hooks := make(chan error, 1)
+				b.OnDisconnect(func(ctx context.Context) error { <-ctx.Done(); hooks <- ctx.Err(); return nil })
+				pipe := newPipeListener()
+				conns, failed := accepts(b.Track(pipe))
+				defer pipe.dial().Close()
+				<-conns
+				begin := time.Now()
+				for i, within := range tc.orders {
+					time.Sleep(time.Duration(min(i, 1)) * time.Second)
+					b.receive(wire.Disconnect, wire.DisconnectBody{Grace: within})
+				}
+				<-failed
+				if d := time.Since(begin); d != tc.want {
+					t.Errorf("the drain took %v, want %v", d, tc.want)
+				}
+				if tc.want > time.Second {
+					if err := <-hooks; !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("the context of a hook ends with %v", err)
+					}
+				}
+			})
+		})
+	}
 }
 
 // At the end of the grace, connections that wait for no answer are closed first.

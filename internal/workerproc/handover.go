@@ -34,7 +34,7 @@ func (w *Worker) receiveConns(p link.Packet) error {
 	if len(p.Files) != 1 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
 	}
-	r, err := handover.NewReceiver(p.Files[0], movedTo{w.drain})
+	r, err := handover.NewReceiver(p.Files[0], movedTo{w.drain, &w.handed})
 	if err != nil {
 		return nil // the other worker sees that the pair is closed
 	}
@@ -69,6 +69,15 @@ func (d *drain) setMover(m *handover.Mover) {
 	if old != nil {
 		go old.Close() // waits for an offer that is under way
 	}
+	d.checkReceiver()
+}
+
+// checkReceiver closes the channel of CanHandOver if connections can be handed over. The caller
+// holds mu.
+func (d *drain) checkReceiver() {
+	if d.begun && d.mover.Load() != nil {
+		d.canHandOnce.Do(func() { close(d.canHandOver) })
+	}
 }
 
 // endMoves ends the moving of connections.
@@ -93,14 +102,25 @@ func (d *drain) interruptIdle() {
 
 // movedTo is the drain as handover.Sockets. The drain is not empty while connections are
 // taken.
-type movedTo struct{ *drain }
+type movedTo struct {
+	*drain
+	handed *handed
+}
 
 func (d movedTo) Starts() { d.acceptStarts() }
 func (d movedTo) Ends()   { d.acceptEnds() }
 
-// Socket returns the listener whose socket has this cookie. A worker that drains takes
-// connections too, as long as it can move them on.
+// Socket returns the listener whose socket has this cookie.
 func (d movedTo) Socket(cookie uint64) handover.Socket {
+	if l := d.listener(cookie); l != nil && !l.conns.Stay {
+		return l
+	}
+	return nil
+}
+
+// listener returns the listener whose socket has this cookie, or nil. A worker that drains takes
+// connections too, as long as it can move them on.
+func (d movedTo) listener(cookie uint64) *listener {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if m := d.mover.Load(); d.over || d.draining.Load() && (m == nil || m.Ended()) {
@@ -114,12 +134,15 @@ func (d movedTo) Socket(cookie uint64) handover.Socket {
 	return nil
 }
 
-// cookie returns the number of the listener's socket if its connections may move, and 0
-// otherwise. Those of a socket that only this worker has stay, and so do those that
-// the drain closes: it shuts down the socket, which the other process would have.
-func (l *listener) cookie(r bind.Request) uint64 {
+// stays reports whether the drain doesn't move the listener's connections: the program doesn't
+// want it, or the drain closes them.
+func stays(r bind.Request) bool { return r.Opaque || r.Stay || r.CloseWithin > 0 }
+
+// cookie returns the number of the listener's socket if other workers may have its
+// connections, and 0 otherwise.
+func (l *listener) cookie() uint64 {
 	s, ok := l.Listener.(syscall.Conn)
-	if !ok || l.id == 0 || r.Opaque || r.Stay || r.CloseWithin > 0 || !handover.Supported {
+	if !ok || l.id == 0 || !handover.Supported {
 		return 0
 	}
 	if l.group != 0 {
@@ -134,10 +157,22 @@ func (l *listener) cookie(r bind.Request) uint64 {
 
 // Put has the program accept c, a connection of another worker.
 func (l *listener) Put(c net.Conn) {
+	l.setKeepAlive(c)
 	result, tracked := conn.NewMoved(c, l.conns)
 	l.worker.drain.addConn(tracked)
-	l.moved.Add(result)
-	l.wake()
+	if l.moved.Add(result) {
+		l.wake()
+	}
+}
+
+// nextMoved returns a connection that has moved to this worker, or nil. If more wait, it wakes
+// another Accept.
+func (l *listener) nextMoved() net.Conn {
+	c := l.moved.Next()
+	if c != nil && l.moved.Waiting() {
+		l.wake()
+	}
+	return c
 }
 
 // wake has an Accept that waits look for connections that have moved.
@@ -153,12 +188,9 @@ func (l *listener) wake() {
 func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d, ok := l.Listener.(handover.Deadliner)
 	woken := ok && l.deadline.Restore(d)
-	c := l.moved.Next()
+	c := l.nextMoved()
 	switch {
 	case c != nil:
-		if l.moved.Waiting() {
-			l.wake() // another Accept that waits
-		}
 		return l.admitted(c, keep), nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
 		return l.accept(keep)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/inbox"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -95,7 +96,7 @@ func TestStuckOnMessage(t *testing.T) {
 
 func TestPanicInOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		b.inbox.failed = func(any, []byte) {} // no noise
+		b.inbox.Failed = func(any, []byte) {} // no noise
 		n := 0
 		b.OnMessage(func(ipc.Message) { n++; panic("on purpose") })
 		b.receive(wire.Message, "one")
@@ -129,7 +130,7 @@ func TestGoexitInOnMessage(t *testing.T) {
 func TestMessagesWithoutOnMessage(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		big := link.Packet{Frame: wire.Frame{Type: wire.Message, Body: make([]byte, 1<<20)}}
-		for range 10 * maxWaiting >> 20 {
+		for range 10 * inbox.MaxWaiting >> 20 {
 			select {
 			case b.link.frames <- big:
 			default:
@@ -201,7 +202,7 @@ func TestDrainOfAMainThatNeverArrives(t *testing.T) {
 		if d := time.Since(began); d != defaultGrace {
 			t.Errorf("it took %v to leave, want the grace of %v", d, defaultGrace)
 		}
-		if n, asked := b.inbox.undelivered(); n != 1 || asked {
+		if n, asked := b.inbox.Undelivered(); n != 1 || asked {
 			t.Errorf("%d messages reported, want 1", n)
 		}
 	})

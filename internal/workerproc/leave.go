@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -18,13 +19,14 @@ func (w *Worker) startDrain() {
 // main doesn't continue: readLink ends the process.
 func (w *Worker) drainAndLeave() {
 	defer close(w.drained)
-	w.inbox.window.Widen(-1) // the link must be read, to see the death of the master
+	w.inbox.Widen() // the link must be read, to see the death of the master
 	times := w.times.Load()
-	end := time.Now().Add(times.Grace)
 	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
-	w.reportCut(w.drain.run(times.Grace, times.IdleGrace), times.Grace)
+	cut, left := w.drain.run(times.Grace, times.IdleGrace)
+	w.reportCut(cut, w.drain.grace.Took())
 	w.reportUndelivered()
-	w.closeLink(max(time.Until(end), flushAtLeast))
+	w.tellTaken()
+	w.closeLink(max(left, flushAtLeast))
 	if !w.orphaned.Load() {
 		close(w.drain.left)
 	}
@@ -32,7 +34,7 @@ func (w *Worker) drainAndLeave() {
 
 // reportUndelivered says how many messages of the master the worker takes with it.
 func (w *Worker) reportUndelivered() {
-	n, asked := w.inbox.undelivered()
+	n, asked := w.inbox.Undelivered()
 	switch {
 	case n > 0 && asked:
 		w.report("WARN leaves with %s that OnMessage has not taken within the grace", count(n, "message"))
@@ -60,7 +62,22 @@ func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
 		n += of
 	}
 	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
-		"worker.OnDisconnect can end others, and master.Config.Grace gives them more time", count(n, "connection"), grace, c)
+		"worker.OnDisconnect can end others, and master.Config.Grace, or StopGrace, gives them more time", count(n, "connection"), grace, c)
+}
+
+// disconnect begins the drain, with what the master says of its grace. It may say that of a
+// drain under way, too.
+func (w *Worker) disconnect(p link.Packet) error {
+	if len(p.Body) > 0 {
+		var body wire.DisconnectBody
+		if err := p.Decode(&body); err != nil {
+			return err
+		}
+		w.drain.grace.Set(body.Grace)
+	}
+	w.startDrain()
+	p.Close() // it carries no descriptors
+	return nil
 }
 
 // count returns n and what is counted.

@@ -42,7 +42,7 @@ func (w *Worker) readLink() {
 			w.exitOrphan(err)
 			return
 		}
-		if w.inbox.claim() && !h.Do(w.inbox.deliver) {
+		if w.inbox.Claim() && !h.Do(w.inbox.Deliver) {
 			return
 		}
 	}
@@ -87,13 +87,15 @@ func closePackets(packets []link.Packet) {
 // handle handles a frame of the master. It owns p's descriptors unless it fails.
 func (w *Worker) handle(p link.Packet) error {
 	switch p.Type {
-	case wire.Socket, wire.Failed:
+	case wire.Socket, wire.Failed, wire.Inherit:
 		return w.answered(p)
-	case wire.Message:
-		w.inbox.put(p)
+	case wire.Message, wire.Broadcast:
+		w.inbox.Put(p)
 		return nil
+	case wire.Leads:
+		return w.leads(p)
 	case wire.Disconnect:
-		w.startDrain()
+		return w.disconnect(p)
 	case wire.Check:
 		return w.check(p)
 	case wire.Welcome:
@@ -108,11 +110,10 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.help(p)
 	case wire.Receive:
 		return w.receiveConns(p)
-	default:
-		return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
+	case wire.GiveState:
+		return w.giveState(p)
 	}
-	p.Close() // these frames carry no descriptors
-	return nil
+	return fmt.Errorf("%w: %v from a master", wire.ErrType, p.Type)
 }
 
 // welcome stores the durations that the master has sent.

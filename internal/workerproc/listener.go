@@ -149,7 +149,7 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 	l.moved = handover.NewQueue()
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
-		Cookie: l.cookie(r), Mover: &w.drain.mover,
+		Cookie: l.cookie(), Stay: stays(r), Mover: &w.drain.mover,
 	}
 	ln := l.withMethods()
 	l.source = ln
@@ -215,7 +215,7 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
-	if c := l.moved.Next(); c != nil {
+	if c := l.nextMoved(); c != nil {
 		return l.admitted(c, keep), nil
 	}
 	inner, err := l.Listener.Accept()
@@ -230,10 +230,14 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 
 // admit returns what keep makes of a connection of accept(2).
 func (l *listener) admit(inner net.Conn, keep func(net.Conn) net.Conn) net.Conn {
-	if t, ok := inner.(*net.TCPConn); ok && l.keepAlive.Enable {
+	l.setKeepAlive(inner)
+	return keep(inner)
+}
+
+func (l *listener) setKeepAlive(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok && l.keepAlive.Enable {
 		_ = t.SetKeepAliveConfig(l.keepAlive) // package net ignores the error as well
 	}
-	return keep(inner)
 }
 
 // revivePause bounds how often a worker makes a socket listen again.

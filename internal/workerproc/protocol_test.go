@@ -60,8 +60,8 @@ func TestGoldenMaster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := types(t, said); got != "hello draining" {
-		t.Errorf("the worker sent %q, want hello and draining", got)
+	if got := types(t, said); got != "hello draining taken" {
+		t.Errorf("the worker sent %q, want hello, draining and taken", got)
 	}
 }
 

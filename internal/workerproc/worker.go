@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/inbox"
 	"github.com/rota-go/rota/internal/link"
-	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/statepipe"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -39,14 +40,17 @@ type Worker struct {
 	link masterLink
 	exit func(status int) // os.Exit
 
-	drain   *drain
-	health  health
-	calls   calls
-	inbox   *inbox
-	arrival arrival
-	trial   trial
-	times   atomic.Pointer[wire.WelcomeBody]
-	tickets tickets
+	drain    *drain
+	health   health
+	calls    calls
+	inbox    *inbox.Inbox
+	notified notified // the master is, of the inbox
+	arrival  arrival
+	trial    trial
+	times    atomic.Pointer[wire.WelcomeBody]
+	tickets  tickets
+	handed   handed
+	state    state
 
 	holdsAccepts atomic.Bool // see HoldAccepts
 
@@ -94,9 +98,12 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		closed:  make(chan struct{}),
 		drained: make(chan struct{}),
 		drain:   newDrain(),
+		state:   state{writer: statepipe.NewWriter()},
 	}
-	w.inbox = newInbox(w.messageFailed, w.drain.notify, w.arrival.settled)
-	w.drain.addSource(w.inbox)
+	w.handed.worker = w
+	w.inbox = w.newInbox()
+	w.drain.addSource(inboxSource{w.inbox})
+	w.drain.addSource(&w.state)
 	w.times.Store(&wire.WelcomeBody{Grace: defaultGrace, IdleGrace: defaultIdleGrace})
 	return w
 }
@@ -119,17 +126,6 @@ func (w *Worker) Ready() error {
 	var err error
 	w.readyOnce.Do(func() { err = w.send(wire.Ready, nil) })
 	return err
-}
-
-// Send sends a message to the master.
-func (w *Worker) Send(v any, handles ...ipc.Handle) error {
-	if !w.IsConnected() {
-		return w.disconnected("send")
-	}
-	if err := message.Send(w.link, v, handles); err != nil {
-		return fmt.Errorf("send: worker %d: %w", w.id.ID, err)
-	}
-	return nil
 }
 
 // Disconnect begins the drain.
@@ -189,10 +185,6 @@ func (w *Worker) markDisconnected(cause error) {
 		}
 		close(w.closed)
 	})
-}
-
-func (w *Worker) messageFailed(p any, stack []byte) {
-	w.report("an OnMessage function panicked: %v\n%s", p, stack)
 }
 
 func (w *Worker) hookFailed(err error) { w.report("an OnDisconnect function failed: %v", err) }

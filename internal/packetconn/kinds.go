@@ -1,60 +1,17 @@
-package workerproc
+package packetconn
 
 import (
-	"context"
-	"errors"
 	"net"
 	"net/netip"
 
-	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/replyaddr"
 )
 
-// ListenPacket returns a packet conn on a socket of the master, or of this worker's own;
-// see rota.ListenPacket.
-func (w *Worker) ListenPacket(ctx context.Context, r bind.Request) (net.PacketConn, error) {
-	if r.Exclusive {
-		return w.listenPacketOwn(ctx, r)
-	}
-	s, err := w.socket(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	defer s.fd.Close() // the conn has its own
-	inner, err := s.fd.PacketConn()
-	if err != nil {
-		return nil, w.giveBack(s.ID, r, err)
-	}
-	if err := r.AfterBind(r.Network, r.Address, inner); err != nil {
-		_ = inner.Close()
-		return nil, w.giveBack(s.ID, r, err)
-	}
-	return w.trackPacket(inner, r, &packet{id: s.ID})
-}
-
-// listenPacketOwn opens a socket that the master doesn't know.
-func (w *Worker) listenPacketOwn(ctx context.Context, r bind.Request) (net.PacketConn, error) {
-	inner, err := r.Options.ListenPacket(ctx, r.Network, r.Address)
-	if err != nil {
-		return nil, err
-	}
-	return w.trackPacket(inner, r, &packet{own: r.Network + " " + r.Address})
-}
-
-// trackPacket makes inner part of the worker's drain. It closes inner if the drain has begun.
-func (w *Worker) trackPacket(inner net.PacketConn, r bind.Request, p *packet) (net.PacketConn, error) {
-	p.worker = w
-	p.closed, p.changed = make(chan struct{}), make(chan struct{})
-	conn := p.around(inner)
-	if conn == nil {
-		_ = inner.Close()
-		return nil, w.cannotListen(r, errors.ErrUnsupported)
-	}
-	if !w.drain.addSource(p) {
-		_ = inner.Close()
-		return nil, w.cannotListen(r, nil)
-	}
-	return conn, nil
+// New returns inner as the program gets it, and as the drain does. shared says that other
+// processes have the socket too. The result owns inner. It is nil for an unknown type of conn.
+func New(inner net.PacketConn, owner Owner, shared bool) (net.PacketConn, Source) {
+	p := &packet{owner: owner, shared: shared, closed: make(chan struct{}), changed: make(chan struct{})}
+	return p.around(inner), p
 }
 
 // The methods of packet hide those of the net type, which is embedded one level deeper. All

@@ -1,0 +1,65 @@
+//go:build linux
+
+package moves
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
+)
+
+// BenchmarkMove reloads a worker with idle connections, and prints what that costs with none and
+// with many: processor time of the worker that leaves, of the one that takes them (from its start),
+// and of the master; and how long the old process lives on. Run it alone on the machine:
+//
+//	go test ./e2e/moves -run '^$' -bench Move -benchtime 1x
+func BenchmarkMove(b *testing.B) {
+	p := e2etest.Start(b, "serve", server.Quick(1))
+	var crowd *crowd
+	for _, n := range []int{0, 1000, 10000} {
+		for range b.N {
+			if n > 0 && (crowd == nil || len(crowd.conns) != n) {
+				crowd = newCrowd(b, p.Addr(), n)
+			}
+			measureMove(b, p, crowd, n)
+		}
+	}
+}
+
+func measureMove(b *testing.B, p *e2etest.Process, c *crowd, n int) {
+	b.Helper()
+	if n > 0 {
+		c.ask(b)
+	}
+	ready := len(p.ReadyPIDs())
+	old := p.ReadyPIDs()[ready-1]
+	oldBefore, masterBefore, endedBefore := e2etest.CPUTime(old), e2etest.CPUTime(p.PID()), e2etest.ChildrenTime(p.PID())
+	p.Signal(syscall.SIGHUP)
+	e2etest.WaitFor(b, "the new worker", func() bool { return len(p.ReadyPIDs()) > ready })
+	disconnected := time.Now() // or a little later, as there is no trial
+	e2etest.WaitFor(b, "the end of the old worker", func() bool { return !e2etest.Alive(old) })
+	gone := time.Since(disconnected)
+	pid := p.ReadyPIDs()[ready]
+	p.WaitLog(e2etest.WorkerLeft, ready)
+	oldTime, newTime := e2etest.ChildrenTime(p.PID())-endedBefore-oldBefore, e2etest.CPUTime(pid)
+	masterTime := e2etest.CPUTime(p.PID()) - masterBefore
+	b.Logf("%5d connections: old %v, new %v, master %v; gone after %v", n, oldTime.Round(time.Millisecond),
+		newTime.Round(time.Millisecond), masterTime.Round(time.Millisecond), gone.Round(time.Millisecond))
+	if n == 0 {
+		return
+	}
+	each := float64(oldTime+newTime+masterTime) / 1e3 / float64(n)
+	b.Logf("%.1f us a connection (old %.1f, new %.1f, master %.1f)", each, float64(oldTime)/1e3/float64(n),
+		float64(newTime)/1e3/float64(n), float64(masterTime)/1e3/float64(n))
+	b.ReportMetric(each, "us/conn")
+	for body := range c.ask(b) {
+		if !strings.HasPrefix(body, fmt.Sprintf("generation %d ", ready+1)) {
+			b.Errorf("the answers come from %s", body)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package descriptor
+
+import (
+	"net"
+	"os"
+)
+
+// Adopter makes many conns of package net from descriptors. That package only takes an os.File,
+// and the os.File of a socket is watched by the poller for as long as it exists. So the Adopter
+// has one for a descriptor of its own, in whose place (dup3) each socket is put for a moment.
+// It is used by one goroutine at a time, and only works on Linux.
+type Adopter struct {
+	file  *os.File
+	blank *FD // what is in the place of file's descriptor otherwise
+}
+
+// NewAdopter returns an Adopter. The caller closes it.
+func NewAdopter() (*Adopter, error) {
+	blank, err := blankSocket()
+	if err != nil {
+		return nil, err
+	}
+	place, err := blank.Dup()
+	if err != nil {
+		_ = blank.Close()
+		return nil, err
+	}
+	return &Adopter{os.NewFile(uintptr(place.Take()), "socket"), blank}, nil
+}
+
+// Conn returns a conn for a duplicate of f. The caller closes both. Until the next Conn or Clear
+// the Adopter has a duplicate too.
+func (a *Adopter) Conn(f *FD) (net.Conn, error) {
+	if err := a.put(f); err != nil {
+		return nil, err
+	}
+	return net.FileConn(a.file)
+}
+
+// Clear closes the Adopter's duplicate of the last descriptor.
+func (a *Adopter) Clear() { _ = a.put(a.blank) } // fails for neither of two open descriptors
+
+func (a *Adopter) put(f *FD) error { return replace(int(a.file.Fd()), f.Int()) }
+
+// Close closes what the Adopter has.
+func (a *Adopter) Close() {
+	_ = a.file.Close()
+	_ = a.blank.Close()
+}
