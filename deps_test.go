@@ -28,7 +28,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease
 	worker              : ipc internal/workerproc internal/handover
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe
+	internal/workerproc : ipc internal/bind internal/calls internal/conn internal/descriptor internal/grace internal/handover internal/hooks internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	listentest          :
@@ -39,8 +39,12 @@ internal/handover   : internal/descriptor
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox
+	internal/sockets    : internal/bind internal/descriptor internal/directory internal/mailbox internal/spread
 	internal/descriptor :
+	internal/spread     :
+	internal/directory  :
+	internal/calls      : internal/link
+	internal/hooks      :
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline
 	internal/logline    : reload
@@ -79,7 +83,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/descriptor internal/directory internal/handover internal/link internal/process internal/replyaddr internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/activation", "internal/sockets", "LISTEN_FDS"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/settings"
 	"github.com/rota-go/rota/reload"
@@ -236,4 +237,40 @@ func (l *loop) emitSetup() {
 	l.isSetUp = true
 	cfg := l.cfg
 	l.m.events.EmitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
+}
+
+// Spread says how the connections of one address are spread over the workers. The zero value
+// leaves the choice to the master, which is SpreadShared. docs/sockets.md says what each costs,
+// and how evenly it spreads. As text it is "auto", "shared" or "slots".
+type Spread int
+
+const (
+	// SpreadShared is one queue, from which all workers accept. A busy worker takes fewer
+	// connections; but the kernel wakes several workers for one connection, and one of them
+	// may get most of the connections that stay open.
+	SpreadShared Spread = bind.Shared
+	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the
+	// kernel chooses one for each new connection by a hash of its addresses. A worker's
+	// successor gets the queue of its slot, so that a reload changes nothing. If a worker
+	// doesn't accept, because it has crashed, was stopped or hangs, others accept the
+	// connections in its queue within about 60 ms. For UDP, the datagrams of one client come to
+	// one slot. The sockets besides the first are never MPTCP sockets. It is for TCP and UDP, on
+	// Linux; others are shared.
+	SpreadSlots Spread = bind.Slots
+)
+
+// String returns "auto", "shared" or "slots".
+func (s Spread) String() string { return settings.Names(settings.Spreads).Text(int(s)) }
+
+// MarshalText returns the same.
+func (s Spread) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the reverse of MarshalText. The error is a *ConfigError.
+func (s *Spread) UnmarshalText(text []byte) error {
+	value, ok := settings.Names(settings.Spreads).Value(string(text))
+	if !ok {
+		return &ConfigError{Field: "Spread", Value: string(text), Want: settings.Names(settings.Spreads).String()}
+	}
+	*s = Spread(value)
+	return nil
 }

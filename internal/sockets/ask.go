@@ -58,7 +58,7 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 		select {
 		case <-b.after:
 		case <-ctx.Done():
-			return Opened{}, OpError(b.request.Request, ctx.Err())
+			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 		}
 	}
 	r := b.request

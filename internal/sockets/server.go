@@ -113,7 +113,7 @@ func (s *Server) end(holder int) {
 
 // Refuse answers a call with err, as net.Listen returns it.
 func (s *Server) Refuse(c Caller, r bind.Request, err error) {
-	s.Owner.Refuse(c, OpError(r, err))
+	s.Owner.Refuse(c, bind.OpError(r, err))
 }
 
 // refuse is Refuse for a call that has waited.

@@ -143,7 +143,7 @@ func openIn(ctx context.Context, r Request, path string, last bool) (Opened, err
 	o, err := openNew(ctx, r, nameOf(r.Request))
 	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && dir.Locked && isStale(dir, path) {
 		if err := dir.Remove(base); err != nil {
-			return Opened{}, OpError(r.Request, err)
+			return Opened{}, bind.OpError(r.Request, err)
 		}
 		o, err = openNew(ctx, r, nameOf(r.Request))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"sync"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
@@ -13,48 +12,6 @@ import (
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 )
-
-// calls are the requests to the master that wait for an answer.
-type calls struct {
-	mu      sync.Mutex
-	last    uint32
-	waiting map[uint32]chan<- link.Packet
-}
-
-// open makes a call, and returns its id and the channel for the answer.
-func (c *calls) open() (uint32, <-chan link.Packet) {
-	answer := make(chan link.Packet, 1)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.waiting == nil {
-		c.waiting = make(map[uint32]chan<- link.Packet)
-	}
-	c.last++
-	c.waiting[c.last] = answer
-	return c.last, answer
-}
-
-// cancel removes a call. It reports whether the answer has not come yet; if it has, it is
-// in the channel.
-func (c *calls) cancel(id uint32) (unanswered bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, unanswered = c.waiting[id]
-	delete(c.waiting, id)
-	return unanswered
-}
-
-// answer delivers p to its call, and reports whether the call still waits.
-func (c *calls) answer(p link.Packet) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	answer, ok := c.waiting[p.Call]
-	if ok {
-		answer <- p // never blocks: an id is answered once
-		delete(c.waiting, p.Call)
-	}
-	return ok
-}
 
 // shared is a socket of the master: what its answer says, and the descriptor, which the
 // caller of ask closes.
@@ -76,7 +33,7 @@ func (w *Worker) ask(ctx context.Context, r bind.Request) (shared, error) {
 // call sends a frame to the master and returns its answer, which is the caller's. It returns when
 // the link is closed or ctx ends.
 func (w *Worker) call(ctx context.Context, op string, f wire.Frame) (link.Packet, error) {
-	id, answer := w.calls.open()
+	id, answer := w.calls.Open()
 	f.Call = id
 	err := w.link.Send(f)
 	if err == nil {
@@ -89,7 +46,7 @@ func (w *Worker) call(ctx context.Context, op string, f wire.Frame) (link.Packet
 			err = ctx.Err()
 		}
 	}
-	if !w.calls.cancel(id) {
+	if !w.calls.Cancel(id) {
 		return <-answer, nil // it has come meanwhile
 	}
 	return link.Packet{}, err
@@ -113,7 +70,7 @@ func (w *Worker) answered(p link.Packet) error {
 	if p.Type == wire.Socket && len(p.Files) != 1 {
 		return fmt.Errorf("%w: a socket frame with %d", wire.ErrDescriptors, len(p.Files))
 	}
-	if w.calls.answer(p) {
+	if w.calls.Answer(p) {
 		return nil
 	}
 	if p.Type == wire.Inherit {

@@ -10,6 +10,7 @@ import (
 	"github.com/rota-go/rota/internal/conn"
 	"github.com/rota-go/rota/internal/grace"
 	"github.com/rota-go/rota/internal/handover"
+	"github.com/rota-go/rota/internal/hooks"
 	"github.com/rota-go/rota/internal/ratelimit"
 )
 
@@ -42,7 +43,7 @@ type drain struct {
 	mu      sync.Mutex
 	sources map[source]bool
 	conns   conn.List
-	hooks   hooks
+	hooks   hooks.Hooks
 }
 
 // source is where a worker gets work from: a listener, a packet conn, or the inbox.
@@ -170,7 +171,7 @@ func (d *drain) setDraining(ctx context.Context) (sources []source) {
 	defer d.mu.Unlock()
 	d.limiter.Start(d.conns.Len(), d.grace.Left()/4)
 	d.draining.Store(true)
-	d.hooks.ctx = ctx
+	d.hooks.Context = ctx
 	for s := range d.sources {
 		sources = append(sources, s)
 	}
@@ -185,13 +186,13 @@ func (d *drain) empty() bool {
 	if d.conns.Len() > 0 || d.accepts.Load() > 0 || d.pairs > 0 {
 		return false
 	}
-	d.hooks.callAll(d.hookReturned)
+	d.hooks.CallAll(d.hookReturned)
 	for s := range d.sources {
 		if s.busy() {
 			return false
 		}
 	}
-	d.over = d.hooks.running == 0
+	d.over = d.hooks.Over()
 	return d.over
 }
 
@@ -199,7 +200,7 @@ func (d *drain) empty() bool {
 func (d *drain) callHooks() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.callAll(d.hookReturned)
+	d.hooks.CallAll(d.hookReturned)
 }
 
 // addHook adds f, which is called at once if the other hooks have been. failed gets its
@@ -207,14 +208,14 @@ func (d *drain) callHooks() {
 func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.add(hook{f, failed}, d.hookReturned)
+	d.hooks.Add(f, failed, d.hookReturned)
 }
 
 // hookReturned records that a hook has returned.
 func (d *drain) hookReturned() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.running--
+	d.hooks.Returned()
 	d.notify()
 }
 

@@ -20,7 +20,7 @@ func (w *Worker) Lead(ctx context.Context, name string, f func(context.Context) 
 		return w.disconnected("lead")
 	}
 	defer w.drain.removeSource(t) // the last: the drain waits until the master is told
-	id, answer := w.calls.open()
+	id, answer := w.calls.Open()
 	defer w.yield(id)
 	token, err := w.awaitLease(ctx, id, name, answer)
 	if err != nil {
@@ -58,7 +58,7 @@ func (w *Worker) awaitLease(ctx context.Context, id uint32, name string, answer 
 	if err == nil {
 		return token, nil
 	}
-	if !w.calls.cancel(id) && token.Type == 0 {
+	if !w.calls.Cancel(id) && token.Type == 0 {
 		token = <-answer // it has come meanwhile
 	}
 	token.Close()
@@ -84,7 +84,7 @@ func (w *Worker) leads(p link.Packet) error {
 	if len(p.Files) != 1 {
 		return fmt.Errorf("%w: a lease with %d", wire.ErrDescriptors, len(p.Files))
 	}
-	if !w.calls.answer(p) {
+	if !w.calls.Answer(p) {
 		p.Close()
 	}
 	return nil

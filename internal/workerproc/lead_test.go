@@ -148,9 +148,7 @@ func TestLeadThatDoesNotReturn(t *testing.T) {
 				_ = b.Lead(context.Background(), "a", func(context.Context) error { end(); return nil })
 			}()
 			synctest.Wait()
-			b.calls.mu.Lock()
-			id := b.calls.last
-			b.calls.mu.Unlock()
+			id := b.calls.Last()
 			if token := (&leading{bench: b}).grant(t, id); token.Int() >= 0 {
 				t.Error("the lease is not given up")
 			}

@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rota-go/rota/internal/calls"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/hooks"
 	"github.com/rota-go/rota/internal/inbox"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
@@ -41,8 +43,8 @@ type Worker struct {
 	exit func(status int) // os.Exit
 
 	drain    *drain
-	health   health
-	calls    calls
+	health   hooks.Health
+	calls    calls.Calls
 	inbox    *inbox.Inbox
 	notified notified // the master is, of the inbox
 	arrival  arrival
