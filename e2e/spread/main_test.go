@@ -14,7 +14,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"serve": server.Serve, "datagrams": datagrams}))
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
+		"serve": server.Serve, "datagrams": datagrams, "plain": plain, "brief": brief, "reuseport": reusePort,
+	}))
 }
 
 // each calls f for each Spread, with a configuration of so many workers.

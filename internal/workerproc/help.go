@@ -10,9 +10,12 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// helpPatience is how long a worker waits for connections in the queue of another slot when
-// it has accepted those that waited.
-const helpPatience = 5 * time.Millisecond
+const (
+	// helpPatience is how long a worker waits for connections in the queue of another slot when
+	// it has accepted those that waited, and for the program to come to Accept.
+	helpPatience = 5 * time.Millisecond
+	helpTick     = 100 * time.Microsecond // how often it looks whether the program has
+)
 
 // helped is a connection from the queue of another slot that the program has not accepted
 // yet. Until then, or until it is closed, the drain waits for it as for an Accept.
@@ -61,9 +64,24 @@ func (w *Worker) acceptFor(id int, fd *descriptor.FD) {
 	}
 }
 
+// isAwaited reports whether an Accept of the program waits for a connection, and will get the
+// next one. A program that accepts no more for now would keep it waiting as the other slot does.
+func (l *listener) isAwaited() bool {
+	for end := time.Now().Add(helpPatience); l.accepting.Load() == 0 || l.moved.Waiting(); {
+		if time.Now().After(end) {
+			return false
+		}
+		time.Sleep(helpTick)
+	}
+	return true
+}
+
 // acceptOne accepts a connection and has the program accept it. It reports false if none waits,
-// or the drain has begun.
+// the program doesn't, or the drain has begun.
 func (l *listener) acceptOne(queue *net.TCPListener) bool {
+	if !l.isAwaited() {
+		return false
+	}
 	d := l.worker.drain
 	d.acceptStarts()
 	_ = queue.SetDeadline(time.Now().Add(helpPatience))

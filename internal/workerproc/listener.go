@@ -129,14 +129,15 @@ type listener struct {
 
 	closeWithin time.Duration // in the drain, see rota.ListenConfig
 
-	first    sync.Once
-	asked    atomic.Bool  // Accept was called
-	held     atomic.Int64 // Accepts that the drain blocks
-	taken    taken
-	moved    *handover.Queue // connections of other workers, to be accepted
-	deadline handover.Deadline
-	closing  sync.Once
-	closed   chan struct{} // closed by Close
+	first     sync.Once
+	asked     atomic.Bool  // Accept was called
+	accepting atomic.Int64 // Accepts that wait for a connection
+	held      atomic.Int64 // Accepts that the drain blocks
+	taken     taken
+	moved     *handover.Queue // connections of other workers, to be accepted
+	deadline  handover.Deadline
+	closing   sync.Once
+	closed    chan struct{} // closed by Close
 }
 
 var _ net.Listener = (*listener)(nil)
@@ -215,6 +216,8 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
+	l.accepting.Add(1)
+	defer l.accepting.Add(-1)
 	if c := l.nextMoved(); c != nil {
 		return l.admitted(c, keep), nil
 	}
