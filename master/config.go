@@ -156,7 +156,7 @@ type Config struct {
 	Sockets []string
 
 	// Spread says how the connections of an address are spread over the workers, for
-	// listeners whose own rota.ListenConfig doesn't say.
+	// listeners whose own rota.ListenConfig doesn't say. Zero means SpreadShared.
 	Spread Spread
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is

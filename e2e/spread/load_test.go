@@ -5,6 +5,7 @@ package spread
 import (
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/master"
@@ -72,6 +73,7 @@ func TestUpgrades(t *testing.T) {
 // A worker that dies costs the requests that it has accepted, and no other: nobody is refused.
 func TestCrashes(t *testing.T) {
 	each(t, workers, func(t *testing.T, cfg master.Config) {
+		cfg.MaxBackoff = 200 * time.Millisecond
 		p := e2etest.Start(t, "serve", cfg)
 		l := e2etest.StartLoad(p.Addr(), "/", loops)
 		kills := e2etest.Times(50, 4)
