@@ -29,7 +29,8 @@ const (
 // With rota.Listen, environment variables set the fields that rota.Setup leaves zero:
 // docs/operations.md lists them.
 type Config struct {
-	// Workers is how many workers Run keeps. Zero means 1.
+	// Workers is how many workers Run keeps. Zero means 1. With "auto" in the environment there is
+	// one for each processor, and each gets its share of them as GOMAXPROCS, unless that is set.
 	Workers int
 
 	// Exec is the workers' executable. Empty means that of this process, looked up
@@ -121,8 +122,8 @@ type Config struct {
 	MaxAge time.Duration
 	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
 	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
-	// but not for a minute after a worker of the slot was replaced for it. Zero means no
-	// limit.
+	// but not for a minute after a worker of the slot was replaced for it. Workers get a
+	// GOMEMLIMIT of nine tenths of it, if their environment has none. Zero means no limit.
 	MaxMemory int64
 	// HealthInterval is how often workers that have called worker.Self().OnHealth are
 	// asked for their health, and how long they may take to answer. Zero means 10 s, NoLimit

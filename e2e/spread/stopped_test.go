@@ -3,6 +3,7 @@
 package spread
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -40,33 +41,41 @@ func queued(t testing.TB, p *e2etest.Process) (n int) {
 
 func waitQueued(t testing.TB, p *e2etest.Process, n int) {
 	t.Helper()
-	e2etest.WaitFor(t, strconv.Itoa(n)+" connections to wait", func() bool { return queued(t, p) == n })
+	e2etest.WaitFor(t, strconv.Itoa(n)+" connections to wait", func() bool { return queued(t, p) >= n },
+		func() string { return fmt.Sprint(queued(t, p), " wait") })
 }
 
-// A worker that is stopped keeps nobody waiting: the others accept what comes to its slot. The
-// bound is that of the documentation; a machine that is busy may hold up one in a hundred.
+// A worker that is stopped keeps nobody waiting: the others accept what comes to its slot within
+// the 100 ms of the documentation, besides what a busy machine holds up anyway.
 func TestStoppedWorker(t *testing.T) {
 	each(t, 8, func(t *testing.T, cfg master.Config) {
 		p := e2etest.Start(t, "serve", cfg)
+		usual, _ := latency(t, p, 200)
 		victim := p.Children()[3]
 		e2etest.StandStill(t, victim)
 		defer func() { _ = syscall.Kill(victim, syscall.SIGCONT) }()
-		var took []time.Duration
-		by := map[string]int{}
-		for range 400 {
-			begun := time.Now()
-			body, err := e2etest.Request("tcp", p.Addr(), "/")
-			e2etest.NoError(t, err)
-			took = append(took, time.Since(begun))
-			by[workerOf(body)]++
-		}
-		slices.Sort(took)
-		late, last := took[len(took)*99/100], took[len(took)-1]
-		t.Logf("the median took %v, the 99th of a hundred %v, the last %v; answered by %v", took[len(took)/2], late, last, by)
-		if late > 100*time.Millisecond || last > 2*time.Second {
-			t.Errorf("one of a hundred took %v, and the last %v", late, last)
+		late, by := latency(t, p, 400)
+		t.Logf("the 99th of a hundred took %v, before the stop %v; answered by %v", late, usual, by)
+		if late > 100*time.Millisecond+2*usual {
+			t.Errorf("one of a hundred took %v", late)
 		}
 	})
+}
+
+// latency makes n requests, and returns what the 99th of a hundred took, and how many each worker has answered.
+func latency(t *testing.T, p *e2etest.Process, n int) (late time.Duration, by map[string]int) {
+	t.Helper()
+	var took []time.Duration
+	by = map[string]int{}
+	for range n {
+		begun := time.Now()
+		body, err := e2etest.Request("tcp", p.Addr(), "/")
+		e2etest.NoError(t, err)
+		took = append(took, time.Since(begun))
+		by[workerOf(body)]++
+	}
+	slices.Sort(took)
+	return took[n*99/100], by
 }
 
 // Each slot gets its share of the connections, also of those that stay open.
