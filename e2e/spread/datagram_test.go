@@ -39,7 +39,7 @@ func TestClientStaysInItsSlot(t *testing.T) {
 	cfg.Spread = master.SpreadSlots
 	p := e2etest.Start(t, "datagrams", cfg)
 	slots := map[int]bool{}
-	for range 20 {
+	for range 100 {
 		c, err := net.Dial("udp", p.Addr())
 		e2etest.NoError(t, err)
 		defer c.Close()
@@ -62,7 +62,7 @@ func TestClientStaysInItsSlot(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("20 clients come to %d of 4 slots", len(slots))
+	t.Errorf("100 clients come to %d of 4 slots", len(slots))
 }
 
 // ask sends a datagram, again if it has got lost, and returns who has answered.
