@@ -90,14 +90,14 @@ type side struct {
 }
 
 func startSides(b *testing.B, n int) []*side {
-	one := "GOMAXPROCS=1"
+	one, free := "GOMAXPROCS=1", e2etest.FreeAddress(b)
 	cfg := func(s master.Spread) master.Config { return master.Config{Workers: n, MinUptime: -1, Spread: s} }
 	all := []*side{
-		newSide("plain", e2etest.Start(b, "plain", master.Config{Workers: 1}, fmt.Sprint("GOMAXPROCS=", n))),
-		newSide("plain, again", e2etest.Start(b, "plain", master.Config{Workers: 1}, fmt.Sprint("GOMAXPROCS=", n))),
-		newSide("rota, shared", e2etest.Start(b, "brief", cfg(master.SpreadShared), one)),
-		newSide("rota, slots", e2etest.Start(b, "brief", cfg(master.SpreadSlots), one)),
-		newSide("a SO_REUSEPORT socket a worker", e2etest.Start(b, "reuseport", cfg(0), one, e2etest.FlagsEnv+"="+e2etest.FreeAddress(b))),
+		newSide("plain", "", e2etest.Start(b, "plain", master.Config{Workers: 1}, fmt.Sprint("GOMAXPROCS=", n))),
+		newSide("plain, again", "", e2etest.Start(b, "plain", master.Config{Workers: 1}, fmt.Sprint("GOMAXPROCS=", n))),
+		newSide("rota, shared", "", e2etest.Start(b, "brief", cfg(master.SpreadShared), one)),
+		newSide("rota, slots", "", e2etest.Start(b, "brief", cfg(master.SpreadSlots), one)),
+		newSide("a SO_REUSEPORT socket a worker", free, e2etest.Start(b, "reuseport", cfg(0), one, e2etest.FlagsEnv+"="+free)),
 	}
 	if s := startNginx(b, n); s != nil {
 		all = append(all, s)
@@ -105,8 +105,11 @@ func startSides(b *testing.B, n int) []*side {
 	return all
 }
 
-func newSide(name string, p *e2etest.Process) *side {
-	s := &side{name: name, addr: p.Addr(), pids: p.Children()}
+func newSide(name, addr string, p *e2etest.Process) *side {
+	s := &side{name: name, addr: addr, pids: p.Children()}
+	if addr == "" {
+		s.addr = p.Addr()
+	}
 	if len(s.pids) == 0 {
 		s.pids = []int{p.PID()}
 	}
