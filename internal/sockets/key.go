@@ -40,7 +40,7 @@ func (h *holder) keyOf(r bind.Request) Key {
 	if bind.IsPath(r.Network, r.Address) {
 		key.Address = pathOf(r)
 	}
-	if h.master {
+	if h.id == Master {
 		return h.mastersKey(key, isSeveral(r))
 	}
 	if !isSeveral(r) {

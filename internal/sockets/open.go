@@ -15,6 +15,8 @@ type Opened struct {
 	Addr net.Addr
 	file *socketFile // to unlink before FD is closed; nil if there is none, or it isn't ours
 	own  bool        // nobody outside the rota has it
+
+	beside []*descriptor.FD // sockets of the same address
 }
 
 // Close unlinks the socket's file and closes the socket.
@@ -23,6 +25,7 @@ func (o Opened) Close() {
 		o.file.unlink()
 	}
 	_ = o.FD.Close() // nobody has written to it
+	descriptor.CloseAll(o.beside)
 }
 
 // Open opens the socket that r asks for: an inherited one, or a new one, opened as
@@ -39,7 +42,11 @@ func Open(ctx context.Context, r Request) (Opened, error) {
 	if bind.IsPath(r.Network, r.Address) {
 		return openPath(ctx, r)
 	}
-	return openNew(ctx, r, r.Address)
+	o, err := openNew(ctx, r, r.Address)
+	if err == nil && r.Queues > 1 {
+		err = o.openBeside(ctx, r)
+	}
+	return o, err
 }
 
 // openNew opens a socket and takes it out of the poller, which would wake the master for

@@ -103,6 +103,7 @@ const (
 func (t *Table) AcceptsOn(id, socket int, own string, terms Terms) (name string, ok bool) {
 	h := t.holder(id)
 	if e := t.byID[socket]; e != nil {
+		h.accepts[socket] = h.held[socket] != nil
 		return e.key.String(), h.asked[socket] != nil
 	}
 	if own == "" || len(own) > maxOwnName || h.own >= maxOwn {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/directory"
 )
 
 const stranger = 65534
@@ -56,7 +57,7 @@ func TestIsTrusted(t *testing.T) {
 		own + "/back/x": false, own + "/../x": true, dir + "/nosuch/x": false, dir + "/file/x": false, "x": false,
 		dir + "//./to-root//x": true, dir + "/open/../x": true,
 	} {
-		if got := isTrusted(path); got != want {
+		if got := directory.IsTrusted(path); got != want {
 			t.Errorf("%s: %t, want %t", path, got, want)
 		}
 	}

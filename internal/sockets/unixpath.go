@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/directory"
 )
 
 // Unix sockets in the file system. Only the master binds and unlinks them. bind(2) never
@@ -40,12 +41,9 @@ const lockTimeout = 2 * time.Second
 // socketFile is the file of a unix socket that this master has bound.
 type socketFile struct {
 	path string // absolute
-	is   identity
+	is   directory.Identity
 	user *bind.User // the workers'; nil if it is this process's
 }
-
-// identity is what a file keeps when its path leads to another one.
-type identity struct{ device, inode uint64 }
 
 // unlink removes the file, unless another file is at its path now. It may block for as long
 // as the file system does: see Table.Files.
@@ -56,17 +54,17 @@ func (f *socketFile) unlink() {
 // remove resolves the directory once. That the file is compared and then removed is no
 // race with strangers: only who may write to the directory can exchange it.
 func (f *socketFile) remove() {
-	d := openDirectory(filepath.Dir(f.path))
-	defer d.close()
-	if is, err := d.socket(filepath.Base(f.path)); err == nil && is == f.is {
-		_ = d.remove(filepath.Base(f.path)) // an error: somebody else has just removed it
+	d := directory.Open(filepath.Dir(f.path))
+	defer d.Close()
+	if is, err := d.Socket(filepath.Base(f.path)); err == nil && is == f.is {
+		_ = d.Remove(filepath.Base(f.path)) // an error: somebody else has just removed it
 	}
 }
 
 // asOwner calls f with the rights of this process, if user is nil or only this process's
 // user and root can change what path leads to, and otherwise with the rights of user.
 func asOwner(path string, user *bind.User, f func() error) error {
-	if user == nil || isTrusted(path) {
+	if user == nil || directory.IsTrusted(path) {
 		return f()
 	}
 	var err error
@@ -137,22 +135,22 @@ func whenUnlocked(ctx context.Context, open func(last bool) error) error {
 // openIn opens a unix socket at path, in a directory that it resolves once for all that is
 // done to its files. Unless it is the last try, it fails with errLocked if the directory is.
 func openIn(ctx context.Context, r Request, path string, last bool) (Opened, error) {
-	dir, base := openDirectory(filepath.Dir(path)), filepath.Base(path)
-	defer dir.close()
-	if dir.isBusy() && !last {
+	dir, base := directory.Open(filepath.Dir(path)), filepath.Base(path)
+	defer dir.Close()
+	if dir.IsBusy() && !last {
 		return Opened{}, errLocked
 	}
 	o, err := openNew(ctx, r, nameOf(r.Request))
-	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && dir.locked && dir.isStale(path) {
-		if err := dir.remove(base); err != nil {
-			return Opened{}, OpError(r.Request, err)
+	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && dir.Locked && isStale(dir, path) {
+		if err := dir.Remove(base); err != nil {
+			return Opened{}, bind.OpError(r.Request, err)
 		}
 		o, err = openNew(ctx, r, nameOf(r.Request))
 	}
 	if err != nil {
 		return Opened{}, err
 	}
-	is, err := dir.socket(base)
+	is, err := dir.Socket(base)
 	if err != nil {
 		_ = o.FD.Close() // nobody has written to it
 		return Opened{}, err
@@ -195,12 +193,12 @@ func withAddressOf(r bind.Request, err error) error {
 
 // isStale reports whether the file at path, in d, is a socket's, and no socket is bound to
 // it any more. The caller holds d's lock.
-func (d *directory) isStale(path string) bool {
+func isStale(d *directory.Directory, path string) bool {
 	base := filepath.Base(path)
-	was, err := d.socket(base)
-	if err != nil || d.isBound(path) {
+	was, err := d.Socket(base)
+	if err != nil || d.IsBound(path) {
 		return false
 	}
-	is, err := d.socket(base)
+	is, err := d.Socket(base)
 	return err == nil && is == was
 }
