@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -304,4 +305,111 @@ func TestQueuesMoveToTheNextMaster(t *testing.T) {
 			t.Errorf("slot %s has another queue (%v)", strconv.Itoa(slot), err)
 		}
 	}
+}
+
+// queuesOf returns the cookies of the sockets of the only entry, by slot.
+func queuesOf(t *testing.T, table *Table) (all []uint64) {
+	t.Helper()
+	for _, e := range table.byID {
+		for _, fd := range e.all() {
+			c, err := descriptor.Cookie(fd.Int())
+			if err != nil {
+				t.Error(err)
+			}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// A master that dies leaves all queues, and the next one takes up those that it is given.
+func TestQueuesAreTakenUp(t *testing.T) {
+	r := newRota(t, 3)
+	r.listen("127.0.0.1:0", bind.Slots, 0, 2)
+	var all []left
+	var want []uint64
+	r.on(func() { all, want = leftBy(t, r.s.Table), queuesOf(t, r.s.Table) })
+	for lost := range 4 {
+		next, wants := New(), slices.Clone(want)
+		next.Resize(3)
+		for slot, l := range all {
+			if slot == lost {
+				wants = slices.Delete(wants, slot, slot+1)
+				continue
+			}
+			fd, err := l.fd.Dup()
+			if err == nil {
+				err = next.TakeUp(l.payload, fd)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if got := queuesOf(t, next); !slices.Equal(got, wants) || len(next.byID) != 1 || !next.byID[1].own {
+			t.Errorf("without slot %d: took up %d in %d entries, want %d", lost, got, len(next.byID), wants)
+		}
+		next.CloseAll()
+	}
+	for _, l := range all {
+		_ = l.fd.Close()
+	}
+}
+
+// What comes from the old master for the slots of an address while that is bound is a group.
+func TestQueuesComeDuringABind(t *testing.T) {
+	for _, wanted := range []int{bind.Shared, bind.Slots} {
+		r := newRota(t, 3)
+		r.listen("127.0.0.1:0", bind.Slots, 0, 2)
+		next := New()
+		next.Resize(3)
+		next.Succeed()
+		_, b := next.Ask(Caller{1, 1}, bind.Request{Network: "tcp", Address: "127.0.0.1:0", Options: bind.Options{Spread: wanted}}, nil)
+		var want []uint64
+		r.on(func() {
+			want = queuesOf(t, r.s.Table)
+			for range 2 { // the second time it has them
+				_ = r.s.SendOpen(map[[2]int]bool{}, func(payload json.RawMessage, fd *descriptor.FD) {
+					if err := next.Restore(payload, []*descriptor.FD{fd}, false); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		})
+		answers, again := next.Bound(b, Opened{}, syscall.EADDRINUSE, time.Now())
+		if got := queuesOf(t, next); again != nil || len(answers) != 1 || answers[0].Err != nil || !slices.Equal(got, want) {
+			t.Errorf("spread %d: %+v with the queues %d, want %d", wanted, answers, got, want)
+		}
+		next.CloseAll()
+	}
+}
+
+// A queue that is opened for a new slot is a change of what would be left.
+func TestQueuesCountAsChanges(t *testing.T) {
+	r := newRota(t, 2)
+	addr := r.listen("127.0.0.1:0", bind.Slots, 0, 1)
+	var before, after int
+	r.on(func() { before = r.s.Changes(); r.s.Resize(3) })
+	r.listen("127.0.0.1:0", bind.Slots, 2, 2)
+	r.on(func() { after = r.s.Changes() })
+	if after == before {
+		t.Errorf("%s: a third queue is no change", addr)
+	}
+}
+
+// The status adds up the queues.
+func TestStatusOfQueues(t *testing.T) {
+	r := newRota(t, 2)
+	addr := r.listen("127.0.0.1:0", bind.Slots, 0, 1)
+	r.stopped[1], r.stopped[2] = true, true
+	r.dial(addr, 8)
+	r.on(func() {
+		var one int
+		for _, e := range r.s.byID {
+			_, one = e.fd.AcceptQueue()
+		}
+		all := r.s.Status()
+		if len(all) != 1 || all[0].Queue != 8 || all[0].Limit != 2*one {
+			t.Errorf("%+v, want 8 of %d", all, 2*one)
+		}
+	})
 }
