@@ -133,8 +133,8 @@ func crash(p *e2etest.Process) {
 	e2etest.WaitFor(p.TB(), "the master to be gone", func() bool { return !e2etest.Alive(pid) })
 }
 
-// restartSec is the time after which systemd starts a service again (RestartSec).
-const restartSec = 100 * time.Millisecond
+// restartAfter is the time after which systemd starts a service again (RestartSec).
+const restartAfter = 100 * time.Millisecond
 
 // A master that dies is followed by one that has its sockets, its generation and its number of
 // workers. No connection is refused, and none is cut that a worker has accepted.
@@ -165,7 +165,7 @@ func dies(t *testing.T, cfg master.Config, sockets, times int) {
 	for range times {
 		l.Goes(t, 100)
 		crash(p)
-		time.Sleep(restartSec)
+		time.Sleep(restartAfter)
 		p = m.start(e2etest.Self(t), "serve", cfg)
 		p.WaitLog(e2etest.WorkerReady, 3)
 		if p.Logged(e2etest.GoesOn) != 1 || p.Logged(e2etest.OfGeneration(2)) < 4 {

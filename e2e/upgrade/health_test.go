@@ -175,7 +175,7 @@ func TestHealthAddressInUse(t *testing.T) {
 	e2etest.NoError(t, err)
 	defer taken.Close()
 	p := e2etest.Start(t, "healthy", server.Quick(1), e2etest.FlagsEnv+"= "+taken.Addr().String())
-	p.WaitLog("rota: health isn't served", 1)
+	p.WaitLog(e2etest.HealthNotServed, 1)
 	if _, err := e2etest.Request("tcp", p.Addr(), "/"); err != nil {
 		t.Error(err)
 	}

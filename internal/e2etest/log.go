@@ -41,6 +41,7 @@ const (
 	JobOfATerminal   Line = "rota: in the background of a terminal"
 	TerminalClosed   Line = "rota: terminal closed"
 	GoesOn           Line = "rota: the last master has died"
+	HealthNotServed  Line = "rota: health isn't served"
 	KeptIsOfNoUse    Line = "rota: what systemd has kept can't be used"
 )
 
