@@ -193,17 +193,50 @@ func (m *Master) Listen(ctx context.Context, network, address string) (net.Liste
 	return o.Listener, o.Err
 }
 
+// serving is what Serving returns.
+type serving struct {
+	ready, slots int
+	state        reload.State
+	await        func(limit time.Duration) // see awaitOwn; nil before a new master has taken over
+}
+
+// replaced keeps what is so: a new master has taken over.
+func (l *loop) replaced() {
+	s := l.serving()
+	s.await = l.sockets.AwaitOwn
+	l.m.last.Store(s)
+}
+
+func (l *loop) serving() *serving {
+	s := &serving{state: l.state}
+	if l.pool != nil {
+		s.ready, s.slots = reload.Served(l.pooled()), l.pool.goal.Workers
+	}
+	return s
+}
+
 // Serving returns how many slots of Run have a worker that is ready and doesn't drain, how many
-// slots there are, and what the master is doing. It waits for the loop, which never blocks.
+// slots there are, and what the master is doing. It waits for the loop, which never blocks. When a
+// new master has taken over, it is what was so then.
 func (m *Master) Serving() (ready, slots int, s reload.State) {
-	err := m.loop.Ask(func(l *loop) error {
-		if s = l.state; l.pool != nil {
-			ready, slots = reload.Served(l.pooled()), l.pool.goal.Workers
-		}
-		return nil
-	})
+	var is *serving
+	err := m.loop.Ask(func(l *loop) error { is = l.serving(); return nil })
+	if last := m.last.Load(); last != nil {
+		return last.ready, last.slots, last.state
+	}
 	if err != nil {
 		s, _ = s.Begin(reload.ChangeClose)
+		return 0, 0, s
 	}
-	return ready, slots, s
+	return is.ready, is.slots, is.state
+}
+
+// ownLimit is how long a master that was replaced stays for answers on its own listeners.
+const ownLimit = time.Second
+
+// awaitOwn waits for the answers to those who had connected before a new master took over.
+func (m *Master) awaitOwn() {
+	if last := m.last.Load(); last != nil {
+		last.await(ownLimit)
+	}
 }

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -53,6 +54,8 @@ type Master struct {
 	log    *slog.Logger // of logqueue: it never blocks
 
 	statuses *newest.Source[status.Status]
+
+	last atomic.Pointer[serving] // what was so when a new master had taken over; nil before
 
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
@@ -101,6 +104,7 @@ func (m *Master) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { m.loop.Post((*loop).leave) })
 	defer stop()
 	defer logqueue.Flush(m.log, logTimeout)
+	defer m.awaitOwn()
 	return m.loop.Wait(context.Background(), result)
 }
 

@@ -51,6 +51,16 @@ func (f *FD) Dup() (*FD, error) {
 // caller closes it. It fails with EINVAL if the limit of open files is not above lowest.
 func DupAbove(n, lowest int) (int, error) { return dupAbove(n, lowest) }
 
+// NewMemory returns a file in memory, which has no bytes, can be sealed, and is never executed. The
+// caller closes it. The name is for /proc.
+func NewMemory(name string) (*FD, error) {
+	n, err := createMemory(name)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	return New(n), nil
+}
+
 // CloseAll closes all of fds. Nothing was written to them, so no error can be lost.
 func CloseAll(fds []*FD) {
 	for _, f := range fds {

@@ -16,6 +16,15 @@ func dupAbove(n, lowest int) (int, error) {
 	return unix.FcntlInt(uintptr(n), unix.F_DUPFD_CLOEXEC, lowest)
 }
 
+func createMemory(name string) (int, error) {
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	n, err := unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL { // before Linux 6.3
+		n, err = unix.MemfdCreate(name, flags)
+	}
+	return n, err
+}
+
 // UnixConn returns a conn for f, which it closes. The caller closes the conn.
 func (f *FD) UnixConn() (*net.UnixConn, error) {
 	c, err := f.TakeConn()

@@ -11,6 +11,8 @@ func closeFD(int) error { return errors.ErrUnsupported }
 
 func dupAbove(int, int) (int, error) { return -1, errors.ErrUnsupported }
 
+func createMemory(string) (int, error) { return -1, errors.ErrUnsupported }
+
 // UnixConn is not supported here. It takes f.
 func (f *FD) UnixConn() (*net.UnixConn, error) { return nil, errors.ErrUnsupported }
 

@@ -49,22 +49,20 @@ func ChildrenOf(pid int) (pids []int) {
 }
 
 // ChildrenNamed returns those children of a process whose command has that name.
-func ChildrenNamed(parent int, name string) (pids []int) {
-	for _, pid := range ChildrenOf(parent) {
-		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); strings.TrimSpace(string(comm)) == name {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+func ChildrenNamed(parent int, name string) []int {
+	return childrenThat(parent, func(comm string) bool { return comm == name })
 }
 
 // workerName is the name of a worker's process: the program's, and the slot.
-var workerName = regexp.MustCompile(`:w\d+\n$`)
+var workerName = regexp.MustCompile(`:w\d+$`)
 
 // WorkersOf returns the children of a master that are workers, also after they have ended.
-func WorkersOf(master int) (pids []int) {
-	for _, pid := range ChildrenOf(master) {
-		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); workerName.Match(comm) {
+func WorkersOf(master int) []int { return childrenThat(master, workerName.MatchString) }
+
+// childrenThat returns those children of a process whose name is one that is wanted.
+func childrenThat(parent int, wanted func(comm string) bool) (pids []int) {
+	for _, pid := range ChildrenOf(parent) {
+		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); wanted(strings.TrimSpace(string(comm))) {
 			pids = append(pids, pid)
 		}
 	}

@@ -16,18 +16,17 @@ const seals = unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW
 
 // write returns a file in memory that has b and can't be changed. The caller closes it.
 func write(b []byte) (*descriptor.FD, error) {
-	n, err := unix.MemfdCreate("rota record", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	fd, err := descriptor.NewMemory("rota record")
 	if err != nil {
-		return nil, fmt.Errorf("memfd_create: %w", err)
+		return nil, err
 	}
-	fd := descriptor.New(n)
 	for err == nil && len(b) > 0 {
 		var wrote int
-		wrote, err = unix.Write(n, b)
+		wrote, err = unix.Write(fd.Int(), b)
 		b = b[max(wrote, 0):]
 	}
 	if err == nil {
-		_, err = unix.FcntlInt(uintptr(n), unix.F_ADD_SEALS, seals|unix.F_SEAL_SEAL)
+		_, err = unix.FcntlInt(uintptr(fd.Int()), unix.F_ADD_SEALS, seals|unix.F_SEAL_SEAL)
 	}
 	if err != nil {
 		_ = fd.Close() // the error is that of the write

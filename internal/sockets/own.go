@@ -2,8 +2,10 @@ package sockets
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
@@ -36,6 +38,49 @@ type own struct {
 	serve     chan struct{}            // closed when the listeners may accept
 	once      struct{ c, s sync.Once } // of closed and serve
 }
+
+// ownConns counts connections of this process that are open, and calls of Accept.
+type ownConns struct {
+	mu   sync.Mutex
+	n    int
+	none chan struct{} // closed when n gets 0; nil while nobody waits
+}
+
+func (c *ownConns) add() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+}
+
+func (c *ownConns) done() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n--; c.n == 0 && c.none != nil {
+		close(c.none)
+		c.none = nil
+	}
+}
+
+// wait waits until there is none, for at most limit.
+func (c *ownConns) wait(limit time.Duration) {
+	c.mu.Lock()
+	if c.n > 0 && c.none == nil {
+		c.none = make(chan struct{})
+	}
+	none := c.none
+	c.mu.Unlock()
+	if none == nil {
+		return
+	}
+	select {
+	case <-none:
+	case <-time.After(limit):
+	}
+}
+
+// AwaitOwn waits until the connections are closed that this process has accepted on sockets of its
+// own, for at most limit. It is to be called after RetireOwn, and may be by any goroutine.
+func (s *Server) AwaitOwn(limit time.Duration) { s.ownConns.wait(limit) }
 
 // Own is the answer to a call of Server.Own: a listener, or an error as net.Listen's.
 type Own struct {
@@ -133,7 +178,7 @@ func (s *Server) deliver(c Caller, socket *Socket, fd *descriptor.FD) {
 	}
 	keepFile(ln)
 	o := s.ownState()
-	mine := &ownListener{Listener: ln, addr: socket.Addr, serve: o.serve, closed: o.closed, done: make(chan struct{})}
+	mine := &ownListener{Listener: ln, addr: socket.Addr, serve: o.serve, closed: o.closed, conns: &s.ownConns, done: make(chan struct{})}
 	mine.release = func() {
 		s.Loop.After(0, func() {
 			if o.listeners[mine] {
@@ -160,6 +205,7 @@ type ownListener struct {
 	addr          net.Addr
 	serve, closed <-chan struct{} // see own
 	done          chan struct{}   // closed by Close
+	conns         *ownConns
 	once          sync.Once
 	release       func() // tells the table of Close
 }
@@ -169,11 +215,41 @@ type ownListener struct {
 func (l *ownListener) Accept() (net.Conn, error) {
 	select {
 	case <-l.serve:
-		return l.Listener.Accept()
+		return l.accept()
 	case <-l.closed:
 	case <-l.done:
 	}
 	return nil, &net.OpError{Op: "accept", Net: l.addr.Network(), Addr: l.addr, Err: net.ErrClosed}
+}
+
+func (l *ownListener) accept() (net.Conn, error) {
+	l.conns.add()
+	c, err := l.Listener.Accept()
+	if err != nil {
+		l.conns.done()
+		return nil, err
+	}
+	return &ownConn{Conn: c, closed: sync.OnceFunc(l.conns.done)}, nil
+}
+
+// ownConn is a connection of a process that may be about to end.
+type ownConn struct {
+	net.Conn
+	closed func()
+}
+
+// CloseWrite ends what is sent.
+func (c *ownConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// Close closes the connection.
+func (c *ownConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
 }
 
 // Addr returns the address of the socket.

@@ -158,6 +158,38 @@ func TestOwnGoesToTheSuccessor(t *testing.T) {
 	}
 }
 
+// AwaitOwn waits for connections that were accepted before the successor took over, and for no call
+// of Accept.
+func TestAwaitOwn(t *testing.T) {
+	s := newTestServer(t)
+	own, _ := s.askOwn(":80", false)
+	s.run()
+	ln := own.mustListen(t)
+	dialTo(t, ln)
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = ln.Accept() }()
+	time.Sleep(10 * time.Millisecond) // Accept blocks now
+	s.RetireOwn()
+	waited := make(chan bool)
+	go func() { s.AwaitOwn(time.Minute); close(waited) }()
+	select {
+	case <-waited:
+		t.Error("it hasn't waited for the connection")
+	case <-time.After(10 * time.Millisecond):
+	}
+	c.Close()
+	c.Close()
+	select {
+	case <-waited:
+	case <-time.After(10 * time.Second):
+		t.Error("it waits on")
+	}
+	s.AwaitOwn(time.Minute)
+}
+
 // handOver sends the open sockets of a table to its successor.
 func handOver(t *testing.T, from, to *testServer) {
 	t.Helper()

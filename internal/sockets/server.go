@@ -29,6 +29,7 @@ type Server struct {
 	patrol     patrol
 	calls      map[int]int // that wait for an answer, by holder
 	own        *own        // sockets of this process; nil until it asks for one
+	ownConns   ownConns    // of its listeners
 	onOpened   func()      // see OnOpened
 }
 
