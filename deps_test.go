@@ -49,11 +49,12 @@ internal/handover   : internal/descriptor
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread status
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/spread
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
 	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
 	internal/spread     :
+	internal/socketfile : internal/bind internal/directory
 	internal/directory  :
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline internal/descriptor

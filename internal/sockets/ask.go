@@ -10,6 +10,7 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // Caller identifies a call of a holder.
@@ -187,7 +188,7 @@ func (t *Table) bind(e *entry, r Request) *Bind {
 	}
 	b := &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
 	if bind.IsPath(r.Network, r.Address) {
-		b.after = t.Files.Last(pathOf(r.Request))
+		b.after = t.Files.Last(socketfile.Path(r.Request))
 	}
 	return b
 }

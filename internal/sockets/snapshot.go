@@ -8,6 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/directory"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // What a master tells its successor about its sockets. The JSON of the types below is
@@ -139,7 +140,7 @@ func (e *entry) snapshot() *snapshot {
 		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own, Spread: e.spread != nil,
 	}
 	if e.file != nil {
-		s.Path, s.Device, s.Inode, s.User = e.file.path, e.file.is.Device, e.file.is.Inode, e.file.user
+		s.Path, s.Device, s.Inode, s.User = e.file.Path, e.file.Is.Device, e.file.Is.Inode, e.file.User
 	}
 	return s
 }
@@ -209,7 +210,7 @@ func (t *Table) restoreFirst(e *entry, r *restored) {
 	t.setSpread(e, r.Spread)
 	e.fd, e.addr, e.shared = r.fd, recordedAddr{r.NameNet, r.Name}, r.Own
 	if r.Path != "" {
-		e.borrowed = &socketFile{r.Path, directory.Identity{Device: r.Device, Inode: r.Inode}, r.User}
+		e.borrowed = &socketfile.File{Path: r.Path, Is: directory.Identity{Device: r.Device, Inode: r.Inode}, User: r.User}
 	}
 }
 

@@ -27,6 +27,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/socketfile"
 	"github.com/rota-go/rota/status"
 )
 
@@ -77,17 +78,17 @@ type entry struct {
 	fd         *descriptor.FD // nil while a bind is under way
 	spread     *spreading     // nil: one queue for all holders
 	addr       net.Addr
-	file       *socketFile     // the file to unlink; nil if there is none
-	borrowed   *socketFile     // becomes file when the predecessor has left
-	own        bool            // nobody outside the rota has it, nor a predecessor or successor
-	late       bool            // restored when holders could no longer ask for it before CloseUnused
-	shared     bool            // becomes own when the predecessor has left
-	given      []*restored     // came from the predecessor while a bind is under way
-	waiting    []waiter        // the calls that wait for the bind
-	holders    int             // how many hold it
-	asks       int             // how many times it was asked for
-	askers     map[int]*holder // who has ever asked for it, by id, until released
-	closeAt    time.Time       // when it is closed, if nobody asks for it until then; zero if it is not to be closed
+	file       *socketfile.File // the file to unlink; nil if there is none
+	borrowed   *socketfile.File // becomes file when the predecessor has left
+	own        bool             // nobody outside the rota has it, nor a predecessor or successor
+	late       bool             // restored when holders could no longer ask for it before CloseUnused
+	shared     bool             // becomes own when the predecessor has left
+	given      []*restored      // came from the predecessor while a bind is under way
+	waiting    []waiter         // the calls that wait for the bind
+	holders    int              // how many hold it
+	asks       int              // how many times it was asked for
+	askers     map[int]*holder  // who has ever asked for it, by id, until released
+	closeAt    time.Time        // when it is closed, if nobody asks for it until then; zero if it is not to be closed
 }
 
 // waiter is a call that waits for a bind.
@@ -158,8 +159,8 @@ func (t *Table) remove(e *entry) {
 	t.leave(e)
 	switch file, fd := e.file, e.fd; {
 	case file != nil:
-		t.Files.Do(file.path, func() func() {
-			file.unlink()  // before the close: a file without an open socket looks stale to other masters
+		t.Files.Do(file.Path, func() func() {
+			file.Unlink()  // before the close: a file without an open socket looks stale to other masters
 			_ = fd.Close() // nothing was written to it
 			return func() {}
 		})

@@ -92,21 +92,6 @@ func TestOpenAsUser(t *testing.T) {
 	}
 }
 
-// A name of a parent directory never leads elsewhere than what was decided about.
-func TestParentInPath(t *testing.T) {
-	for r, want := range map[[2]string]string{
-		{"/run", "../etc/x"}: "/etc/x", {"", "/a/b/../x"}: "/a/x", {"/run", "a..b"}: "/run/a..b", {"/a/../b", "x"}: "/b/x",
-	} {
-		req := bind.Request{Network: "unix", Address: r[1], Dir: r[0]}
-		if got := pathOf(req); got != want {
-			t.Errorf("%v: %s, want %s", r, got, want)
-		}
-		if got := nameOf(req); hasParent(got) {
-			t.Errorf("%v: bound at %s", r, got)
-		}
-	}
-}
-
 // TestSwap: somebody exchanges a directory on the path for a symbolic link to a directory
 // of root's as often as it can, while the master binds and unlinks sockets. The files of
 // root stay as they are.
