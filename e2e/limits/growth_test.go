@@ -1,0 +1,99 @@
+//go:build linux
+
+package limits
+
+import (
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
+)
+
+// What a reload costs the master for each worker and each socket, and a leaving worker for each
+// connection that it still serves, against their number. Run it alone on the machine:
+//
+//	go test ./e2e/limits -run '^$' -bench Growth -benchtime 1x -timeout 30m
+
+// many listens on so many ports of 127.0.0.1 as the flags say.
+func many() {
+	n, _ := strconv.Atoi(os.Getenv(e2etest.FlagsEnv))
+	for range n - 1 {
+		go accept(server.MustListen())
+	}
+	accept(server.MustListen())
+}
+
+// accept keeps the connections that come.
+func accept(ln net.Listener) {
+	for {
+		c, err := ln.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		go func() { _, _ = c.Read(make([]byte, 1)); c.Close() }()
+	}
+}
+
+// growth is the lines of one benchmark.
+type growth struct {
+	b    *testing.B
+	what string
+	base float64 // of the first size
+}
+
+// print prints the cost of one of n, and how it compares with that of the first size.
+func (g *growth) print(n int, cost time.Duration) {
+	each := float64(cost.Microseconds()) / float64(n)
+	if g.base == 0 {
+		g.base = each
+	}
+	fmt.Printf("%5d %s: %6.0f µs each, %.2f× the first\n", n, g.what, each, each/g.base)
+	g.b.ReportMetric(each, fmt.Sprintf("µs/%s-of-%d", g.what, n))
+}
+
+// await is e2etest.WaitFor for what takes longer.
+func await(b *testing.B, p *e2etest.Process, line e2etest.Line, n int) {
+	for begun := time.Now(); p.Logged(line) < n; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begun) > 3*time.Minute {
+			b.Fatalf("%d times %q, want %d:\n%s", p.Logged(line), line, n, p.Log)
+		}
+	}
+}
+
+// reloads returns the master's processor time for a reload of a server, the median of three.
+func reloads(b *testing.B, workers, ports int) time.Duration {
+	p := e2etest.Launch(b, "many", server.Quick(workers), e2etest.FlagsEnv+"="+strconv.Itoa(ports), "GOMAXPROCS=1")
+	await(b, p, e2etest.WorkerReady, workers)
+	var all []float64
+	for i := range 100 {
+		before := e2etest.CPUTime(p.PID())
+		p.Signal(syscall.SIGHUP)
+		await(b, p, e2etest.ReloadDone, i+1)
+		p.WaitChildren(workers)
+		all = append(all, float64(e2etest.CPUTime(p.PID())-before))
+	}
+	p.Signal(syscall.SIGTERM)
+	<-p.Ended
+	return time.Duration(e2etest.Median(all))
+}
+
+func BenchmarkGrowthWorkers(b *testing.B) {
+	g := &growth{b: b, what: "worker"}
+	for _, n := range []int{16} {
+		g.print(n, reloads(b, n, 1))
+	}
+}
+
+func BenchmarkGrowthSockets(b *testing.B) {
+	g := &growth{b: b, what: "socket"}
+	for _, n := range []int{100, 500, 1000, 2000, 4000} {
+		g.print(n, reloads(b, 1, n))
+	}
+}
