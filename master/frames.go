@@ -103,7 +103,7 @@ func (l *loop) hello(m *member, p link.Packet) error {
 
 // sendTickets sends the workers new keys.
 func (l *loop) sendTickets(keys []tickets.Key) {
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		if m.linkOpen && m.hello != nil {
 			m.send(wire.Tickets, wire.TicketsBody{Keys: keys})
 		}

@@ -12,7 +12,7 @@ import (
 // nothing is granted before it has taken over.
 func (l *loop) leaseDesk() *lease.Desk {
 	d := &lease.Desk{Work: l.work, Send: func(worker int, f wire.Frame, files ...*descriptor.FD) {
-		_ = l.members[worker].process.Link.Send(f, files...) // fails if the worker ends
+		_ = l.members.Get(worker).process.Link.Send(f, files...) // fails if the worker ends
 	}}
 	if l.sys.masters.Follows() {
 		d.Block()
@@ -30,7 +30,7 @@ func (t *takeover) AwaitLeases(end *descriptor.FD) { t.l.leases.Await(end) }
 // broadcast sends a message of a worker to the others. A worker that doesn't read misses it.
 func (l *loop) broadcast(from *member, p link.Packet) {
 	from.worker.source.Window.Release(message.Cost(p))
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		if m != from && m.linkOpen && m.worker.mail.Broadcast(m.process.Link, from.ID, p.Body) {
 			l.lines.Misses(&m.Member, m.pid())
 		}

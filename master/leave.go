@@ -18,7 +18,7 @@ import (
 
 // disconnect tells a worker to drain and leave within a time.
 func (l *loop) disconnect(id int, within time.Duration) {
-	if m := l.members[id]; m != nil && m.serving() {
+	if m := l.members.Get(id); m != nil && m.serving() {
 		l.draining(m)
 		l.bound(m, within)
 	}
@@ -53,7 +53,7 @@ func (l *loop) handOver(m *member) {
 	if to == nil || l.stops() {
 		return
 	}
-	for _, from := range l.members {
+	for _, from := range l.members.All() {
 		if from.moves() && (from == m || from.receiver == m.ID) {
 			from.receiver = to.ID
 			l.pair(from, to.process.TakeOver)
@@ -63,7 +63,7 @@ func (l *loop) handOver(m *member) {
 
 // receiver returns the worker to which connections of m move, or nil.
 func (l *loop) receiver(m reload.Member) *member {
-	return l.members[reload.Receiver(m, l.choose((*member).moves))]
+	return l.members.Get(reload.Receiver(m, l.choose((*member).moves)))
 }
 
 // pair lets connections of a worker move over a pair. send owns the receiver's end of it.
@@ -75,7 +75,7 @@ func (l *loop) pair(from *member, send func(receiver *descriptor.FD)) {
 
 // giveState has the worker that m succeeds write what it leaves to a pipe, which it owns.
 func (l *loop) giveState(m reload.Member, pipe *descriptor.FD) {
-	if from := l.members[reload.Predecessor(m, l.choose((*member).alive))]; from != nil {
+	if from := l.members.Get(reload.Predecessor(m, l.choose((*member).alive))); from != nil {
 		from.process.GiveState(pipe)
 	} else if l.takeover != nil {
 		l.takeover.AskState(m.Slot, pipe)
@@ -86,7 +86,7 @@ func (l *loop) giveState(m reload.Member, pipe *descriptor.FD) {
 
 // kill is Worker.Kill.
 func (l *loop) kill(id int, sig os.Signal) error {
-	m := l.members[id]
+	m := l.members.Get(id)
 	if m == nil || !m.alive() {
 		return nil
 	}
@@ -158,7 +158,7 @@ func (l *loop) gone(m *member) {
 	l.m.events.Then(l.work, func() { close(m.worker.exited) })
 	m.gen.Release()
 	if !m.pooled {
-		delete(l.members, m.ID)
+		l.members.Delete(m.ID)
 	}
 	l.disconnects.Gone(m.ID)
 }
@@ -179,7 +179,7 @@ func (l *loop) killAll() {
 	if l.pool != nil {
 		l.pool.goal.Kill = true
 	}
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		m.worker.published.Decide(child.Voluntary)
 		m.Voluntary = true
 		if m.Killed.IsZero() {

@@ -62,12 +62,12 @@ func (l *loop) terms(m *member) sockets.Terms {
 type socketOwner struct{ l *loop }
 
 func (o socketOwner) Connected(worker int) bool {
-	m := o.l.members[worker]
+	m := o.l.members.Get(worker)
 	return m != nil && m.linkOpen
 }
 
 func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD) {
-	m := o.l.members[c.Holder]
+	m := o.l.members.Get(c.Holder)
 	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID, Cookie: s.Cookie})}, fd)
 	m.listening = true
 	m.publish()
@@ -84,23 +84,23 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 
 func (o socketOwner) Refuse(c sockets.Caller, err error) {
 	if o.Connected(c.Holder) {
-		o.l.members[c.Holder].process.Send(wire.Failed, c.Call, neterr.Encode(err))
+		o.l.members.Get(c.Holder).process.Send(wire.Failed, c.Call, neterr.Encode(err))
 	}
 }
 
 func (o socketOwner) CanHelp(worker int) bool {
-	m := o.l.members[worker]
+	m := o.l.members.Get(worker)
 	return m != nil && m.serving() && m.hello != nil && m.hello.Helps &&
 		(!m.pooled || !m.Ready.IsZero() && time.Since(m.Ready) >= o.l.holdOff(m))
 }
 
 func (o socketOwner) Help(worker, id int, fd *descriptor.FD) {
 	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
-	_ = o.l.members[worker].process.Link.Send(f, fd)
+	_ = o.l.members.Get(worker).process.Link.Send(f, fd)
 }
 
 func (o socketOwner) Denied(c sockets.Caller, name string) {
-	o.l.log.Warn("rota: socket refused, the program didn't ask for it at its start", "worker", c.Holder, "pid", o.l.members[c.Holder].pid(), "socket", name)
+	o.l.log.Warn("rota: socket refused, the program didn't ask for it at its start", "worker", c.Holder, "pid", o.l.members.Get(c.Holder).pid(), "socket", name)
 }
 
 // closed handles the frame that a worker sends when its program has closed a socket.
@@ -118,7 +118,7 @@ func (l *loop) closed(m *member, id int) {
 // an upgrade.
 func (l *loop) closeUnused() {
 	closed := l.sockets.CloseUnused(func(id int) bool {
-		m := l.members[id]
+		m := l.members.Get(id)
 		return id == sockets.Master || m != nil && m.serving()
 	})
 	for _, s := range closed {
@@ -129,7 +129,7 @@ func (l *loop) closeUnused() {
 // closeAtStop closes all sockets when the last worker of a master that stops begins to
 // drain.
 func (l *loop) closeAtStop() {
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		if !l.stops() || m.serving() {
 			return
 		}

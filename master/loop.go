@@ -35,8 +35,9 @@ type loop struct {
 	cancel context.CancelFunc
 
 	state   reload.State // the phase, and the changes that wait; begin and on set it
-	members map[int]*member
-	lastID  int // of a worker
+	members child.ByID[*member]
+	chosen  []reload.Member // see choose
+	lastID  int             // of a worker
 	sockets *sockets.Server
 	leases  *lease.Desk
 	tickets tickets.Keys // of TLS session tickets
@@ -66,7 +67,7 @@ type loop struct {
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), members: map[int]*member{}, book: history.New()}
+	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), book: history.New()}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
 	l.sockets, l.leases = l.socketServer(), l.leaseDesk()

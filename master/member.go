@@ -1,9 +1,7 @@
 package master
 
 import (
-	"maps"
 	"os"
-	"slices"
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
@@ -84,15 +82,16 @@ func (m *member) signal(s os.Signal) error {
 
 func (m *member) pid() int { return m.process.PID() }
 
-// choose returns the members that are wanted, as the policy sees them, in no order.
+// choose returns the members that are wanted, as the policy sees them, by id. The slice is the
+// loop's, until the next call: each event needs it.
 func (l *loop) choose(wanted func(*member) bool) []reload.Member {
-	all := make([]reload.Member, 0, len(l.members))
-	for _, m := range l.members {
+	l.chosen = l.chosen[:0]
+	for _, m := range l.members.All() {
 		if wanted(m) {
-			all = append(all, m.Member)
+			l.chosen = append(l.chosen, m.Member)
 		}
 	}
-	return all
+	return l.chosen
 }
 
 // pooled returns the members of Run.
@@ -103,8 +102,8 @@ func (l *loop) living() int { return len(l.choose((*member).alive)) }
 
 // workers returns the workers that are alive, by id.
 func (l *loop) workers() (all []*Worker) {
-	for _, id := range slices.Sorted(maps.Keys(l.members)) {
-		if m := l.members[id]; m.alive() {
+	for _, m := range l.members.All() {
+		if m.alive() {
 			all = append(all, m.worker)
 		}
 	}
@@ -113,7 +112,7 @@ func (l *loop) workers() (all []*Worker) {
 
 // patients returns the members of Run, for their care.
 func (l *loop) patients() (all []*child.Patient) {
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		if m.pooled {
 			all = append(all, &m.care)
 		}
@@ -124,7 +123,7 @@ func (l *loop) patients() (all []*child.Patient) {
 // pids returns the processes that the loop waits for.
 func (l *loop) pids() map[int]bool {
 	pids := map[int]bool{}
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		pids[m.pid()] = true
 	}
 	return pids

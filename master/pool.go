@@ -123,7 +123,7 @@ func (l *loop) scale(by string, n int) {
 	}
 	l.sockets.Resize(n)
 	l.pool.goal.Workers = n
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		m.Retired = false
 	}
 }

@@ -57,15 +57,15 @@ func (l *loop) reconcileForked() (wake time.Time) {
 
 // checkReady marks the workers that have become ready, and returns when to check again.
 func (l *loop) checkReady(now time.Time) (wake time.Time) {
-	var pooled []*reload.Member
-	for _, m := range l.members {
-		if m.pooled {
-			pooled = append(pooled, &m.Member)
+	var undecided []*reload.Member // Update needs no others
+	for _, m := range l.members.All() {
+		if m.pooled && (m.Ready.IsZero() || !m.serving()) {
+			undecided = append(undecided, &m.Member)
 		}
 	}
-	ready, wake := l.pool.readiness.Update(pooled, l.pool.policy, l.isEstablished(), now)
+	ready, wake := l.pool.readiness.Update(undecided, l.pool.policy, l.isEstablished(), now)
 	for _, r := range ready {
-		m := l.members[r.ID]
+		m := l.members.Get(r.ID)
 		l.lines.Ready(r, m.pid(), l.sockets.Addresses(r.ID))
 		if m.hello != nil && m.hello.Pings {
 			l.care.AskOnTrial(&m.care, l.holdOff(m))
@@ -78,7 +78,7 @@ func (l *loop) isEstablished() bool { return l.state.Goal(l.pool.goal).Establish
 
 // carryOut carries out a step of the policy.
 func (l *loop) carryOut(s reload.Step) {
-	m := l.members[s.ID]
+	m := l.members.Get(s.ID)
 	switch s.Do {
 	case reload.Disconnect:
 		m.Dismissed = true
@@ -96,7 +96,7 @@ func (l *loop) carryOut(s reload.Step) {
 		m.Late = time.Now()
 		l.lines.Late(&m.Member, m.pid(), l.pool.readiness.Missing(&m.Member, true))
 	case reload.Forget:
-		delete(l.members, s.ID)
+		l.members.Delete(s.ID)
 	default:
 		if l.pool != nil {
 			l.carryOutGoal(s, m)

@@ -83,7 +83,7 @@ func (l *loop) newMember(slot int, g *generation) *member {
 		Memory: g.Config.MaxMemory, Interval: g.Config.HealthInterval, Failures: g.Config.HealthFailures,
 	}
 	g.Use()
-	l.members[w.id] = m
+	l.members.Add(w.id, m)
 	return m
 }
 

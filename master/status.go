@@ -27,9 +27,9 @@ func (m *Master) Status() (s status.Status) {
 func (m *Master) Count(ctx context.Context) status.Status {
 	counted, ids := make(chan error, 1), map[int]bool{}
 	err := m.loop.Ask(func(l *loop) error {
-		for id, m := range l.members {
+		for _, m := range l.members.All() {
 			if m.linkOpen && m.hello != nil && m.hello.Counts {
-				ids[id] = true
+				ids[m.ID] = true
 				m.send(wire.Count, nil)
 			}
 		}
@@ -53,7 +53,7 @@ func (m *Master) Watch(ctx context.Context) <-chan status.Status { return m.stat
 // with ErrClosed. status.By says who asks.
 func (m *Master) Restart(ctx context.Context, id int) error {
 	return m.loop.Ask(func(l *loop) error {
-		mb := l.members[id]
+		mb := l.members.Get(id)
 		if mb == nil || !mb.pooled || !mb.serving() {
 			return fmt.Errorf("restart worker %d: %w", id, ErrNoWorker)
 		}
@@ -119,7 +119,7 @@ func (l *loop) status() status.Status {
 		goal = l.pool.goal
 	}
 	v := view.New(time.Now(), l.state.Phase(), goal, l.sockets.Status(), l.counts.Total(), &l.book)
-	for _, m := range l.members {
+	for _, m := range l.members.All() {
 		if m.alive() {
 			v.Add(&m.Member, m.state(), m.pid(), !m.pooled, l.counts.Of(m.ID), m.gen.Runs())
 		}

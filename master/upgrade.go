@@ -98,7 +98,7 @@ func (l *loop) snapshot() *successor.Snapshot {
 }
 
 func (u *upgrade) Pairs(send func(slot int, pair *descriptor.FD)) {
-	for _, m := range u.l.members {
+	for _, m := range u.l.members.All() {
 		if m.pooled && m.serving() && m.moves() {
 			u.l.pair(m, func(pair *descriptor.FD) { send(m.Slot, pair) })
 		}

@@ -72,7 +72,7 @@ func reloads(b *testing.B, workers, ports int) time.Duration {
 	p := e2etest.Launch(b, "many", server.Quick(workers), e2etest.FlagsEnv+"="+strconv.Itoa(ports), "GOMAXPROCS=1")
 	await(b, p, e2etest.WorkerReady, workers)
 	var all []float64
-	for i := range 100 {
+	for i := range 3 {
 		before := e2etest.CPUTime(p.PID())
 		p.Signal(syscall.SIGHUP)
 		await(b, p, e2etest.ReloadDone, i+1)
@@ -86,7 +86,7 @@ func reloads(b *testing.B, workers, ports int) time.Duration {
 
 func BenchmarkGrowthWorkers(b *testing.B) {
 	g := &growth{b: b, what: "worker"}
-	for _, n := range []int{16} {
+	for _, n := range []int{16, 64, 128, 256, 512} {
 		g.print(n, reloads(b, n, 1))
 	}
 }
