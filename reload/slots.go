@@ -21,19 +21,19 @@ func group(members []Member, workers int) rota {
 		}
 		return m.Slot
 	}
-	r := rota{order: make([]*Member, len(members)), from: make([]int, workers+2)}
+	r := rota{order: make([]*Member, len(members)), from: make([]int, workers+3)}
 	for i := range members {
-		r.from[place(&members[i])+1]++
+		r.from[place(&members[i])+2]++
 	}
 	for n := range workers + 1 {
-		r.from[n+1] += r.from[n]
+		r.from[n+2] += r.from[n+1]
 	}
-	free := slices.Clone(r.from)
 	for i := range members {
-		n := place(&members[i])
-		r.order[free[n]] = &members[i]
-		free[n]++
+		end := &r.from[place(&members[i])+1] // of the slot; when all are placed it is the start of the next
+		r.order[*end] = &members[i]
+		*end++
 	}
+	r.from = r.from[:workers+2]
 	for n := range workers + 1 {
 		sortByID(r.order[r.from[n]:r.from[n+1]])
 	}

@@ -30,14 +30,14 @@ func many() {
 	accept(server.MustListen())
 }
 
-// accept keeps the connections that come.
+// accept greets the connections that come, and keeps them.
 func accept(ln net.Listener) {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			log.Fatal(err)
 		}
-		go func() { _, _ = c.Read(make([]byte, 1)); c.Close() }()
+		go func() { _, _ = c.Write([]byte{1}); _, _ = c.Read(make([]byte, 1)); c.Close() }()
 	}
 }
 
@@ -96,4 +96,50 @@ func BenchmarkGrowthSockets(b *testing.B) {
 	for _, n := range []int{100, 500, 1000, 2000, 4000} {
 		g.print(n, reloads(b, 1, n))
 	}
+}
+
+// A leaving worker looks at its connections in every tenth of a second of its grace.
+func BenchmarkGrowthConnections(b *testing.B) {
+	g := &growth{b: b, what: "connection"}
+	for _, n := range []int{1000, 2000, 4000, 8000} {
+		g.print(n, drain(b, n))
+	}
+}
+
+// drain returns the processor time of a worker with n silent connections, from its order to leave
+// to its end a second later.
+func drain(b *testing.B, n int) time.Duration {
+	cfg := server.Quick(1)
+	cfg.Grace = time.Second
+	p := e2etest.Start(b, "many", cfg, e2etest.FlagsEnv+"=1")
+	conns := dial(b, p.Addr(), n)
+	worker := p.Children()[0]
+	before := e2etest.CPUTime(worker)
+	p.Signal(syscall.SIGHUP)
+	var last time.Duration
+	for now := before; now > 0; now = e2etest.CPUTime(worker) {
+		last = now
+		time.Sleep(time.Millisecond)
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	p.Signal(syscall.SIGTERM)
+	<-p.Ended
+	return last - before
+}
+
+// dial opens n connections, and returns them when a worker has accepted all.
+func dial(b *testing.B, addr string, n int) (conns []net.Conn) {
+	for range n {
+		c, err := net.DialTimeout("tcp", addr, e2etest.Stuck)
+		e2etest.NoError(b, err)
+		conns = append(conns, c)
+	}
+	for _, c := range conns {
+		_ = c.SetReadDeadline(time.Now().Add(e2etest.Stuck))
+		_, err := c.Read(make([]byte, 1))
+		e2etest.NoError(b, err)
+	}
+	return conns
 }
