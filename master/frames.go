@@ -63,7 +63,9 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.AskStatus:
 		return l.tellStatus(m, p.Call)
 	case wire.Counted:
-		return wire.With(p.Frame, func(body *wire.CountedBody) { l.counts.Answered(m.ID, status.Counters(*body)) })
+		return wire.With(p.Frame, func(body *wire.CountedBody) {
+			l.balancer.Answered(m.ID, l.counts.Answered(m.ID, status.Counters(*body)))
+		})
 	case wire.Retire:
 		m.Retired = true
 	case wire.Taken:

@@ -169,10 +169,11 @@ func (l *loop) isSteady() func() bool {
 	if l.pool == nil {
 		return nil
 	}
-	return func() bool {
-		return l.state.Phase() == reload.PhaseServing && l.takeover == nil && reload.IsSteady(l.pool.goal.Workers, l.pooled())
-	}
+	return func() bool { return l.isServing() && reload.IsSteady(l.pool.goal.Workers, l.pooled()) }
 }
+
+// isServing reports whether no change is under way.
+func (l *loop) isServing() bool { return l.state.Phase() == reload.PhaseServing && l.takeover == nil }
 
 // killAll kills all workers at once.
 func (l *loop) killAll() {

@@ -126,15 +126,11 @@ func (l *loop) closeUnused() {
 	}
 }
 
-// closeAtStop closes all sockets when the last worker of a master that stops begins to
-// drain.
+// closeAtStop closes all sockets when the last worker of a master that stops begins to drain.
 func (l *loop) closeAtStop() {
-	for _, m := range l.members.All() {
-		if !l.stops() || m.serving() {
-			return
-		}
+	if l.stops() && len(l.choose((*member).serving)) == 0 {
+		l.sockets.CloseAll()
 	}
-	l.sockets.CloseAll()
 }
 
 // refuseAtStop has new clients refused when the first worker of a master that stops is about

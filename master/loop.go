@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/rota-go/rota/internal/balance"
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/controlserver"
 	"github.com/rota-go/rota/internal/fdstore"
@@ -63,7 +64,8 @@ type loop struct {
 	timer       mailbox.Alarm // when to reconcile again
 	garbage     child.Garbage // what reloads leave behind
 	care        child.Care    // of the workers
-	isSetUp     bool          // the Setup event was emitted
+	balancer    balance.Balancer
+	isSetUp     bool // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
@@ -82,6 +84,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
+	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }

@@ -3,6 +3,7 @@ package master
 import (
 	"os"
 
+	"github.com/rota-go/rota/internal/balance"
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/wire"
@@ -105,6 +106,16 @@ func (l *loop) workers() (all []*Worker) {
 	for _, m := range l.members.All() {
 		if m.alive() {
 			all = append(all, m.worker)
+		}
+	}
+	return all
+}
+
+// balanced returns the workers of Run that may give connections to each other.
+func (l *loop) balanced() (all []balance.Worker) {
+	for _, m := range l.members.All() {
+		if m.pooled && m.serving() && !m.Ready.IsZero() && m.moves() && m.hello.Spares && m.hello.Counts {
+			all = append(all, balance.Worker{ID: m.ID, Process: m.process})
 		}
 	}
 	return all

@@ -133,6 +133,7 @@ func (l *loop) finishPool(err error) {
 	p := l.pool
 	l.pool = nil
 	l.care.Stop()
+	l.balancer.Stop()
 	if p.err == nil {
 		p.err = err
 	}

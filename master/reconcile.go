@@ -67,6 +67,7 @@ func (l *loop) checkReady(now time.Time) (wake time.Time) {
 	for _, r := range ready {
 		m := l.members.Get(r.ID)
 		l.lines.Ready(r, m.pid(), l.sockets.Addresses(r.ID))
+		l.balancer.Start()
 		if m.hello != nil && m.hello.Pings {
 			l.care.AskOnTrial(&m.care, l.holdOff(m))
 		}

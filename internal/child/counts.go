@@ -17,13 +17,15 @@ const maxCount = 1 << 50
 // Ask has done called when all these workers have answered or gone. It owns ids.
 func (c *Counts) Ask(ids map[int]bool, done func()) { c.waits.Add(ids, done) }
 
-// Answered takes a worker's counters. None falls, whatever the worker says, except Open.
-func (c *Counts) Answered(id int, n status.Counters) {
+// Answered takes a worker's counters, and returns what counts: none falls, whatever the worker says,
+// except Open.
+func (c *Counts) Answered(id int, n status.Counters) status.Counters {
 	if c.last == nil {
 		c.last = map[int]status.Counters{}
 	}
 	c.last[id] = c.last[id].Grow(n.Within(maxCount))
 	c.waits.Gone(id)
+	return c.last[id]
 }
 
 // Gone says that a worker has ended.

@@ -13,12 +13,21 @@ import (
 // HandOver makes a pair over which connections of p move to another worker, and calls send
 // with the receiver's end, which send owns.
 func (p *Process) HandOver(send func(receiver *descriptor.FD)) error {
+	return p.pair(wire.Frame{Type: wire.HandOver}, send)
+}
+
+// Spare is HandOver of some connections, while p stays.
+func (p *Process) Spare(connections int, send func(receiver *descriptor.FD)) error {
+	return p.pair(wire.Frame{Type: wire.Spare, Body: wire.Body(wire.SpareBody{Connections: connections})}, send)
+}
+
+func (p *Process) pair(f wire.Frame, send func(receiver *descriptor.FD)) error {
 	sender, receiver, err := handover.NewPair()
 	if err != nil {
 		return err
 	}
 	send(receiver)
-	_ = p.Link.Send(wire.Frame{Type: wire.HandOver}, sender)
+	_ = p.Link.Send(f, sender)
 	return nil
 }
 

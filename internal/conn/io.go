@@ -25,7 +25,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		}
 		if len(p) > 1 {
 			c.http.OnReadStart()
-			if c.shared.Draining.Load() && (c.finished() || c.moved()) {
+			if c.leaves() {
 				return 0, io.EOF
 			}
 		}

@@ -25,6 +25,8 @@ type move struct {
 	interrupted atomic.Bool // the read deadline is not the program's
 	stays       atomic.Bool // the connection isn't offered (any more)
 
+	spare atomic.Pointer[handover.Mover] // see Spare; nil: the worker keeps the connection
+
 	writes   atomic.Int32 // calls that write
 	deadline atomic.Int64 // the program's read deadline, see encodeTime
 }
@@ -41,10 +43,23 @@ func (c *conn) mover() *handover.Mover {
 	if c.shared.Cookie == 0 || c.shared.Stay || c.move.stays.Load() {
 		return nil
 	}
-	if m := c.shared.Mover.Load(); m != nil && !m.Ended() {
-		return m
+	m := c.move.spare.Load()
+	if c.shared.Draining.Load() && (m == nil || m.Ended()) {
+		m = c.shared.Mover.Load()
 	}
-	return nil
+	if m == nil || m.Ended() {
+		return nil
+	}
+	return m
+}
+
+// leaves reports whether the connection has ended, or has moved, where the program reads the
+// next request.
+func (c *conn) leaves() bool {
+	if c.shared.Draining.Load() {
+		return c.finished() || c.moved()
+	}
+	return c.move.spare.Load() != nil && c.moved()
 }
 
 // moved offers the connection to the receiver, if it can go on there. If the receiver has taken
@@ -62,8 +77,9 @@ func (c *conn) moved() bool {
 	if c.move.writes.Load() > 0 || !c.http.Movable() {
 		return false
 	}
+	spared := c.move.spare.CompareAndSwap(m, nil)
 	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw}) {
-		c.move.stays.Store(!m.Ended()) // there may be another receiver
+		c.move.stays.Store(!spared && !m.Ended()) // there may be another receiver
 		return false
 	}
 	c.http.StopTracking()
@@ -76,7 +92,7 @@ func (c *conn) moved() bool {
 
 // Interrupt has a Read that waits for the next request return, if the connection can move. It
 // reports whether it can, or is moving already: then its reading side, which the receiver has
-// too, must not be shut down. One goroutine calls it.
+// too, must not be shut down.
 func (t *Tracked) Interrupt() (moves bool) {
 	c := (*conn)(t)
 	if c.mover() == nil {

@@ -1,6 +1,10 @@
 package handover
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/rota-go/rota/internal/descriptor"
+)
 
 // Mover hands over connections that many goroutines give it, in batches. Its methods may
 // be called from any goroutine.
@@ -31,6 +35,16 @@ func NewMover(s *Sender) *Mover {
 	m := &Mover{sender: s, requests: make(chan request), hands: make(chan handRequest), closing: make(chan struct{}), ended: make(chan struct{})}
 	go m.run()
 	return m
+}
+
+// MoverOf returns a Mover for an end of a pair, which it owns; nil if this process is out of
+// descriptors, for example.
+func MoverOf(pair *descriptor.FD) *Mover {
+	s, err := NewSender(pair)
+	if err != nil {
+		return nil
+	}
+	return NewMover(s)
 }
 
 // Move reports whether the receiver has taken a connection. The caller keeps it until Move

@@ -37,3 +37,18 @@ func (o *Observer) Movable() bool {
 	defer o.mu.Unlock()
 	return o.mayMove() && !o.busy.Load() && o.pendingHeader == "" && o.atRest()
 }
+
+// Rests reports whether Movable seems to be true. Unlike Movable it has no effect: a connection
+// whose bytes aren't followed stays one.
+func (o *Observer) Rests() bool {
+	s := o.load()
+	if s.phase() == followed {
+		return o.Movable()
+	}
+	return s.phase() == asking && s&hasAnswered != 0 && o.MayRest()
+}
+
+// MayRest reports whether Rests may become true. It has no effect.
+func (o *Observer) MayRest() bool {
+	return !o.untracked.Load() && o.Opening() == RequestLine
+}

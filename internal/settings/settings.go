@@ -63,6 +63,7 @@ var Table = []Setting{
 	{Field: "HealthInterval", Variable: "ROTA_HEALTH_INTERVAL", Kind: Duration, NoLimit: true},
 	{Field: "HealthFailures", Variable: "ROTA_HEALTH_FAILURES", Kind: Count, NoLimit: true},
 	{Field: "Spread", Variable: "ROTA_SPREAD", Kind: Choice, Names: Spreads},
+	{Field: "Rebalance", Variable: "ROTA_REBALANCE", Kind: Duration, NoLimit: true},
 	{Field: "PIDFile", Variable: "ROTA_PID_FILE", Kind: Text},
 	{Field: "Control", Variable: "ROTA_CONTROL", Kind: Text},
 }

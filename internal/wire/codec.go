@@ -23,6 +23,8 @@ type (
 		Counts bool `json:"counts,omitempty"`
 		// Helps says that the worker accepts connections of other slots: it understands Help.
 		Helps bool `json:"helps,omitempty"`
+		// Spares says that connections can move while the worker stays: it understands Spare.
+		Spares bool `json:"spares,omitempty"`
 	}
 	// WelcomeBody accepts the worker, and tells it how long its drain may take.
 	WelcomeBody struct {
@@ -61,6 +63,10 @@ type (
 	// HelpBody says whose connections are to be accepted: those of another slot of socket ID.
 	HelpBody struct {
 		ID int `json:"id"`
+	}
+	// SpareBody says how many connections may move.
+	SpareBody struct {
+		Connections int `json:"connections"`
 	}
 	// ClosedBody says that the program has closed a socket.
 	ClosedBody struct {

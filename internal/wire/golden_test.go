@@ -75,6 +75,8 @@ var samples = []sample{
 	{"socket of a slot", Frame{Type: Socket, FDs: 1, Call: 1}, &SocketBody{ID: 3, Cookie: 4097}},
 	{"help", Frame{Type: Help, FDs: 1}, &HelpBody{ID: 3}},
 	{"helped", Frame{Type: Helped}, nil},
+	{"hello that spares", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Spares: true}},
+	{"spare", Frame{Type: Spare, FDs: 1}, &SpareBody{Connections: 64}},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 	{"hello that counts", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Counts: true}},
 	{"count", Frame{Type: Count}, nil},

@@ -89,6 +89,7 @@ const (
 
 	Help   Type = 0xb4 // master: the worker is to accept from the queue of another slot, which comes with it
 	Helped Type = 0xb5 // worker: it has
+	Spare  Type = 0xb6 // master: some connections of the worker may move to another, with its end of a pair
 
 	Share     Type = 0xb8 // worker: the program asks for a shared file, a call, answered by Shared or Failed
 	Shared    Type = 0xb9 // master: the answer, with the file's descriptor
@@ -104,7 +105,7 @@ var names = [...]string{
 	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
-	Count: "count", Counted: "counted", Help: "help", Helped: "helped",
+	Count: "count", Counted: "counted", Help: "help", Helped: "helped", Spare: "spare",
 	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status",
 }
 

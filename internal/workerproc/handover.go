@@ -17,15 +17,34 @@ import (
 // handOver takes this worker's end of a pair to its receiver. Connections move from now on, if
 // the drain has begun, or as soon as it begins. It owns p unless it fails.
 func (w *Worker) handOver(p link.Packet) error {
+	m, err := moverOf(p)
+	if m != nil {
+		w.drain.setMover(m)
+	}
+	return err
+}
+
+// spare has connections move to a worker that has fewer, while this one stays. It owns p unless it
+// fails.
+func (w *Worker) spare(p link.Packet) error {
+	var body wire.SpareBody
+	if err := p.Decode(&body); err != nil {
+		return err
+	}
+	m, err := moverOf(p)
+	if m != nil {
+		go conn.Spare(w.drain.openConns(), m, body.Connections)
+	}
+	return err
+}
+
+// moverOf returns what moves connections over the pair of p: nil if this process can't, which is out
+// of descriptors, for example. It owns p unless it fails.
+func moverOf(p link.Packet) (*handover.Mover, error) {
 	if len(p.Files) != 1 {
-		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
+		return nil, fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
 	}
-	sender, err := handover.NewSender(p.Files[0])
-	if err != nil {
-		return nil // out of descriptors, for example: the connections stay
-	}
-	w.drain.setMover(handover.NewMover(sender))
-	return nil
+	return handover.MoverOf(p.Files[0]), nil
 }
 
 // receiveConns takes this worker's end of a pair to a worker that leaves. It owns p unless

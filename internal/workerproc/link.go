@@ -18,7 +18,7 @@ import (
 func (w *Worker) hello() {
 	_ = w.send(wire.Hello, wire.HelloBody{
 		Min: wire.MinVersion, Max: wire.Version, PID: os.Getpid(),
-		Moves: handover.Supported, Pings: true, Counts: true, Helps: true,
+		Moves: handover.Supported, Pings: true, Counts: true, Helps: true, Spares: handover.Supported,
 	})
 }
 
@@ -111,6 +111,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.ticketKeys(p)
 	case wire.HandOver:
 		return w.handOver(p)
+	case wire.Spare:
+		return w.spare(p)
 	case wire.Help:
 		return w.help(p)
 	case wire.Receive:

@@ -2,7 +2,6 @@ package workerproc
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -47,9 +46,9 @@ func closedPermanently(sources []source) (last []*listener) {
 			continue
 		}
 		if l.exclusive {
-			l.control(func(fd int) bool { return descriptor.Refuse(fd) == nil })
+			descriptor.Ask(l.Listener, func(fd int) bool { return descriptor.Refuse(fd) == nil })
 		}
-		if l.control(descriptor.Refuses) {
+		if descriptor.Ask(l.Listener, descriptor.Refuses) {
 			last = append(last, l)
 		}
 	}
@@ -58,25 +57,11 @@ func closedPermanently(sources []source) (last []*listener) {
 
 func anyWaits(all []*listener) bool {
 	for _, l := range all {
-		if !l.isClosed() && l.control(descriptor.Waiting) {
+		if !l.isClosed() && descriptor.Ask(l.Listener, descriptor.Waiting) {
 			return true
 		}
 	}
 	return false
-}
-
-// control returns f's result for the listener's descriptor; false if it has none.
-func (l *listener) control(f func(fd int) bool) (result bool) {
-	sc, ok := l.Listener.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	_ = raw.Control(func(fd uintptr) { result = f(int(fd)) }) // fails if it is closed
-	return result
 }
 
 func (l *listener) isClosed() bool {
