@@ -5,29 +5,70 @@ package bind
 import (
 	"errors"
 	"net"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// IsShut reports whether a holder of listening socket n has called shutdown(2) on it.
-// A TCP socket doesn't listen any more then; a unix socket does, and refuses everybody.
-func IsShut(n int) bool {
+// IsShut reports whether a holder of socket n, which listens or is for datagrams, has called
+// shutdown(2) on it. A TCP socket doesn't listen any more then; a unix socket does, and
+// refuses everybody.
+func IsShut(n int, packet bool) bool {
+	if packet {
+		return isShutForReading(n) || isShutForWriting(n)
+	}
 	listens, err := descriptor.Listens(n)
 	if err != nil || !listens {
 		return err == nil
 	}
-	return IsShutForReading(n)
+	return isShutForReading(n)
 }
 
-// IsShutForReading reports whether a holder of unix socket n has called shutdown(2) on it:
-// nobody can connect, or send, to it any more. That n was shut down for writing alone, as a
-// socket for datagrams may be, can't be told.
-func IsShutForReading(n int) bool {
+// isShutForReading is true of a unix socket to which nobody can connect, or send, any more, and
+// of a UDP socket that never blocks a reader.
+func isShutForReading(n int) bool {
 	p := []unix.PollFd{{Fd: int32(n), Events: unix.POLLRDHUP}}
 	_, err := unix.Poll(p, 0)
 	return err == nil && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP) != 0
+}
+
+// isShutForWriting sends a datagram from memory that can't be read. The kernel checks first
+// whether the socket was shut down, which nothing else that a process may ask it says; then it
+// fails with EFAULT, and nothing is sent.
+func isShutForWriting(n int) bool {
+	is, err := unix.Getsockname(n)
+	if err != nil {
+		return false
+	}
+	none, err := unix.Mmap(-1, 0, 1, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return false
+	}
+	defer unix.Munmap(none)
+	return slices.ContainsFunc(reachable(is), func(to unix.Sockaddr) bool {
+		return errors.Is(unix.Sendto(n, none, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, to), unix.EPIPE)
+	})
+}
+
+// reachable returns where a socket at a can send to, if one of a family can at all: of a
+// wildcard, the same port of this machine.
+func reachable(a unix.Sockaddr) []unix.Sockaddr {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		if a.Addr == [4]byte{} {
+			return []unix.Sockaddr{&unix.SockaddrInet4{Port: a.Port, Addr: [4]byte{127, 0, 0, 1}}}
+		}
+	case *unix.SockaddrInet6:
+		if a.Addr == [16]byte{} {
+			return []unix.Sockaddr{
+				&unix.SockaddrInet6{Port: a.Port, Addr: [16]byte{15: 1}},
+				&unix.SockaddrInet6{Port: a.Port, Addr: [16]byte{10: 255, 255, 127, 0, 0, 1}},
+			}
+		}
+	}
+	return []unix.Sockaddr{a}
 }
 
 // revive binds n again, which has lost its port if that is one that the kernel had chosen.

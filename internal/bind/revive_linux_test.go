@@ -40,15 +40,15 @@ func TestRevive(t *testing.T) {
 		defer ln.Close()
 		addr := ln.Addr()
 		fd := shutDown(t, ln.(syscall.Conn))
-		if _, err := ln.Accept(); !errors.Is(err, syscall.EINVAL) || !IsShut(fd) {
-			t.Errorf("%s: accept: %v, is shut: %t", address, err, IsShut(fd))
+		if _, err := ln.Accept(); !errors.Is(err, syscall.EINVAL) || !IsShut(fd, false) {
+			t.Errorf("%s: accept: %v, is shut: %t", address, err, IsShut(fd, false))
 		}
 		for range 2 { // two holders
 			if !Revive(ln.(syscall.Conn), addr, 0) {
 				t.Fatalf("%s: not revived", address)
 			}
 		}
-		if IsShut(fd) {
+		if IsShut(fd, false) {
 			t.Errorf("%s: is still shut", address)
 		}
 		c, err := net.Dial("tcp", addr.String())
@@ -72,7 +72,7 @@ func TestUnixIsNotRevived(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if fd := shutDown(t, ln.(syscall.Conn)); !IsShut(fd) || Revive(ln.(syscall.Conn), ln.Addr(), 0) {
-		t.Errorf("is shut: %t, want true and not revived", IsShut(fd))
+	if fd := shutDown(t, ln.(syscall.Conn)); !IsShut(fd, false) || Revive(ln.(syscall.Conn), ln.Addr(), 0) {
+		t.Errorf("is shut: %t, want true and not revived", IsShut(fd, false))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // Caller identifies a call of a holder.
@@ -35,6 +36,7 @@ type Request struct {
 	User      *bind.User // of the worker that asks; nil if it is this process's
 
 	inherited inherited
+	shut      *descriptor.FD // the socket in whose place it is bound; nil if there is none
 }
 
 // Opener opens a socket, as Open does.
@@ -113,12 +115,14 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
-	if e := t.byKey[key]; e != nil && e.isShut() && !e.revive() {
+	var shut *descriptor.FD
+	if e := t.byKey[key]; e != nil && e.isShut() && !bind.ReviveSocket(e.fd.Int(), e.addr, 0) {
+		shut, _ = e.fd.Dup()
 		t.remove(e) // nobody can accept from it any more
 		key = h.keyOf(r)
 	}
 	w := waiter{Caller: c, duplicate: h.keys[key]}
-	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited}
+	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited, shut: shut}
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {
@@ -137,29 +141,11 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	return []Answer{e.answer(w, request)}, nil
 }
 
-// isShut reports whether a holder has shut the socket down, as far as something can be done
-// about it: while other processes have a UDP socket, no other one can be bound in its place.
+// isShut reports whether a holder has shut the socket down, as far as another one can be bound
+// in its place: not one of a supervisor.
 func (e *entry) isShut() bool {
-	switch {
-	case e.fd == nil:
-		return false
-	case !e.key.Packet:
-		return bind.IsShut(e.fd.Int())
-	}
-	return bind.IsPath(e.key.Network, e.key.Address) && bind.IsShutForReading(e.fd.Int())
-}
-
-// revive makes a socket listen again that a holder has shut down. It reports whether the
-// other holders can go on with it.
-func (e *entry) revive() bool {
-	ln, err := e.fd.Listener()
-	if err != nil {
-		return false
-	}
-	defer ln.Close()
-	keepFile(ln)
-	sc, ok := ln.(syscall.Conn)
-	return ok && bind.Revive(sc, e.addr, 0)
+	replaceable := e.own || !e.key.Packet || bind.IsPath(e.key.Network, e.key.Address)
+	return e.fd != nil && replaceable && bind.IsShut(e.fd.Int(), e.key.Packet)
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
@@ -198,6 +184,9 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 	}
 	waiting := e.waiting
 	e.waiting = nil
+	if r.shut != nil {
+		_ = r.shut.Close()
+	}
 	answers := make([]Answer, 0, len(waiting))
 	switch given := e.takeGiven(); {
 	case given != nil && err != nil:
