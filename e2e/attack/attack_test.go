@@ -61,12 +61,13 @@ func stateOf(p *e2etest.Process) state {
 
 // What an attack may cost the master.
 const (
-	maxMore    = 64 << 10        // KB above idle, at any time
-	recovery   = 5 * time.Second // after the attacker's end until the master is as before
-	maxNoise   = 8 << 10         // KB above idle that a master has after a while without an attack, too
-	races      = 10_000          // sockets that an attack which is a race has bound and unlinked, in a long run
-	swapAttack = "swap directories"
-	swapNames  = 512 // sockets that this attack asks for in turn: each is unlinked a second after it was closed
+	maxMore     = 64 << 10        // KB above idle, at any time
+	recovery    = 5 * time.Second // after the attacker's end until the master is as before
+	maxNoise    = 8 << 10         // KB above idle that a master has after a while without an attack, too
+	races       = 10_000          // sockets that an attack which is a race has bound and unlinked, in a long run
+	swapAttack  = "swap directories"
+	traceAttack = "end as another's tracee"
+	swapNames   = 512 // sockets that this attack asks for in turn: each is unlinked a second after it was closed
 )
 
 // TestAttacks: while a worker of another user attacks, requests to the other worker lose

@@ -26,6 +26,14 @@ const (
 	ready     = 11
 	message   = 12
 	watch     = 161
+	lead      = 167
+	yield     = 169
+	broadcast = 170
+	taken     = 171
+	inherit   = 172
+	counted   = 177
+	share     = 184
+	askStatus = 186
 )
 
 // attacker is a worker that speaks the frames itself.
