@@ -56,25 +56,35 @@ func trace(pid, dir string) {
 	}
 }
 
-// A worker that another process of its user traces has ended for its master as long as that
-// process lives: the slot is served again, and the master reloads and stops.
+// A worker that has ended, and that a process of its user traces, has ended for its master: the
+// slot is served again and again, and the master reloads and stops. Afterwards it holds nothing.
 func TestEndOfATracedWorker(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root may start workers of another user")
 	}
 	s := newScene(t)
 	p := startVictim(t, s)
-	workers := p.Children()
 	e2etest.NoError(t, os.WriteFile(s.dir+"/attack", []byte(traceAttack), 0o644))
-	e2etest.WaitFor(t, "a worker that has ended and is traced", func() bool { return strings.Contains(p.Log.String(), "traced") })
-	time.Sleep(3 * time.Second)
-	t.Log(workers, p.Children())
-	out, _ := exec.Command("ps", "-ef", "--forest").CombinedOutput()
-	t.Logf("%s", out)
+	awaitTraced(t, p, 2)
+	e2etest.NoError(t, os.Remove(s.dir+"/attack"))
+	p.WaitLog(e2etest.WorkerReady, 3)
 	p.Reload()
+	e2etest.NoError(t, os.WriteFile(s.dir+"/attack", []byte(traceAttack), 0o644))
+	awaitTraced(t, p, 3)
 	begin := time.Now()
 	p.Signal(syscall.SIGTERM)
-	t.Log(p.Wait(), time.Since(begin))
-	t.Log(p.Log)
-	e2etest.NoError(t, os.Remove(s.dir+"/attack"))
+	e2etest.WaitFor(t, "the end of the master", func() bool { return !e2etest.Alive(p.PID()) })
+	took := time.Since(begin)
+	e2etest.NoError(t, os.Remove(s.dir+"/attack")) // ends the tracers, which have standard error
+	if status := p.Wait(); status != 0 || took > 5*time.Second {
+		t.Errorf("status %d after %v", status, took)
+	}
+}
+
+// awaitTraced waits until the master has logged the end of so many workers that are traced.
+func awaitTraced(t *testing.T, p *e2etest.Process, n int) {
+	t.Helper()
+	e2etest.WaitFor(t, "workers that have ended and are traced", func() bool {
+		return strings.Count(p.Log.String(), "the process that traces it") >= n
+	})
 }
