@@ -12,18 +12,42 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// IsShut reports whether a holder of socket n, which listens or is for datagrams, has called
-// shutdown(2) on it. A TCP socket doesn't listen any more then; a unix socket does, and
-// refuses everybody.
-func IsShut(n int, packet bool) bool {
+// IsShut reports whether a holder of socket n, which listens at addr or is for datagrams, has taken it
+// from its clients: by shutdown(2), or by connect(2) or bind(2) elsewhere. A TCP socket that was
+// shut down doesn't listen any more; a unix socket does, and refuses everybody.
+func IsShut(n int, packet bool, addr net.Addr) bool {
 	if packet {
-		return isShutForReading(n) || isShutForWriting(n)
+		return connected(n) || isShutForReading(n) || isShutForWriting(n)
 	}
 	listens, err := descriptor.Listens(n)
 	if err != nil || !listens {
 		return err == nil
 	}
-	return isShutForReading(n)
+	return isShutForReading(n) || !isAt(n, addr)
+}
+
+// EndAccepts has accept(2) fail for all holders of socket n: no client will come that way any more. It
+// does nothing to sockets for datagrams.
+func EndAccepts(n int) {
+	if listens, err := descriptor.Listens(n); err == nil && listens {
+		_ = unix.Shutdown(n, unix.SHUT_RDWR) // fails for none that listens
+	}
+}
+
+// isAt reports whether n has the port of addr, if that has one: a TCP socket whose port the kernel has
+// chosen loses it when it is shut down, and can be bound to another.
+func isAt(n int, addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return true
+	}
+	switch is, _ := unix.Getsockname(n); is := is.(type) {
+	case *unix.SockaddrInet4:
+		return is.Port == tcp.Port
+	case *unix.SockaddrInet6:
+		return is.Port == tcp.Port
+	}
+	return false
 }
 
 // isShutForReading is true of a unix socket to which nobody can connect, or send, any more, and
@@ -72,8 +96,8 @@ func reachable(a unix.Sockaddr) []unix.Sockaddr {
 }
 
 // revive binds n again, which has lost its port if that is one that the kernel had chosen.
-// EINVAL means that n still has it, or that another holder has just bound it. Without a
-// port, listen(2) would choose another one.
+// EINVAL means that n still has it, or that another holder has just bound it, maybe to another.
+// Without a port, listen(2) would choose one.
 func revive(n int, addr *net.TCPAddr, backlog int) error {
 	is, err := unix.Getsockname(n)
 	if err != nil {
@@ -81,6 +105,9 @@ func revive(n int, addr *net.TCPAddr, backlog int) error {
 	}
 	if err := unix.Bind(n, like(is, addr)); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
+	}
+	if !isAt(n, addr) {
+		return unix.EADDRNOTAVAIL
 	}
 	if backlog == 0 {
 		backlog = longest

@@ -118,7 +118,8 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	var shut *descriptor.FD
 	if e := t.byKey[key]; e != nil && e.isShut() && !bind.ReviveSocket(e.fd.Int(), e.addr, 0) {
 		shut, _ = e.fd.Dup()
-		t.remove(e) // nobody can accept from it any more
+		bind.EndAccepts(e.fd.Int())
+		t.remove(e) // no client gets there any more
 		key = h.keyOf(r)
 	}
 	w := waiter{Caller: c, duplicate: h.keys[key]}
@@ -145,7 +146,7 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 // in its place: not one of a supervisor.
 func (e *entry) isShut() bool {
 	replaceable := e.own || !e.key.Packet || bind.IsPath(e.key.Network, e.key.Address)
-	return e.fd != nil && replaceable && bind.IsShut(e.fd.Int(), e.key.Packet)
+	return e.fd != nil && replaceable && bind.IsShut(e.fd.Int(), e.key.Packet, e.addr)
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {

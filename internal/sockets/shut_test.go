@@ -3,6 +3,7 @@
 package sockets
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -22,8 +23,72 @@ func (d *testServer) askIn(holder int, r bind.Request) (s Socket) {
 	return s
 }
 
-// A socket that one holder has shut down, in whatever direction, serves the next one that asks:
-// a TCP socket listens again, another is bound anew.
+// harms are what a holder can do to a socket so that its clients, or the answers, don't get through.
+var harms = map[string]func(t *testing.T, fd int, r bind.Request) error{
+	"shut down for reading": func(_ *testing.T, fd int, _ bind.Request) error { return syscall.Shutdown(fd, syscall.SHUT_RD) },
+	"shut down for writing": func(t *testing.T, fd int, r bind.Request) error {
+		if !r.Packet {
+			t.Skip("has no effect on a socket that listens")
+		}
+		return syscall.Shutdown(fd, syscall.SHUT_WR)
+	},
+	"shut down": func(_ *testing.T, fd int, _ bind.Request) error { return syscall.Shutdown(fd, syscall.SHUT_RDWR) },
+	"connect":   connectElsewhere,
+	"move":      move,
+}
+
+func connectElsewhere(t *testing.T, fd int, r bind.Request) error {
+	if r.Network == "tcp" {
+		_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
+	}
+	is, err := syscall.Getsockname(fd)
+	if err != nil {
+		return err
+	}
+	switch is := is.(type) {
+	case *syscall.SockaddrInet4:
+		err := syscall.Connect(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}, Port: listenElsewhere(t)})
+		if errors.Is(err, syscall.EINPROGRESS) {
+			return nil
+		}
+		return err
+	case *syscall.SockaddrInet6:
+		return syscall.Connect(fd, &syscall.SockaddrInet6{Addr: is.Addr, Port: 9})
+	}
+	if r.Network == "unix" {
+		t.Skip("a unix socket that listens can't be connected")
+	}
+	c := newClient(t, r.Network)
+	t.Cleanup(func() { c.Close() })
+	return syscall.Connect(fd, &syscall.SockaddrUnix{Name: c.LocalAddr().String()})
+}
+
+// listenElsewhere returns the port of another server.
+func listenElsewhere(t *testing.T) int {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// move has the clients of a socket, whose port the system has chosen, refused, and others served.
+func move(t *testing.T, fd int, r bind.Request) error {
+	if r.Network != "tcp" {
+		t.Skip("others stay where they are bound")
+	}
+	if err := syscall.Shutdown(fd, syscall.SHUT_RD); err != nil {
+		return err
+	}
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return err
+	}
+	return syscall.Listen(fd, 1)
+}
+
+// A socket that one holder has shut down, in whatever direction, or taken elsewhere, serves the next one
+// that asks: a TCP socket listens again, another is bound anew.
 func TestShutDown(t *testing.T) {
 	for _, r := range []bind.Request{
 		{Network: "tcp", Address: "127.0.0.1:0"}, {Network: "unix", Address: t.TempDir() + "/s"},
@@ -31,16 +96,13 @@ func TestShutDown(t *testing.T) {
 		{Network: "udp", Address: "127.0.0.1:0", Packet: true}, {Network: "udp4", Address: ":0", Packet: true},
 		{Network: "udp", Address: ":0", Packet: true}, {Network: "udp6", Address: "[::1]:0", Packet: true}, {Network: "udp6", Address: ":0", Packet: true},
 	} {
-		for _, how := range []int{syscall.SHUT_RD, syscall.SHUT_WR, syscall.SHUT_RDWR} {
-			if !r.Packet && how == syscall.SHUT_WR {
-				continue // has no effect on a socket that listens
-			}
-			t.Run(fmt.Sprint(r.Network, r.Address, how), func(t *testing.T) { testShutDown(t, r, how) })
+		for name, harm := range harms {
+			t.Run(fmt.Sprint(r.Network, r.Address, " ", name), func(t *testing.T) { testShutDown(t, r, harm) })
 		}
 	}
 }
 
-func testShutDown(t *testing.T, r bind.Request, how int) {
+func testShutDown(t *testing.T, r bind.Request, harm func(*testing.T, int, bind.Request) error) {
 	d := newTestServer(t)
 	d.Open = Open
 	first := d.askIn(1, r)
@@ -52,9 +114,11 @@ func testShutDown(t *testing.T, r bind.Request, how int) {
 		t.Fatal(err)
 	}
 	defer others.Close()
-	_ = syscall.Shutdown(others.Int(), how) // ENOTCONN for UDP, and it takes effect
+	if err := harm(t, others.Int(), r); err != nil && !errors.Is(err, syscall.ENOTCONN) { // of UDP, where it takes effect
+		t.Fatal(err)
+	}
 	again := d.askIn(2, r)
-	if again.Addr.String() != first.Addr.String() || (again.ID == first.ID) != (r.Network == "tcp") {
+	if again.Addr.String() != first.Addr.String() || again.ID == first.ID && r.Network != "tcp" {
 		t.Fatalf("socket %d at %v, after %d at %v", again.ID, again.Addr, first.ID, first.Addr)
 	}
 	if r.Packet {
