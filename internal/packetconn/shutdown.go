@@ -10,7 +10,7 @@ import (
 )
 
 // A process that calls shutdown(2) on a shared socket for datagrams ends it for all: answers fail,
-// or nobody can send to it, and reads block for ever. The master binds another one for the worker that asks
+// or nobody can send to it, and reads block without a limit. The master binds another one for the worker that asks
 // next. So reads fail, as Accept does for a listener: the program ends or asks again.
 
 // awaitShutdown ends the reads when another process has shut the socket down.

@@ -31,7 +31,7 @@ type Table struct{ files map[string]*file }
 
 // file is a file of a Table. It is spare unless it is kept: then it is closed some time after
 // the last of askers has gone. Otherwise an attacker who has one worker could have the master
-// hold all the files that there may be for good, and all the memory that they may have.
+// hold all the files that there may be, and all the memory that they may have, permanently.
 type file struct {
 	*descriptor.FD
 	kept   bool         // the program, or a worker that the master trusts, needs it

@@ -11,10 +11,8 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// AwaitShutdown waits until a process that has socket s calls shutdown(2) on it for reading, which
-// wakes no read of package net. It returns false when stop is closed, or if it can't wait. The
-// wait is in an epoll of its own, which datagrams don't wake.
-func AwaitShutdown(s syscall.Conn, stop <-chan struct{}) bool {
+// awaitShutdown is AwaitShutdown. It waits in an epoll of its own, which datagrams don't wake.
+func awaitShutdown(s syscall.Conn, stop <-chan struct{}) bool {
 	events, err := watchShutdown(s)
 	if err != nil {
 		return false
@@ -64,8 +62,7 @@ func isShutdown(epoll uintptr) bool {
 	return err == nil && n == 1 && events[0].Events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0
 }
 
-// TellShutdown tells every process that waits in AwaitShutdown for s, if s was shut down for writing.
-func TellShutdown(s syscall.Conn) {
+func tellShutdown(s syscall.Conn) {
 	raw, err := s.SyscallConn()
 	if err != nil {
 		return

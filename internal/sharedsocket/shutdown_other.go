@@ -4,8 +4,6 @@ package sharedsocket
 
 import "syscall"
 
-// AwaitShutdown returns false: only Linux tells.
-func AwaitShutdown(syscall.Conn, <-chan struct{}) bool { return false }
+func awaitShutdown(syscall.Conn, <-chan struct{}) bool { return false }
 
-// TellShutdown does nothing.
-func TellShutdown(syscall.Conn) {}
+func tellShutdown(syscall.Conn) {}
