@@ -58,6 +58,7 @@ func attack(a *attacker) {
 	if string(name) != "read no answers" {
 		go a.hear()
 	}
+	a.moves = string(name) == moveAttack
 	for n := 1; a.goesOn(); n++ {
 		if !attacks[string(name)](a, uint32(n)) {
 			time.Sleep(10 * time.Millisecond) // the link is closed
@@ -112,6 +113,10 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 		return a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.2:0"})
 	},
 	"shut down": func(a *attacker, n uint32) bool {
+		time.Sleep(20 * time.Millisecond)
+		return n > 5 || a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.1:0"})
+	},
+	moveAttack: func(a *attacker, n uint32) bool {
 		time.Sleep(20 * time.Millisecond)
 		return n > 5 || a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.1:0"})
 	},
