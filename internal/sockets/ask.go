@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // Caller identifies a call of a holder.
@@ -34,6 +36,7 @@ type Request struct {
 	Index     int        // of the sockets that one address stands for
 	Duplicate bool       // the holder holds the socket: only the error of a second bind is wanted
 	User      *bind.User // of the worker that asks; nil if it is this process's
+	Queues    int        // how many sockets; 0, 1: one
 
 	inherited inherited
 	shut      *descriptor.FD // the socket in whose place it is bound; nil if there is none
@@ -47,6 +50,7 @@ type Bind struct {
 	entry     *entry
 	request   Request
 	preferred string          // the address to try first
+	beside    *beside         // not nil: only sockets beside an open one are wanted
 	after     <-chan struct{} // closed when the file of an earlier socket at this path is unlinked; nil if it is
 	pause     time.Duration   // before the address is tried
 	until     time.Time       // until when the predecessor's socket is waited for; zero before
@@ -79,17 +83,20 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 		select {
 		case <-b.after:
 		case <-ctx.Done():
-			return Opened{}, OpError(b.request.Request, ctx.Err())
+			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 		}
 	}
 	if b.pause > 0 {
 		select {
 		case <-time.After(b.pause):
 		case <-ctx.Done():
-			return Opened{}, OpError(b.request.Request, ctx.Err())
+			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 		}
 	}
 	r := b.request
+	if b.beside != nil {
+		return b.beside.open(ctx, r)
+	}
 	r.Address = b.preferred
 	o, err := open(ctx, r)
 	if err != nil && r.Address != b.request.Address {
@@ -116,9 +123,8 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
 	var shut *descriptor.FD
-	if e := t.byKey[key]; e != nil && e.isShut() && !bind.ReviveSocket(e.fd.Int(), e.addr, 0) {
+	if e := t.byKey[key]; e != nil && e.isShut() && !e.revive() {
 		shut, _ = e.fd.Dup()
-		bind.EndAccepts(e.fd.Int())
 		t.remove(e) // no client gets there any more
 		key = h.keyOf(r)
 	}
@@ -129,42 +135,64 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	if e == nil {
 		e = t.add(key, h.generation)
 		e.foreign = user != nil
+		t.setSpread(e, spreads(r))
 		b = t.bind(e, request)
+	} else if t.lacksQueue(e, h) {
+		b = t.grow(e, request)
 	}
 	h.hold(e)
 	e.asks++
 	h.asked[e.id], e.askers[c.Holder] = e, h
 	e.closeAt = time.Time{}
-	if e.fd == nil {
+	if e.fd == nil || e.grows() {
 		e.waiting = append(e.waiting, w)
 		return nil, b
 	}
-	return []Answer{e.answer(w, request)}, nil
+	return []Answer{t.answer(e, w, request)}, b
 }
 
-// isShut reports whether a holder has shut the socket down, as far as another one can be bound
+// isShut reports whether a holder has shut a socket down, as far as another one can be bound
 // in its place: not one of a supervisor.
 func (e *entry) isShut() bool {
 	replaceable := e.own || !e.key.Packet || bind.IsPath(e.key.Network, e.key.Address)
-	return e.fd != nil && replaceable && bind.IsShut(e.fd.Int(), e.key.Packet, e.addr)
+	return e.fd != nil && replaceable && slices.ContainsFunc(e.all(), e.isShutOne)
+}
+
+func (e *entry) isShutOne(fd *descriptor.FD) bool { return bind.IsShut(fd.Int(), e.key.Packet, e.addr) }
+
+// revive makes sockets listen again that a holder has shut down. It reports whether the
+// other holders can go on with them; if not, they hear of it.
+func (e *entry) revive() bool {
+	for _, fd := range e.all() {
+		if e.isShutOne(fd) && !bind.ReviveSocket(fd.Int(), e.addr, 0) {
+			for _, fd := range e.all() {
+				bind.EndAccepts(fd.Int())
+			}
+			return false
+		}
+	}
+	return true
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
+	if e.spread != nil {
+		r.Queues = t.queues
+	}
 	b := &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
 	if bind.IsPath(r.Network, r.Address) {
-		b.after = t.Files.Last(pathOf(r.Request))
+		b.after = t.Files.Last(socketfile.Path(r.Request))
 	}
 	return b
 }
 
 // answer returns the answer of an open socket.
-func (e *entry) answer(w waiter, r Request) Answer {
+func (t *Table) answer(e *entry, w waiter, r Request) Answer {
 	a := Answer{Caller: w.Caller, Request: r}
 	if w.duplicate {
 		a.Request.Duplicate = true
 		return a
 	}
-	s := e.socket()
+	s := e.of(t.holder(w.Holder))
 	a.Socket = &s
 	return a
 }
@@ -175,7 +203,10 @@ func (e *entry) answer(w waiter, r Request) Answer {
 // has come, it is the result. A bind that failed leaves nothing behind.
 func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *Bind) {
 	e, r := b.entry, b.request
-	if errors.Is(err, syscall.EADDRINUSE) && e.given == nil {
+	if b.beside != nil {
+		return t.grown(b, o, err), nil
+	}
+	if errors.Is(err, syscall.EADDRINUSE) && len(e.given) == 0 {
 		if t.closeLingering(placeOf(r.Request, err)) {
 			return nil, t.bind(e, r)
 		}
@@ -190,13 +221,13 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 	}
 	answers := make([]Answer, 0, len(waiting))
 	switch given := e.takeGiven(); {
-	case given != nil && err != nil:
-		e.restore(given)
-	case given != nil:
-		_ = given.fd.Close() // nothing was written to it
-		fallthrough
+	case len(given) > 0 && err != nil:
+		t.restore(e, given...)
+		t.steer(e)
 	case err == nil:
+		closeRestored(given)
 		e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
+		e.spread.opened(o)
 		t.recordPort(e, r.Request)
 	default:
 		t.remove(e)
@@ -207,7 +238,7 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 	}
 	t.changes++
 	for _, w := range waiting {
-		a := e.answer(w, r)
+		a := t.answer(e, w, r)
 		a.bound = true
 		answers = append(answers, a)
 	}
