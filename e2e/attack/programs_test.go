@@ -145,12 +145,12 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 	"leases": func(a *attacker, n uint32) bool {
 		return a.say(lead, n, fmt.Sprintf(`{"name":"%d%s"}`, n, strings.Repeat("x", 60_000))) && a.say(yield, n/2, "")
 	},
-	"broadcasts":         func(a *attacker, n uint32) bool { return a.say(broadcast, 0, `"`+strings.Repeat("1", 4<<20)+`"`) },
+	"broadcasts":         func(a *attacker, n uint32) bool { return a.say(broadcast, 0, `"`+strings.Repeat("1", 8<<20-2)+`"`) },
 	"ask for the status": func(a *attacker, n uint32) bool { return a.say(askStatus, n, "") },
 	"what a worker may not say": func(a *attacker, n uint32) bool {
 		return a.say([]int{inherit, counted, taken, inherit, 170, 163, 177, 250}[n%8], n, `{"messages":99999999999,"accepted":-1,"open":1e30}`)
 	},
-	"messages": func(a *attacker, n uint32) bool { return a.say(message, 0, strings.Repeat("1", 4<<20)) },
+	"messages": func(a *attacker, n uint32) bool { return a.say(message, 0, strings.Repeat("1", 8<<20)) },
 }
 
 // swap exchanges a directory of the attacker's for a symbolic link to one of root's.

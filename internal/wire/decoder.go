@@ -30,9 +30,33 @@ func (d *Decoder) Space() []byte {
 		d.r = 0
 	}
 	if d.w == len(d.buf) {
-		d.buf = append(d.buf, make([]byte, max(firstRead, len(d.buf)))...)
+		d.grow()
 	}
 	return d.buf[d.w:]
+}
+
+// grow doubles the buffer, but not beyond the end of a large frame that has begun: its body then is
+// the buffer, see Next.
+func (d *Decoder) grow() {
+	size := len(d.buf) + max(firstRead, len(d.buf))
+	if end := d.largeEnd(); end > d.w {
+		size = min(size, end)
+	}
+	buf := make([]byte, size)
+	copy(buf, d.buf[:d.w])
+	d.buf = buf
+}
+
+// largeEnd returns where the frame ends that has begun, if it is large; 0 if it isn't, or not known to be.
+func (d *Decoder) largeEnd() int {
+	if d.w-d.r < HeaderSize {
+		return 0
+	}
+	_, size, err := parse(d.buf[d.r:d.w])
+	if err != nil || size <= keepIdle {
+		return 0
+	}
+	return d.r + HeaderSize + size
 }
 
 // Rest is called by a reader that is about to block. It frees a large empty buffer.
@@ -64,10 +88,14 @@ func (d *Decoder) Next() (f Frame, ok bool, err error) {
 	if d.w-d.r < HeaderSize+size {
 		return f, false, d.unclaimed(f.FDs)
 	}
-	body := d.buf[d.r+HeaderSize : d.r+HeaderSize+size]
-	f.Body = append([]byte(nil), body...)
-	d.r += HeaderSize + size
-	d.fds -= f.FDs
+	end := d.r + HeaderSize + size
+	f.Body = d.buf[d.r+HeaderSize : end : end]
+	if d.fds -= f.FDs; size > keepIdle && end == d.w {
+		d.buf, d.r, d.w = nil, 0, 0 // it is the body
+		return f, true, nil
+	}
+	f.Body = append([]byte(nil), f.Body...)
+	d.r = end
 	return f, true, nil
 }
 
