@@ -164,7 +164,9 @@ type sendCall struct {
 // how far it got.
 func (c *sendCall) run(raw syscall.RawConn, s *segment, wait bool) error {
 	c.s, c.wait = s, wait
-	if err := raw.Write(c.f); err != nil {
+	err := raw.Write(c.f)
+	c.s = nil // a link may rest for long
+	if err != nil {
 		return err
 	}
 	return c.err

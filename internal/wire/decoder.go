@@ -5,12 +5,14 @@ import "fmt"
 const (
 	firstRead = 4 << 10
 	keepIdle  = 64 << 10 // a larger buffer is freed when it is empty
+	trusted   = 1 << 20  // so much of a frame has come that the rest will
 )
 
 // Decoder splits a stream into frames: read into [Decoder.Space], report how many bytes
 // came with [Decoder.Filled], and call [Decoder.Next] until it returns no frame. The zero
 // value is ready to use. The buffer grows with the bytes that have come, not with the length
-// that a header announces: it is at most twice their number plus a few kilobytes.
+// that a header announces: it is at most twice their number plus a few kilobytes, until a megabyte of
+// a frame has come.
 type Decoder struct {
 	buf  []byte // buf[r:w] has come and is not part of a returned frame
 	r, w int
@@ -36,10 +38,14 @@ func (d *Decoder) Space() []byte {
 }
 
 // grow doubles the buffer, but not beyond the end of a large frame that has begun: its body then is
-// the buffer, see Next.
+// the buffer, see Next. When trusted bytes of the frame have come, it gets room for all of it: to double until
+// then leaves as much garbage.
 func (d *Decoder) grow() {
 	size := len(d.buf) + max(firstRead, len(d.buf))
-	if end := d.largeEnd(); end > d.w {
+	switch end := d.largeEnd(); {
+	case end > d.w && d.w-d.r >= trusted:
+		size = end
+	case end > d.w:
 		size = min(size, end)
 	}
 	buf := make([]byte, size)
