@@ -37,11 +37,11 @@ type sender struct {
 // segment is the input of one sendmsg: frames, the first of which carries fds. The segment
 // owns fds.
 type segment struct {
-	bytes []byte
-	sent  int // how many of bytes are written
-	fds   []*descriptor.FD
-	cost  int  // its part of sender.queued
-	lent  bool // bytes are the body of a frame that is Fixed
+	bytes    []byte
+	sent     int // how many of bytes are written
+	fds      []*descriptor.FD
+	cost     int  // its part of sender.queued
+	borrowed bool // bytes are the body of a frame that is Fixed
 }
 
 var segments = sync.Pool{New: func() any { return new(segment) }}
@@ -49,7 +49,7 @@ var segments = sync.Pool{New: func() any { return new(segment) }}
 // free has the descriptors that s owns closed, and puts s back into the pool.
 func (o *sender) free(s *segment) {
 	o.discard.Discard(s.fds)
-	if !s.lent && cap(s.bytes) <= keepSegment {
+	if !s.borrowed && cap(s.bytes) <= keepSegment {
 		*s = segment{bytes: s.bytes[:0]}
 		segments.Put(s)
 	}
@@ -59,11 +59,11 @@ func (o *sender) free(s *segment) {
 // descriptors, which travel with a segment's first byte, or if the last segment is full or
 // belongs to the writer.
 func (o *sender) add(f wire.Frame, files []*descriptor.FD) error {
-	lend := f.Fixed && len(f.Body) > segmentSize
-	if err := o.copy(f, files, !lend); err != nil || !lend {
+	borrow := f.Fixed && len(f.Body) > segmentSize
+	if err := o.copy(f, files, !borrow); err != nil || !borrow {
 		return err
 	}
-	o.queue = append(o.queue, &segment{bytes: f.Body, cost: len(f.Body), lent: true})
+	o.queue = append(o.queue, &segment{bytes: f.Body, cost: len(f.Body), borrowed: true})
 	o.queued += len(f.Body)
 	return nil
 }
@@ -71,7 +71,7 @@ func (o *sender) add(f wire.Frame, files []*descriptor.FD) error {
 // copy adds a frame, or only its header.
 func (o *sender) copy(f wire.Frame, files []*descriptor.FD, whole bool) error {
 	n := len(o.queue)
-	fresh := n < 2 || len(files) > 0 || len(o.queue[n-1].bytes) >= segmentSize || o.queue[n-1].lent
+	fresh := n < 2 || len(files) > 0 || len(o.queue[n-1].bytes) >= segmentSize || o.queue[n-1].borrowed
 	if fresh {
 		o.queue = append(o.queue, segments.Get().(*segment))
 		n++
