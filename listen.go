@@ -80,7 +80,8 @@ func Listen(network, address string) (net.Listener, error) {
 // worker begins to drain, reads block and leave new datagrams to the other workers; writes
 // still work, so that the answers to earlier datagrams go out. The drain ends when every
 // reader has called Read again, and 250 ms have passed; then reads fail with net.ErrClosed.
-// Use worker.OnDisconnect for work that continues after the next read.
+// Use worker.OnDisconnect for work that continues after the next read. When another process shuts the
+// socket down (shutdown(2)), reads fail with EPIPE, and the next ListenPacket gets another socket.
 //
 // The kernel gives a datagram to any worker that reads, not to the worker that had the
 // client's last one: docs/sockets.md says what that means for protocols with connections

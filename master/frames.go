@@ -59,7 +59,7 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.Inherit:
 		return m.process.Inherit(p.Call, m.Member, l.giveState)
 	case wire.Share:
-		return l.shared.Handle(p.Frame, m.process.Link.Send)
+		return l.shared.Handle(m.ID, p.Frame, l.sockets.Needs(l.terms(m)), m.process.Link.Send)
 	case wire.AskStatus:
 		return l.tellStatus(m, p.Call)
 	case wire.Counted:

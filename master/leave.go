@@ -12,6 +12,7 @@ import (
 	"github.com/rota-go/rota/internal/delivery"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
@@ -138,6 +139,9 @@ func (l *loop) gone(m *member) {
 	l.failOnDeath(m)
 	l.leases.Gone(m.ID)
 	l.sockets.Released(m.ID, l.isSteady())
+	if l.shared.Gone(m.ID) {
+		l.after(sharedfile.SpareFor, l.shared.CloseSpare)
+	}
 	l.garbage.ReleaseSoon()
 	m.care.Gone()
 	m.process.CloseLink()

@@ -371,7 +371,8 @@ func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) {
 // Who has the file can change all of it: a program that shares it reads it with care, also because another
 // release may have written it. A name is of at most 256 bytes, a file of at most 256 megabytes, and there are
 // 16 files at most. The caller closes the file. SharedFile belongs before the first Accept: a file that is made
-// during an upgrade of the master may be another one for the new workers.
+// during an upgrade of the master may be another one for the new workers, and with Config.User, one that is first asked for
+// later than a second after a worker has accepted is kept only as long as a worker lives that has asked for it, and two seconds.
 //
 // SharedFile fails with syscall.EINVAL and syscall.EMFILE, with [ErrDisconnected], and with
 // context.DeadlineExceeded if the master, of an older version, doesn't answer within 5 seconds.

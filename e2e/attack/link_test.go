@@ -26,6 +26,14 @@ const (
 	ready     = 11
 	message   = 12
 	watch     = 161
+	lead      = 167
+	yield     = 169
+	broadcast = 170
+	taken     = 171
+	inherit   = 172
+	counted   = 177
+	share     = 184
+	askStatus = 186
 )
 
 // attacker is a worker that speaks the frames itself.
@@ -33,6 +41,7 @@ type attacker struct {
 	*net.UnixConn
 	dir string // its user's; what the attack is, and whether it goes on
 
+	moves   bool // sockets to another port, before it closes them
 	mu      sync.Mutex
 	answers map[int]int // by type
 	ids     []int       // of sockets that were received, and not closed
@@ -110,7 +119,7 @@ func (a *attacker) hear() {
 		if err != nil || n == 0 {
 			return
 		}
-		closeRights(oob[:oobn])
+		a.closeRights(oob[:oobn])
 		rest = append(rest, buf[:n]...)
 		for len(rest) >= 12 && len(rest) >= 12+int(binary.BigEndian.Uint32(rest[8:])) {
 			end := 12 + int(binary.BigEndian.Uint32(rest[8:]))
@@ -157,12 +166,16 @@ func (a *attacker) answersOf(kind int) int {
 }
 
 // closeRights closes the sockets that came, after a shutdown that is the other holders' too.
-func closeRights(oob []byte) {
+func (a *attacker) closeRights(oob []byte) {
 	messages, _ := syscall.ParseSocketControlMessage(oob)
 	for _, m := range messages {
 		fds, _ := syscall.ParseUnixRights(&m)
 		for _, fd := range fds {
 			_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
+			if a.moves {
+				_ = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+				_ = syscall.Listen(fd, 1)
+			}
 			_ = syscall.Close(fd)
 		}
 	}

@@ -20,6 +20,9 @@ import (
 // attack to a file, and the next one is the attacker.
 func victim() {
 	dir := os.Getenv(e2etest.FlagsEnv)
+	if pid := os.Getenv(traceEnv); pid != "" {
+		trace(pid, dir)
+	}
 	if link := os.Getenv(linkEnv); link != "" {
 		attack(newAttacker(link, dir))
 	}
@@ -55,6 +58,7 @@ func attack(a *attacker) {
 	if string(name) != "read no answers" {
 		go a.hear()
 	}
+	a.moves = string(name) == moveAttack
 	for n := 1; a.goesOn(); n++ {
 		if !attacks[string(name)](a, uint32(n)) {
 			time.Sleep(10 * time.Millisecond) // the link is closed
@@ -112,6 +116,10 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 		time.Sleep(20 * time.Millisecond)
 		return n > 5 || a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.1:0"})
 	},
+	moveAttack: func(a *attacker, n uint32) bool {
+		time.Sleep(20 * time.Millisecond)
+		return n > 5 || a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.1:0"})
+	},
 	"read no answers": func(a *attacker, n uint32) bool {
 		return a.ask(n, map[string]any{"network": "tcp", "address": "127.0.0.2:0"})
 	},
@@ -126,7 +134,23 @@ var attacks = map[string]func(a *attacker, n uint32) bool{
 	"lies": func(a *attacker, n uint32) bool {
 		return a.say(ready, 0, "") && a.say(accepting, 0, `{"id":1}`) && a.say(accepting, 0, `{"id":999}`) && a.say(watch, 0, "") && a.say(draining, 0, "")
 	},
-	"messages": func(a *attacker, n uint32) bool { return a.say(message, 0, strings.Repeat("1", 4<<20)) },
+	traceAttack: func(a *attacker, n uint32) bool {
+		traceMe(a.dir)
+		os.Exit(1)
+		return false
+	},
+	"shared files": func(a *attacker, n uint32) bool {
+		return a.say(share, n, fmt.Sprintf(`{"name":"x%d","size":%d}`, n, 1<<20))
+	},
+	"leases": func(a *attacker, n uint32) bool {
+		return a.say(lead, n, fmt.Sprintf(`{"name":"%d%s"}`, n, strings.Repeat("x", 60_000))) && a.say(yield, n/2, "")
+	},
+	"broadcasts":         func(a *attacker, n uint32) bool { return a.say(broadcast, 0, `"`+strings.Repeat("1", 8<<20-2)+`"`) },
+	"ask for the status": func(a *attacker, n uint32) bool { return a.say(askStatus, n, "") },
+	"what a worker may not say": func(a *attacker, n uint32) bool {
+		return a.say([]int{inherit, counted, taken, inherit, 170, 163, 177, 250}[n%8], n, `{"messages":99999999999,"accepted":-1,"open":1e30}`)
+	},
+	"messages": func(a *attacker, n uint32) bool { return a.say(message, 0, strings.Repeat("1", 8<<20)) },
 }
 
 // swap exchanges a directory of the attacker's for a symbolic link to one of root's.

@@ -3,9 +3,12 @@
 package socket
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,9 +35,19 @@ func labClear(v url.Values) (string, error) {
 	return onDescriptor(v, func(fd uintptr) (int, error) { return 0, unix.SetNonblock(int(fd), false) })
 }
 
-// labShutDown shuts the socket down, as no server should.
+// labShutDown shuts the socket down, as no server should. For a UDP socket that takes effect,
+// although the kernel says ENOTCONN.
 func labShutDown(v url.Values) (string, error) {
-	return onDescriptor(v, func(fd uintptr) (int, error) { return 0, unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+	return onDescriptor(v, func(fd uintptr) (int, error) {
+		how, err := strconv.Atoi(v.Get("how"))
+		if err == nil {
+			err = unix.Shutdown(int(fd), how)
+		}
+		if errors.Is(err, unix.ENOTCONN) {
+			err = nil
+		}
+		return 0, err
+	})
 }
 
 func labFlags(v url.Values) (string, error) {
@@ -145,13 +158,13 @@ func TestBlockingSocketsStillDrain(t *testing.T) {
 // listens again at once. A unix socket is bound anew when the next worker asks for it.
 func TestShutDownByAWorker(t *testing.T) {
 	t.Parallel()
-	for _, network := range []string{"tcp", "unix", "unixpacket", "unixgram"} {
+	for _, network := range []string{"tcp", "unix", "unixpacket"} {
 		t.Run(network, func(t *testing.T) {
 			t.Parallel()
 			address := sharedAddress(t, network)
 			labs := sharedLabs(e2etest.Start(t, "lab", server.Quick(2)), network, address)
 			wantBoth(t, network, address)
-			labs[0].must("shut-down", "name", "s")
+			labs[0].must("shut-down", "name", "s", "how", fmt.Sprint(unix.SHUT_RDWR))
 			if network == "tcp" {
 				e2etest.WaitFor(t, "the socket to listen again", func() bool {
 					_, err := askOnce(network, address)
@@ -170,6 +183,72 @@ func TestShutDownByAWorker(t *testing.T) {
 			}
 			wantBoth(t, network, address)
 		})
+	}
+}
+
+// A worker that shuts down a socket for datagrams, in whatever direction, ends the reads of all, as
+// it ends their Accept. A UDP socket is bound anew, too, when the next worker asks for it.
+func TestShutDownOfPackets(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"udp", "unixgram"} {
+		for _, how := range []int{unix.SHUT_RD, unix.SHUT_WR, unix.SHUT_RDWR} {
+			t.Run(fmt.Sprint(network, how), func(t *testing.T) {
+				t.Parallel()
+				address := sharedAddress(t, network)
+				p := e2etest.Start(t, "lab", server.Quick(2))
+				labs := sharedLabs(p, network, address)
+				wantBoth(t, network, address)
+				labs[0].must("shut-down", "name", "s", "how", fmt.Sprint(how))
+				if how == unix.SHUT_WR {
+					sendOne(t, network, address) // the answer fails
+				}
+				e2etest.WaitFor(t, "the end of both reads", func() bool {
+					return strings.Count(p.Log.String(), "another process has shut the socket down") == 2
+				})
+				for _, lab := range labs {
+					lab.must("close", "name", "s")
+					lab.listen("s", network, address)
+				}
+				wantBoth(t, network, address)
+			})
+		}
+	}
+}
+
+// sendOne sends a datagram, and waits for no answer.
+func sendOne(t *testing.T, network, address string) {
+	t.Helper()
+	var local net.Addr
+	if network == "unixgram" {
+		local = &net.UnixAddr{Name: e2etest.ShortDir(t) + "/c", Net: network}
+	}
+	c, err := (&net.Dialer{LocalAddr: local}).Dial(network, address)
+	e2etest.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	_, err = c.Write([]byte("who?"))
+	e2etest.NoError(t, err)
+}
+
+// A client that shuts its own socket down, so that the answer fails with EPIPE too, ends nothing.
+func TestClientThatShutsDown(t *testing.T) {
+	address := e2etest.ShortDir(t) + "/s"
+	p := e2etest.Start(t, "lab", server.Quick(2))
+	sharedLabs(p, "unixgram", address)
+	c, err := net.DialUnix("unixgram", &net.UnixAddr{Name: e2etest.ShortDir(t) + "/c", Net: "unixgram"}, &net.UnixAddr{Name: address, Net: "unixgram"})
+	e2etest.NoError(t, err)
+	defer c.Close()
+	e2etest.NoError(t, c.CloseRead())
+	for range 10 {
+		_, err = c.Write([]byte("who?"))
+		e2etest.NoError(t, err)
+	}
+	for range 20 {
+		if _, err := askOnce("unixgram", address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(p.Log.String(), "read ends") {
+		t.Errorf("a client ends the reads:\n%s", p.Log)
 	}
 }
 

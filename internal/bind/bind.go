@@ -52,6 +52,10 @@ func NewRequest(network, address string, packet bool, o Options) Request {
 	return r
 }
 
+// Stays reports whether a drain doesn't move the connections: the program doesn't want it, or the
+// drain closes them.
+func (o Options) Stays() bool { return o.Opaque || o.Stay || o.CloseWithin > 0 }
+
 // Listen is net.ListenConfig.Listen with these options. It also accepts the network "fd".
 func (o Options) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	if network == "fd" {

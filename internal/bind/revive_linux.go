@@ -11,28 +11,43 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
-// IsShut reports whether a holder of listening socket n has called shutdown(2) on it.
-// A TCP socket doesn't listen any more then; a unix socket does, and refuses everybody.
-func IsShut(n int) bool {
+// IsShut reports whether a holder of socket n, which listens at addr or is for datagrams, has taken it
+// from its clients: by shutdown(2), or by connect(2) or bind(2) elsewhere. A TCP socket that was
+// shut down doesn't listen any more; a unix socket does, and refuses everybody.
+func IsShut(n int, packet bool, addr net.Addr) bool {
+	if packet {
+		return connected(n) || descriptor.IsShutForReading(n) || descriptor.IsShutForWriting(n)
+	}
 	listens, err := descriptor.Listens(n)
 	if err != nil || !listens {
 		return err == nil
 	}
-	return IsShutForReading(n)
+	return descriptor.IsShutForReading(n) || !isAt(n, addr)
 }
 
-// IsShutForReading reports whether a holder of unix socket n has called shutdown(2) on it:
-// nobody can connect, or send, to it any more. That n was shut down for writing alone, as a
-// socket for datagrams may be, can't be told.
-func IsShutForReading(n int) bool {
-	p := []unix.PollFd{{Fd: int32(n), Events: unix.POLLRDHUP}}
-	_, err := unix.Poll(p, 0)
-	return err == nil && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP) != 0
+// EndAccepts has accept(2) fail for all holders of socket n, and the reads of workers from a socket for
+// datagrams: no client will come that way any more.
+func EndAccepts(n int) { _ = unix.Shutdown(n, unix.SHUT_RD) } // ENOTCONN says that of UDP, and it takes effect
+
+// isAt reports whether n has the port of addr, if that has one: a TCP socket whose port the kernel has
+// chosen loses it when it is shut down, and can be bound to another.
+func isAt(n int, addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return true
+	}
+	switch is, _ := unix.Getsockname(n); is := is.(type) {
+	case *unix.SockaddrInet4:
+		return is.Port == tcp.Port
+	case *unix.SockaddrInet6:
+		return is.Port == tcp.Port
+	}
+	return false
 }
 
 // revive binds n again, which has lost its port if that is one that the kernel had chosen.
-// EINVAL means that n still has it, or that another holder has just bound it. Without a
-// port, listen(2) would choose another one.
+// EINVAL means that n still has it, or that another holder has just bound it, maybe to another.
+// Without a port, listen(2) would choose one.
 func revive(n int, addr *net.TCPAddr, backlog int) error {
 	is, err := unix.Getsockname(n)
 	if err != nil {
@@ -40,6 +55,9 @@ func revive(n int, addr *net.TCPAddr, backlog int) error {
 	}
 	if err := unix.Bind(n, like(is, addr)); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
+	}
+	if !isAt(n, addr) {
+		return unix.EADDRNOTAVAIL
 	}
 	if backlog == 0 {
 		backlog = longest

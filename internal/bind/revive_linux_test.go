@@ -40,15 +40,15 @@ func TestRevive(t *testing.T) {
 		defer ln.Close()
 		addr := ln.Addr()
 		fd := shutDown(t, ln.(syscall.Conn))
-		if _, err := ln.Accept(); !errors.Is(err, syscall.EINVAL) || !IsShut(fd) {
-			t.Errorf("%s: accept: %v, is shut: %t", address, err, IsShut(fd))
+		if _, err := ln.Accept(); !errors.Is(err, syscall.EINVAL) || !IsShut(fd, false, ln.Addr()) {
+			t.Errorf("%s: accept: %v, is shut: %t", address, err, IsShut(fd, false, ln.Addr()))
 		}
 		for range 2 { // two holders
 			if !Revive(ln.(syscall.Conn), addr, 0) {
 				t.Fatalf("%s: not revived", address)
 			}
 		}
-		if IsShut(fd) {
+		if IsShut(fd, false, ln.Addr()) {
 			t.Errorf("%s: is still shut", address)
 		}
 		c, err := net.Dial("tcp", addr.String())
@@ -72,7 +72,34 @@ func TestUnixIsNotRevived(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if fd := shutDown(t, ln.(syscall.Conn)); !IsShut(fd) || Revive(ln.(syscall.Conn), ln.Addr(), 0) {
-		t.Errorf("is shut: %t, want true and not revived", IsShut(fd))
+	if fd := shutDown(t, ln.(syscall.Conn)); !IsShut(fd, false, ln.Addr()) || Revive(ln.(syscall.Conn), ln.Addr(), 0) {
+		t.Errorf("is shut: %t, want true and not revived", IsShut(fd, false, ln.Addr()))
+	}
+}
+
+// A socket that a holder has moved to another port is not where its clients are, and no holder can bring
+// it back.
+func TestMovedSocket(t *testing.T) {
+	ln, err := Options{}.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	addr := ln.Addr()
+	fd := shutDown(t, ln.(syscall.Conn))
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if Revive(ln.(syscall.Conn), addr, 0) || !IsShut(fd, false, addr) {
+			t.Error("it serves elsewhere, and counts as well")
+		}
+		if err := syscall.Listen(fd, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	EndAccepts(fd)
+	if _, err := ln.Accept(); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("accept: %v", err)
 	}
 }

@@ -8,9 +8,11 @@ import (
 )
 
 // IsShut reports false: only Linux tells.
-func IsShut(int) bool { return false }
+func IsShut(int, bool, net.Addr) bool { return false }
 
 func revive(int, *net.TCPAddr, int) error { return errors.ErrUnsupported }
 
-// IsShutForReading reports false: only Linux tells.
-func IsShutForReading(int) bool { return false }
+func setReuse(int, int) (int, error) { return 0, errors.ErrUnsupported }
+
+// EndAccepts does nothing.
+func EndAccepts(int) {}

@@ -48,6 +48,14 @@ func (o Options) listenOn(n int) error {
 // connected reports whether a datagram socket has a peer.
 func connected(n int) bool { _, err := unix.Getpeername(n); return err == nil }
 
+// setReuse sets SO_REUSEADDR, and returns what it was.
+func setReuse(n, value int) (before int, err error) {
+	if before, err = unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_REUSEADDR); err == nil {
+		err = unix.SetsockoptInt(n, unix.SOL_SOCKET, unix.SO_REUSEADDR, value)
+	}
+	return before, os.NewSyscallError("setsockopt", err)
+}
+
 // keepAliveOf returns the keep-alive settings of socket n: seconds, seconds and the number
 // of probes; -1 for a setting that can't be read.
 func keepAliveOf(n int) (idle, interval, count int) {

@@ -29,7 +29,7 @@ func (b *Mail) Send(to Link, v any, handles []ipc.Handle) error {
 // worker misses, because it doesn't read.
 func (b *Mail) Broadcast(to Link, from int, body []byte) (misses bool) {
 	b.sent.Add(1)
-	err := to.Send(wire.Frame{Type: wire.Broadcast, Call: uint32(from), Body: body})
+	err := to.Send(wire.Frame{Type: wire.Broadcast, Call: uint32(from), Body: body, Fixed: true})
 	misses = err != nil && !b.misses
 	b.misses = b.misses || err != nil
 	return misses

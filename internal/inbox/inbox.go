@@ -24,12 +24,15 @@ type Inbox struct {
 	Failed func(panicked any, stack []byte)
 	// Emptied is called when all that has come is handled.
 	Emptied func()
+	// Missed is called when the first message is dropped.
+	Missed func()
 	// Settled reports whether main won't add a function any more, if it has not.
 	Settled func() bool
 
 	window *window.Window
 	came   atomic.Int64 // messages, all of them
 	taken  atomic.Int64 // those that the functions were called with
+	missed sync.Once    // the first that was dropped
 
 	mu         sync.Mutex
 	queue      []link.Packet
@@ -55,6 +58,19 @@ func (b *Inbox) Put(p link.Packet) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queue = append(b.queue, p)
+}
+
+// Offer is Put for a message of another worker: it is dropped, and counts as not taken, while more than
+// MaxWaiting bytes wait. It doesn't block: a worker could otherwise keep the master's orders from
+// all others by broadcasts that they don't take.
+func (b *Inbox) Offer(p link.Packet) {
+	if b.window.Used() <= MaxWaiting {
+		b.Put(p)
+		return
+	}
+	b.came.Add(1)
+	p.Close()
+	b.missed.Do(b.Missed)
 }
 
 // AddFunc adds f, and has it called for the messages that wait.

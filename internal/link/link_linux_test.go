@@ -228,6 +228,34 @@ func TestSendCopies(t *testing.T) {
 	}
 }
 
+// Send copies no large body that is fixed: many links may have it in their queues. Frames before and after it
+// arrive in their order.
+func TestSendFixed(t *testing.T) {
+	a, b := pairOfLinks(t)
+	body := bytes.Repeat([]byte("x"), 8<<20)
+	before := allocated()
+	for i := range 3 {
+		mustSend(t, a, wire.Frame{Type: wire.Message, Call: uint32(10 * i), Body: []byte("small")})
+		mustSend(t, a, wire.Frame{Type: wire.Broadcast, Call: uint32(10*i + 1), Body: body, Fixed: true})
+		if n := allocated() - before; n > 1<<20 {
+			t.Errorf("%d bytes were allocated to send", n)
+		}
+		mustSend(t, a, wire.Frame{Type: wire.Ready, Call: uint32(10*i + 2)})
+		for k, p := range receiveN(t, b, 3) {
+			if p.Call != uint32(10*i+k) || k == 1 && !bytes.Equal(p.Body, body) || k == 0 && string(p.Body) != "small" {
+				t.Errorf("frame %d of round %d is %v, call %d, with %d bytes", k, i, p.Type, p.Call, len(p.Body))
+			}
+		}
+		before = allocated()
+	}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
 // An idle link has no goroutine and little memory, also after it has been busy.
 func TestIdle(t *testing.T) {
 	noneLeft(t)

@@ -37,10 +37,11 @@ type sender struct {
 // segment is the input of one sendmsg: frames, the first of which carries fds. The segment
 // owns fds.
 type segment struct {
-	bytes []byte
-	sent  int // how many of bytes are written
-	fds   []*descriptor.FD
-	cost  int // its part of sender.queued
+	bytes    []byte
+	sent     int // how many of bytes are written
+	fds      []*descriptor.FD
+	cost     int  // its part of sender.queued
+	borrowed bool // bytes are the body of a frame that is Fixed
 }
 
 var segments = sync.Pool{New: func() any { return new(segment) }}
@@ -48,7 +49,7 @@ var segments = sync.Pool{New: func() any { return new(segment) }}
 // free has the descriptors that s owns closed, and puts s back into the pool.
 func (o *sender) free(s *segment) {
 	o.discard.Discard(s.fds)
-	if cap(s.bytes) <= keepSegment {
+	if !s.borrowed && cap(s.bytes) <= keepSegment {
 		*s = segment{bytes: s.bytes[:0]}
 		segments.Put(s)
 	}
@@ -58,14 +59,29 @@ func (o *sender) free(s *segment) {
 // descriptors, which travel with a segment's first byte, or if the last segment is full or
 // belongs to the writer.
 func (o *sender) add(f wire.Frame, files []*descriptor.FD) error {
+	borrow := f.Fixed && len(f.Body) > segmentSize
+	if err := o.copy(f, files, !borrow); err != nil || !borrow {
+		return err
+	}
+	o.queue = append(o.queue, &segment{bytes: f.Body, cost: len(f.Body), borrowed: true})
+	o.queued += len(f.Body)
+	return nil
+}
+
+// copy adds a frame, or only its header.
+func (o *sender) copy(f wire.Frame, files []*descriptor.FD, whole bool) error {
 	n := len(o.queue)
-	fresh := n < 2 || len(files) > 0 || len(o.queue[n-1].bytes) >= segmentSize
+	fresh := n < 2 || len(files) > 0 || len(o.queue[n-1].bytes) >= segmentSize || o.queue[n-1].borrowed
 	if fresh {
 		o.queue = append(o.queue, segments.Get().(*segment))
 		n++
 	}
 	s := o.queue[n-1]
-	b, err := wire.Append(s.bytes, f)
+	appendFrame := wire.Append
+	if !whole {
+		appendFrame = wire.AppendHeader
+	}
+	b, err := appendFrame(s.bytes, f)
 	if err != nil {
 		if fresh {
 			o.free(s)
@@ -148,7 +164,9 @@ type sendCall struct {
 // how far it got.
 func (c *sendCall) run(raw syscall.RawConn, s *segment, wait bool) error {
 	c.s, c.wait = s, wait
-	if err := raw.Write(c.f); err != nil {
+	err := raw.Write(c.f)
+	c.s = nil // a link may rest for long
+	if err != nil {
 		return err
 	}
 	return c.err

@@ -9,7 +9,7 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// Send queues a frame; f.Body is copied. Send owns files, also when it fails: they are
+// Send queues a frame; f.Body is copied, unless f is Fixed. Send owns files, also when it fails: they are
 // closed when they have been sent or the link is closed. When more than MaxQueue bytes
 // wait, a message is refused with ErrQueueFull; when far more wait, the link is closed.
 func (l *Link) Send(f wire.Frame, files ...*descriptor.FD) error {

@@ -83,11 +83,28 @@ func (c *udpPacket) WriteTo(b []byte, addr net.Addr) (int, error) {
 }
 
 // WriteToUDP is WriteTo.
-func (c *udpPacket) WriteToUDP(b []byte, addr *net.UDPAddr) (int, error) {
+func (c *udpPacket) WriteToUDP(b []byte, addr *net.UDPAddr) (n int, err error) {
 	if c.replies != nil {
-		return c.replies.WriteTo(b, addr)
+		n, err = c.replies.WriteTo(b, addr)
+	} else {
+		n, err = c.UDPConn.WriteToUDP(b, addr)
 	}
-	return c.UDPConn.WriteToUDP(b, addr)
+	return n, c.wrote(err)
+}
+
+func (c *udpPacket) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error) {
+	n, err := c.UDPConn.WriteToUDPAddrPort(b, addr)
+	return n, c.wrote(err)
+}
+
+func (c *udpPacket) WriteMsgUDP(b, oob []byte, addr *net.UDPAddr) (int, int, error) {
+	n, oobn, err := c.UDPConn.WriteMsgUDP(b, oob, addr)
+	return n, oobn, c.wrote(err)
+}
+
+func (c *udpPacket) WriteMsgUDPAddrPort(b, oob []byte, addr netip.AddrPort) (int, int, error) {
+	n, oobn, err := c.UDPConn.WriteMsgUDPAddrPort(b, oob, addr)
+	return n, oobn, c.wrote(err)
 }
 
 func (c *udpPacket) ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err error) {
@@ -113,6 +130,21 @@ func (c *unixPacket) ReadFromUnix(b []byte) (n int, addr *net.UnixAddr, err erro
 func (c *unixPacket) ReadMsgUnix(b, oob []byte) (n, oobn, flags int, addr *net.UnixAddr, err error) {
 	err = c.read(func() error { n, oobn, flags, addr, err = c.UnixConn.ReadMsgUnix(b, oob); return err })
 	return n, oobn, flags, addr, err
+}
+
+func (c *unixPacket) WriteTo(b []byte, addr net.Addr) (int, error) {
+	n, err := c.UnixConn.WriteTo(b, addr)
+	return n, c.wrote(err)
+}
+
+func (c *unixPacket) WriteToUnix(b []byte, addr *net.UnixAddr) (int, error) {
+	n, err := c.UnixConn.WriteToUnix(b, addr)
+	return n, c.wrote(err)
+}
+
+func (c *unixPacket) WriteMsgUnix(b, oob []byte, addr *net.UnixAddr) (int, int, error) {
+	n, oobn, err := c.UnixConn.WriteMsgUnix(b, oob, addr)
+	return n, oobn, c.wrote(err)
 }
 
 // CloseRead and CloseWrite call shutdown(2), which affects every process that has the

@@ -56,6 +56,7 @@ type packet struct {
 
 	mu       sync.Mutex
 	stopped  bool          // the drain has begun: the inner deadline is past
+	shut     bool          // another process has shut the socket down: the same
 	deadline time.Time     // for reading, as the program has set it
 	changed  chan struct{} // closed, and replaced, when deadline changes
 	pending  int           // datagrams that were read, and whose reader has not read again
@@ -76,6 +77,9 @@ func (p *packet) read(f func() error) error {
 		p.reading.Add(1)
 		err := f()
 		p.reading.Add(-1)
+		if p.isShut() {
+			err = p.shutError("read")
+		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !p.waitLeft() {
 			p.readEnds(err)
 			return err
@@ -105,7 +109,12 @@ func (p *packet) readEnds(err error) {
 }
 
 // sendAccepting tells the master that the program reads from this socket.
-func (p *packet) sendAccepting() { p.owner.Accepting(p.closed) }
+func (p *packet) sendAccepting() {
+	if p.shared {
+		go p.awaitShutdown()
+	}
+	p.owner.Accepting(p.closed)
+}
 
 // waitLeft blocks a reader in a drain until the worker has left or the program has closed the
 // conn. It reports whether to read again, which fails then. If it returns false, the
@@ -213,7 +222,7 @@ func (p *packet) ReadFrom(b []byte) (n int, addr net.Addr, err error) {
 func (p *packet) SetReadDeadline(t time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.stopped {
+	if !p.stopped && !p.shut {
 		if err := p.inner.SetReadDeadline(t); err != nil {
 			return err
 		}

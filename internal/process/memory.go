@@ -9,8 +9,9 @@ import (
 // known.
 func ResidentBytes(pid int) int64 { return residentBytes(pid) }
 
-// smallHeap is the size in bytes below which a heap is taken to be rota's alone.
-const smallHeap = 32 << 20
+// smallHeap is the size in bytes below which a heap is taken to be rota's alone. Large messages of
+// workers are part of it.
+const smallHeap = 96 << 20
 
 // ReleaseMemory collects garbage and returns free memory to the system, if this process
 // has a small heap. Go collects when the heap has doubled, but not below 4 MB, so a

@@ -5,11 +5,13 @@ package process
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,8 +104,10 @@ type stat struct {
 	parent int
 }
 
-func readStat(pid int) (s stat, ok bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func readStat(pid int) (s stat, ok bool) { return readStatOf(fmt.Sprintf("/proc/%d/stat", pid)) }
+
+func readStatOf(path string) (s stat, ok bool) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return s, false
 	}
@@ -119,7 +123,10 @@ func readStat(pid int) (s stat, ok bool) {
 // caller alone waits for. The caller then waits for it without blocking: a wait that blocks
 // has a thread to itself, and where a process may not have more threads, the runtime ends it.
 // If the system has no pidfds, or a filter forbids them, awaitExit returns at once.
-func awaitExit(pid int) {
+//
+// The end of a process of which all threads are traced is not told. It is looked for after
+// killed is closed.
+func awaitExit(pid int, killed <-chan struct{}) {
 	n, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
 		return
@@ -130,7 +137,37 @@ func awaitExit(pid int) {
 	if err != nil {
 		return
 	}
-	_ = raw.Read(hasExited) // fails only where a pidfd can't be polled
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-killed:
+			_ = file.SetReadDeadline(time.Now().Add(lookAgain)) // fails where a pidfd can't be polled, as below
+		case <-ended:
+		}
+	}()
+	for errors.Is(raw.Read(hasExited), os.ErrDeadlineExceeded) && !isDead(pid) {
+		_ = file.SetReadDeadline(time.Now().Add(lookAgain)) // the same
+	}
+}
+
+// isDead reports whether all threads of a process have ended.
+func isDead(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, path := range threads {
+		if s, ok := readStatOf(path); ok && s.state != 'Z' && s.state != 'X' {
+			return false
+		}
+	}
+	return err == nil && len(threads) > 0
+}
+
+// isOthers reports whether a child that has ended is another process's to wait for, which
+// traces it.
+func isOthers(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo == 0 && isDead(pid)
 }
 
 // hasExited reports whether a pidfd's process has ended, or can't be polled.

@@ -165,12 +165,12 @@ func threads(t *testing.T) int {
 func TestAwaitExit(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "exit 7")
 	mustStart(t, cmd)
-	awaitExit(cmd.Process.Pid)
+	awaitExit(cmd.Process.Pid, nil)
 	if s, ok := readStat(cmd.Process.Pid); !ok || s.state != 'Z' {
 		t.Errorf("the child is not a zombie: %+v, %v", s, ok)
 	}
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
 		t.Errorf("exit %v", err)
 	}
-	awaitExit(cmd.Process.Pid)
+	awaitExit(cmd.Process.Pid, nil)
 }

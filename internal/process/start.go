@@ -32,7 +32,7 @@ func (i *Image) Start(id link.Identity, env map[string]string) (*Process, error)
 		_ = link.Close()
 		return nil, startError(i.dir, err)
 	}
-	return &Process{Link: link, OS: cmd.Process, Output: output, cmd: cmd}, nil
+	return &Process{Link: link, OS: cmd.Process, Output: output, cmd: cmd, killed: make(chan struct{})}, nil
 }
 
 func (i *Image) cmd(id link.Identity, env map[string]string) *exec.Cmd {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/neterr"
@@ -21,15 +22,34 @@ const (
 	MaxSize  = 256 << 20 // bytes
 )
 
-// Table has the files of a master, whose loop owns it. The zero value is empty.
-type Table struct{ files map[string]*descriptor.FD }
+// SpareFor is how long a spare file is kept when the last worker that has asked for it is gone: that
+// one's successor may ask for it.
+const SpareFor = 2 * time.Second
 
-// Open returns a duplicate of the descriptor of a file, which the caller closes. It makes the file
-// if there is none; one that is there keeps its size. It fails with EINVAL if name or size is
-// out of bounds, and with EMFILE if there are MaxFiles already.
+// Table has the files of a master, whose loop owns it. The zero value is empty.
+type Table struct{ files map[string]*file }
+
+// file is a file of a Table. It is spare unless it is kept: then it is closed some time after
+// the last of askers has gone. Otherwise an attacker who has one worker could have the master
+// hold all the files that there may be, and all the memory that they may have, permanently.
+type file struct {
+	*descriptor.FD
+	kept   bool         // the program, or a worker that the master trusts, needs it
+	askers map[int]bool // the workers that have asked for it, by id
+}
+
+// Open is open for the program in the master, which keeps the file.
 func (t *Table) Open(name string, size int64) (*descriptor.FD, error) {
-	if fd := t.files[name]; fd != nil {
-		return fd.Dup()
+	return t.open(name, size, func(f *file) { f.kept = true })
+}
+
+// open returns a duplicate of the descriptor of a file, which the caller closes. It makes the file
+// if there is none; one that is there keeps its size. It calls ask with the file. It fails with EINVAL
+// if name or size is out of bounds, and with EMFILE if there are MaxFiles already.
+func (t *Table) open(name string, size int64, ask func(*file)) (*descriptor.FD, error) {
+	if f := t.files[name]; f != nil {
+		ask(f)
+		return f.Dup()
 	}
 	if name == "" || len(name) > MaxName || size < 1 || size > MaxSize {
 		return nil, syscall.EINVAL
@@ -41,25 +61,26 @@ func (t *Table) Open(name string, size int64) (*descriptor.FD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("memory file: %w", err)
 	}
-	t.Adopt(name, fd)
+	t.Adopt(name, true, fd)
+	ask(t.files[name])
 	return fd.Dup()
 }
 
 // Adopt adds a file, which the table owns, unless there is one of this name.
-func (t *Table) Adopt(name string, fd *descriptor.FD) {
+func (t *Table) Adopt(name string, spare bool, fd *descriptor.FD) {
 	if t.files == nil {
-		t.files = map[string]*descriptor.FD{}
+		t.files = map[string]*file{}
 	}
 	if t.files[name] != nil {
 		_ = fd.Close() // nothing was written to it
 		return
 	}
-	t.files[name] = fd
+	t.files[name] = &file{FD: fd, kept: !spare, askers: map[int]bool{}}
 }
 
 // Each calls send with the name of each file that is not in sent, in their order, and a duplicate of its
 // descriptor, which send owns, and adds it to sent.
-func (t *Table) Each(sent map[string]bool, send func(name string, fd *descriptor.FD)) error {
+func (t *Table) Each(sent map[string]bool, send func(name string, spare bool, fd *descriptor.FD)) error {
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
 		if sent[name] {
 			continue
@@ -69,15 +90,16 @@ func (t *Table) Each(sent map[string]bool, send func(name string, fd *descriptor
 			return err
 		}
 		sent[name] = true
-		send(name, fd)
+		send(name, !t.files[name].kept, fd)
 	}
 	return nil
 }
 
-// Handle answers a worker that asks for a file. send takes the descriptors.
-func (t *Table) Handle(f wire.Frame, send func(wire.Frame, ...*descriptor.FD) error) error {
+// Handle answers a worker that asks for a file. The file is kept if keep is true. send takes the
+// descriptors.
+func (t *Table) Handle(worker int, f wire.Frame, keep bool, send func(wire.Frame, ...*descriptor.FD) error) error {
 	return wire.With(f, func(body *wire.ShareBody) {
-		fd, err := t.Open(body.Name, body.Size)
+		fd, err := t.open(body.Name, body.Size, func(is *file) { is.askers[worker], is.kept = true, is.kept || keep })
 		if err != nil {
 			_ = send(wire.Frame{Type: wire.Failed, Call: f.Call, Body: wire.Body(neterr.Encode(err))}) // fails if the worker ends
 			return
@@ -85,6 +107,27 @@ func (t *Table) Handle(f wire.Frame, send func(wire.Frame, ...*descriptor.FD) er
 		_ = send(wire.Frame{Type: wire.Shared, Call: f.Call}, fd) // the same
 	})
 }
+
+// Gone says that a worker has ended. It reports whether CloseSpare is to be called SpareFor later.
+func (t *Table) Gone(worker int) (again bool) {
+	for _, f := range t.files {
+		delete(f.askers, worker)
+		again = again || f.isUnwanted()
+	}
+	return again
+}
+
+// CloseSpare closes the spare files of which all workers that have asked for one are gone.
+func (t *Table) CloseSpare() {
+	for name, f := range t.files {
+		if f.isUnwanted() {
+			_ = f.Close() // nothing was written to it
+			delete(t.files, name)
+		}
+	}
+}
+
+func (f *file) isUnwanted() bool { return !f.kept && len(f.askers) == 0 }
 
 // Close closes all files. Processes that have one keep it.
 func (t *Table) Close() {

@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -87,7 +89,9 @@ func TestHandle(t *testing.T) {
 		descriptor.CloseAll(files)
 		return nil
 	}
-	ask := func(body []byte) error { return tab.Handle(wire.Frame{Type: wire.Share, Call: 7, Body: body}, send) }
+	ask := func(body []byte) error {
+		return tab.Handle(1, wire.Frame{Type: wire.Share, Call: 7, Body: body}, true, send)
+	}
 	if err := ask([]byte(`{"name":"a","size":4096}`)); err != nil || got.Type != wire.Shared || got.Call != 7 || fds != 1 {
 		t.Errorf("%v: %v with %d", err, got, fds)
 	}
@@ -100,4 +104,60 @@ func TestHandle(t *testing.T) {
 	if err := ask([]byte(`{`)); err == nil {
 		t.Error("a body that is no JSON is no error")
 	}
+}
+
+// A file that only workers have asked for which may be an attacker's is closed when they are gone, also in
+// a master that has adopted it. What the program needs stays.
+func TestCloseSpare(t *testing.T) {
+	var tab Table
+	defer tab.Close()
+	ask := func(worker int, name string, keep bool) {
+		f := wire.Frame{Type: wire.Share, Body: wire.Body(wire.ShareBody{Name: name, Size: 1})}
+		err := tab.Handle(worker, f, keep, func(_ wire.Frame, files ...*descriptor.FD) error { descriptor.CloseAll(files); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(1, "kept", true)
+	ask(2, "kept", false)
+	ask(2, "spare", false)
+	ask(3, "of two", false)
+	ask(2, "of two", false)
+	ask(2, "kept later", false)
+	open(t, &tab, "kept later", 1)
+	var next Table
+	defer next.Close()
+	for name, fd := range tab.copies(t) {
+		next.Adopt(name, !tab.files[name].kept, fd)
+	}
+	for _, step := range []struct {
+		gone  int
+		again bool
+		want  string
+	}{
+		{1, false, "[kept kept later of two spare]"},
+		{2, true, "[kept kept later of two]"},
+		{3, true, "[kept kept later]"},
+	} {
+		if again := tab.Gone(step.gone); again != step.again {
+			t.Errorf("after the end of worker %d: close later: %v", step.gone, again)
+		}
+		if tab.CloseSpare(); tab.names() != step.want {
+			t.Errorf("after the end of worker %d: %s, want %s", step.gone, tab.names(), step.want)
+		}
+	}
+	next.Gone(9)
+	if next.CloseSpare(); next.names() != "[kept kept later]" {
+		t.Errorf("in the next master: %s", next.names())
+	}
+}
+
+func (t *Table) names() string { return fmt.Sprint(slices.Sorted(maps.Keys(t.files))) }
+
+func (t *Table) copies(tt *testing.T) map[string]*descriptor.FD {
+	all := map[string]*descriptor.FD{}
+	if err := t.Each(map[string]bool{}, func(name string, _ bool, fd *descriptor.FD) { all[name] = fd }); err != nil {
+		tt.Fatal(err)
+	}
+	return all
 }

@@ -39,6 +39,7 @@ type Request struct {
 	Queues    int        // how many sockets; 0, 1: one
 
 	inherited inherited
+	shut      *descriptor.FD // the socket in whose place it is bound; nil if there is none
 }
 
 // Opener opens a socket, as Open does.
@@ -121,12 +122,14 @@ func DuplicateError(ctx context.Context, open Opener, r Request) error {
 func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind) {
 	h := t.holder(c.Holder)
 	key := h.keyOf(r)
+	var shut *descriptor.FD
 	if e := t.byKey[key]; e != nil && e.isShut() && !e.revive() {
-		t.remove(e) // nobody can accept from it any more
+		shut, _ = e.fd.Dup()
+		t.remove(e) // no client gets there any more
 		key = h.keyOf(r)
 	}
 	w := waiter{Caller: c, duplicate: h.keys[key]}
-	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited}
+	request := Request{Request: r, Index: key.Index, User: user, inherited: t.inherited, shut: shut}
 	e := t.byKey[key]
 	var b *Bind
 	if e == nil {
@@ -148,38 +151,27 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	return []Answer{t.answer(e, w, request)}, b
 }
 
-// isShut reports whether a holder has shut a socket down, as far as something can be done
-// about it: while other processes have a UDP socket, no other one can be bound in its place.
+// isShut reports whether a holder has shut a socket down, as far as another one can be bound
+// in its place: not one of a supervisor.
 func (e *entry) isShut() bool {
-	switch {
-	case e.fd == nil:
-		return false
-	case !e.key.Packet:
-		return slices.ContainsFunc(e.all(), func(fd *descriptor.FD) bool { return bind.IsShut(fd.Int()) })
-	}
-	return bind.IsPath(e.key.Network, e.key.Address) && bind.IsShutForReading(e.fd.Int())
+	replaceable := e.own || !e.key.Packet || bind.IsPath(e.key.Network, e.key.Address)
+	return e.fd != nil && replaceable && slices.ContainsFunc(e.all(), e.isShutOne)
 }
 
+func (e *entry) isShutOne(fd *descriptor.FD) bool { return bind.IsShut(fd.Int(), e.key.Packet, e.addr) }
+
 // revive makes sockets listen again that a holder has shut down. It reports whether the
-// other holders can go on with them.
+// other holders can go on with them; if not, they hear of it.
 func (e *entry) revive() bool {
 	for _, fd := range e.all() {
-		if bind.IsShut(fd.Int()) && !e.reviveOne(fd) {
+		if e.isShutOne(fd) && !bind.ReviveSocket(fd.Int(), e.addr, 0) {
+			for _, fd := range e.all() {
+				bind.EndAccepts(fd.Int())
+			}
 			return false
 		}
 	}
 	return true
-}
-
-func (e *entry) reviveOne(fd *descriptor.FD) bool {
-	ln, err := fd.Listener()
-	if err != nil {
-		return false
-	}
-	defer ln.Close()
-	keepFile(ln)
-	sc, ok := ln.(syscall.Conn)
-	return ok && bind.Revive(sc, e.addr, 0)
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
@@ -224,6 +216,9 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 	}
 	waiting := e.waiting
 	e.waiting = nil
+	if r.shut != nil {
+		_ = r.shut.Close()
+	}
 	answers := make([]Answer, 0, len(waiting))
 	switch given := e.takeGiven(); {
 	case len(given) > 0 && err != nil:

@@ -69,7 +69,7 @@ func openPath(ctx context.Context, r Request) (o Opened, err error) {
 func openNew(ctx context.Context, r Request, address string) (Opened, error) {
 	cfg := r.Options
 	if r.Packet {
-		c, err := cfg.ListenPacket(ctx, r.Network, address)
+		c, err := cfg.ListenPacketInPlace(ctx, r.Network, address, r.shut)
 		if err != nil {
 			return Opened{}, err
 		}

@@ -91,6 +91,10 @@ func (t *Table) permit(r bind.Request, terms Terms) error {
 // asked for yet.
 func (t *Table) Seal() { t.sealed = true }
 
+// Needs reports whether what a holder asks for now is what the program needs: a holder with a user of
+// its own may be an attacker later.
+func (t *Table) Needs(terms Terms) bool { return terms.User == nil || !t.sealed }
+
 // Limits of the sockets that a holder has and the table doesn't.
 const (
 	maxOwn     = 256 // how many a holder may report

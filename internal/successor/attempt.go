@@ -170,8 +170,8 @@ func (a *Attempt) sendLeases() {
 // sendShared sends the files that the new master has not got yet. Its workers may have made one of the
 // same name meanwhile, which they keep.
 func (a *Attempt) sendShared() {
-	err := a.Shared.Each(a.shared, func(name string, fd *descriptor.FD) {
-		a.link.Send(&Message{Kind: Shared, Name: name}, fd)
+	err := a.Shared.Each(a.shared, func(name string, spare bool, fd *descriptor.FD) {
+		a.link.Send(&Message{Kind: Shared, Name: name, Spare: spare}, fd)
 	})
 	if err != nil {
 		a.fail(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/sharedfile"
+	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -212,7 +213,14 @@ func TestAttemptAndFollower(t *testing.T) {
 		writeShared(t, b, "both", text)
 	}
 	writeShared(t, old, "numbers", "17")
+	ask := wire.Frame{Type: wire.Share, Body: wire.Body(wire.ShareBody{Name: "spare", Size: 1})}
+	if err := old.shared.Handle(1, ask, false, func(_ wire.Frame, files ...*descriptor.FD) error { descriptor.CloseAll(files); return nil }); err != nil {
+		t.Fatal(err)
+	}
 	handOver(old, next, "receive")
+	if !next.shared.Gone(2) {
+		t.Error("the new master keeps a spare file that none of its workers has asked for")
+	}
 	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>")
 	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")

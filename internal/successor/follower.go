@@ -78,7 +78,7 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 	case do == AdoptLease && len(files) == 1:
 		f.Owner.AwaitLeases(files[0])
 	case do == AdoptShared && len(files) == 1:
-		f.Shared.Adopt(m.Name, files[0])
+		f.Shared.Adopt(m.Name, m.Spare, files[0])
 	case do == AdoptPair && len(files) == 1:
 		f.Owner.Receive(m.Slot, files[0])
 	default:

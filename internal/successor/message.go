@@ -46,6 +46,7 @@ type Message struct {
 	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
 	Slot    int             `json:"slot,omitempty"`    // Ask, Pair: of the worker
 	Name    string          `json:"name,omitempty"`    // Shared: of the file
+	Spare   bool            `json:"spare,omitempty"`   // Shared: closed with the workers that have asked for it
 	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
 	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
 	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for

@@ -41,6 +41,7 @@ var golden = []struct {
 	{Message{Kind: Go, State: &Snapshot{Workers: 1, Generation: 1, LastID: 1}}, `{"kind":"go","state":{"workers":1,"generation":1,"lastID":1}}`},
 	{Message{Kind: Late, State: &Snapshot{Workers: 2, Reload: true}}, `{"kind":"late","state":{"workers":2,"generation":0,"lastID":0,"reload":true}}`},
 	{Message{Kind: Shared, Name: "metrics"}, `{"kind":"shared","name":"metrics"}`},
+	{Message{Kind: Shared, Name: "metrics", Spare: true}, `{"kind":"shared","name":"metrics","spare":true}`},
 	{Message{Kind: Pair, Slot: 2}, `{"kind":"pair","slot":2}`},
 	{Message{Kind: Stop}, `{"kind":"stop"}`},
 	{Message{Kind: Stop, AtOnce: true}, `{"kind":"stop","atOnce":true}`},

@@ -33,6 +33,13 @@ func (w *Window) Acquire(n int) {
 	w.used += n
 }
 
+// Used returns how many bytes wait.
+func (w *Window) Used() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.used
+}
+
 func (w *Window) exceeds(limit int) bool { return w.limit >= 0 && w.used > limit }
 
 // Release takes n bytes off. A window that was full opens again when it is half empty:

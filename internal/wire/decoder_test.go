@@ -253,7 +253,7 @@ func TestMemory(t *testing.T) {
 		}
 		n := min(len(d.Space()), 3000, HeaderSize+MaxBody-came)
 		d.Filled(n, 0)
-		if came += n; cap(d.buf) > 3*came+2*firstRead {
+		if came += n; came < trusted && cap(d.buf) > 3*came+2*firstRead || cap(d.buf) > HeaderSize+MaxBody {
 			t.Fatalf("%d bytes held for %d that came", cap(d.buf), came)
 		}
 	}
@@ -281,4 +281,38 @@ func TestTypeNames(t *testing.T) {
 			t.Errorf("%d: got %q, want %q", uint8(typ), got, want)
 		}
 	}
+}
+
+// A large frame is not copied: its body is the buffer, which is no larger than the frame.
+func TestDecoderLargeFrame(t *testing.T) {
+	for _, after := range []int{0, 7} { // bytes of the next frame
+		stream := append(append(mustAppend(t, Frame{Type: Message, Body: make([]byte, MaxBody)}), mustAppend(t, Frame{Type: Ready})...), 0)[:HeaderSize+MaxBody+after]
+		var d Decoder
+		for len(stream) > 0 {
+			n := copy(d.Space(), stream)
+			stream = stream[n:]
+			if d.Filled(n, 0); len(d.buf) > HeaderSize+MaxBody+firstRead {
+				t.Fatalf("the buffer has %d bytes", len(d.buf))
+			}
+			f, ok, err := d.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok && (len(f.Body) != MaxBody || cap(f.Body) != MaxBody || d.buf != nil) {
+				t.Errorf("a body of %d, cap %d, and a buffer of %d", len(f.Body), cap(f.Body), len(d.buf))
+			}
+		}
+		if d.w-d.r != after {
+			t.Errorf("%d bytes of the next frame, want %d", d.w-d.r, after)
+		}
+	}
+}
+
+func mustAppend(t *testing.T, f Frame) []byte {
+	t.Helper()
+	b, err := Append(nil, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

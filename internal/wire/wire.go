@@ -149,10 +149,22 @@ type Frame struct {
 	FDs  int    // descriptors that travel with it
 	Call uint32 // which call this is, or answers; 0: none
 	Body []byte
+
+	// Fixed says, of a frame to send, that nobody changes Body any more: it is not copied.
+	Fixed bool
 }
 
 // Append appends f's bytes to b.
 func Append(b []byte, f Frame) ([]byte, error) {
+	b, err := AppendHeader(b, f)
+	if err != nil {
+		return b, err
+	}
+	return append(b, f.Body...), nil
+}
+
+// AppendHeader appends f's bytes without those of Body, which are to follow.
+func AppendHeader(b []byte, f Frame) ([]byte, error) {
 	if len(f.Body) > f.Type.maxBody() {
 		return b, fmt.Errorf("%w: %v of %d bytes, at most %d", ErrTooLarge, f.Type, len(f.Body), f.Type.maxBody())
 	}
@@ -161,8 +173,7 @@ func Append(b []byte, f Frame) ([]byte, error) {
 	}
 	b = append(b, magic, Version, byte(f.Type), byte(f.FDs))
 	b = binary.BigEndian.AppendUint32(b, f.Call)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(f.Body)))
-	return append(b, f.Body...), nil
+	return binary.BigEndian.AppendUint32(b, uint32(len(f.Body))), nil
 }
 
 // checkStart checks the first bytes of a frame, as many as there are, so that a peer that

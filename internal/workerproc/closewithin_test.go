@@ -93,10 +93,10 @@ func TestCloseWithinConnectionsStay(t *testing.T) {
 	if handover.Supported && l.cookie() == 0 {
 		t.Error("the connections of a shared socket can't go on in another process")
 	}
-	if stays(bind.Request{}) {
+	if (bind.Request{}).Stays() {
 		t.Error("the connections of a shared socket stay")
 	}
-	if !stays(bind.Request{Options: bind.Options{CloseWithin: time.Second}}) {
+	if !(bind.Request{Options: bind.Options{CloseWithin: time.Second}}).Stays() {
 		t.Error("the connections of a listener with CloseWithin may move")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/conn"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/link"
@@ -152,10 +151,6 @@ func (d movedTo) listener(cookie uint64) *listener {
 	}
 	return nil
 }
-
-// stays reports whether the drain doesn't move the listener's connections: the program doesn't
-// want it, or the drain closes them.
-func stays(r bind.Request) bool { return r.Opaque || r.Stay || r.CloseWithin > 0 }
 
 // cookie returns the number of the listener's socket if other workers may have its
 // connections, and 0 otherwise.

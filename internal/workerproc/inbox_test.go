@@ -148,6 +148,34 @@ func TestMessagesWithoutOnMessage(t *testing.T) {
 	})
 }
 
+// Broadcasts that nobody takes don't keep the master's orders from a worker, nor fill its memory.
+// What it misses counts as not taken.
+func TestBroadcastsWithoutOnMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		big := link.Packet{Frame: wire.Frame{Type: wire.Broadcast, Body: make([]byte, 1<<20)}}
+		const all = 3 * inbox.MaxWaiting >> 20
+		for i := range all {
+			if i == all-1 {
+				b.receive(wire.Disconnect, nil)
+			}
+			b.link.frames <- big
+			synctest.Wait()
+		}
+		select {
+		case <-b.Disconnecting():
+		default:
+			t.Error("Disconnect waits for broadcasts")
+		}
+		taken := 0
+		b.OnMessage(func(ipc.Message) { taken++ })
+		synctest.Wait()
+		n, _ := b.inbox.Undelivered()
+		if most := inbox.MaxWaiting>>20 + 1; taken == 0 || taken > most || taken+n != all {
+			t.Errorf("%d of %d were taken, want at most %d; %d were missed", taken, all, most, n)
+		}
+	})
+}
+
 // A drain waits for main to come to OnMessage, so that messages that were sent right after
 // Fork are handled (docs/contract.md#messages-drain).
 func TestDrainWaitsForOnMessage(t *testing.T) {

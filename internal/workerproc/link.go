@@ -92,8 +92,11 @@ func (w *Worker) handle(p link.Packet) error {
 	switch p.Type {
 	case wire.Socket, wire.Failed, wire.Inherit:
 		return w.answered(p)
-	case wire.Message, wire.Broadcast:
+	case wire.Message:
 		w.inbox.Put(p)
+		return nil
+	case wire.Broadcast:
+		w.inbox.Offer(p)
 		return nil
 	case wire.Leads:
 		return w.leads(p)

@@ -150,7 +150,7 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 	l.moved = handover.NewQueue()
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
-		Cookie: l.cookie(), Stay: stays(r), Mover: &w.drain.mover, Moved: &w.drain.counters.moved,
+		Cookie: l.cookie(), Stay: r.Stays(), Mover: &w.drain.mover, Moved: &w.drain.counters.moved,
 	}
 	ln := l.withMethods()
 	l.source = ln
