@@ -28,6 +28,9 @@ func TestWorkerAlone(t *testing.T) {
 	if _, err := w.SharedFile("a", 1); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("shared file: %v", err)
 	}
+	if _, err := w.SharedQueue("a"); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("shared queue: %v", err)
+	}
 	if _, err := w.Status(t.Context()); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("status: %v", err)
 	}
