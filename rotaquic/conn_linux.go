@@ -37,8 +37,10 @@ type packetConn struct {
 	closed   chan struct{}
 	deadline deadline
 
+	reading sync.Mutex // held while packets are read from the socket and not yet at their workers
 	mu      sync.Mutex
 	reads   bool          // from the socket
+	retired bool          // never again
 	changed chan struct{} // closed, and replaced, when reads changes
 
 	passed, taken, lost atomic.Int64 // packets for others, from others, and for others whose queue was full
@@ -95,26 +97,40 @@ func (c *packetConn) deliver(s *slot) {
 
 // readSocket takes packets from the socket while it may, and passes on those of others.
 func (c *packetConn) readSocket() {
-	in := ipv4.NewPacketConn(c.UDPConn) // reads IPv6 too
-	var slots [batch]*slot
-	messages := make([]ipv4.Message, batch)
+	r := socketReader{in: ipv4.NewPacketConn(c.UDPConn), messages: make([]ipv4.Message, batch)} // reads IPv6 too
 	for c.awaitReads() {
-		for i := range slots {
-			if slots[i] == nil {
-				slots[i] = c.newSlot()
-				messages[i].Buffers, messages[i].OOB = [][]byte{slots[i].buffer[:maxPacket]}, slots[i].oob[:]
-			}
-		}
-		n, err := in.ReadBatch(messages, 0)
+		c.reading.Lock()
+		err := r.read(c)
+		c.reading.Unlock()
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			time.Sleep(errorPause)
 		}
-		for i := range max(n, 0) {
-			if c.dispatch(slots[i], &messages[i]) {
-				slots[i] = nil
-			}
+	}
+}
+
+// socketReader has the memory of the packets that are read at once.
+type socketReader struct {
+	in       *ipv4.PacketConn
+	messages []ipv4.Message
+	slots    [batch]*slot
+}
+
+// read reads some packets, and gives them to their workers.
+func (r *socketReader) read(c *packetConn) error {
+	for i := range r.slots {
+		if r.slots[i] == nil {
+			s := c.newSlot()
+			r.slots[i] = s
+			r.messages[i].Buffers, r.messages[i].OOB = [][]byte{s.buffer[:maxPacket]}, s.oob[:]
 		}
 	}
+	n, err := r.in.ReadBatch(r.messages, 0)
+	for i := range max(n, 0) {
+		if c.dispatch(r.slots[i], &r.messages[i]) {
+			r.slots[i] = nil
+		}
+	}
+	return err
 }
 
 // dispatch gives a packet that was read to its worker. It reports whether that is this one, and s gone.
@@ -124,13 +140,13 @@ func (c *packetConn) dispatch(s *slot, m *ipv4.Message) (gone bool) {
 		return false
 	}
 	s.packet = packet{from: from, control: s.oob[:m.NN], data: s.buffer[:m.N]}
-	member := c.router.route(s.data)
-	if member == c.router.self {
+	to := c.router.route(s.data)
+	if to == c.router.self {
 		c.deliver(s)
 		return true
 	}
 	var head [maxControl + 64]byte
-	if c.queues.send(member, appendHead(head[:0], s.packet), s.data) {
+	if c.queues.send(to, appendHead(head[:0], s.packet), s.data) {
 		c.passed.Add(1)
 	} else {
 		c.lost.Add(1)
@@ -142,7 +158,7 @@ func (c *packetConn) dispatch(s *slot, m *ipv4.Message) (gone bool) {
 func (c *packetConn) setReads(reads bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if reads == c.reads {
+	if reads == c.reads || reads && c.retired {
 		return
 	}
 	until := time.Time{}
@@ -153,6 +169,17 @@ func (c *packetConn) setReads(reads bool) {
 	c.reads = reads
 	close(c.changed)
 	c.changed = make(chan struct{})
+}
+
+// retire ends the reads from the socket for good, when what was read is at its workers: at the end of the process it
+// would be lost.
+func (c *packetConn) retire() {
+	c.mu.Lock()
+	c.retired = true
+	c.mu.Unlock()
+	c.setReads(false)
+	c.reading.Lock()
+	c.reading.Unlock() //lint:ignore SA2001 the read that was under way is over
 }
 
 // awaitReads waits until this worker reads from the socket, and is false when the conn is closed.

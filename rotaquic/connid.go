@@ -19,8 +19,8 @@ const secretLen = 32
 
 // place names a worker: a member of the table, and how many workers had it before.
 type place struct {
-	member uint8
-	epoch  uint32
+	index uint8
+	epoch uint32
 }
 
 // keys are what is derived from the secret.
@@ -55,7 +55,7 @@ func newKeys(secret []byte) (k keys, err error) {
 //	0, 4 bytes; member, 1; epoch, 4; n, 7
 func (k keys) encode(p place, n uint64) (id [idLen]byte) {
 	binary.BigEndian.PutUint64(id[8:], n)
-	id[4] = p.member
+	id[4] = p.index
 	binary.BigEndian.PutUint32(id[5:], p.epoch)
 	k.ids.Encrypt(id[:], id[:])
 	return id
@@ -68,7 +68,7 @@ func (k keys) decode(id []byte) (p place, ok bool) {
 	}
 	var clear [idLen]byte
 	k.ids.Decrypt(clear[:], id)
-	p = place{member: clear[4], epoch: binary.BigEndian.Uint32(clear[5:])}
+	p = place{index: clear[4], epoch: binary.BigEndian.Uint32(clear[5:])}
 	return p, binary.BigEndian.Uint32(clear[:]) == 0
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 )
@@ -13,14 +14,14 @@ import (
 type conns struct {
 	mu         sync.Mutex
 	accepted   map[*quic.Conn]bool // that are open
-	handshakes int                 // connections that Accept has not returned yet
+	handshakes int                 // that are under way
+	last       time.Time           // when one was complete
 	changed    chan struct{}       // closed, and replaced, when a number changes
 }
 
 // conn is a connection from its first packet on.
 type conn struct {
-	quic   *quic.Conn // nil until Accept has returned it
-	closed bool
+	handshakes, closed bool
 }
 
 type connKey struct{}
@@ -31,34 +32,40 @@ func newConns() *conns {
 
 // begin is quic.Transport's ConnContext.
 func (s *conns) begin(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	c := &conn{}
+	c := &conn{handshakes: true}
 	s.change(func() { s.handshakes++ })
-	context.AfterFunc(ctx, func() { s.change(func() { s.end(c) }) })
+	context.AfterFunc(ctx, func() { s.change(func() { s.complete(c); c.closed = true }) })
 	return context.WithValue(ctx, connKey{}, c), nil
 }
 
-// accept records that Accept returns q.
+// complete says that a handshake is no longer under way.
+func (s *conns) complete(c *conn) {
+	if c.handshakes {
+		c.handshakes = false
+		s.handshakes--
+		s.last = time.Now()
+	}
+}
+
+// accept records that Accept returns q, whose handshake may still be under way.
 func (s *conns) accept(q *quic.Conn) {
 	c, ok := q.Context().Value(connKey{}).(*conn)
 	if !ok {
 		return
 	}
 	s.change(func() {
-		if c.closed {
-			return
+		if !c.closed {
+			s.accepted[q] = true
 		}
-		c.quic = q
-		s.handshakes--
-		s.accepted[q] = true
 	})
-}
-
-func (s *conns) end(c *conn) {
-	c.closed = true
-	if c.quic == nil {
-		s.handshakes--
-	}
-	delete(s.accepted, c.quic)
+	context.AfterFunc(q.Context(), func() { s.change(func() { delete(s.accepted, q) }) })
+	go func() {
+		select {
+		case <-q.HandshakeComplete():
+			s.change(func() { s.complete(c) })
+		case <-q.Context().Done():
+		}
+	}()
 }
 
 func (s *conns) change(f func()) {
@@ -69,11 +76,18 @@ func (s *conns) change(f func()) {
 	s.changed = make(chan struct{})
 }
 
-// counts returns how many connections have not been accepted yet, and how many have.
+// counts returns how many handshakes are under way, and how many connections are open that were accepted.
 func (s *conns) counts() (handshakes, accepted int, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.handshakes, len(s.accepted), s.changed
+}
+
+// sinceLast returns how long ago the last handshake was complete.
+func (s *conns) sinceLast() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.last)
 }
 
 // await returns when ok is true of the counts, or with ctx's error.

@@ -19,6 +19,8 @@ const (
 	settleTime = 250 * time.Millisecond
 	// handshakeLimit is how long a drain waits for handshakes that have begun. quic-go gives them as long by itself.
 	handshakeLimit = 10 * time.Second
+	// replacingLimit is how long a drain waits for the end of the reload, and at most for a quarter of the grace.
+	replacingLimit = 5 * time.Second
 	// closeLead is how long before the end of the grace the connections are closed that are still open.
 	closeLead = 250 * time.Millisecond
 )
@@ -36,7 +38,7 @@ type Listener struct {
 	closing sync.Once
 	closed  chan struct{} // closed by Close
 	drains  chan struct{} // closed when the drain begins
-	settled chan struct{} // closed in a drain when no handshake is under way
+	settled chan struct{} // closed in a drain when clients may be sent elsewhere
 }
 
 // newListener owns socket if it doesn't fail.
@@ -127,9 +129,14 @@ func (l *Listener) drain(ctx context.Context) error {
 	defer cancel()
 	l.settle(ctx)
 	err := l.stop()
+	sleep(ctx, settleTime-l.conns.sinceLast()) // for the first request on the last one
+	l.awaitReload(ctx)
 	close(l.settled)
 	if l.conns.await(ctx, noneAccepted) != nil {
 		l.conns.closeAll()
+	}
+	if l.shared != nil {
+		l.shared.retire()
 	}
 	return err
 }
@@ -138,11 +145,29 @@ func (l *Listener) drain(ctx context.Context) error {
 func (l *Listener) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
+	sleep(ctx, settleTime)
+	_ = l.conns.await(ctx, func(handshakes, _ int) bool { return handshakes == 0 }) // or what is left is refused
+}
+
+// awaitReload waits until the other workers of this one's generation are replaced too, if that is under way: a client that
+// is sent elsewhere before would come to one of them, and be sent elsewhere again.
+func (l *Listener) awaitReload(ctx context.Context) {
+	limit := replacingLimit
+	if end, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(end)/4)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for l.shared != nil && l.shared.isReplacing() && ctx.Err() == nil {
+		sleep(ctx, lookAtGrace)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
 	select {
-	case <-time.After(settleTime):
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
-	_ = l.conns.await(ctx, func(handshakes, _ int) bool { return handshakes == 0 }) // or what is left is refused
 }
 
 var errGraceEnds = errors.New("the grace is about to end")

@@ -54,18 +54,18 @@ func (m *memory) secretOf() ([]byte, error) {
 }
 
 // take makes this process the worker of the lowest member that has none.
-func (m *memory) take() (place, error) {
+func (m *memory) take(generation int) (member, error) {
 	for i := range maxMembers {
 		if m.fcntl(unix.F_SETLK, unix.F_WRLCK, i) == nil {
-			return m.join(uint8(i)), nil
+			return m.join(uint8(i), generation), nil
 		}
 	}
-	return place{}, fmt.Errorf("%d workers serve this address already", maxMembers)
+	return member{}, fmt.Errorf("%d workers serve this address already", maxMembers)
 }
 
 // locked reports whether another process has locked a member: the kernel unlocks it at the end of the process.
-func (m *memory) locked(member uint8) bool {
-	l := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(member), Len: 1}
+func (m *memory) locked(index uint8) bool {
+	l := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(index), Len: 1}
 	err := unix.FcntlFlock(m.file.Fd(), unix.F_GETLK, &l)
 	return err != nil || l.Type != unix.F_UNLCK
 }

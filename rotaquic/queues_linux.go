@@ -20,16 +20,16 @@ const openTime = 50 * time.Millisecond
 
 // queues are the queues of an address's members, as a sender has them.
 type queues struct {
-	open func(member uint8) (*os.File, error)
+	open func(index uint8) (*os.File, error)
 	fds  [maxMembers]atomic.Int64 // owned: a descriptor, or 0; in no poller
 	busy [maxMembers]atomic.Bool  // it is being opened
 }
 
-func queueName(name string, member uint8) string { return name + "\x00" + strconv.Itoa(int(member)) }
+func queueName(name string, index uint8) string { return name + "\x00" + strconv.Itoa(int(index)) }
 
 // send passes a packet on, in two parts. It is false if the packet was lost. One goroutine calls it.
-func (q *queues) send(member uint8, head, data []byte) bool {
-	fd := q.fd(member)
+func (q *queues) send(index uint8, head, data []byte) bool {
+	fd := q.fd(index)
 	if fd <= 0 {
 		return false
 	}
@@ -37,29 +37,29 @@ func (q *queues) send(member uint8, head, data []byte) bool {
 	return err == nil
 }
 
-func (q *queues) fd(member uint8) int {
-	if fd := q.fds[member].Load(); fd != 0 {
+func (q *queues) fd(index uint8) int {
+	if fd := q.fds[index].Load(); fd != 0 {
 		return int(fd)
 	}
-	if !q.busy[member].CompareAndSwap(false, true) {
+	if !q.busy[index].CompareAndSwap(false, true) {
 		return 0
 	}
 	opened := make(chan struct{})
 	go func() {
-		defer q.busy[member].Store(false)
+		defer q.busy[index].Store(false)
 		defer close(opened)
-		q.fds[member].Store(int64(q.descriptor(member)))
+		q.fds[index].Store(int64(q.descriptor(index)))
 	}()
 	select {
 	case <-opened:
 	case <-time.After(openTime): // the master doesn't answer
 	}
-	return int(q.fds[member].Load())
+	return int(q.fds[index].Load())
 }
 
 // descriptor returns a descriptor of a queue, or 0.
-func (q *queues) descriptor(member uint8) (fd int) {
-	f, err := q.open(member)
+func (q *queues) descriptor(index uint8) (fd int) {
+	f, err := q.open(index)
 	if err != nil {
 		return 0
 	}

@@ -143,4 +143,3 @@ type acceptor interface {
 	Close() error
 	Addr() net.Addr
 }
-

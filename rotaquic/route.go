@@ -10,13 +10,13 @@ type router struct {
 }
 
 // route returns the member that a packet is for. What nobody has is for this worker, as what isn't QUIC.
-func (r router) route(packet []byte) (member uint8) {
+func (r router) route(packet []byte) (index uint8) {
 	id, long, ok := destination(packet)
 	if !ok {
 		return r.self
 	}
 	if p, ok := r.keys.decode(id); ok && r.table.lives(p) {
-		return p.member
+		return p.index
 	}
 	if !long {
 		return r.self

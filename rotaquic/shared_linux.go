@@ -24,10 +24,11 @@ const (
 type shared struct {
 	socket net.PacketConn // rota's: it keeps the socket open in the master. The owner of shared closes it.
 	memory *memory
-	place  place
 	conn   *packetConn
 
-	mu      sync.Mutex    // of what this worker says of itself
+	mu   sync.Mutex // of self.state, and its order in memory
+	self member
+
 	drains  chan struct{} // closed by drain
 	closing sync.Once
 	closed  chan struct{}
@@ -65,11 +66,11 @@ func (s *shared) join(w *worker.Worker, name string, t *quic.Transport) error {
 	if err != nil {
 		return err
 	}
-	if s.place, err = s.memory.take(); err != nil {
+	if s.self, err = s.memory.take(w.Generation()); err != nil {
 		return err
 	}
-	open := func(member uint8) (*os.File, error) { return w.SharedQueue(queueName(name, member)) }
-	queue, err := open(s.place.member)
+	open := func(index uint8) (*os.File, error) { return w.SharedQueue(queueName(name, index)) }
+	queue, err := open(s.self.index)
 	if err == nil {
 		err = empty(queue)
 	}
@@ -81,8 +82,8 @@ func (s *shared) join(w *worker.Worker, name string, t *quic.Transport) error {
 		_ = queue.Close() // nothing was written to it
 		return err
 	}
-	s.conn = newPacketConn(udp, queue, router{k, s.memory.table, s.place.member}, &queues{open: open})
-	t.Conn, t.ConnectionIDGenerator = s.conn, &generator{keys: k, place: s.place}
+	s.conn = newPacketConn(udp, queue, router{k, s.memory.table, s.self.index}, &queues{open: open})
+	t.Conn, t.ConnectionIDGenerator = s.conn, &generator{keys: k, place: s.self.place}
 	t.StatelessResetKey, t.TokenGeneratorKey = &k.reset, &k.token
 	return nil
 }
@@ -114,27 +115,39 @@ func duplicate(socket net.PacketConn) (*net.UDPConn, error) {
 func (s *shared) serve() {
 	_ = s.socket.SetReadDeadline(time.Unix(1, 0))
 	_, _, _ = s.socket.ReadFrom(make([]byte, 1)) // os.ErrDeadlineExceeded
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case <-s.drains:
-	default:
-		s.memory.set(s.place, serving)
+	if s.enter(serving) {
 		s.conn.setReads(true)
 	}
 }
 
 // drain leaves new connections and the socket to the workers that serve.
 func (s *shared) drain() {
-	s.mu.Lock()
-	s.memory.set(s.place, draining)
-	close(s.drains)
-	s.mu.Unlock()
-	s.lookOnce()
+	if s.enter(draining) {
+		close(s.drains)
+		s.lookOnce()
+	}
 }
 
 // leave says that no handshake is under way.
-func (s *shared) leave() { s.memory.set(s.place, leaving) }
+func (s *shared) leave() { s.enter(leaving) }
+
+// enter says what this worker does now. It is false if the worker is beyond that.
+func (s *shared) enter(now state) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.self.state == absent || now != absent && now <= s.self.state {
+		return false
+	}
+	s.self.state = now
+	s.memory.set(s.self)
+	return true
+}
+
+// retire leaves the socket to others for good.
+func (s *shared) retire() { s.conn.retire() }
+
+// isReplacing reports whether other workers of this one's generation are being replaced, too.
+func (s *shared) isReplacing() bool { return s.memory.isReplacing(s.self.generation) }
 
 // look runs until the worker closes s.
 func (s *shared) look() {
@@ -153,7 +166,7 @@ func (s *shared) look() {
 
 // lookOnce removes workers that have died, and decides who reads from the socket in a drain.
 func (s *shared) lookOnce() {
-	s.memory.reap(func(m uint8) bool { return m == s.place.member || s.memory.locked(m) })
+	s.memory.reap(func(m uint8) bool { return m == s.self.index || s.memory.locked(m) })
 	select {
 	case <-s.drains:
 		s.conn.setReads(!s.memory.anyServes())
@@ -166,7 +179,7 @@ func (s *shared) close() {
 	s.closing.Do(func() {
 		close(s.closed)
 		s.looking.Wait()
-		s.memory.set(s.place, absent)
+		s.enter(absent)
 		_ = s.conn.Close() // what it has written is written
 		s.memory.close()
 	})

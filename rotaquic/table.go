@@ -10,7 +10,7 @@ import (
 //	1     1 when the secret is there
 //	4     the secret
 //	3     unused
-//	256   members: epoch, 4 bytes; state, 4
+//	256   members: epoch, 32 bits; generation, 29; state, 3
 //	32768 handshakes: see pack
 const (
 	secretAt     = 1
@@ -62,39 +62,64 @@ func (t *table) prepare(fill func([]byte)) []byte {
 	return append([]byte(nil), t.secret()...)
 }
 
-func memberWord(epoch uint32, s state) uint64 { return uint64(epoch)<<32 | uint64(s) }
+// member is a member of the table.
+type member struct {
+	place
+	generation int // of reloads
+	state      state
+}
 
-// member returns who has a member, and what that does.
-func (t *table) member(m uint8) (place, state) {
-	w := t.members[m].Load()
-	return place{m, uint32(w >> 32)}, state(uint32(w))
+const generations = 1<<29 - 1
+
+func (m member) word() uint64 {
+	return uint64(m.epoch)<<32 | uint64(m.generation&generations)<<3 | uint64(m.state)
+}
+
+// at returns a member.
+func (t *table) at(index uint8) member { return parseMember(index, t.members[index].Load()) }
+
+func parseMember(index uint8, w uint64) member {
+	return member{place{index, uint32(w >> 32)}, int(w >> 3 & generations), state(w & 7)}
 }
 
 // join begins the next epoch of a member, which the caller has locked.
-func (t *table) join(m uint8) place {
-	last, _ := t.member(m)
-	p := place{m, last.epoch + 1}
-	t.set(p, starting)
-	return p
+func (t *table) join(index uint8, generation int) member {
+	m := member{place{index, t.at(index).epoch + 1}, generation, starting}
+	t.set(m)
+	return m
 }
 
-// set says what the worker does that has a place.
-func (t *table) set(p place, s state) { t.members[p.member].Store(memberWord(p.epoch, s)) }
+// set says what a worker does, of which m is the member.
+func (t *table) set(m member) { t.members[m.index].Store(m.word()) }
 
 // lives reports whether a place has a worker.
 func (t *table) lives(p place) bool {
-	now, s := t.member(p.member)
-	return now == p && s != absent
+	m := t.at(p.index)
+	return m.place == p && m.state != absent
 }
 
 // reap removes the members of workers that have died: those that nobody has locked.
-func (t *table) reap(locked func(uint8) bool) {
-	for m := range t.members {
-		w := t.members[m].Load()
-		if state(uint32(w)) != absent && !locked(uint8(m)) {
-			t.members[m].CompareAndSwap(w, memberWord(uint32(w>>32), absent)) // or else it has a worker again
+func (t *table) reap(locked func(index uint8) bool) {
+	for i := range t.members {
+		w := t.members[i].Load()
+		m := parseMember(uint8(i), w)
+		if m.state != absent && !locked(m.index) {
+			m.state = absent
+			t.members[i].CompareAndSwap(w, m.word()) // or else it has a worker again
 		}
 	}
+}
+
+// isReplacing reports whether a reload is under way that replaces workers of a generation: newer ones serve, and others
+// of it or before it too.
+func (t *table) isReplacing(generation int) bool {
+	var newer, older bool
+	for i := range t.members {
+		m := t.at(uint8(i))
+		newer = newer || m.state == serving && m.generation > generation
+		older = older || m.state == serving && m.generation <= generation
+	}
+	return newer && older
 }
 
 // anyServes reports whether a worker takes new connections.
@@ -107,12 +132,12 @@ func (t *table) anyServes() bool {
 // every caller.
 func (t *table) choose(hash uint64) (best uint8, ok bool) {
 	var highest uint64
-	for m := range t.members {
-		if state(uint32(t.members[m].Load())) != serving {
+	for i := range t.members {
+		if t.at(uint8(i)).state != serving {
 			continue
 		}
-		if v := mix(hash + uint64(m) + 1); !ok || v > highest {
-			best, highest, ok = uint8(m), v, true
+		if v := mix(hash + uint64(i) + 1); !ok || v > highest {
+			best, highest, ok = uint8(i), v, true
 		}
 	}
 	return best, ok
@@ -132,37 +157,30 @@ func (t *table) assign(hash uint64, now uint16, self uint8) (uint8, bool) {
 	w := &t.handshakes[hash%handshakes]
 	for {
 		old := w.Load()
-		if m, ok := t.kept(old, hash, now); ok {
-			return m, true
+		if i, ok := t.kept(old, hash, now); ok {
+			return i, true
 		}
-		m, ok := self, t.takes(self, serving)
+		i, ok := self, t.at(self).state == serving
 		if !ok {
-			m, ok = t.choose(hash)
+			i, ok = t.choose(hash)
 		}
 		if !ok {
 			return 0, false
 		}
-		p, _ := t.member(m)
-		if w.CompareAndSwap(old, pack(hash, p, now)) {
-			return m, true
+		if w.CompareAndSwap(old, pack(hash, t.at(i).place, now)) {
+			return i, true
 		}
 	}
 }
 
 // pack makes the word of a handshake: 24 bits of the hash, the member, 16 bits of the epoch, the time.
 func pack(hash uint64, p place, now uint16) uint64 {
-	return hash>>40<<40 | uint64(p.member)<<32 | uint64(uint16(p.epoch))<<16 | uint64(now)
+	return hash>>40<<40 | uint64(p.index)<<32 | uint64(uint16(p.epoch))<<16 | uint64(now)
 }
 
 // kept returns the member of a handshake, if w is that handshake's word, and the member can still take it.
 func (t *table) kept(w, hash uint64, now uint16) (uint8, bool) {
-	m := uint8(w >> 32)
-	p, _ := t.member(m)
-	same := w>>40 == hash>>40 && uint16(w>>16) == uint16(p.epoch) && now-uint16(w) < handshakeTime
-	return m, same && w != 0 && (t.takes(m, serving) || t.takes(m, draining))
-}
-
-func (t *table) takes(m uint8, want state) bool {
-	_, s := t.member(m)
-	return s == want
+	m := t.at(uint8(w >> 32))
+	same := w != 0 && w == pack(hash, m.place, uint16(w)) && now-uint16(w) < handshakeTime
+	return m.index, same && (m.state == serving || m.state == draining)
 }
