@@ -24,8 +24,8 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-// quick is a configuration for short tests.
-func quick(workers int) master.Config {
+// configOf is a configuration for short tests.
+func configOf(workers int) master.Config {
 	return master.Config{
 		Workers: workers, Grace: time.Minute, MinUptime: 50 * time.Millisecond,
 		KillAfter: time.Second, MinBackoff: 10 * time.Millisecond, MaxBackoff: 50 * time.Millisecond,
@@ -78,7 +78,7 @@ func do(c *http3.Transport, r *http.Request) (string, error) {
 
 // A download goes on in its old worker through reloads, whole and in order.
 func TestDownloadSurvivesReloads(t *testing.T) {
-	p, addr := start(t, "http3", quick(4))
+	p, addr := start(t, "http3", configOf(4))
 	const count = 1_000_000 // 8 MB in 1,000 pieces
 	long := e2etest.Duration(20*time.Second, 4*time.Second)
 	url := fmt.Sprintf("https://%s/numbers?count=%d&every=%d", addr, count, long.Milliseconds()*1000/count)
@@ -119,7 +119,7 @@ func TestDownloadSurvivesReloads(t *testing.T) {
 // No request fails in reloads: neither on connections that are kept nor on new ones, with a body or without.
 func TestRequestsInReloads(t *testing.T) {
 	workers := e2etest.Times(4, 2)
-	p, addr := start(t, "http3", quick(workers))
+	p, addr := start(t, "http3", configOf(workers))
 	l, counts := e2etest.NewLoad(), &counter{url: "https://" + addr + "/whoami"}
 	for range 4 {
 		kept := newClient(t)
@@ -174,7 +174,7 @@ func (n *counter) request(c *http3.Transport, method string, body io.Reader) (st
 
 // A download survives an upgrade of the master, too.
 func TestDownloadSurvivesUpgrade(t *testing.T) {
-	p, addr := start(t, "http3", quick(2))
+	p, addr := start(t, "http3", configOf(2))
 	resp, err := newClient(t).RoundTrip(newRequest(http.MethodGet, "https://"+addr+"/numbers?count=100000&every=30", nil))
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestDownloadSurvivesUpgrade(t *testing.T) {
 
 // In a stop nobody takes the socket over: requests that have arrived are answered.
 func TestStopAnswers(t *testing.T) {
-	p, addr := start(t, "http3", quick(2))
+	p, addr := start(t, "http3", configOf(2))
 	var bodies []io.ReadCloser
 	for range 4 {
 		resp, err := newClient(t).RoundTrip(newRequest(http.MethodGet, "https://"+addr+"/numbers?count=40000&every=30", nil))
@@ -219,7 +219,7 @@ func TestStopAnswers(t *testing.T) {
 
 // A client resumes its session at another worker, after a reload.
 func TestSessionsResume(t *testing.T) {
-	p, addr := start(t, "http3", quick(1))
+	p, addr := start(t, "http3", configOf(1))
 	c := newClient(t)
 	for i, want := range []string{"generation=1 worker=1 slot=0 resumed=false", "generation=2 worker=2 slot=0 resumed=true"} {
 		if i > 0 {
@@ -268,7 +268,7 @@ func echoes(c *quic.Conn, text string) error {
 
 // A connection of a client whose address changes goes on in the worker that has it, which drains meanwhile.
 func TestClientChangesItsAddress(t *testing.T) {
-	p, addr := start(t, "echo", quick(3))
+	p, addr := start(t, "echo", configOf(3))
 	nat := newNAT(t, addr)
 	c := dial(t, nat.addr())
 	for i := range 4 {
@@ -291,7 +291,7 @@ func TestClientChangesItsAddress(t *testing.T) {
 
 // At the end of the grace a connection is closed, and its client told so.
 func TestGraceEnds(t *testing.T) {
-	cfg := quick(1)
+	cfg := configOf(1)
 	cfg.Grace = 1500 * time.Millisecond
 	p, addr := start(t, "echo", cfg)
 	c := dial(t, addr)
@@ -309,7 +309,7 @@ func TestGraceEnds(t *testing.T) {
 
 // The clients of a worker that is killed learn it from the other workers.
 func TestKilledWorker(t *testing.T) {
-	p, addr := start(t, "echo", quick(2))
+	p, addr := start(t, "echo", configOf(2))
 	c := dial(t, addr)
 	if err := echoes(c, "hello"); err != nil {
 		t.Fatal(err)

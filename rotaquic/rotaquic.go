@@ -16,6 +16,7 @@
 package rotaquic
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -73,8 +74,7 @@ func listen(addr string, config *tls.Config, accept func(*quic.Transport, *tls.C
 
 // withTickets returns config with the ticket keys that all workers have.
 func withTickets(config *tls.Config, w *worker.Worker) *tls.Config {
-	//lint:ignore SA1019 a program that still sets it must keep its key
-	chosen := config.SessionTicketKey != [32]byte{} || config.WrapSession != nil || config.UnwrapSession != nil
+	chosen := hasTicketKey(config) || config.WrapSession != nil || config.UnwrapSession != nil
 	if w == nil || chosen || config.SessionTicketsDisabled {
 		return config
 	}
@@ -83,6 +83,13 @@ func withTickets(config *tls.Config, w *worker.Worker) *tls.Config {
 	config = config.Clone()
 	config.WrapSession, config.UnwrapSession = keys.EncryptTicket, keys.DecryptTicket
 	return config
+}
+
+// hasTicketKey reports whether the program has set a key. http3.ConfigureTLSConfig makes package tls choose one, which begins
+// with this word.
+func hasTicketKey(config *tls.Config) bool {
+	key := config.SessionTicketKey //lint:ignore SA1019 a program that still sets it must keep its key
+	return key != [32]byte{} && !bytes.HasPrefix(key[:], []byte("DEPRECATED"))
 }
 
 // ListenAndServe is srv.ListenAndServe for a server whose processes can be replaced: it calls [ListenEarly]
