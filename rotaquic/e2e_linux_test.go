@@ -42,7 +42,7 @@ func start(t *testing.T, helper string, config master.Config) (*e2etest.Process,
 }
 
 // newClient returns quic-go's own client.
-func newClient(t *testing.T) *http3.Transport {
+func newClient(t testing.TB) *http3.Transport {
 	c := &http3.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(0)}}
 	t.Cleanup(func() { c.Close() })
 	return c

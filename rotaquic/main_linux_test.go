@@ -26,19 +26,24 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"http3": serveHTTP3, "echo": serveEcho}))
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"http3": serveHTTP3, "echo": serveEcho, "plain": servePlain}))
 }
 
 // serveHTTP3 is an HTTP/3 server as a program has it.
-func serveHTTP3() {
+func serveHTTP3() { fmt.Fprintln(os.Stderr, ListenAndServe(server())) }
+
+// servePlain is quic-go's alone.
+func servePlain() { fmt.Fprintln(os.Stderr, server().ListenAndServe()) }
+
+func server() *http3.Server {
 	http.HandleFunc("/whoami", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		self := worker.Self()
 		fmt.Fprintf(w, "generation=%d worker=%d slot=%d resumed=%t from=%s", self.Generation(), self.ID(), self.Slot(), r.TLS.DidResume, r.RemoteAddr)
 	})
 	http.HandleFunc("/numbers", numbers)
-	srv := &http3.Server{Addr: os.Getenv(e2etest.FlagsEnv), TLSConfig: certificate()}
-	fmt.Fprintln(os.Stderr, ListenAndServe(srv))
+	http.HandleFunc("/zeros", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, 8<<20)) })
+	return &http3.Server{Addr: os.Getenv(e2etest.FlagsEnv), TLSConfig: certificate()}
 }
 
 // numbers sends count numbers of 8 bytes in pieces, one every so many milliseconds.
