@@ -171,7 +171,7 @@ func (c *packetConn) setReads(reads bool) {
 	c.changed = make(chan struct{})
 }
 
-// retire ends the reads from the socket for good, when what was read is at its workers: at the end of the process it
+// retire ends the reads from the socket permanently, when what was read is at its workers: at the end of the process it
 // would be lost.
 func (c *packetConn) retire() {
 	c.mu.Lock()

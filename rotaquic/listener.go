@@ -14,9 +14,9 @@ import (
 
 // The steps of a drain.
 const (
-	// settleTime is how long packets of handshakes may be on their way when a drain begins: in the socket, in a
+	// arrivalTime is how long packets of handshakes may be on their way when a drain begins: in the socket, in a
 	// queue, or in quic-go.
-	settleTime = 250 * time.Millisecond
+	arrivalTime = 250 * time.Millisecond
 	// handshakeLimit is how long a drain waits for handshakes that have begun. quic-go gives them as long by itself.
 	handshakeLimit = 10 * time.Second
 	// replacingLimit is how long a drain waits for the end of the reload, and at most for a quarter of the grace.
@@ -38,14 +38,14 @@ type Listener struct {
 	closing sync.Once
 	closed  chan struct{} // closed by Close
 	drains  chan struct{} // closed when the drain begins
-	settled chan struct{} // closed in a drain when clients may be sent elsewhere
+	goaway  chan struct{} // closed in a drain when clients may be sent elsewhere
 }
 
 // newListener owns socket if it doesn't fail.
 func newListener(socket net.PacketConn, addr string, w *worker.Worker) (l *Listener, err error) {
 	l = &Listener{
 		socket: socket, worker: w, conns: newConns(),
-		closed: make(chan struct{}), drains: make(chan struct{}), settled: make(chan struct{}),
+		closed: make(chan struct{}), drains: make(chan struct{}), goaway: make(chan struct{}),
 	}
 	l.transport = &quic.Transport{Conn: socket, ConnContext: l.conns.begin}
 	if w != nil {
@@ -127,11 +127,11 @@ func (l *Listener) drain(ctx context.Context) error {
 	}
 	ctx, cancel := endingEarly(ctx, closeLead)
 	defer cancel()
-	l.settle(ctx)
+	l.awaitHandshakes(ctx)
 	err := l.stop()
-	sleep(ctx, settleTime-l.conns.sinceLast()) // for the first request on the last one
+	sleep(ctx, arrivalTime-l.conns.sinceLast()) // for the first request on the last one
 	l.awaitReload(ctx)
-	close(l.settled)
+	close(l.goaway)
 	if l.conns.await(ctx, noneAccepted) != nil {
 		l.conns.closeAll()
 	}
@@ -141,11 +141,11 @@ func (l *Listener) drain(ctx context.Context) error {
 	return err
 }
 
-// settle waits until the handshakes that have begun are complete, and for those whose first packet is on its way.
-func (l *Listener) settle(ctx context.Context) {
+// awaitHandshakes waits until the handshakes that have begun are complete, and for those whose first packet is on its way.
+func (l *Listener) awaitHandshakes(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
-	sleep(ctx, settleTime)
+	sleep(ctx, arrivalTime)
 	_ = l.conns.await(ctx, func(handshakes, _ int) bool { return handshakes == 0 }) // or what is left is refused
 }
 

@@ -131,7 +131,7 @@ func Serve(srv *http3.Server, ln *Listener) error {
 		ctx, cancel := endingEarly(ctx, shutdownLead)
 		defer cancel()
 		select {
-		case <-ln.settled:
+		case <-ln.goaway:
 		case <-ctx.Done():
 		}
 		if err := srv.Shutdown(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {

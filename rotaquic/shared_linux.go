@@ -143,7 +143,7 @@ func (s *shared) enter(now state) bool {
 	return true
 }
 
-// retire leaves the socket to others for good.
+// retire leaves the socket to others permanently.
 func (s *shared) retire() { s.conn.retire() }
 
 // isReplacing reports whether other workers of this one's generation are being replaced, too.
