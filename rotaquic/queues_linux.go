@@ -5,6 +5,7 @@ package rotaquic
 import (
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,19 +16,28 @@ import (
 // (net.core.wmem_max).
 const queueSize = 4 << 20
 
-// openTime is how long a packet waits for the descriptor of its queue.
-const openTime = 50 * time.Millisecond
+// openTime is how long a packet waits for the descriptor of its queue, which the master gives. The packets behind it wait in the
+// socket, for any worker.
+const openTime = time.Second
+
+// opening is the opening of a queue.
+type opening struct {
+	began time.Time
+	done  chan struct{}
+}
 
 // queues are the queues of an address's members, as a sender has them.
 type queues struct {
 	open func(index uint8) (*os.File, error)
 	fds  [maxMembers]atomic.Int64 // owned: a descriptor, or 0; in no poller
-	busy [maxMembers]atomic.Bool  // it is being opened
+
+	mu      sync.Mutex
+	opening [maxMembers]*opening // nil, or under way
 }
 
 func queueName(name string, index uint8) string { return name + "\x00" + strconv.Itoa(int(index)) }
 
-// send passes a packet on, in two parts. It is false if the packet was lost. One goroutine calls it.
+// send passes a packet on, in two parts. It is false if the packet was lost.
 func (q *queues) send(index uint8, head, data []byte) bool {
 	fd := q.fd(index)
 	if fd <= 0 {
@@ -37,24 +47,50 @@ func (q *queues) send(index uint8, head, data []byte) bool {
 	return err == nil
 }
 
+// prepare opens the queues of the members that live, so that no packet waits for it.
+func (q *queues) prepare(t *table) {
+	for i := range t.members {
+		if t.at(uint8(i)).state != absent {
+			q.fd(uint8(i))
+		}
+	}
+}
+
+// fd returns the descriptor of a queue, or 0 if the master doesn't give it in time.
 func (q *queues) fd(index uint8) int {
 	if fd := q.fds[index].Load(); fd != 0 {
 		return int(fd)
 	}
-	if !q.busy[index].CompareAndSwap(false, true) {
-		return 0
-	}
-	opened := make(chan struct{})
-	go func() {
-		defer q.busy[index].Store(false)
-		defer close(opened)
-		q.fds[index].Store(int64(q.descriptor(index)))
-	}()
+	o := q.begin(index)
 	select {
-	case <-opened:
-	case <-time.After(openTime): // the master doesn't answer
+	case <-o.done:
+	case <-time.After(time.Until(o.began.Add(openTime))):
 	}
 	return int(q.fds[index].Load())
+}
+
+// begin opens a queue on another goroutine, unless that is under way.
+func (q *queues) begin(index uint8) *opening {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.opening[index] == nil {
+		o := &opening{began: time.Now(), done: make(chan struct{})}
+		q.opening[index] = o
+		go func() {
+			defer close(o.done)
+			q.finish(index, q.descriptor(index))
+		}()
+	}
+	return q.opening[index]
+}
+
+func (q *queues) finish(index uint8, fd int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.opening[index] = nil
+	if !q.fds[index].CompareAndSwap(0, int64(fd)) && fd > 0 {
+		_ = unix.Close(fd) // q is closed
+	}
 }
 
 // descriptor returns a descriptor of a queue, or 0.

@@ -115,6 +115,7 @@ func duplicate(socket net.PacketConn) (*net.UDPConn, error) {
 func (s *shared) serve() {
 	_ = s.socket.SetReadDeadline(time.Unix(1, 0))
 	_, _, _ = s.socket.ReadFrom(make([]byte, 1)) // os.ErrDeadlineExceeded
+	s.conn.queues.prepare(s.memory.table)
 	if s.enter(serving) {
 		s.conn.setReads(true)
 	}
@@ -167,6 +168,7 @@ func (s *shared) look() {
 // lookOnce removes workers that have died, and decides who reads from the socket in a drain.
 func (s *shared) lookOnce() {
 	s.memory.reap(func(m uint8) bool { return m == s.self.index || s.memory.locked(m) })
+	s.conn.queues.prepare(s.memory.table)
 	select {
 	case <-s.drains:
 		s.conn.setReads(!s.memory.anyServes())
