@@ -160,8 +160,12 @@ func TestFullQueue(t *testing.T) {
 	}
 	next(t, reads)
 	// the next worker of the place begins with an empty queue
-	if err := empty(s.worker(1, serving).queue); err != nil {
-		t.Error(err)
+	successor := s.worker(1, serving)
+	if _, err := from.Write(s.packetFor(1, "new")); err != nil {
+		t.Fatal(err)
+	}
+	if m := next(t, successor); m.N != len(s.packetFor(1, "new")) {
+		t.Errorf("the first packet has %d bytes", m.N)
 	}
 }
 

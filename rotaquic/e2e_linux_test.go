@@ -280,6 +280,13 @@ func TestClientChangesItsAddress(t *testing.T) {
 		nat.change(t)
 		if i%2 == 1 {
 			p.Reload()
+			p.WaitLog(e2etest.WorkerLeft, 2)
+		}
+		for range 10 { // longer than a drain without connections takes
+			if err := echoes(c, "whole"); err != nil {
+				t.Fatalf("after %d changes: %v", i+1, err)
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 	if p.Logged(e2etest.WorkerLeft) > 5 {
