@@ -154,7 +154,7 @@ func (c *packetConn) dispatch(s *slot, m *ipv4.Message) (gone bool) {
 	return false
 }
 
-// setReads says whether this worker reads from the socket.
+// setReads says whether this worker reads from the socket. A read that is under way may still return packets.
 func (c *packetConn) setReads(reads bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,8 +178,13 @@ func (c *packetConn) retire() {
 	c.retired = true
 	c.mu.Unlock()
 	c.setReads(false)
+	c.awaitRead()
+}
+
+// awaitRead waits for the end of the read from the socket that is under way, and until what it has read is at its workers.
+func (c *packetConn) awaitRead() {
 	c.reading.Lock()
-	c.reading.Unlock() //lint:ignore SA2001 the read that was under way is over
+	c.reading.Unlock() //lint:ignore SA2001 nothing else is to be done
 }
 
 // awaitReads waits until this worker reads from the socket, and is false when the conn is closed.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
+	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/sharedfile"
 )
 
@@ -124,6 +125,7 @@ func TestPassedOn(t *testing.T) {
 	if a, b := got[0].OOB[:got[0].NN], got[1].OOB[:got[1].NN]; !bytes.Equal(a, b) || len(a) == 0 {
 		t.Errorf("control messages are %x, and passed on %x", a, b)
 	}
+	e2etest.WaitFor(t, "a packet to be counted", func() bool { return reads.passed.Load() > 0 })
 	if reads.passed.Load() != 1 || has.taken.Load() != 1 || reads.lost.Load() != 0 {
 		t.Errorf("%d were passed on, %d taken, %d lost", reads.passed.Load(), has.taken.Load(), reads.lost.Load())
 	}
@@ -181,14 +183,16 @@ func TestReads(t *testing.T) {
 			reader, other = b, a
 		}
 		other.setReads(false)
+		other.awaitRead()
 		if _, err := client.Write(s.packetFor(1, "for b")); err != nil {
 			t.Fatal(err)
 		}
-		before := reader.passed.Load()
 		reader.setReads(true)
 		next(t, b)
-		if passed := reader.passed.Load() - before; (passed == 1) != (reader == a) {
-			t.Errorf("round %d: %d packets were passed on", i, passed)
+		want := int64(i/2 + 1) // a passes on what it reads
+		e2etest.WaitFor(t, "the packet to be counted", func() bool { return a.passed.Load() >= want })
+		if a.passed.Load() != want || b.passed.Load() != 0 {
+			t.Errorf("round %d: %d and %d packets were passed on", i, a.passed.Load(), b.passed.Load())
 		}
 	}
 	a.retire()

@@ -76,9 +76,20 @@ func do(c *http3.Transport, r *http.Request) (string, error) {
 	return string(b), err
 }
 
-// A download goes on in its old worker through reloads, whole and in order.
+// A download goes on in its old worker through reloads, whole and in order, with either spread.
 func TestDownloadSurvivesReloads(t *testing.T) {
-	p, addr := start(t, "http3", configOf(4))
+	for name, spread := range map[string]master.Spread{"one queue": master.SpreadShared, "slots": master.SpreadSlots} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := configOf(4)
+			cfg.Spread = spread
+			downloadInReloads(t, cfg)
+		})
+	}
+}
+
+func downloadInReloads(t *testing.T, cfg master.Config) {
+	p, addr := start(t, "http3", cfg)
 	const count = 1_000_000 // 8 MB in 1,000 pieces
 	long := e2etest.Duration(20*time.Second, 4*time.Second)
 	url := fmt.Sprintf("https://%s/numbers?count=%d&every=%d", addr, count, long.Milliseconds()*1000/count)
@@ -118,8 +129,17 @@ func TestDownloadSurvivesReloads(t *testing.T) {
 
 // No request fails in reloads: neither on connections that are kept nor on new ones, with a body or without.
 func TestRequestsInReloads(t *testing.T) {
-	workers := e2etest.Times(4, 2)
-	p, addr := start(t, "http3", configOf(workers))
+	for name, spread := range map[string]master.Spread{"one queue": master.SpreadShared, "slots": master.SpreadSlots} {
+		t.Run(name, func(t *testing.T) {
+			cfg := configOf(e2etest.Times(4, 2))
+			cfg.Spread = spread
+			requestsInReloads(t, cfg)
+		})
+	}
+}
+
+func requestsInReloads(t *testing.T, cfg master.Config) {
+	p, addr := start(t, "http3", cfg)
 	l, counts := e2etest.NewLoad(), &counter{url: "https://" + addr + "/whoami"}
 	for range 4 {
 		kept := newClient(t)
@@ -134,7 +154,7 @@ func TestRequestsInReloads(t *testing.T) {
 	least, reloads := int64(e2etest.Times(100_000, 2000)), 0
 	for ; reloads < 20 || counts.made.Load() < least; reloads++ {
 		p.Reload()
-		p.WaitLog(e2etest.WorkerLeft, (reloads+1)*workers)
+		p.WaitLog(e2etest.WorkerLeft, (reloads+1)*cfg.Workers)
 	}
 	r := l.MustBeWhole(t)
 	t.Logf("%d reloads, %v; %d requests were sent again on another connection; in %d the client has closed its own connection",
