@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -27,6 +28,12 @@ func TestWorkerAlone(t *testing.T) {
 	w.OnLeave(func() { t.Error("a worker alone leaves") })
 	if _, err := w.SharedFile("a", 1); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("shared file: %v", err)
+	}
+	if _, err := new(Worker).SharedFile("a", 0); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("a shared file without a size: %v", err)
+	}
+	if _, err := w.SharedQueue("a"); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("shared queue: %v", err)
 	}
 	if _, err := w.Status(t.Context()); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("status: %v", err)

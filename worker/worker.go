@@ -25,6 +25,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/workerproc"
@@ -380,7 +381,27 @@ func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
 	if w == nil {
 		return nil, alone("shared file")
 	}
+	if size < 1 {
+		return nil, fmt.Errorf("shared file %q: %w", name, syscall.EINVAL)
+	}
 	return w.p.SharedFile(name, size)
+}
+
+// SharedQueue returns a queue of datagrams that all workers of the rota share: what one of them writes to the file,
+// another reads from it, whole and in order. Only processes that have the file can write or read. It is how
+// workers send each other what would be too much for [Worker.Broadcast]; package rotaquic passes packets on by it.
+// The first call with a name makes the queue. It is kept, with what is in it, as the files of [Worker.SharedFile] are.
+//
+// A write waits while the queue is full: it has the size of a socket's send buffer, which SO_SNDBUF sets. The file
+// has deadlines, and a SyscallConn; its Fd would make it blocking for all workers. A datagram that was read is
+// gone, also if its reader dies. There are 512 queues at most, and a shared file can't have the name of one.
+//
+// It fails as SharedFile does, with syscall.EINVAL too if the master is of an older version. The caller closes the file.
+func (w *Worker) SharedQueue(name string) (*os.File, error) {
+	if w == nil {
+		return nil, alone("shared queue")
+	}
+	return w.p.SharedFile(name, 0)
 }
 
 // Status returns what the master knows, with what the workers have counted by now: see

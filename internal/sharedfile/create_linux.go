@@ -3,6 +3,8 @@
 package sharedfile
 
 import (
+	"os"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -24,4 +26,42 @@ func create(size int64) (*descriptor.FD, error) {
 		return nil, err
 	}
 	return fd, nil
+}
+
+// createQueue makes a socket that is connected to itself. The kernel gives it a name to connect to. What others
+// may have written before it was connected is thrown away.
+func createQueue() (*descriptor.FD, error) {
+	n, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	fd := descriptor.New(n)
+	if err := connectToItself(n); err != nil {
+		_ = fd.Close() // nothing was written to it
+		return nil, err
+	}
+	discard(n)
+	return fd, nil
+}
+
+func connectToItself(n int) error {
+	if err := unix.Bind(n, &unix.SockaddrUnix{}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	name, err := unix.Getsockname(n)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	return os.NewSyscallError("connect", unix.Connect(n, name))
+}
+
+func discard(n int) {
+	for err := error(nil); err == nil; {
+		_, _, err = unix.Recvfrom(n, nil, unix.MSG_DONTWAIT) // EAGAIN when nothing is left
+	}
+}
+
+func isQueue(fd *descriptor.FD) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd.Int(), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK
 }

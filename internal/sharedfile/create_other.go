@@ -9,3 +9,7 @@ import (
 )
 
 func create(int64) (*descriptor.FD, error) { return nil, errors.ErrUnsupported }
+
+func createQueue() (*descriptor.FD, error) { return nil, errors.ErrUnsupported }
+
+func isQueue(*descriptor.FD) bool { return false }

@@ -1,4 +1,4 @@
-// Package sharedfile keeps files in memory for the workers of a master, by name: the first
+// Package sharedfile keeps files in memory and queues of datagrams for the workers of a master, by name: the first
 // call with a name makes its file, and the later ones get the same. The master holds them open, so that
 // what is in a file outlives the processes that have written it, and reads none of them.
 package sharedfile
@@ -17,56 +17,90 @@ import (
 
 // The bounds of what a worker can make the master hold.
 const (
-	MaxFiles = 16
-	MaxName  = 256       // bytes
-	MaxSize  = 256 << 20 // bytes
+	MaxFiles  = 16
+	MaxQueues = 512
+	MaxName   = 256       // bytes
+	MaxSize   = 256 << 20 // bytes
 )
 
 // SpareFor is how long a spare file is kept when the last worker that has asked for it is gone: that
 // one's successor may ask for it.
 const SpareFor = 2 * time.Second
 
-// Table has the files of a master, whose loop owns it. The zero value is empty.
+// Table has the files and queues of a master, whose loop owns it. The zero value is empty.
 type Table struct{ files map[string]*file }
 
-// file is a file of a Table. It is spare unless it is kept: then it is closed some time after
+// file is a file or queue of a Table. It is spare unless it is kept: then it is closed some time after
 // the last of askers has gone. Otherwise an attacker who has one worker could have the master
 // hold all the files that there may be, and all the memory that they may have, permanently.
 type file struct {
 	*descriptor.FD
+	queue  bool
 	kept   bool         // the program, or a worker that the master trusts, needs it
 	askers map[int]bool // the workers that have asked for it, by id
 }
 
-// Open is open for the program in the master, which keeps the file.
+// Open returns a duplicate of the descriptor of a file for the program in the master, which keeps
+// the file. The caller closes it.
 func (t *Table) Open(name string, size int64) (*descriptor.FD, error) {
-	return t.open(name, size, func(f *file) { f.kept = true })
+	return t.open(wire.ShareBody{Name: name, Size: size}, func(f *file) { f.kept = true })
 }
 
-// open returns a duplicate of the descriptor of a file, which the caller closes. It makes the file
-// if there is none; one that is there keeps its size. It calls ask with the file. It fails with EINVAL
-// if name or size is out of bounds, and with EMFILE if there are MaxFiles already.
-func (t *Table) open(name string, size int64, ask func(*file)) (*descriptor.FD, error) {
-	if f := t.files[name]; f != nil {
+// OpenQueue is Open for a queue of datagrams: a unix socket that is connected to itself. No other socket can
+// send to it: its descriptor is the only way in.
+func (t *Table) OpenQueue(name string) (*descriptor.FD, error) {
+	return t.open(wire.ShareBody{Name: name, Queue: true}, func(f *file) { f.kept = true })
+}
+
+// open returns a duplicate of the descriptor of a file or queue, which the caller closes. It makes it
+// if there is none; a file that is there keeps its size. It calls ask with it. It fails with EINVAL
+// if name or size is out of bounds or there is one of the other kind, and with EMFILE if there are
+// MaxFiles or MaxQueues already.
+func (t *Table) open(body wire.ShareBody, ask func(*file)) (*descriptor.FD, error) {
+	if f := t.files[body.Name]; f != nil && f.queue == body.Queue {
 		ask(f)
 		return f.Dup()
-	}
-	if name == "" || len(name) > MaxName || size < 1 || size > MaxSize {
+	} else if f != nil || !valid(body) {
 		return nil, syscall.EINVAL
 	}
-	if len(t.files) >= MaxFiles {
+	if t.full(body.Queue) {
 		return nil, syscall.EMFILE
 	}
-	fd, err := create(size)
+	fd, err := newFile(body)
 	if err != nil {
-		return nil, fmt.Errorf("memory file: %w", err)
+		return nil, fmt.Errorf("shared file: %w", err)
 	}
-	t.Adopt(name, true, fd)
-	ask(t.files[name])
+	t.Adopt(body.Name, true, fd)
+	ask(t.files[body.Name])
 	return fd.Dup()
 }
 
-// Adopt adds a file, which the table owns, unless there is one of this name.
+func valid(body wire.ShareBody) bool {
+	return body.Name != "" && len(body.Name) <= MaxName && (body.Queue || body.Size >= 1 && body.Size <= MaxSize)
+}
+
+// full reports whether there are as many files, or queues, as there may be.
+func (t *Table) full(queue bool) bool {
+	n, limit := 0, MaxFiles
+	if queue {
+		limit = MaxQueues
+	}
+	for _, f := range t.files {
+		if f.queue == queue {
+			n++
+		}
+	}
+	return n >= limit
+}
+
+func newFile(body wire.ShareBody) (*descriptor.FD, error) {
+	if body.Queue {
+		return createQueue()
+	}
+	return create(body.Size)
+}
+
+// Adopt adds a file or a queue, which the table owns, unless there is one of this name.
 func (t *Table) Adopt(name string, spare bool, fd *descriptor.FD) {
 	if t.files == nil {
 		t.files = map[string]*file{}
@@ -75,7 +109,7 @@ func (t *Table) Adopt(name string, spare bool, fd *descriptor.FD) {
 		_ = fd.Close() // nothing was written to it
 		return
 	}
-	t.files[name] = &file{FD: fd, kept: !spare, askers: map[int]bool{}}
+	t.files[name] = &file{FD: fd, queue: isQueue(fd), kept: !spare, askers: map[int]bool{}}
 }
 
 // Each calls send with the name of each file that is not in sent, in their order, and a duplicate of its
@@ -95,11 +129,11 @@ func (t *Table) Each(sent map[string]bool, send func(name string, spare bool, fd
 	return nil
 }
 
-// Handle answers a worker that asks for a file. The file is kept if keep is true. send takes the
+// Handle answers a worker that asks for a file or queue. It is kept if keep is true. send takes the
 // descriptors.
 func (t *Table) Handle(worker int, f wire.Frame, keep bool, send func(wire.Frame, ...*descriptor.FD) error) error {
 	return wire.With(f, func(body *wire.ShareBody) {
-		fd, err := t.open(body.Name, body.Size, func(is *file) { is.askers[worker], is.kept = true, is.kept || keep })
+		fd, err := t.open(*body, func(is *file) { is.askers[worker], is.kept = true, is.kept || keep })
 		if err != nil {
 			_ = send(wire.Frame{Type: wire.Failed, Call: f.Call, Body: wire.Body(neterr.Encode(err))}) // fails if the worker ends
 			return
@@ -129,7 +163,7 @@ func (t *Table) CloseSpare() {
 
 func (f *file) isUnwanted() bool { return !f.kept && len(f.askers) == 0 }
 
-// Close closes all files. Processes that have one keep it.
+// Close closes all files and queues. Processes that have one keep it.
 func (t *Table) Close() {
 	for _, fd := range t.files {
 		_ = fd.Close() // nothing was written to it

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/wire"
@@ -160,4 +163,123 @@ func (t *Table) copies(tt *testing.T) map[string]*descriptor.FD {
 		tt.Fatal(err)
 	}
 	return all
+}
+
+func openQueue(t *testing.T, tab *Table, name string) *os.File {
+	t.Helper()
+	fd, err := tab.OpenQueue(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd.Take()), name)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// A queue has whole datagrams, more of them than net.unix.max_dgram_qlen, which is 10 on many machines. It is the
+// same for every holder, also after another master has adopted it, and never a file.
+func TestQueue(t *testing.T) {
+	var tab, next Table
+	defer tab.Close()
+	defer next.Close()
+	a, b := openQueue(t, &tab, "q"), openQueue(t, &tab, "q")
+	for i := range 50 {
+		if _, err := fmt.Fprintf(a, "datagram %d", i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tab.Each(map[string]bool{}, next.Adopt); err != nil {
+		t.Fatal(err)
+	}
+	c := openQueue(t, &next, "q")
+	for i := range 50 {
+		from, buf := []*os.File{b, c}[i%2], make([]byte, 100)
+		if n, err := from.Read(buf); string(buf[:n]) != fmt.Sprintf("datagram %d", i) || err != nil {
+			t.Fatalf("datagram %d is %q, %v", i, buf[:n], err)
+		}
+	}
+	for _, tab := range []*Table{&tab, &next} {
+		if _, err := tab.Open("q", 1); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("a queue opened as a file: %v", err)
+		}
+		open(t, tab, "f", 1)
+		if _, err := tab.OpenQueue("f"); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("a file opened as a queue: %v", err)
+		}
+	}
+}
+
+// Files and queues have limits of their own.
+func TestQueueLimit(t *testing.T) {
+	var tab Table
+	defer tab.Close()
+	for i := range MaxQueues {
+		fd, err := tab.OpenQueue(fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd.Close()
+	}
+	if _, err := tab.OpenQueue("one more"); !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("one more: %v", err)
+	}
+	open(t, &tab, "a file", 1)
+}
+
+// A process that doesn't have the descriptor can't send to a queue by the name that /proc/net/unix shows,
+// nor does anything come of what it sent before the socket was connected.
+func TestQueueIsClosedToOthers(t *testing.T) {
+	n, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(n)
+	if err := unix.Bind(n, &unix.SockaddrUnix{}); err != nil {
+		t.Fatal(err)
+	}
+	sa, _ := unix.Getsockname(n)
+	addr := &net.UnixAddr{Name: sa.(*unix.SockaddrUnix).Name, Net: "unixgram"}
+	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.WriteToUnix([]byte("early"), addr); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Connect(n, sa); err != nil {
+		t.Fatal(err)
+	}
+	discard(n)
+	if _, err := other.WriteToUnix([]byte("late"), addr); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("another socket sends to %q: %v", addr.Name, err)
+	}
+	if c, err := net.DialUnix("unixgram", nil, addr); err == nil {
+		c.Close()
+		t.Error("another socket connects")
+	}
+	if n, _, err := unix.Recvfrom(n, make([]byte, 10), 0); !errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("the queue has %d bytes, %v", n, err)
+	}
+}
+
+// A queue that OpenQueue has made is connected.
+func TestQueueOfATableIsClosedToOthers(t *testing.T) {
+	var tab Table
+	defer tab.Close()
+	fd, err := tab.OpenQueue("q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fd.Close()
+	sa, _ := unix.Getsockname(fd.Int())
+	other, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	to := &net.UnixAddr{Name: sa.(*unix.SockaddrUnix).Name, Net: "unixgram"}
+	if _, err := other.WriteToUnix([]byte("made up"), to); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("another socket sends to %q: %v", to.Name, err)
+	}
 }

@@ -97,10 +97,12 @@ type (
 		Announced int64 `json:"announced,omitempty"`
 		Cut       int64 `json:"cut,omitempty"`
 	}
-	// ShareBody names the file that the program asks for, and how large it is if it isn't there.
+	// ShareBody names the file that the program asks for, and how large it is if it isn't there, or the
+	// queue of datagrams.
 	ShareBody struct {
-		Name string `json:"name"`
-		Size int64  `json:"size"`
+		Name  string `json:"name"`
+		Size  int64  `json:"size"`
+		Queue bool   `json:"queue,omitempty"`
 	}
 	// FailedBody is an error of package net, taken apart by package neterr.
 	FailedBody struct {

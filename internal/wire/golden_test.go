@@ -82,6 +82,7 @@ var samples = []sample{
 	{"count", Frame{Type: Count}, nil},
 	{"counted", Frame{Type: Counted}, &CountedBody{Accepted: 6, Taken: 5, Open: 4, Moved: 3, Announced: 2, Cut: 1}},
 	{"share", Frame{Type: Share, Call: 9}, &ShareBody{Name: "metrics", Size: 1 << 20}},
+	{"share queue", Frame{Type: Share, Call: 9}, &ShareBody{Name: "packets", Queue: true}},
 	{"shared", Frame{Type: Shared, FDs: 1, Call: 9}, nil},
 	{"ask status", Frame{Type: AskStatus, Call: 10}, nil},
 	{"status", Frame{Type: Status, Call: 10, Body: []byte(`{"pid":4711}`)}, nil},

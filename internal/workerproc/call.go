@@ -110,11 +110,11 @@ func socketIn(p link.Packet) (s shared, err error) {
 // shareTimeout is how long the master may take to answer: one of an older version never does.
 const shareTimeout = 5 * time.Second
 
-// SharedFile returns a file that all workers of the master share; see package worker.
+// SharedFile returns a file that all workers of the master share, or with size 0 a queue; see package worker.
 func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), shareTimeout)
 	defer cancel()
-	p, err := w.call(ctx, "shared file", wire.Frame{Type: wire.Share, Body: wire.Body(wire.ShareBody{Name: name, Size: size})})
+	p, err := w.call(ctx, "shared file", wire.Frame{Type: wire.Share, Body: wire.Body(wire.ShareBody{Name: name, Size: size, Queue: size == 0})})
 	if err != nil {
 		return nil, fmt.Errorf("shared file %q: %w", name, err)
 	}

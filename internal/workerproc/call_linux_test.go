@@ -44,6 +44,16 @@ func TestSharedFile(t *testing.T) {
 	if _, err := w.SharedFile("b", 17); !errors.Is(err, syscall.EMFILE) {
 		t.Errorf("a refusal is %v", err)
 	}
+	master.onSend = func(f wire.Frame) {
+		if string(f.Body) == `{"name":"c","size":0,"queue":true}` {
+			go w.handle(packet(wire.Shared, f.Call, end))
+		}
+	}
+	queue, err := w.SharedFile("c", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queue.Close()
 	if err := w.handle(packet(wire.Shared, 1)); !errors.Is(err, wire.ErrDescriptors) {
 		t.Errorf("without a descriptor: %v", err)
 	}

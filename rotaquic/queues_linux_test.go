@@ -1,0 +1,78 @@
+//go:build linux
+
+package rotaquic
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// All packets for a queue wait while it is opened, once. If that fails they are lost, and the next one tries again.
+func TestQueueIsOpenedOnce(t *testing.T) {
+	s := newSite(t)
+	asked := make(chan bool)
+	q := &queues{open: func(index uint8) (*os.File, error) {
+		if <-asked {
+			return s.open(index)
+		}
+		return nil, errors.New("no answer")
+	}}
+	defer q.close()
+	for _, works := range []bool{false, true} {
+		var group sync.WaitGroup
+		var sent atomic.Int64
+		for range 4 {
+			group.Go(func() {
+				if q.send(3, []byte("head"), []byte("data")) {
+					sent.Add(1)
+				}
+			})
+		}
+		asked <- works
+		waitNone(t, &group, asked)
+		if got := sent.Load(); works && got != 4 || !works && got != 0 {
+			t.Errorf("the queue can be opened: %t, and %d packets were sent", works, got)
+		}
+	}
+	if !q.send(3, nil, []byte("x")) {
+		t.Error("a packet of an open queue was lost")
+	}
+	q.close()
+	if q.send(3, nil, []byte("x")) {
+		t.Error("a packet was sent after close")
+	}
+}
+
+// waitNone waits for the senders. Those that come after a failure ask again, and get no.
+func waitNone(t *testing.T, group *sync.WaitGroup, asked chan<- bool) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { group.Wait(); close(done) }()
+	for {
+		select {
+		case asked <- false:
+		case <-done:
+			return
+		}
+	}
+}
+
+// prepare opens the queues of the members that live.
+func TestPrepare(t *testing.T) {
+	s := newSite(t)
+	var opened []uint8
+	q := &queues{open: func(index uint8) (*os.File, error) {
+		opened = append(opened, index)
+		return s.open(index)
+	}}
+	defer q.close()
+	tab := with(serving, absent, leaving, starting)
+	q.prepare(tab)
+	q.prepare(tab)
+	if len(opened) != 3 || opened[0] != 0 || opened[1] != 2 || opened[2] != 3 {
+		t.Errorf("opened %v", opened)
+	}
+}

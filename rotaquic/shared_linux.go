@@ -1,0 +1,188 @@
+//go:build linux
+
+package rotaquic
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/rota-go/rota/worker"
+)
+
+// How often a worker looks which others have died, and when it drains whether any serves.
+const (
+	lookEvery         = time.Second
+	lookEveryDraining = 100 * time.Millisecond
+)
+
+// shared is this worker's part of an address that all workers serve.
+type shared struct {
+	socket net.PacketConn // rota's: it keeps the socket open in the master. The owner of shared closes it.
+	memory *memory
+	conn   *packetConn
+
+	mu   sync.Mutex // of self.state, and its order in memory
+	self member
+
+	drains  chan struct{} // closed by drain
+	closing sync.Once
+	closed  chan struct{}
+	looking sync.WaitGroup
+}
+
+// share makes this worker a member of those that serve an address. socket is one of rota.ListenPacket's; it stays the
+// caller's if share fails.
+func share(w *worker.Worker, address string, socket net.PacketConn, t *quic.Transport) (*shared, error) {
+	name := "rotaquic 1 " + address
+	f, err := w.SharedFile(name, tableSize)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mapMemory(f)
+	if err != nil {
+		return nil, err
+	}
+	s := &shared{socket: socket, memory: m, drains: make(chan struct{}), closed: make(chan struct{})}
+	if err := s.join(w, name, t); err != nil {
+		m.close()
+		return nil, err
+	}
+	s.looking.Go(s.look)
+	return s, nil
+}
+
+// join takes a place, and sets the transport up for it.
+func (s *shared) join(w *worker.Worker, name string, t *quic.Transport) error {
+	secret, err := s.memory.secretOf()
+	if err != nil {
+		return err
+	}
+	k, err := newKeys(secret)
+	if err != nil {
+		return err
+	}
+	if s.self, err = s.memory.take(w.Generation()); err != nil {
+		return err
+	}
+	open := func(index uint8) (*os.File, error) { return w.SharedQueue(queueName(name, index)) }
+	queue, err := open(s.self.index)
+	if err == nil {
+		err = empty(queue)
+	}
+	if err != nil {
+		return err
+	}
+	udp, err := duplicate(s.socket)
+	if err != nil {
+		_ = queue.Close() // nothing was written to it
+		return err
+	}
+	s.conn = newPacketConn(udp, queue, router{k, s.memory.table, s.self.index}, &queues{open: open})
+	t.Conn, t.ConnectionIDGenerator = s.conn, &generator{keys: k, place: s.self.place}
+	t.StatelessResetKey, t.TokenGeneratorKey = &k.reset, &k.token
+	return nil
+}
+
+// duplicate returns a conn of the same socket that no drain closes.
+func duplicate(socket net.PacketConn) (*net.UDPConn, error) {
+	filer, ok := socket.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	f, err := filer.File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	pc, err := net.FilePacketConn(f)
+	if err != nil {
+		return nil, err
+	}
+	if udp, ok := pc.(*net.UDPConn); ok {
+		return udp, nil
+	}
+	_ = pc.Close() // nothing was written to it
+	return nil, errors.ErrUnsupported
+}
+
+// serve begins to read from the socket, and takes new connections. It tells the master so by a read that ends at once;
+// the read waits while the socket is left to the worker's predecessor.
+func (s *shared) serve() {
+	_ = s.socket.SetReadDeadline(time.Unix(1, 0))
+	_, _, _ = s.socket.ReadFrom(make([]byte, 1)) // os.ErrDeadlineExceeded
+	s.conn.queues.prepare(s.memory.table)
+	if s.enter(serving) {
+		s.conn.setReads(true)
+	}
+}
+
+// drain leaves new connections and the socket to the workers that serve.
+func (s *shared) drain() {
+	if s.enter(draining) {
+		close(s.drains)
+		s.lookOnce()
+	}
+}
+
+// leave says that no handshake is under way.
+func (s *shared) leave() { s.enter(leaving) }
+
+// enter says what this worker does now. It is false if the worker is beyond that.
+func (s *shared) enter(now state) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.self.state == absent || now != absent && now <= s.self.state {
+		return false
+	}
+	s.self.state = now
+	s.memory.set(s.self)
+	return true
+}
+
+// retire leaves the socket to others permanently.
+func (s *shared) retire() { s.conn.retire() }
+
+// isReplacing reports whether other workers of this one's generation are being replaced, too.
+func (s *shared) isReplacing() bool { return s.memory.isReplacing(s.self.generation) }
+
+// look runs until the worker closes s.
+func (s *shared) look() {
+	every, drains := lookEvery, s.drains
+	for {
+		select {
+		case <-time.After(every):
+		case <-drains:
+			every, drains = lookEveryDraining, nil
+		case <-s.closed:
+			return
+		}
+		s.lookOnce()
+	}
+}
+
+// lookOnce removes workers that have died, and decides who reads from the socket in a drain.
+func (s *shared) lookOnce() {
+	s.memory.reap(func(m uint8) bool { return m == s.self.index || s.memory.locked(m) })
+	s.conn.queues.prepare(s.memory.table)
+	select {
+	case <-s.drains:
+		s.conn.setReads(!s.memory.anyServes())
+	default:
+	}
+}
+
+// close gives the place up. No connection is open.
+func (s *shared) close() {
+	s.closing.Do(func() {
+		close(s.closed)
+		s.looking.Wait()
+		s.enter(absent)
+		_ = s.conn.Close() // what it has written is written
+		s.memory.close()
+	})
+}
