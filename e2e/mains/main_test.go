@@ -31,5 +31,7 @@ func TestMain(m *testing.M) {
 		"exclusive":      exclusive,
 		"listen":         server.Listen,
 		"ignore":         ignoreSignals,
+		"slow main":      slowMain,
+		"slow HUP":       slowHUP,
 	}))
 }
