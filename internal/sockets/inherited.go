@@ -203,6 +203,10 @@ func (in inherited) close() {
 // until NoneComes.
 func (t *Table) Succeed() { t.inherited.successor, t.follows = true, true }
 
+// OnMissing says that a successor may have opened a socket, until it is called with nil. f is called
+// when an address is in use, and the caller has that socket sent: see Restore.
+func (t *Table) OnMissing(f func()) { t.missing = f }
+
 // NoneComes says that no socket of the predecessor comes any more.
 func (t *Table) NoneComes() { t.follows = false }
 

@@ -148,7 +148,8 @@ func (a recordedAddr) String() string  { return a.text }
 // the files: one descriptor. A file in the file system stays the predecessor's until
 // OwnFiles. If the table has the socket already, Restore closes the descriptor; if it is
 // opening that, the descriptor is used if it can't be opened. After an error Restore has
-// closed all files. With late the next CloseUnused leaves the socket open.
+// closed all files. With late the next CloseUnused leaves the socket open. Of a successor a table takes
+// only what it is opening, and no file, which the successor unlinks if it gives up.
 func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error {
 	var s snapshot
 	if err := json.Unmarshal(payload, &s); err != nil {
@@ -160,6 +161,8 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 		return fmt.Errorf("socket %s came with %d descriptors, want 1", s.key(), len(files))
 	}
 	switch e := t.byKey[s.key()]; {
+	case t.missing != nil && (e == nil || s.Path != ""):
+		descriptor.CloseAll(files)
 	case e == nil:
 		e = t.add(s.key(), 0)
 		e.restore(&restored{s, files[0]})

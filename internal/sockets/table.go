@@ -50,6 +50,7 @@ type Table struct {
 	limit     int         // how many sockets may be open; 0: any number
 	opened    map[int]int // how many sockets are open, by the generation that has opened them
 	follows   bool        // sockets of a predecessor may come
+	missing   func()      // see OnMissing
 	abandoned bool        // holders have gone or closed sockets since makeRoom
 	changes   int         // counts what SendOwn and Ports would say anew
 }
