@@ -55,7 +55,7 @@ internal/handover   : internal/descriptor
 	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline internal/descriptor
-	internal/logline    : reload internal/process
+	internal/logline    : reload internal/process internal/settings
 	internal/lease      : internal/descriptor internal/neterr internal/wire
 	internal/inbox      : ipc internal/link internal/message internal/window
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status internal/sharedfile

@@ -59,10 +59,9 @@ const (
 
 // retry returns b, to be run once more, if another master may have the socket and send it.
 func (t *Table) retry(b *Bind, now time.Time) *Bind {
-	switch {
-	case t.missing != nil:
+	if t.missing != nil {
 		t.missing()
-	case !t.follows:
+	} else if !t.follows {
 		return nil
 	}
 	if b.until.IsZero() {
@@ -83,12 +82,10 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 			return Opened{}, OpError(b.request.Request, ctx.Err())
 		}
 	}
-	if b.pause > 0 {
-		select {
-		case <-time.After(b.pause):
-		case <-ctx.Done():
-			return Opened{}, OpError(b.request.Request, ctx.Err())
-		}
+	select {
+	case <-time.After(b.pause):
+	case <-ctx.Done():
+		return Opened{}, OpError(b.request.Request, ctx.Err())
 	}
 	r := b.request
 	r.Address = b.preferred

@@ -203,8 +203,7 @@ func (in inherited) close() {
 // until NoneComes.
 func (t *Table) Succeed() { t.inherited.successor, t.follows = true, true }
 
-// OnMissing says that a successor may have opened a socket, until it is called with nil. f is called
-// when an address is in use, and the caller has that socket sent: see Restore.
+// OnMissing has f called when an address is in use that a successor may have; nil: there is none.
 func (t *Table) OnMissing(f func()) { t.missing = f }
 
 // NoneComes says that no socket of the predecessor comes any more.
