@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"rotahttp":       rotahttpInGoroutine,
 		"lock":           lock,
 		"metrics":        metrics,
+		"cache":          cache,
 		"cron":           cron,
 		"own everything": changeEverything,
 		"clean up":       cleanUp,
