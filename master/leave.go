@@ -40,6 +40,7 @@ func (l *loop) draining(m *member) {
 	}
 	m.Draining = time.Now()
 	l.lines.Drains(&m.Member, m.pid())
+	l.refuseAtStop()
 	l.leases.Leaves(m.ID)
 	m.worker.source.Window.Widen(delivery.MaxDraining)
 	m.publish()

@@ -121,7 +121,7 @@ func (f *Follower) obey(do Action, m *Message) {
 // lend sends the old master the sockets of this one, which a worker of it may want too. One that
 // can't be sent is in use there.
 func (f *Follower) lend() {
-	_ = f.Sockets.SendOpen(map[int]bool{}, func(payload json.RawMessage, fd *descriptor.FD) {
+	_ = f.Sockets.SendOpen(map[[2]int]bool{}, func(payload json.RawMessage, fd *descriptor.FD) {
 		f.link.Send(&Message{Kind: Socket, Socket: payload}, fd)
 	})
 }
