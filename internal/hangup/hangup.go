@@ -6,7 +6,8 @@
 // within that time takes it, as a reload. Otherwise the process is no server, or a slow one, and
 // gets the signal at the end of that second, with whatever effect it then has.
 //
-// The package imports little, so that it is initialised early.
+// The package imports little, so that it is initialised early: after the packages that it imports and
+// those whose import paths sort before its own. A SIGHUP before that ends the process.
 package hangup
 
 import (
