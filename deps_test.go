@@ -24,7 +24,7 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
+	.                   : master reload internal/bind internal/descriptor internal/hangup internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
 	health              : master reload
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance
@@ -46,7 +46,7 @@ const graph = `
 	internal/conn       : internal/handover internal/http1 internal/ratelimit
 internal/handover   : internal/descriptor
 	internal/neterr     : internal/wire
-	internal/link       : internal/descriptor internal/wire
+	internal/link       : internal/descriptor internal/hangup internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread status
 	internal/account    : internal/thread
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread
@@ -59,7 +59,7 @@ internal/handover   : internal/descriptor
 	internal/directory  :
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline internal/descriptor
-	internal/logline    : reload internal/process
+	internal/logline    : reload internal/process internal/settings
 	internal/lease      : internal/descriptor internal/neterr internal/wire
 	internal/inbox      : ipc internal/link internal/message internal/window
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status internal/sharedfile
@@ -74,7 +74,8 @@ internal/handover   : internal/descriptor
 	internal/userfunc   :
 	internal/tickets    :
 internal/window     :
-	internal/terminal   :
+	internal/hangup     :
+internal/terminal   :
 	internal/thread     :
 	internal/ratelimit  :
 	internal/replyaddr  :
@@ -112,7 +113,7 @@ var modules = []struct{ path, by, reason string }{
 // import.
 var forbidden = []struct{ path, but, reason string }{
 	{"net/http", "rotahttp health listentest internal/e2etest internal/e2etest/* e2e e2e/* examples/* examples/cluster/* examples/migrate/* tests", "a server of another protocol shouldn't link it"},
-	{"os/signal", ". e2e e2e/* examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
+	{"os/signal", ". internal/hangup e2e e2e/* examples/* examples/cluster/* tests", "one place decides what a signal means; a library that installs handlers takes them from the program"},
 	{"os/exec", "internal/process internal/successor internal/e2etest internal/e2etest/* e2e e2e/* examples/* tests", "only a master starts processes"},
 	{"testing", "listentest internal/e2etest internal/e2etest/* tests", "it registers flags in every program that links it"},
 	{"unsafe", "", "golang.org/x/sys has what is needed"},

@@ -17,6 +17,7 @@ var globals = map[string]string{
 	"internal/workerproc.self":       "a process is one worker: its link is inherited before main can start a process",
 	"..theMaster":                    "Setup and Listen have no receiver, and a process becomes one master at most",
 	"..workerSignalsOnce":            "the handlers of a worker's signals belong to its process",
+	"internal/hangup.own":            "a process has one action for SIGHUP, from before main on",
 	"internal/process.state":         "the environment, umask and descriptors, read before main can change them",
 	"internal/process.started":       "the working directory and os.Args, read before main can change them",
 	"internal/successor.shared":      "tableflip allows one Upgrader in a process",

@@ -11,8 +11,10 @@ import (
 	"reflect"
 	"runtime"
 	"strconv"
+	"syscall"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/hangup"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
@@ -31,9 +33,11 @@ type orders struct {
 	PID    int                        `json:"pid"`            // of both: exec keeps it
 	Exec   string                     `json:"exec,omitempty"` // the executable's path
 	Config map[string]json.RawMessage `json:"config,omitempty"`
-	Files  []int                      `json:"files,omitempty"` // Config.ExtraFiles, by descriptor
-	Log    string                     `json:"log,omitempty"`   // the kind of slog.Default's handler
-	Level  slog.Level                 `json:"level,omitempty"` // the least that it logs
+	Files  []int                      `json:"files,omitempty"`  // Config.ExtraFiles, by descriptor
+	Log    string                     `json:"log,omitempty"`    // the kind of slog.Default's handler
+	Level  slog.Level                 `json:"level,omitempty"`  // the least that it logs
+	Hangup bool                       `json:"hangup,omitempty"` // SIGHUP has come
+	Nohup  bool                       `json:"nohup,omitempty"`  // SIGHUP was ignored at the start
 }
 
 func init() {
@@ -42,15 +46,21 @@ func init() {
 		return
 	}
 	_ = os.Unsetenv(link.EnvMaster)
-	if link.Secure() {
-		return // such a process is never made a master, and the variable not by rota
-	}
-	var o orders
-	if err := json.Unmarshal([]byte(value), &o); err != nil || o.PID != os.Getpid() {
-		return // not meant for this process
+	o, ok := parseOrders(value)
+	if !ok {
+		hangup.GiveBack()
+		return
 	}
 	process.Restarted(o.Exec)
+	hangup.Restarted(o.Hangup, o.Nohup)
 	os.Exit(o.obey())
+}
+
+// parseOrders reports whether value is orders for this process. One under secure execution is never
+// made a master, and the variable not by rota.
+func parseOrders(value string) (o orders, ok bool) {
+	err := json.Unmarshal([]byte(value), &o)
+	return o, err == nil && o.PID == os.Getpid() && !link.Secure()
 }
 
 // obey is the life of a master that doesn't run main. It returns its exit status.
@@ -84,12 +94,27 @@ func restartAsMaster(cfg master.Config, functions bool) error {
 	if functions {
 		return fmt.Errorf("OnMaster: %w", errNeedsMain)
 	}
+	signal.Reset(mains()...)
+	came, undo := hangup.Pass(harmless())
+	defer undo()
+	o.Hangup, o.Nohup = came, hangup.Ignored()
 	value, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
-	signal.Reset() // exec keeps signals ignored that main has ignored
 	return process.Restart([]string{link.EnvMaster + "=" + string(value)}, cfg.ExtraFiles)
+}
+
+// mains returns the signals for which main's choice is not the master's: those that end a
+// program, which main may handle, and those that main ignores, which exec would keep.
+func mains() []os.Signal {
+	all := endings()
+	for n := range syscall.Signal(65) {
+		if signal.Ignored(n) {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // errNeedsMain says that a configuration can't be given to another program image.

@@ -170,8 +170,8 @@ func exitStatus(err error) int {
 	return start.Exit.Code
 }
 
-// logger returns the logger of the master, with a queue before it: neither the handling of
+// logger returns the logger of the master, with the level of the environment, and a queue before it: neither the handling of
 // signals nor the end of the process waits for a log that nobody reads.
 func logger(cfg master.Config) *slog.Logger {
-	return logqueue.New(logline.Logger(cfg.Logger))
+	return logqueue.New(logline.From(os.Getenv(settings.LogVariable), logline.Logger(cfg.Logger)))
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rota-go/rota/internal/hangup"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/terminal"
@@ -42,7 +43,7 @@ type signalHandler struct {
 // newSignalHandler returns a handler for m. Its fields are set before the first worker is started.
 func newSignalHandler(m *master.Master, log *slog.Logger, stop context.CancelFunc) *signalHandler {
 	h := &signalHandler{m: m, log: log, stop: stop, deferred: map[int][]os.Signal{}}
-	h.terminal, h.outlives = terminal.Open(), slices.ContainsFunc(hangup(), signal.Ignored)
+	h.terminal, h.outlives = terminal.Open(), hangup.Ignored() || slices.ContainsFunc(hangups(), signal.Ignored)
 	return h
 }
 
@@ -73,6 +74,9 @@ func (h *signalHandler) begin() (end func()) {
 	signals, done, ended := make(chan os.Signal, 64), make(chan struct{}), make(chan struct{})
 	unsubscribe := h.m.Subscribe(master.Events{Online: h.online, Exit: h.exit})
 	signal.Notify(signals, masterSignals()...)
+	if hangup.Take() { // while the process started
+		signals <- hangups()[0]
+	}
 	h.followJobControl(signals)
 	go func() {
 		defer close(ended)
@@ -241,7 +245,8 @@ func send(w *master.Worker, s os.Signal) {
 // A worker that is starting must survive SIGHUP too.
 func init() {
 	if link.IsWorker() {
-		keepRunning(hangup())
+		keepRunning(hangups())
+		hangup.Take() // nobody reloads here
 	}
 }
 
@@ -260,7 +265,7 @@ func keepRunning(signals []os.Signal) {
 func handleWorkerSignals(w *workerproc.Worker) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, workerSignals()...)
-	keepRunning(hangup()) // main may have called signal.Reset
+	keepRunning(hangups()) // main may have called signal.Reset
 	go func() {
 		defer signal.Stop(signals)
 		for termed := false; ; termed = true {

@@ -13,4 +13,8 @@ func workerSignals() []os.Signal { return nil }
 
 func jobSignals() []os.Signal { return nil }
 
-func hangup() []os.Signal { return nil }
+func hangups() []os.Signal { return nil }
+
+func harmless() []os.Signal { return nil }
+
+func endings() []os.Signal { return nil }

@@ -4,6 +4,7 @@ package rota
 
 import (
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -37,4 +38,14 @@ func masterSignals() []os.Signal {
 
 func workerSignals() []os.Signal { return []os.Signal{syscall.SIGTERM} }
 
-func hangup() []os.Signal { return []os.Signal{syscall.SIGHUP} }
+func hangups() []os.Signal { return []os.Signal{syscall.SIGHUP} }
+
+// endings returns the signals that end a master, and a program without handlers.
+func endings() []os.Signal { return []os.Signal{syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT} }
+
+// harmless returns the signals that neither end nor stop a master, but would a program without handlers.
+func harmless() []os.Signal {
+	return slices.DeleteFunc(masterSignals(), func(s os.Signal) bool {
+		return s == syscall.SIGCONT || slices.Contains(endings(), s)
+	})
+}

@@ -92,6 +92,7 @@ func (l *loop) hello(m *member, p link.Packet) error {
 		return fmt.Errorf("%w: %w", wire.ErrVersion, err)
 	}
 	m.hello = &body
+	l.lines.Greeted(&m.Member, m.pid())
 	m.reader.AllowBypass(true)
 	m.send(wire.Welcome, wire.WelcomeBody{
 		Version: version,

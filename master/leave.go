@@ -20,6 +20,7 @@ import (
 // disconnect tells a worker to drain and leave within a time.
 func (l *loop) disconnect(id int, within time.Duration) {
 	if m := l.members.Get(id); m != nil && m.serving() {
+		l.lines.Leaves(&m.Member, m.pid(), within)
 		l.draining(m)
 		l.bound(m, within)
 	}
@@ -39,6 +40,7 @@ func (l *loop) draining(m *member) {
 		return
 	}
 	m.Draining = time.Now()
+	l.lines.Drains(&m.Member, m.pid())
 	l.refuseAtStop()
 	l.leases.Leaves(m.ID)
 	m.worker.source.Window.Widen(delivery.MaxDraining)
@@ -110,6 +112,7 @@ func (l *loop) kill(id int, sig os.Signal) error {
 func (l *loop) unlinked(m *member, err error) {
 	m.linkOpen = false
 	m.Unlinked = time.Now()
+	l.lines.Drained(&m.Member, m.pid())
 	l.leases.Leaves(m.ID)
 	if !errors.Is(err, io.EOF) {
 		m.process.CloseLink() // the worker sees EOF, and drains
@@ -123,6 +126,7 @@ func (l *loop) unlinked(m *member, err error) {
 // exited: the worker's process has ended.
 func (l *loop) exited(m *member, x process.Exit) {
 	m.running, m.exit = false, Exit{Code: x.Code, Signal: x.Signal, Err: x.Err}
+	l.lines.Exited(&m.Member, m.pid(), m.exit.String())
 	m.worker.source.Window.Widen(-1) // the rest is at most a kernel buffer
 	if m.linkOpen {
 		m.process.EndLink()

@@ -34,6 +34,7 @@ func (l *loop) listen(m *member, p link.Packet) error {
 	if err := p.Decode(&r); err != nil {
 		return err
 	}
+	l.lines.Asks(&m.Member, m.pid(), r.Network, r.Address)
 	c := sockets.Caller{Holder: m.ID, Call: p.Call}
 	if !m.serving() {
 		l.sockets.Refuse(c, r, os.ErrClosed)
@@ -72,6 +73,7 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 	m.listening = true
 	m.publish()
 	name, _ := o.l.sockets.Name(s.ID)
+	o.l.lines.Given(&m.Member, m.pid(), name)
 	o.l.readinessOf(m).Ask(&m.Member, name)
 	addr := Address{Network: s.Key.Network}
 	addr.Address, addr.Port = bind.SplitAddr(s.Addr)
@@ -83,8 +85,9 @@ func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD
 }
 
 func (o socketOwner) Refuse(c sockets.Caller, err error) {
-	if o.Connected(c.Holder) {
-		o.l.members.Get(c.Holder).process.Send(wire.Failed, c.Call, neterr.Encode(err))
+	if m := o.l.members.Get(c.Holder); o.Connected(c.Holder) {
+		o.l.lines.Refused(&m.Member, m.pid(), err)
+		m.process.Send(wire.Failed, c.Call, neterr.Encode(err))
 	}
 }
 
@@ -151,6 +154,7 @@ func (l *loop) accepting(m *member, body *wire.AcceptingBody) {
 	if !ok {
 		return
 	}
+	l.lines.Accepts(&m.Member, m.pid(), name)
 	l.readinessOf(m).Accept(&m.Member, name, time.Now())
 }
 

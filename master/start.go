@@ -107,6 +107,7 @@ func (l *loop) spawned(m *member, p *child.Process, err error) {
 	}
 	m.process, m.linkOpen, m.running = p, true, true
 	m.worker.output.Attach(p)
+	l.lines.Started(&m.Member, m.pid())
 	m.publish()
 	l.m.events.EmitOnce(m.worker.source, func(e *Events) { call(e.Fork, m.worker) })
 	l.work(func() func() { x := m.worker.output.Wait(p); return func() { l.exited(m, x) } })

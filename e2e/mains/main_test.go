@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"rotahttp":       rotahttpInGoroutine,
 		"lock":           lock,
 		"metrics":        metrics,
+		"cache":          cache,
 		"cron":           cron,
 		"own everything": changeEverything,
 		"clean up":       cleanUp,
@@ -31,5 +32,7 @@ func TestMain(m *testing.M) {
 		"exclusive":      exclusive,
 		"listen":         server.Listen,
 		"ignore":         ignoreSignals,
+		"slow main":      slowMain,
+		"slow HUP":       slowHUP,
 	}))
 }

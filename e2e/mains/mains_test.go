@@ -129,6 +129,33 @@ func TestLockBeforeListen(t *testing.T) {
 	}
 }
 
+// What main has loaded before Listen is in the worker's memory and not in the master's, at the start
+// and after an upgrade. With RunMain it is in both.
+func TestMemoryBeforeListen(t *testing.T) {
+	for _, tc := range []struct {
+		runMain bool
+		upgrade bool
+	}{{}, {upgrade: true}, {runMain: true}} {
+		cfg := quick
+		cfg.RunMain = tc.runMain
+		p := e2etest.Start(t, "cache", cfg)
+		if tc.upgrade {
+			p.Upgrade()
+		}
+		if mb := e2etest.ResidentKB(p.Children()[0]) >> 10; mb < cacheMB {
+			t.Errorf("%+v: the worker has %d MB, want %d and more", tc, mb, cacheMB)
+		}
+		mb := e2etest.ResidentKB(p.PID()) >> 10
+		t.Logf("%+v: the master has %d MB", tc, mb)
+		if small := mb < masterMB; small == tc.runMain {
+			t.Errorf("%+v: the master has %d MB, want less than %d without RunMain alone", tc, mb, masterMB)
+		}
+	}
+}
+
+// masterMB is more than a master has, about 11, also under the race detector.
+const masterMB = 40
+
 // A port that main has opened before Listen is the worker's.
 func TestPortBeforeListen(t *testing.T) {
 	t.Parallel()

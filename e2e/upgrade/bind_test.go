@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -73,8 +74,13 @@ func TestUpgradeDuringBind(t *testing.T) {
 }
 
 // opensBoth is a server whose workers open one more address: that of the first master when it
-// is asked to, and that of the second at the start, when the file is there.
-func opensBoth() {
+// is asked to, and that of the second in its start, when the file is there.
+func opensBoth() { open2(false) }
+
+// opensFirst is opensBoth, but a worker of the second opens the address before it waits.
+func opensFirst() { open2(true) }
+
+func open2(first bool) {
 	ln := server.MustListen()
 	late := os.Getenv(pathEnv)
 	open := func() error {
@@ -87,6 +93,9 @@ func opensBoth() {
 		return err
 	}
 	if _, err := os.Stat(late); err == nil { // of the new master
+		if first {
+			must(open())
+		}
 		fmt.Fprintln(os.Stderr, "the new one is there")
 		for i := 0; i < 1000; i++ {
 			if _, err := os.Stat(late + ".go"); err == nil {
@@ -94,7 +103,9 @@ func opensBoth() {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-		must(open())
+		if !first {
+			must(open())
+		}
 	}
 	http.HandleFunc("/open", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "open ", open()) })
 	http.HandleFunc("/", server.Answer)
@@ -121,4 +132,40 @@ func TestUpgradeDuringStart(t *testing.T) {
 	p.WaitLog(e2etest.TookOver, 1)
 	_, err = e2etest.Request("tcp", addr, "/")
 	e2etest.NoError(t, err)
+}
+
+// A socket that was opened for a worker of the new master, which waits in its start, is the old
+// master's too if a worker of that wants it. It stays when the upgrade fails.
+func TestOldWorkerWantsSocketOfNewMaster(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		late := filepath.Join(e2etest.ShortDir(t), "late")
+		write := func(name, text string) { e2etest.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
+		addr := e2etest.FreeAddress(t)
+		write(late+".address", addr)
+		p := e2etest.Start(t, "opens-first", server.Quick(1), pathEnv+"="+late)
+		write(late, "")
+		p.Signal(syscall.SIGUSR2)
+		p.WaitOutput("the new one is there", 1)
+		body, err := e2etest.Request("tcp", p.Addr(), "/open")
+		if err != nil || body != "open <nil>" {
+			t.Fatal(body, err)
+		}
+		if fails {
+			workers := e2etest.WorkersOf(p.PID())
+			for _, pid := range p.Children() {
+				if !slices.Contains(workers, pid) { // the new master
+					e2etest.Kill(t, pid)
+				}
+			}
+			p.WaitLog(e2etest.UpgradeFailed, 1)
+			_, err = e2etest.Request("tcp", addr, "/")
+			e2etest.NoError(t, err)
+			continue
+		}
+		write(late+".go", "")
+		p.WaitLog(e2etest.TookOver, 1)
+		_, err = e2etest.Request("tcp", addr, "/")
+		e2etest.NoError(t, err)
+	}
 }

@@ -22,5 +22,6 @@ func TestMain(m *testing.M) {
 		"unix-version": unixVersion,
 		"opens-late":   opensLate,
 		"opens-both":   opensBoth,
+		"opens-first":  opensFirst,
 	}))
 }

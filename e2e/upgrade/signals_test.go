@@ -3,6 +3,7 @@
 package upgrade
 
 import (
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,37 @@ func TestOldMasterKilledDuringUpgrade(t *testing.T) {
 	p.WaitLog(e2etest.TookOver, 1)
 	p.Reload()
 	l.MustBeWhole(t)
+}
+
+// If the new master is killed just after it took over, all requests in flight are answered, those of
+// the old master's workers and of its own. Nobody serves then, and the address is free at once: the
+// next start doesn't wait for them.
+func TestNewMasterKilledAfterTakeover(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "serve", server.Quick(1))
+	old := p.InFlight("/?sleep=4s")
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.TookOver, 1)
+	next := p.InFlight("/?sleep=4001ms")
+	p.Signal(syscall.SIGKILL)
+	e2etest.WaitFor(t, "a free address", func() bool {
+		ln, err := net.Listen("tcp", p.Addr())
+		if err == nil {
+			ln.Close()
+		}
+		return err == nil
+	})
+	if len(old) > 0 || len(next) > 0 {
+		t.Error("a request in flight has ended before the address was free")
+	}
+	for name, request := range map[string]<-chan error{"old": old, "new": next} {
+		if err := <-request; err != nil {
+			t.Errorf("the request in flight at the %s worker: %v", name, err)
+		}
+	}
+	if status := p.Wait(); status != 0 {
+		t.Errorf("the old master ends with status %d, want 0", status)
+	}
 }
 
 // A reload asked for during an upgrade starts when the upgrade has ended, whether or not it has succeeded.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/hangup"
 )
 
 // EnvName is the environment variable that makes a process a worker. The worker reads and
@@ -99,7 +100,7 @@ const (
 
 // EnvMaster makes a process a master that doesn't run main. A process that becomes the
 // master sets it for itself, and executes its program again; see docs/decisions/0021.
-const EnvMaster = "ROTA_MASTER"
+const EnvMaster = hangup.EnvMaster
 
 // masterOnly are the variables that are meant for the master: from systemd, from another
 // supervisor, or, in an upgrade, from its predecessor (through tableflip).

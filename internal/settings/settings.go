@@ -11,6 +11,8 @@ package settings
 import (
 	"math"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rota-go/rota/reload"
@@ -121,6 +123,9 @@ func (s Setting) wants() string {
 // set, as get returns it. Variables of other fields are checked too. It returns what is wrong
 // with the first invalid variable, or nil.
 func Apply(config any, get func(variable string) string) *Problem {
+	if p := checkLog(get(LogVariable)); p != nil {
+		return p
+	}
 	v := reflect.ValueOf(config).Elem()
 	for _, s := range Table {
 		text := get(s.Variable)
@@ -145,6 +150,19 @@ func CheckMode(text string) *Problem {
 		return nil
 	}
 	return &Problem{Field: "ROTA", Value: text, Want: `"on", "off" or nothing`}
+}
+
+// LogVariable is the variable with the least level of the lines that a master logs, one of Levels.
+const LogVariable = "ROTA_LOG"
+
+// Levels returns the values of LogVariable, the lowest first.
+func Levels() []string { return []string{"debug", "info", "warn", "error"} }
+
+func checkLog(text string) *Problem {
+	if text == "" || slices.Contains(Levels(), text) {
+		return nil
+	}
+	return &Problem{Field: LogVariable, Value: text, Want: `"` + strings.Join(Levels(), `", "`) + `" or nothing`}
 }
 
 // none is the value of "none".

@@ -64,6 +64,8 @@ func TestApply(t *testing.T) {
 		{"ROTA_SURGE=3 ROTA_MAX_DRAINING=7 ROTA_USER=www:www ROTA_NO_NEW_PRIVS=on", config{}, "Surge:3 MaxDraining:7 NoNewPrivs:true User:www:www"},
 		{"ROTA_MAX_MEMORY=512MiB", config{}, "MaxMemory:536870912"},
 		{"ROTA_MAX_MEMORY=17", config{}, "MaxMemory:17"},
+		{"ROTA_LOG=debug", config{}, ""},
+		{"ROTA_LOG=all", config{}, `ROTA_LOG "all": "debug", "info", "warn", "error" or nothing`},
 		{"ROTA_GRACE=10", config{}, `ROTA_GRACE "10": a duration such as "10s", or "none", or "nolimit"`},
 		{"ROTA_GRACE=10", config{Grace: time.Minute}, `ROTA_GRACE "10": a duration such as "10s", or "none", or "nolimit"`},
 		{"ROTA_GRACE=0s", config{}, `ROTA_GRACE "0s": a duration such as "10s", or "none", or "nolimit"`},

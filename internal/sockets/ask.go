@@ -56,16 +56,18 @@ type Bind struct {
 	until     time.Time       // until when the predecessor's socket is waited for; zero before
 }
 
-// An address that the predecessor has in use is tried again every comesPause for comesWithin:
-// the predecessor has opened the socket meanwhile, or is about to, and sends it.
+// An address that the other master of an upgrade may have in use is tried again every comesPause for
+// comesWithin: that master has opened the socket meanwhile, or is about to, and sends it.
 const (
 	comesWithin = 3 * time.Second
 	comesPause  = 10 * time.Millisecond
 )
 
-// retry returns b, to be run once more, if the predecessor may have the socket and send it.
+// retry returns b, to be run once more, if another master may have the socket and send it.
 func (t *Table) retry(b *Bind, now time.Time) *Bind {
-	if !t.follows {
+	if t.missing != nil {
+		t.missing()
+	} else if !t.follows {
 		return nil
 	}
 	if b.until.IsZero() {
@@ -86,12 +88,10 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 		}
 	}
-	if b.pause > 0 {
-		select {
-		case <-time.After(b.pause):
-		case <-ctx.Done():
-			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
-		}
+	select {
+	case <-time.After(b.pause):
+	case <-ctx.Done():
+		return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 	}
 	r := b.request
 	if b.beside != nil {

@@ -72,6 +72,27 @@ func TestServerBindsBeforePredecessor(t *testing.T) {
 	}
 }
 
+// An address that a new master has bound meanwhile is asked for, and its socket used, unless it has
+// a file. Of the new master's sockets nothing else is taken.
+func TestServerWaitsForSuccessor(t *testing.T) {
+	d := newTestServer(t)
+	asked := 0
+	d.OnMissing(func() { asked++ })
+	unasked := d.restore()
+	d.refuse = func(Request) error { return syscall.EADDRINUSE }
+	d.ask(1, 1, ":80", nil)
+	d.step()
+	d.step()
+	if len(d.answers) > 0 || asked != 2 || unasked.Int() >= 0 {
+		t.Fatalf("answers %q, asked %d times, want 2; the first descriptor is %d", d.answers, asked, unasked.Int())
+	}
+	d.restore()
+	d.want("1.1: socket 1")
+	d.ask(2, 1, ":81", nil)
+	d.OnMissing(nil)
+	d.want("2.1: address already in use")
+}
+
 // It isn't waited for when the old master is gone, or for long, and what has come for a bind
 // that fails in another way is used.
 func TestServerDoesNotWaitForNothing(t *testing.T) {

@@ -203,6 +203,9 @@ func (in inherited) close() {
 // until NoneComes.
 func (t *Table) Succeed() { t.inherited.successor, t.follows = true, true }
 
+// OnMissing has f called when an address is in use that a successor may have; nil: there is none.
+func (t *Table) OnMissing(f func()) { t.missing = f }
+
 // NoneComes says that no socket of the predecessor comes any more.
 func (t *Table) NoneComes() { t.follows = false }
 

@@ -159,7 +159,8 @@ func (a recordedAddr) String() string  { return a.text }
 // the files: one descriptor. A file in the file system stays the predecessor's until
 // OwnFiles. If the table has the socket already, Restore closes the descriptor; if it is
 // opening that, the descriptor is used if it can't be opened. After an error Restore has
-// closed all files. With late the next CloseUnused leaves the socket open.
+// closed all files. With late the next CloseUnused leaves the socket open. Of a successor's
+// sockets (see OnMissing) the table takes only those that it is opening, and none with a file.
 func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error {
 	var s snapshot
 	if err := json.Unmarshal(payload, &s); err != nil {
@@ -172,6 +173,8 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 	}
 	r := &restored{s, files[0]}
 	switch e := t.byKey[s.key()]; {
+	case t.missing != nil && (e == nil || e.fd != nil || s.Path != ""):
+		descriptor.CloseAll(files)
 	case e == nil:
 		e = t.add(s.key(), 0)
 		t.restore(e, r)

@@ -55,6 +55,7 @@ type Table struct {
 	opened    map[int]int    // how many sockets are open, by the generation that has opened them
 	refuses   bool           // new clients, since the last CloseAll
 	follows   bool           // sockets of a predecessor may come
+	missing   func()         // see OnMissing
 	abandoned bool           // holders have gone or closed sockets since makeRoom
 	changes   int            // counts what SendOwn and Ports would say anew
 }

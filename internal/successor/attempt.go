@@ -33,6 +33,7 @@ type Attempt struct {
 	started      time.Time
 	patience     time.Time // until when binds under way are waited for; zero before
 	superseded   bool      // if it seems to hang
+	wanted       time.Time // when Want was sent last
 }
 
 // AttemptOwner is the old master, as an Attempt needs it.
@@ -121,6 +122,10 @@ func (a *Attempt) receive(m *Message, files []*descriptor.FD) {
 		a.Owner.GiveState(m.Slot, files[0])
 		return
 	}
+	if m.Kind == Socket && a.upgrade.running() {
+		_ = a.Sockets.Restore(m.Socket, files, false) // an error is that of a bind that goes on
+		return
+	}
 	descriptor.CloseAll(files) // a new master has no other to give
 	if !a.upgrade.running() {
 		return
@@ -155,6 +160,18 @@ func (a *Attempt) introduce() {
 	a.sendShared()
 	a.link.Send(&Message{Kind: State, State: s})
 	a.Sockets.OnOpened(a.sendSockets) // a worker of the new master may want the same one
+	a.Sockets.OnMissing(a.want)
+}
+
+// wantPause is how long the answer to a Want may take, at least.
+const wantPause = 100 * time.Millisecond
+
+// want asks for the sockets of the new master: a worker of this one wants an address that is in use.
+func (a *Attempt) want() {
+	if now := time.Now(); now.Sub(a.wanted) > wantPause {
+		a.wanted = now
+		a.link.Send(&Message{Kind: Want})
+	}
 }
 
 func (a *Attempt) sendLeases() {
@@ -286,6 +303,7 @@ func (a *Attempt) killAfter(d time.Duration, last bool) {
 // the files of the sockets.
 func (a *Attempt) end(err error) {
 	err = a.upgrade.End(err)
+	a.Sockets.OnMissing(nil)
 	a.cancel()
 	a.stopDeadline()
 	if err == nil {
@@ -294,6 +312,7 @@ func (a *Attempt) end(err error) {
 		a.patience = time.Time{}
 		a.sendRest()
 	} else {
+		a.Sockets.OwnFiles() // of the new master that is gone
 		a.close()
 	}
 	a.Owner.Ended(err)

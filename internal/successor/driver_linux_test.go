@@ -34,6 +34,8 @@ type bench struct {
 	opensNow bool // a socket is opened when the new master is introduced
 	onOpened func()
 	alone    bool // NoneComes was called
+	misses   bool // an address is in use when the new master has begun
+	missing  func()
 	shared   sharedfile.Table
 }
 
@@ -122,10 +124,11 @@ func (b *bench) GiveState(slot int, pipe *descriptor.FD) {
 	b.say("give the state of slot %d", slot)
 }
 
-func (b *bench) OnOpened(f func()) { b.onOpened = f }
-func (b *bench) NoneComes()        { b.alone = true; b.say("none comes") }
-func (b *bench) OwnFiles()         { b.say("own the files") }
-func (b *bench) DisownFiles()      { b.say("disown the files") }
+func (b *bench) OnOpened(f func())  { b.onOpened = f }
+func (b *bench) OnMissing(f func()) { b.missing = f }
+func (b *bench) NoneComes()         { b.alone = true; b.say("none comes") }
+func (b *bench) OwnFiles()          { b.say("own the files") }
+func (b *bench) DisownFiles()       { b.say("disown the files") }
 
 func (b *bench) SendInherited(send func(json.RawMessage, *descriptor.FD)) {
 	send(json.RawMessage(`"inherited"`), someFile(b.t))
@@ -194,6 +197,11 @@ func handOver(old, next *bench, last string) {
 		old.opened = true
 		old.onOpened()
 		next.until("restore \"late\"")
+	}
+	if old.misses {
+		old.missing()
+		old.missing() // asks once
+		old.until("restore")
 	}
 	f.AskState(4, someFile(old.t))
 	old.until("give")
@@ -285,6 +293,17 @@ func TestOpenedDuringTrial(t *testing.T) {
 	}
 	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3", "none comes")
+}
+
+// The old master gets a socket that the new one has opened if it misses it.
+func TestOpenedByTheNewMaster(t *testing.T) {
+	old, next := newBench(t), newBench(t)
+	old.misses = true
+	handOver(old, next, "receive")
+	old.want("due", "introduced, ids up to 1005 are taken", `restore "open", late: false`, "give the state of slot 4", "disown the files", "ended: <nil>")
+	if old.missing != nil {
+		t.Error("a master that was replaced misses sockets")
+	}
 }
 
 // One that is being opened when the new master has taken over is sent afterwards, and its file

@@ -108,12 +108,22 @@ func (f *Follower) obey(do Action, m *Message) {
 		f.takeOver()
 	case CatchUp:
 		f.Owner.CatchUp(m.State)
+	case Lend:
+		f.lend()
 	case Withdraw, StopPool:
 		f.stop(do)
 	}
 	if m.Kind == Stop && m.AtOnce {
 		f.Owner.KillWorkers()
 	}
+}
+
+// lend sends the old master the sockets of this one, which a worker of it may want too. One that
+// can't be sent is in use there.
+func (f *Follower) lend() {
+	_ = f.Sockets.SendOpen(map[[2]int]bool{}, func(payload json.RawMessage, fd *descriptor.FD) {
+		f.link.Send(&Message{Kind: Socket, Socket: payload}, fd)
+	})
 }
 
 // stop does what a stop message asks for.

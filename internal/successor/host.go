@@ -30,6 +30,9 @@ type Sockets interface {
 	// Restore takes a socket. With late the workers of this master may not have asked for it
 	// yet, as it was opened after they were started.
 	Restore(payload json.RawMessage, files []*descriptor.FD, late bool) error
+	// OnMissing has f called whenever an address is in use that the new master may have, until it
+	// is called with nil. Restore takes the socket then.
+	OnMissing(f func())
 	// NoneComes says that Restore isn't called any more.
 	NoneComes()
 	OwnFiles()

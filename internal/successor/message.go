@@ -23,7 +23,7 @@ type Kind string
 const (
 	Hello  Kind = "hello"  // new master: it is running
 	Given  Kind = "given"  // old master: a socket that a supervisor passed, with its descriptor
-	Socket Kind = "socket" // old master: a socket of its table, with its descriptor
+	Socket Kind = "socket" // both, the new master after Want: a socket of its table, with its descriptor
 	Lease  Kind = "lease"  // old master: the end of a pipe that tells when its workers have no lease any more
 	State  Kind = "state"  // old master: its snapshot; the new master starts its workers
 	Ready  Kind = "ready"  // new master: its workers are ready
@@ -31,6 +31,7 @@ const (
 	Go     Kind = "go"     // old master: the new master is to take over
 	Late   Kind = "late"   // old master: what it was asked for after Go
 	Ask    Kind = "ask"    // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
+	Want   Kind = "want"   // old master, until Go: the new one is to send its sockets, as Socket
 	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
 	Shared Kind = "shared" // old master: a file that its workers share, with its descriptor; never after State, unless it is new
 	Stop   Kind = "stop"   // old master: the new master is to exit

@@ -27,6 +27,7 @@ const (
 //	Dialed…Proven  Stopped                  GivenUp      stops
 //	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
 //	Owner, GivenUp stop                     the same     stops
+//	Dialed…Taking  want                     the same     sends the sockets that it has
 //	any            lease                    the same     waits for its end, to grant leases
 //	any            shared                   the same     keeps it for its workers
 //	any            late                     the same     scales, reloads
@@ -59,6 +60,10 @@ func (t *Takeover) Receive(m *Message) Action {
 	case Socket:
 		if len(m.Socket) > 0 {
 			return AdoptSocket
+		}
+	case Want:
+		if t.state < Owner {
+			return Lend
 		}
 	case Lease:
 		return AdoptLease

@@ -10,6 +10,7 @@ var takeoverEvents = map[string]func(*Takeover) Action{
 	"socket":      func(k *Takeover) Action { return k.Receive(socketMsg) },
 	"given":       func(k *Takeover) Action { return k.Receive(givenMsg) },
 	"go":          func(k *Takeover) Action { return k.Receive(goMsg) },
+	"want":        func(k *Takeover) Action { return k.Receive(&Message{Kind: Want}) },
 	"late":        func(k *Takeover) Action { return k.Receive(lateMsg) },
 	"stop":        func(k *Takeover) Action { return k.Receive(stopMsg) },
 	"passed":      func(k *Takeover) Action { k.Passed(); return None },
@@ -44,6 +45,9 @@ func TestTakeoverTable(t *testing.T) {
 	for from := Dialed; from <= GivenUp; from++ {
 		table[from]["given"] = edge{from, AdoptGiven}
 		table[from]["late"] = edge{from, CatchUp}
+		if from < Owner {
+			table[from]["want"] = edge{from, Lend}
+		}
 		for name, event := range takeoverEvents {
 			want, ok := table[from][name]
 			if !ok {

@@ -75,6 +75,7 @@ const (
 	AdoptPair   // give the message's end of a pair to a worker
 	AdoptLease  // grant no lease before the message's pipe has ended
 	AdoptShared // keep the message's file for the workers
+	Lend        // send the sockets of the table
 	AdoptGiven  // add the message's socket to the inherited ones
 	Begin       // adopt the snapshot and start the workers
 	CatchUp     // do what the message's snapshot asks for
