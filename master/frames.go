@@ -54,6 +54,8 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		l.care.CheckHealth(&m.care)
 	case wire.Checked:
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
+	case wire.Report:
+		return wire.With(p.Frame, func(body *wire.ReportBody) { l.care.Reported(&m.care, body.Error) })
 	case wire.Inherit:
 		return m.process.Inherit(p.Call, m.Member, l.giveState)
 	case wire.Share:

@@ -5,6 +5,9 @@ import "errors"
 var (
 	// ErrUnwell means that a new worker has failed its health checks before the reload was over.
 	ErrUnwell = errors.New("not well, by its health checks")
+	// ErrReported means that a new worker has said that it is not well, by worker.Worker.Report, before the
+	// reload was over. The error that wraps it has its words.
+	ErrReported = errors.New("says that it is not well")
 	// ErrAborted means that somebody has asked for the end of the reload ([Goal.Aborted]).
 	ErrAborted = errors.New("aborted")
 )
@@ -33,6 +36,3 @@ func (d *decision) trySlots() {
 
 // mayReplace reports whether the rollout may replace the worker of slot n now.
 func (d *decision) mayReplace(n int) bool { return d.trying == 0 || n < d.trying }
-
-// isUnwell reports whether m has failed its health checks while it serves.
-func (d *decision) isUnwell(m *Member) bool { return m.Unwell && m.serving() }

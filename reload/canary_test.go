@@ -69,6 +69,13 @@ func TestCanary(t *testing.T) {
 		9s    exit b2   | forget b2
 		end             | a1 b1 c1, at rest`,
 	}, {
+		name: "one that says that it is unwell ends it, but for an old worker that does", policy: p, text: begin + `
+		8s    report a1 |
+		9s    report b2 | abort (b2 says that it is not well: no database), disconnect a2, disconnect b2, rolled back
+		9s    exit a2   | forget a2
+		9s    exit b2   | forget b2
+		end             | a1 b1 c1, at rest`,
+	}, {
 		name: "they are promoted", policy: p, text: begin + `
 		2s    promote  |
 		2100ms wake    | disconnect a1

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"fmt"
 	"math"
 	"math/rand"
 	"testing"
@@ -89,7 +90,9 @@ func (h *history) happen() {
 	case 23:
 		h.goal.Aborted = h.pick(4) == 0
 	case 24:
-		h.one(isUp, func(m *Member) { m.Unwell = h.pick(4) == 0 })
+		h.one(isUp, func(m *Member) {
+			m.Fault = []error{nil, nil, ErrUnwell, fmt.Errorf("%w: no database", ErrReported)}[h.pick(4)]
+		})
 	case 20:
 		h.one(func(m *Member) bool { return isUp(m) && !m.Ready.IsZero() }, func(m *Member) { m.Asked = h.now })
 	case 21:

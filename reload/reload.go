@@ -173,8 +173,9 @@ type Member struct {
 	// Recycle means that the worker should be replaced because of its memory or health,
 	// when nothing else is under way. It serves until its successor is ready.
 	Recycle bool
-	// Unwell means that the worker has failed its health checks. In a rollout that fails it.
-	Unwell bool
+	// Fault is what is wrong with the worker though it serves; nil: nothing. In a rollout to its
+	// generation that fails it: ErrUnwell or ErrReported, which may be wrapped.
+	Fault error
 }
 
 // Action is what a [Step] does.
@@ -235,7 +236,7 @@ type Step struct {
 	Slot       int   // Start only
 	Generation int   // Start only
 	Crashes    int   // Start only
-	Err        error // Abort only: ErrDied, ErrNotReady, ErrNoAnswer, ErrSuperseded, ErrUnwell or ErrAborted
+	Err        error // Abort only: ErrDied, ErrNotReady, ErrNoAnswer, ErrSuperseded, ErrAborted or Member.Fault
 
 	Within time.Duration // Disconnect and Hurry only: 0 at once, or NoLimit
 }

@@ -79,8 +79,8 @@ func (d *decision) failed() (overdue *Member, err error) {
 		if d.hasCrashed(m) {
 			return m, ErrDied
 		}
-		if d.isUnwell(m) {
-			return m, ErrUnwell
+		if m.Fault != nil && m.serving() {
+			return m, m.Fault
 		}
 		if overdue == nil && m.serving() && m.Slot < d.goal.Workers {
 			overdue, err = d.overdue(m)

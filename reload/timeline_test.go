@@ -27,7 +27,7 @@ import (
 // asked for, and is compared as the steps are.
 //
 // The events are: size N (the number of slots), ready, crash (exit without being asked
-// to), promote, abort, unwell, exit, leave (drain by itself), retire (be asked to end, with no worker after
+// to), promote, abort, unwell, report, exit, leave (drain by itself), retire (be asked to end, with no worker after
 // it), unlink (its link closes), ask and answer (for a sign of life), recycle, reload, wait (another reload waits), unproven,
 // stop, stop again, replaced (another master has taken over) and kill.
 type timeline struct {
@@ -174,7 +174,9 @@ func (p *player) memberEvent(verb string, m *Member) {
 	case "recycle":
 		m.Recycle = true
 	case "unwell":
-		m.Unwell = true
+		m.Fault = ErrUnwell
+	case "report":
+		m.Fault = fmt.Errorf("%w: no database", ErrReported)
 	default:
 		p.t.Fatalf("unknown event %q", verb)
 	}

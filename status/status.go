@@ -45,6 +45,7 @@ type Worker struct {
 	Crashes    int       `json:"crashes,omitempty"` // in a row, of its slot, before this worker
 	Counters   Counters  `json:"counters"`          // as it has said last; see (*master.Master).Count
 	Forked     bool      `json:"forked,omitempty"`  // by (*master.Master).Fork: Run doesn't keep it
+	Fault      string    `json:"fault,omitempty"`   // what is wrong with it, by its health checks or as it says itself; "": nothing
 }
 
 // Age returns how long ago the worker was started.

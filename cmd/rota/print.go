@@ -109,6 +109,7 @@ func printStatus(w io.Writer, s status.Status) {
 	_ = t.Flush()
 	n := s.Total
 	fmt.Fprintf(w, "\nall workers so far: %d connections accepted, %d moved, %d were told to close, %d cut\n", n.Accepted, n.Moved, n.Announced, n.Cut)
+	printFaults(w, s)
 	for _, r := range s.Releases {
 		fmt.Fprintf(w, "generation %d: %s\n", r.Generation, controlclient.Clean(r.String()))
 	}

@@ -1,6 +1,8 @@
 package child
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rota-go/rota/internal/logline"
@@ -32,7 +34,8 @@ type Patient struct {
 	Interval time.Duration   // between health checks, as configured
 	Failures int             // in a row that are too many, as configured
 
-	health *Health // nil: the worker doesn't answer checks
+	health *Health   // nil: the worker doesn't answer checks
+	said   time.Time // when a line was logged of what the worker has reported
 }
 
 // serves reports whether p is to be watched.
@@ -123,8 +126,28 @@ func (c *Care) AskOnTrial(p *Patient, others time.Duration) {
 func (c *Care) unwell(p *Patient, err error, times int) {
 	c.Lines.Unwell(p.Member, p.pid(), times, err)
 	if times >= HealthFailures(p.Failures) {
-		p.Unwell = true
+		p.Fault = reload.ErrUnwell
 		c.Recycle(p, "health")
+	}
+}
+
+// reportPause is how long no further report of a worker is logged.
+const reportPause = time.Minute
+
+// Reported takes what a worker says that is wrong with it; "" is nothing. A worker that has failed
+// its health checks stays one that has.
+func (c *Care) Reported(p *Patient, text string) {
+	text = logline.Clean(wire.Short(text), false)
+	switch {
+	case errors.Is(p.Fault, reload.ErrUnwell):
+	case text == "":
+		p.Fault = nil
+	default:
+		p.Fault = fmt.Errorf("%w: %s", reload.ErrReported, text)
+	}
+	if now := time.Now(); text != "" && now.Sub(p.said) >= reportPause {
+		p.said = now
+		c.Lines.Reported(p.Member, p.pid(), text)
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	LeftWithFatal    Line = `exit="as asked (exit status 1)"`
 	WorkerReplaced   Line = "worker is to be replaced"
 	WorkerUnwell     Line = "worker is not well"
+	WorkerReports    Line = "worker says that it is not well"
 	WorkerTooLarge   Line = "worker uses too much memory"
 	ReloadStarts     Line = "rota: reload generation="
 	ReloadDone       Line = "rota: reload done"

@@ -1,4 +1,4 @@
-// Package hooks calls the functions of OnDisconnect and of OnLeave.
+// Package hooks calls the functions of OnDisconnect, OnLeave and OnHealth.
 package hooks
 
 import (

@@ -30,11 +30,18 @@ func New(now time.Time, phase reload.Phase, goal reload.Goal, sockets []status.S
 func (v *View) Add(m *reload.Member, state status.State, pid int, forked bool, n status.Counters, r status.Release) {
 	v.s.Workers = append(v.s.Workers, status.Worker{
 		ID: m.ID, Slot: m.Slot, Generation: m.Generation, PID: pid, State: state,
-		Started: m.Started, Ready: m.Ready, Draining: m.Draining, Crashes: m.Crashes, Forked: forked, Counters: n,
+		Started: m.Started, Ready: m.Ready, Draining: m.Draining, Crashes: m.Crashes, Forked: forked, Counters: n, Fault: textOf(m.Fault),
 	})
 	if r.Generation = m.Generation; v.s.Release(m.Generation) == (status.Release{}) {
 		v.s.Releases = append(v.s.Releases, r)
 	}
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // Status returns the status. The view is not used afterwards.

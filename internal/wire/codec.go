@@ -66,6 +66,10 @@ type (
 	CheckedBody struct {
 		Error string `json:"error,omitempty"` // empty: healthy
 	}
+	// ReportBody says what is wrong with a worker, in the words of its program.
+	ReportBody struct {
+		Error string `json:"error,omitempty"` // empty: nothing any more
+	}
 	// LeadBody names the lease that the program asks for.
 	LeadBody struct {
 		Name string `json:"name"`

@@ -91,6 +91,8 @@ const (
 	Shared    Type = 0xb9 // master: the answer, with the file's descriptor
 	AskStatus Type = 0xba // worker: what does the master know? A call, answered by Status
 	Status    Type = 0xbb // master: the answer
+
+	Report Type = 0xbc // worker: the program says that it is not well, or well again
 )
 
 var names = [...]string{
@@ -102,7 +104,7 @@ var names = [...]string{
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
 	Count: "count", Counted: "counted",
-	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status",
+	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status", Report: "report",
 }
 
 // Known reports whether t is a type of this version.
