@@ -60,6 +60,62 @@ func TestCanary(t *testing.T) {
 	})
 }
 
+// A reload with canaries of its own has them whatever is configured, for the time that it says or else
+// that of the configuration, and the next has none. Of those that wait for another change, the last counts.
+func TestReloadCanary(t *testing.T) {
+	inBubble(t, Config{Workers: 4, CanaryTime: time.Hour, MinUptime: -1}, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		for _, bad := range []error{b.ReloadCanary(ctx, 0, 0), b.ReloadCanary(ctx, 1, -1)} {
+			if c := (*ConfigError)(nil); !errors.As(bad, &c) {
+				t.Errorf("%v", bad)
+			}
+		}
+		b.run()
+		for _, tc := range []struct {
+			name   string
+			reload func() error
+			took   time.Duration
+		}{
+			{"for ten minutes", func() error { return b.ReloadCanary(ctx, 3, 10*time.Minute) }, 10 * time.Minute},
+			{"as long as configured", func() error { return b.ReloadCanary(ctx, 3, 0) }, time.Hour},
+			{"none", func() error { return b.Reload(ctx) }, 0},
+		} {
+			begun, before := time.Now(), b.Status().Generation
+			result := make(chan error, 1)
+			go func() { result <- tc.reload() }()
+			if elapse(tc.took / 2); tc.took > 0 {
+				if got := b.generations(); got[before] != 4 || got[before+1] != 3 {
+					t.Errorf("%s: generations %v on trial", tc.name, got)
+				}
+			}
+			if err := <-result; err != nil || time.Since(begun) != tc.took {
+				t.Errorf("%s: %v after %v", tc.name, err, time.Since(begun))
+			}
+			elapse(time.Minute)
+		}
+		go func() { _ = b.ReloadCanary(ctx, 1, time.Minute) }()
+		synctest.Wait()
+		results := make(chan error, 4)
+		for _, ask := range []func() error{
+			func() error { return b.ReloadCanary(ctx, 1, time.Second) },
+			func() error { return b.ReloadCanary(ctx, 2, 10*time.Minute) },
+			func() error { return b.Reload(ctx) },
+		} {
+			go func() { results <- ask() }()
+			synctest.Wait()
+		}
+		elapse(5 * time.Minute)
+		if got := b.generations(); got[5] != 4 || got[6] != 2 {
+			t.Errorf("generations %v", got)
+		}
+		for range 3 {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // killCanary ends the newest worker.
 func (b *bench) killCanary() error {
 	ids := b.living()

@@ -126,7 +126,24 @@ func (m *Master) Stop() error {
 // reload continues and the error is ctx's. Without Run it fails with ErrNotRunning, and
 // with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
-	return m.rollOut(ctx, "reload", (*loop).reload)
+	return m.reload(ctx, nil)
+}
+
+// ReloadCanary is Reload with n canaries, at least 1, that are tried for d, whatever Config.Canary and
+// CanaryTime are. With 0 d is Config.CanaryTime. Of several reloads that wait, which are one, the last of
+// ReloadCanary says how that is tried. It fails with a *ConfigError too.
+func (m *Master) ReloadCanary(ctx context.Context, n int, d time.Duration) error {
+	if n < 1 {
+		return &ConfigError{Field: "Canary", Value: n, Want: "at least 1"}
+	}
+	if d < 0 {
+		return &ConfigError{Field: "CanaryTime", Value: d, Want: "0 (as configured) or more"}
+	}
+	return m.reload(ctx, &reload.Trial{Canary: n, Time: d})
+}
+
+func (m *Master) reload(ctx context.Context, t *reload.Trial) error {
+	return m.rollOut(ctx, "reload", func(l *loop, by string, result chan error) error { return l.reload(by, t, result) })
 }
 
 // Rollback is a Reload to the release that the last one has replaced: to its executable, which was kept

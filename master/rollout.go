@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/rota-go/rota/internal/logline"
@@ -13,17 +14,19 @@ import (
 type rollout struct {
 	began   time.Time
 	results mailbox.Answers
-	err     error // it has failed, and is being rolled back
+	trial   *reload.Trial // nil: as configured
+	err     error         // it has failed, and is being rolled back
 }
 
-// reload is Reload.
-func (l *loop) reload(by string, result chan error) error {
+// reload is Reload, and ReloadCanary with a trial.
+func (l *loop) reload(by string, t *reload.Trial, result chan error) error {
 	l.crowd()
 	answer := l.begin(reload.ChangeReload)
 	if err := refusals[answer]; err != nil {
 		return err
 	}
 	l.pool.waiting = append(l.pool.waiting, result)
+	l.pool.trial = cmp.Or(t, l.pool.trial)
 	l.book.Ask(status.Reload, by)
 	if answer == reload.Begins {
 		l.startReload()
@@ -73,8 +76,8 @@ func (l *loop) startReload() {
 func (l *loop) beginRollout(back bool) {
 	p := l.pool
 	l.answerRollout()
-	p.rollout = &rollout{began: time.Now(), results: p.waiting}
-	p.waiting = nil
+	p.rollout = &rollout{began: time.Now(), results: p.waiting, trial: p.trial}
+	p.waiting, p.trial = nil, nil
 	l.lastGen++
 	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen, Back: back})
 	l.systemd.Reloading()
@@ -86,7 +89,7 @@ func (l *loop) rollOut(g *generation) {
 	p.generations.Add(g)
 	l.book.Rolling(g.Runs())
 	l.care.WatchMemory(g.Config.MaxMemory)
-	p.policy = g.Config.policy()
+	p.policy = g.Config.policy().Try(p.rollout.trial)
 	p.goal.Next, p.goal.Promoted, p.goal.Aborted = g.Number, false, false
 	l.on(reload.EventPrepared)
 }

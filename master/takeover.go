@@ -116,7 +116,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 		l.scale("the old master", s.Workers)
 	}
 	if s.Reload {
-		_ = l.reload("the old master", make(chan error, 1)) // the old master has answered its caller
+		_ = l.reload("the old master", s.Trial, make(chan error, 1)) // the old master has answered its caller
 	}
 }
 

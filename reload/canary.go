@@ -1,6 +1,9 @@
 package reload
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 var (
 	// ErrUnwell means that a new worker has failed its health checks before the reload was over.
@@ -11,6 +14,24 @@ var (
 	// ErrAborted means that somebody has asked for the end of the reload ([Goal.Aborted]).
 	ErrAborted = errors.New("aborted")
 )
+
+// Trial is how one rollout tries its release, whatever the policy of its workers says.
+type Trial struct {
+	Canary int           `json:"canary"`         // as Policy.Canary
+	Time   time.Duration `json:"time,omitempty"` // as Policy.CanaryTime; 0: as the policy says
+}
+
+// Try returns the policy of a rollout with this trial; nil is that of p.
+func (p Policy) Try(t *Trial) Policy {
+	if t == nil {
+		return p
+	}
+	p.Canary = t.Canary
+	if t.Time != 0 {
+		p.CanaryTime = t.Time
+	}
+	return p
+}
 
 // canaries returns how many slots are tried for Policy.CanaryTime before the others are replaced.
 // They are the lowest.

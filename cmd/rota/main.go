@@ -38,7 +38,8 @@ const (
 const help = `usage: rota COMMAND [flags] [argument]
 
   status  [-json]               what runs: workers, sockets, the last reload
-  reload  [-wait=false]         replace the workers, one after the other
+  reload  [-wait=false]         replace the workers, one after the other; "-canary N" tries
+                                N of them first, "-for D" for so long
   promote                       end the trial of the canaries of the reload under way
   abort                         roll the reload under way back
   rollback [-wait=false]        reload to the release before, also if its file is gone
@@ -121,7 +122,10 @@ func parse(command string, args []string) (c call, err error) {
 	case "history":
 		fs.BoolVar(&c.json, "json", false, "")
 		c.request.Do, c.history = control.Status, true
-	case "reload", "rollback", "upgrade", "stop":
+	case "reload":
+		c.trialFlags(fs)
+		fallthrough
+	case "rollback", "upgrade", "stop":
 		fs.BoolVar(&wait, "wait", true, "")
 	case "restart":
 		fs.BoolVar(&wait, "wait", true, "")
@@ -134,6 +138,9 @@ func parse(command string, args []string) (c call, err error) {
 		return c, fmt.Errorf("%s: %w", command, err)
 	}
 	c.request.NoWait = !wait
+	if err := c.checkTrial(fs); err != nil {
+		return c, err
+	}
 	return c, c.argument(fs.Args())
 }
 

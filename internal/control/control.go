@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rota-go/rota/status"
 )
@@ -49,6 +50,9 @@ type Request struct {
 	Workers int  `json:"workers,omitempty"` // Scale
 	Slot    int  `json:"slot,omitempty"`    // Restart: the worker that serves in it
 	Worker  int  `json:"worker,omitempty"`  // Restart: the worker's id, if it isn't 0
+
+	Canary int           `json:"canary,omitempty"` // Reload: so many canaries; 0: as configured
+	For    time.Duration `json:"for,omitempty"`    // Reload with Canary: they are tried for so long, in ns; 0: as configured
 }
 
 // ErrInvalid means that a line is not a request or an answer. It may be wrapped.
@@ -67,7 +71,11 @@ func Parse(line []byte) (r Request, err error) {
 
 func (r Request) check() error {
 	switch r.Do {
-	case Status, Watch, Reload, Rollback, Promote, Abort, Upgrade, Stop:
+	case Reload:
+		if r.Canary < 0 || r.Canary > MaxWorkers || r.For < 0 || r.For > 0 && r.Canary == 0 {
+			return fmt.Errorf("%w: canary: want 1 to %d, for a time", ErrInvalid, MaxWorkers)
+		}
+	case Status, Watch, Rollback, Promote, Abort, Upgrade, Stop:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

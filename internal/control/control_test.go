@@ -24,6 +24,11 @@ func TestParse(t *testing.T) {
 		{`{"do":"scale","workers":1025}`, Request{}, false},
 		{`{"do":"restart","slot":-1}`, Request{}, false},
 		{`{"do":"restart","worker":7}`, Request{Do: Restart, Worker: 7}, true},
+		{`{"do":"reload","canary":2,"for":60000000000}`, Request{Do: Reload, Canary: 2, For: time.Minute}, true},
+		{`{"do":"reload","canary":-1}`, Request{}, false},
+		{`{"do":"reload","canary":1025}`, Request{}, false},
+		{`{"do":"reload","for":1}`, Request{}, false},
+		{`{"do":"reload","canary":1,"for":-1}`, Request{}, false},
 		{`{"do":"halt"}`, Request{}, false},
 		{`{}`, Request{}, false},
 		{``, Request{}, false},
@@ -42,6 +47,7 @@ func TestParse(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"do":"restart","worker":7}`))
 	f.Add([]byte(`{"do":"scale","workers":1e9}`))
+	f.Add([]byte(`{"do":"reload","canary":1,"for":5}`))
 	f.Add([]byte("\x00{{{"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		r, err := Parse(line)

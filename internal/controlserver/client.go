@@ -53,7 +53,7 @@ func (c *client) answer(r control.Request) error {
 		return c.restart(r)
 	}
 	call := map[control.Do]func(context.Context) error{
-		control.Reload: c.master.Reload, control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
+		control.Reload: c.reload(r), control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
 	}[r.Do]
 	if r.NoWait {
 		ctx, cancel := context.WithCancel(c.ctx)
@@ -65,6 +65,14 @@ func (c *client) answer(r control.Request) error {
 		return c.end(err, control.Failed)
 	}
 	return c.follow(call)
+}
+
+// reload returns the call that a request for a reload means.
+func (c *client) reload(r control.Request) func(context.Context) error {
+	if r.Canary == 0 {
+		return c.master.Reload
+	}
+	return func(ctx context.Context) error { return c.master.ReloadCanary(ctx, r.Canary, r.For) }
 }
 
 // stop ends the master gracefully. The master waits for this client before it ends.

@@ -34,6 +34,7 @@ type Master interface {
 	Count(context.Context) status.Status // asks the workers; the zero value after Close
 	Watch(context.Context) <-chan status.Status
 	Reload(context.Context) error
+	ReloadCanary(context.Context, int, time.Duration) error
 	Rollback(context.Context) error
 	Promote(context.Context) error
 	Abort(context.Context) error

@@ -61,6 +61,7 @@ type Snapshot struct {
 	Needed     Times            `json:"needed,omitempty"`   // how long these took
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
+	Trial      *reload.Trial    `json:"trial,omitempty"`    // of that reload
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
