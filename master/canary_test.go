@@ -116,6 +116,44 @@ func TestReloadCanary(t *testing.T) {
 	})
 }
 
+// A reload that is paused stands still, with the time of its canaries, and goes on where it was.
+func TestPause(t *testing.T) {
+	cfg := Config{Workers: 3, Canary: 1, CanaryTime: 5 * time.Minute, MinUptime: -1}
+	inBubble(t, cfg, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		for _, err := range []error{b.Pause(ctx), b.Resume(ctx)} {
+			if !errors.Is(err, ErrNoReload) {
+				t.Errorf("without a reload: %v", err)
+			}
+		}
+		b.run()
+		begun := time.Now()
+		result := make(chan error, 1)
+		go func() { result <- b.Reload(ctx) }()
+		elapse(time.Minute)
+		for range 2 {
+			paused := time.Now()
+			if err := errors.Join(b.Pause(ctx), b.Pause(ctx)); err != nil {
+				t.Fatal(err)
+			}
+			elapse(time.Hour)
+			if s := b.Status(); !s.Paused.Equal(paused) || b.generations()[1] != 3 || b.generations()[2] != 1 {
+				t.Errorf("paused at %v, generations %v", s.Paused, b.generations())
+			}
+			if err := errors.Join(b.Resume(ctx), b.Resume(ctx)); err != nil {
+				t.Fatal(err)
+			}
+			elapse(time.Second)
+		}
+		if err := <-result; err != nil || time.Since(begun) != 2*time.Hour+5*time.Minute {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		if s := b.Status(); !s.Paused.IsZero() || s.Generation != 2 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // killCanary ends the newest worker.
 func (b *bench) killCanary() error {
 	ids := b.living()

@@ -159,17 +159,28 @@ func (m *Master) Rollback(ctx context.Context) error {
 // goes on when they have been ready for MinUptime. It returns at once, and fails with ErrNoReload.
 // status.By says who asks.
 func (m *Master) Promote(ctx context.Context) error {
-	return m.loop.Ask(func(l *loop) error {
-		return l.decideRollout(status.Caller(ctx), "promoted", func(g *reload.Goal) { g.Promoted = true })
-	})
+	return m.decide(ctx, "promoted", func(l *loop) { l.pool.goal.Promoted = true })
 }
 
-// Abort has the reload under way rolled back: it fails with reload.ErrAborted. Abort returns at
-// once, and fails with ErrNoReload. status.By says who asks.
+// Abort has the reload under way rolled back, as Promote: it fails with reload.ErrAborted.
 func (m *Master) Abort(ctx context.Context) error {
-	return m.loop.Ask(func(l *loop) error {
-		return l.decideRollout(status.Caller(ctx), "aborted", func(g *reload.Goal) { g.Aborted = true })
-	})
+	return m.decide(ctx, "aborted", func(l *loop) { l.pool.goal.Aborted = true })
+}
+
+// Pause has the reload under way stay where it is, as Promote, until Resume or Abort: no worker is replaced, and
+// the time that canaries are tried for stands still. What fails a reload fails it in a pause too, and a
+// reload that is requested waits.
+func (m *Master) Pause(ctx context.Context) error {
+	return m.decide(ctx, "paused", func(l *loop) { l.pool.goal = l.pool.goal.Pause(time.Now()) })
+}
+
+// Resume ends a Pause, as Promote. Without one it changes nothing.
+func (m *Master) Resume(ctx context.Context) error {
+	return m.decide(ctx, "resumed", func(l *loop) { l.pool.goal = l.pool.goal.Resume(l.candidates(), time.Now()) })
+}
+
+func (m *Master) decide(ctx context.Context, what string, set func(*loop)) error {
+	return m.loop.Ask(func(l *loop) error { return l.decideRollout(status.Caller(ctx), what, set) })
 }
 
 // rollOut asks for a rollout, and waits for its end.

@@ -90,7 +90,7 @@ func (l *loop) rollOut(g *generation) {
 	l.book.Rolling(g.Runs())
 	l.care.WatchMemory(g.Config.MaxMemory)
 	p.policy = g.Config.policy().Try(p.rollout.trial)
-	p.goal.Next, p.goal.Promoted, p.goal.Aborted = g.Number, false, false
+	p.goal = p.goal.Roll(g.Number)
 	l.on(reload.EventPrepared)
 }
 
@@ -176,12 +176,12 @@ func (l *loop) rolledBack() {
 	l.on(reload.EventRolledBack)
 }
 
-// decideRollout is Promote and Abort: set changes the goal of the rollout under way.
-func (l *loop) decideRollout(by, what string, set func(*reload.Goal)) error {
+// decideRollout is Promote, Abort, Pause and Resume: set changes the goal of the rollout under way.
+func (l *loop) decideRollout(by, what string, set func(*loop)) error {
 	if l.state.Phase() != reload.PhaseRollingOut {
 		return ErrNoReload
 	}
 	l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", by)
-	set(&l.pool.goal)
+	set(l)
 	return nil
 }

@@ -33,6 +33,48 @@ func (p Policy) Try(t *Trial) Policy {
 	return p
 }
 
+// Roll returns g with a rollout of a generation that has not been used before.
+func (g Goal) Roll(next int) Goal {
+	g.Next, g.Promoted, g.Aborted, g.Paused = next, false, false, time.Time{}
+	return g
+}
+
+// Pause returns g with a rollout that stands still: no worker of the new generation is started, no worker of the old one
+// is disconnected for it, the time of trials doesn't pass, and the rollout isn't completed. What fails a rollout
+// fails it in a pause too. Where a new worker leaves, an old one takes its place. In a pause it changes nothing.
+func (g Goal) Pause(now time.Time) Goal {
+	if g.Paused.IsZero() {
+		g.Paused = now
+	}
+	return g
+}
+
+// Resume returns g without the pause, and adds its time to Member.Held.
+func (g Goal) Resume(members []*Member, now time.Time) Goal {
+	for _, m := range members {
+		if !g.Paused.IsZero() && m.Generation == g.Next && m.isReady() {
+			m.Held += min(now.Sub(g.Paused), now.Sub(m.Ready))
+		}
+	}
+	g.Paused = time.Time{}
+	return g
+}
+
+// IsPaused reports whether there is a rollout, and it stands still.
+func (g Goal) IsPaused() bool { return g.Next != 0 && !g.Paused.IsZero() }
+
+func (d *decision) isPaused() bool { return d.rollingOut && d.goal.IsPaused() }
+
+// isTried reports whether m, which is ready, has been so for the time of its trial. In a pause that is what was so when
+// it began.
+func (d *decision) isTried(m *Member) bool {
+	if !d.isPaused() {
+		return d.passed(m.Ready, m.Held, d.trial(m))
+	}
+	t := Sum(m.Held, d.trial(m))
+	return t != NoLimit && !m.Ready.Add(t).After(d.goal.Paused)
+}
+
 // canaries returns how many slots are tried for Policy.CanaryTime before the others are replaced.
 // They are the lowest.
 func (d *decision) canaries() int {
@@ -56,4 +98,6 @@ func (d *decision) trySlots() {
 }
 
 // mayReplace reports whether the rollout may replace the worker of slot n now.
-func (d *decision) mayReplace(n int) bool { return d.trying == 0 || n < d.trying }
+func (d *decision) mayReplace(n int) bool {
+	return !d.isPaused() && (d.trying == 0 || n < d.trying)
+}

@@ -24,7 +24,7 @@ func (w *world) checkCanaries(s Step) {
 func (w *world) tried(slot int, d time.Duration) bool {
 	for i := range w.members {
 		m := &w.members[i]
-		if m.Slot == slot && m.Generation == w.goal.Next && isUp(m) && !m.Ready.IsZero() && w.now.Sub(m.Ready) >= d {
+		if m.Slot == slot && m.Generation == w.goal.Next && isUp(m) && !m.Ready.IsZero() && w.now.Sub(m.Ready)-w.stood(m) >= d {
 			return true
 		}
 	}

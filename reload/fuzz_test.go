@@ -84,7 +84,11 @@ func (h *history) policy() Policy {
 
 // happen makes one event. Common events have several numbers.
 func (h *history) happen() {
-	switch h.pick(25) {
+	switch h.pick(27) {
+	case 25:
+		h.pause()
+	case 26:
+		h.resume()
 	case 22:
 		h.goal.Promoted = true
 	case 23:
@@ -167,6 +171,7 @@ func (h *history) one(can func(*Member) bool, event func(*Member)) {
 func (w *world) comeToRest() {
 	w.t.Helper()
 	w.policy.MaxAge = 0
+	w.resume()
 	w.reconcile()
 	for range 20 + 10*w.goal.Workers {
 		if !w.behave() {

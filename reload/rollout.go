@@ -63,7 +63,7 @@ func (d *decision) endRollout() {
 		d.steps = append(d.steps, Step{Do: Abort, ID: m.ID, Err: err})
 		return
 	}
-	if d.everySlot(d.isRolledOut) {
+	if !d.isPaused() && d.everySlot(d.isRolledOut) {
 		d.steps = append(d.steps, Step{Do: Complete})
 	}
 }

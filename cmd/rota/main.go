@@ -42,6 +42,8 @@ const help = `usage: rota COMMAND [flags] [argument]
                                 N of them first, "-for D" for so long
   promote                       end the trial of the canaries of the reload under way
   abort                         roll the reload under way back
+  pause                         have the reload under way stay where it is
+  resume                        have it go on
   rollback [-wait=false]        reload to the release before, also if its file is gone
   upgrade [-wait=false]         replace the master, and its workers
   scale   N                     keep N workers
@@ -130,7 +132,7 @@ func parse(command string, args []string) (c call, err error) {
 	case "restart":
 		fs.BoolVar(&wait, "wait", true, "")
 		fs.IntVar(&c.request.Worker, "id", 0, "")
-	case "scale", "watch", "promote", "abort":
+	case "scale", "watch", "promote", "abort", "pause", "resume":
 	default:
 		return c, fmt.Errorf("no command %q; see rota help", command)
 	}

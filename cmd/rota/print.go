@@ -95,6 +95,9 @@ func printStatus(w io.Writer, s status.Status) {
 	if s.Next != 0 {
 		fmt.Fprintf(w, ", rolling out %d", s.Next)
 	}
+	if !s.Paused.IsZero() {
+		fmt.Fprintf(w, ", paused for %s", since(s.Time, s.Paused))
+	}
 	fmt.Fprintf(w, ", %d workers wanted\n\n", s.Want)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SLOT\tWORKER\tPID\tGENERATION\tSTATE\tREADY\tAGE\tCRASHES\tOPEN\tACCEPTED")

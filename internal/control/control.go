@@ -37,6 +37,8 @@ const (
 	Rollback Do = "rollback" // replace the workers by those of the release before
 	Promote  Do = "promote"  // end the trial of canaries
 	Abort    Do = "abort"    // roll the reload under way back
+	Pause    Do = "pause"    // have the reload under way stand still
+	Resume   Do = "resume"   // have it go on
 	Upgrade  Do = "upgrade"  // replace the master
 	Scale    Do = "scale"    // set the number of workers
 	Restart  Do = "restart"  // replace one worker
@@ -75,7 +77,7 @@ func (r Request) check() error {
 		if r.Canary < 0 || r.Canary > MaxWorkers || r.For < 0 || r.For > 0 && r.Canary == 0 {
 			return fmt.Errorf("%w: canary: want 1 to %d, for a time", ErrInvalid, MaxWorkers)
 		}
-	case Status, Watch, Rollback, Promote, Abort, Upgrade, Stop:
+	case Status, Watch, Rollback, Promote, Abort, Pause, Resume, Upgrade, Stop:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

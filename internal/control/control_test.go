@@ -120,6 +120,14 @@ func TestTracker(t *testing.T) {
 				"slot 1: worker 4 (pid 104) has replaced the old one (2 of 2)", "serving",
 			},
 		},
+		"paused": {
+			[]status.Status{
+				rolling(old...),
+				{Phase: "rolling out", Generation: 1, Next: 2, Want: 2, Workers: old, Paused: time.Unix(1, 0)},
+				rolling(old...),
+			},
+			[]string{"rolling out", "rolling out, paused", "rolling out"},
+		},
 		"unseen": {
 			[]status.Status{serving(1, old...), serving(2, worker(3, 0, 2, true), worker(4, 1, 2, true))},
 			[]string{

@@ -49,6 +49,10 @@ func (c *client) answer(r control.Request) error {
 		return c.end(c.master.Promote(c.ctx), control.Failed)
 	case control.Abort:
 		return c.end(c.master.Abort(c.ctx), control.Failed)
+	case control.Pause:
+		return c.end(c.master.Pause(c.ctx), control.Failed)
+	case control.Resume:
+		return c.end(c.master.Resume(c.ctx), control.Failed)
 	case control.Restart:
 		return c.restart(r)
 	}

@@ -38,6 +38,8 @@ type Master interface {
 	Rollback(context.Context) error
 	Promote(context.Context) error
 	Abort(context.Context) error
+	Pause(context.Context) error
+	Resume(context.Context) error
 	Upgrade(context.Context) error
 	ScaleContext(context.Context, int) error
 	Restart(context.Context, int) error

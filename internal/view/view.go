@@ -20,10 +20,14 @@ func New(now time.Time, phase reload.Phase, goal reload.Goal, sockets []status.S
 	slices.SortFunc(sockets, func(a, b status.Socket) int {
 		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.Address, b.Address))
 	})
-	return &View{status.Status{
+	v := &View{status.Status{
 		Time: now, PID: os.Getpid(), Phase: phase.String(), Generation: goal.Generation, Next: goal.Next, Want: goal.Workers,
 		Workers: []status.Worker{}, Releases: []status.Release{}, Sockets: sockets, Total: total, Reload: book.Reload(), History: book.All(), Tallies: book.Tallies().All(),
 	}}
+	if goal.IsPaused() {
+		v.s.Paused = goal.Paused
+	}
+	return v
 }
 
 // Add adds a worker that is alive, what it has counted, and what it runs.
