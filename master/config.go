@@ -96,6 +96,11 @@ type Config struct {
 	// CanaryTime is how long canaries are tried after they became ready, if that is longer than
 	// MinUptime. Zero means 1 minute, NoLimit until Promote or Abort.
 	CanaryTime time.Duration
+	// CanaryRequests is how many HTTP requests the canaries must have answered, together, before they are judged:
+	// the reload is rolled back if more than 5 % of them have failed, and more than twice the share that has failed
+	// of those that the old workers have answered meanwhile. Package rotahttp counts them: a request has failed if it
+	// was answered with a status of 5xx. Zero means 100, math.MaxInt that canaries aren't judged.
+	CanaryRequests int
 	// MinUptime is how long a new worker must have been ready before its
 	// predecessor is disconnected. Zero means 1 s, AtOnce none.
 	MinUptime time.Duration

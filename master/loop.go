@@ -9,6 +9,7 @@ import (
 	"github.com/rota-go/rota/internal/controlserver"
 	"github.com/rota-go/rota/internal/fdstore"
 	"github.com/rota-go/rota/internal/history"
+	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
@@ -62,6 +63,7 @@ type loop struct {
 	timer       mailbox.Alarm // when to reconcile again
 	garbage     child.Garbage // what reloads leave behind
 	care        child.Care    // of the workers
+	trial       judge.Trial   // of canaries
 	isSetUp     bool          // the Setup event was emitted
 }
 
@@ -81,6 +83,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
+	l.trial = judge.Trial{After: l.after, Ask: func() { l.askCounters() }, Workers: l.onTrial, Worse: func(id int, err error) { l.members[id].Fault = err }}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
@@ -92,6 +93,26 @@ func (l *loop) rollOut(g *generation) {
 	p.policy = g.Config.policy().Try(p.rollout.trial)
 	p.goal = p.goal.Roll(g.Number)
 	l.on(reload.EventPrepared)
+	if p.policy.Canary > 0 {
+		l.trial.Start(judge.Judge{Requests: g.Config.CanaryRequests})
+	}
+}
+
+// onTrial returns the workers that serve while canaries are on trial; ok is false when the rollout is over.
+func (l *loop) onTrial() (all []judge.Worker, ok bool) {
+	if l.state.Phase() != reload.PhaseRollingOut {
+		return nil, false
+	}
+	p := l.pool
+	for _, m := range l.members {
+		if m.pooled && m.serving() && !m.Ready.IsZero() {
+			all = append(all, judge.Worker{ID: m.ID, Canary: m.Generation == p.goal.Next, Counters: l.counts.Of(m.ID)})
+		}
+	}
+	if !p.policy.Tries(l.state.Goal(p.goal), l.pooled(), time.Now()) {
+		all = nil
+	}
+	return all, true
 }
 
 // rollback is Rollback. It never waits: what it would go back to could be another release by then.

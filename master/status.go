@@ -25,21 +25,27 @@ func (m *Master) Status() (s status.Status) {
 // in Status.Total, so that no sum falls. Of a worker that has crashed, what it had counted since it
 // was last asked is lost.
 func (m *Master) Count(ctx context.Context) status.Status {
-	counted, ids := make(chan error, 1), map[int]bool{}
+	counted := make(chan error, 1)
 	err := m.loop.Ask(func(l *loop) error {
-		for id, m := range l.members {
-			if m.linkOpen && m.hello != nil && m.hello.Counts {
-				ids[id] = true
-				m.send(wire.Count, nil)
-			}
-		}
-		l.counts.Ask(ids, func() { counted <- nil })
+		l.counts.Ask(l.askCounters(), func() { counted <- nil })
 		return nil
 	})
 	if err == nil {
 		_ = m.loop.Wait(ctx, counted) // a worker that doesn't answer has its last counters
 	}
 	return m.Status()
+}
+
+// askCounters asks the workers for what they have counted, and returns the ids of those that will answer.
+func (l *loop) askCounters() map[int]bool {
+	ids := map[int]bool{}
+	for id, m := range l.members {
+		if m.linkOpen && m.hello != nil && m.hello.Counts {
+			ids[id] = true
+			m.send(wire.Count, nil)
+		}
+	}
+	return ids
 }
 
 // Watch returns a channel that has the Status of now, and then one after each change, at most

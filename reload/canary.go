@@ -11,6 +11,9 @@ var (
 	// ErrReported means that a new worker has said that it is not well, by worker.Worker.Report, before the
 	// reload was over. The error that wraps it has its words.
 	ErrReported = errors.New("says that it is not well")
+	// ErrWorse means that canaries have answered more requests with an error of the server than the workers of before
+	// did meanwhile, as package rotahttp counts them. The error that wraps it has the numbers.
+	ErrWorse = errors.New("answers more requests with a status of 5xx than the workers of before")
 	// ErrAborted means that somebody has asked for the end of the reload ([Goal.Aborted]).
 	ErrAborted = errors.New("aborted")
 )
@@ -95,6 +98,13 @@ func (d *decision) trySlots() {
 			return
 		}
 	}
+}
+
+// Tries reports whether canaries are on trial, or are being started.
+func (p Policy) Tries(goal Goal, members []Member, now time.Time) bool {
+	d := p.decision(goal, members, now)
+	d.trySlots()
+	return d.trying > 0
 }
 
 // mayReplace reports whether the rollout may replace the worker of slot n now.

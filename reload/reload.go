@@ -177,7 +177,7 @@ type Member struct {
 	// when nothing else is under way. It serves until its successor is ready.
 	Recycle bool
 	// Fault is what is wrong with the worker though it serves; nil: nothing. In a rollout to its
-	// generation that fails it: ErrUnwell or ErrReported, which may be wrapped.
+	// generation that fails it: ErrUnwell, ErrReported or ErrWorse, which may be wrapped.
 	Fault error
 }
 

@@ -27,6 +27,7 @@ type fakeWorker struct {
 	idle, grace         time.Duration
 	keys                [][32]byte // of session tickets
 	settled, holds      atomic.Bool
+	requests, failed    atomic.Int64
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
@@ -47,6 +48,12 @@ func (f *fakeWorker) OnTicketKeys(g func([][32]byte)) {
 }
 func (f *fakeWorker) Settled() bool { return f.settled.Load() }
 func (f *fakeWorker) HoldAccepts()  { f.holds.Store(true) }
+func (f *fakeWorker) CountRequest(failed bool) {
+	f.requests.Add(1)
+	if failed {
+		f.failed.Add(1)
+	}
+}
 func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

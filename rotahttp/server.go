@@ -22,6 +22,7 @@ type worker interface {
 	OnTicketKeys(func([][32]byte))
 	Settled() bool
 	HoldAccepts()
+	CountRequest(failed bool)
 }
 
 // server drains an http.Server, by its hooks. An http.Server has one of it, however many

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"time"
 
 	"github.com/rota-go/rota/internal/control"
 )
@@ -10,7 +11,11 @@ import (
 // trialFlags adds the flags of a reload that say how the release is tried.
 func (c *call) trialFlags(fs *flag.FlagSet) {
 	fs.IntVar(&c.request.Canary, "canary", 0, "")
-	fs.DurationVar(&c.request.For, "for", 0, "")
+	fs.Func("for", "", func(text string) error {
+		d, err := time.ParseDuration(text)
+		c.request.For = int64(d)
+		return err
+	})
 }
 
 // checkTrial checks those of these flags that are set.

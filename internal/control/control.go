@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/rota-go/rota/status"
 )
@@ -53,8 +52,8 @@ type Request struct {
 	Slot    int  `json:"slot,omitempty"`    // Restart: the worker that serves in it
 	Worker  int  `json:"worker,omitempty"`  // Restart: the worker's id, if it isn't 0
 
-	Canary int           `json:"canary,omitempty"` // Reload: so many canaries; 0: as configured
-	For    time.Duration `json:"for,omitempty"`    // Reload with Canary: they are tried for so long, in ns; 0: as configured
+	Canary int   `json:"canary,omitempty"` // Reload: so many canaries; 0: as configured
+	For    int64 `json:"for,omitempty"`    // Reload with Canary: they are tried for so long, in ns; 0: as configured
 }
 
 // ErrInvalid means that a line is not a request or an answer. It may be wrapped.

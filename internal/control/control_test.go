@@ -24,7 +24,7 @@ func TestParse(t *testing.T) {
 		{`{"do":"scale","workers":1025}`, Request{}, false},
 		{`{"do":"restart","slot":-1}`, Request{}, false},
 		{`{"do":"restart","worker":7}`, Request{Do: Restart, Worker: 7}, true},
-		{`{"do":"reload","canary":2,"for":60000000000}`, Request{Do: Reload, Canary: 2, For: time.Minute}, true},
+		{`{"do":"reload","canary":2,"for":60000000000}`, Request{Do: Reload, Canary: 2, For: int64(time.Minute)}, true},
 		{`{"do":"reload","canary":-1}`, Request{}, false},
 		{`{"do":"reload","canary":1025}`, Request{}, false},
 		{`{"do":"reload","for":1}`, Request{}, false},

@@ -76,7 +76,7 @@ func (c *client) reload(r control.Request) func(context.Context) error {
 	if r.Canary == 0 {
 		return c.master.Reload
 	}
-	return func(ctx context.Context) error { return c.master.ReloadCanary(ctx, r.Canary, r.For) }
+	return func(ctx context.Context) error { return c.master.ReloadCanary(ctx, r.Canary, time.Duration(r.For)) }
 }
 
 // stop ends the master gracefully. The master waits for this client before it ends.

@@ -48,6 +48,7 @@ const (
 
 // Reasons that follow in a line of the master, and what programs print when they fail.
 const (
+	WorseAnswers     Line = "answers more requests with a status of 5xx"
 	NotReadyInTime   Line = "not ready in time"
 	NotReadyForNext  Line = "not ready when a newer reload was requested"
 	SuccessorExited  Line = "exited"

@@ -51,6 +51,7 @@ var Table = []Setting{
 	{Field: "Surge", Variable: "ROTA_SURGE", Kind: Count},
 	{Field: "Canary", Variable: "ROTA_CANARY", Kind: Count},
 	{Field: "CanaryTime", Variable: "ROTA_CANARY_TIME", Kind: Duration, NoLimit: true},
+	{Field: "CanaryRequests", Variable: "ROTA_CANARY_REQUESTS", Kind: Count, NoLimit: true},
 	{Field: "MinUptime", Variable: "ROTA_MIN_UPTIME", Kind: Duration, None: true},
 	{Field: "ReadyTimeout", Variable: "ROTA_READY_TIMEOUT", Kind: Duration, NoLimit: true},
 	{Field: "MaxDraining", Variable: "ROTA_MAX_DRAINING", Kind: Count, NoLimit: true},

@@ -86,6 +86,8 @@ type (
 		Moved     int64 `json:"moved,omitempty"`
 		Announced int64 `json:"announced,omitempty"`
 		Cut       int64 `json:"cut,omitempty"`
+		Requests  int64 `json:"requests,omitempty"`
+		Errors    int64 `json:"errors,omitempty"`
 	}
 	// ShareBody names the file that the program asks for, and how large it is if it isn't there.
 	ShareBody struct {

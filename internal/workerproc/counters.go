@@ -8,8 +8,17 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// counters count connections, for the master.
-type counters struct{ accepted, taken, moved, cut atomic.Int64 }
+// counters count connections and requests, for the master.
+type counters struct{ accepted, taken, moved, cut, requests, errors atomic.Int64 }
+
+// CountRequest counts an HTTP request that was answered, or was not: then it has failed.
+func (w *Worker) CountRequest(failed bool) {
+	n := &w.drain.counters
+	if failed {
+		n.errors.Add(1)
+	}
+	n.requests.Add(1)
+}
 
 // count answers the master's call.
 func (w *Worker) count(p link.Packet) error {
@@ -25,5 +34,6 @@ func (w *Worker) sendCounters(call uint32) {
 	_ = w.link.Send(wire.Frame{Type: wire.Counted, Call: call, Body: wire.Body(wire.CountedBody{ // fails if the master is gone
 		Accepted: n.accepted.Load(), Taken: n.taken.Load(), Open: int64(len(d.openConns())),
 		Moved: n.moved.Load(), Announced: d.limiter.Counted(), Cut: n.cut.Load(),
+		Requests: n.requests.Load(), Errors: n.errors.Load(),
 	})})
 }
