@@ -38,7 +38,7 @@ const graph = `
 	internal/controlclient : internal/control
 	internal/history    : reload status internal/logline
 internal/judge      : reload status
-	internal/view       : reload status internal/history
+	internal/view       : reload status internal/history internal/newest internal/wire
 	internal/newest     :
 	internal/calls      : internal/link
 	internal/sharedfile : internal/descriptor internal/neterr internal/wire

@@ -131,6 +131,11 @@ type Config struct {
 	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
 	// all are due together. Zero and NoLimit mean that there is no limit.
 	MaxAge time.Duration
+	// MaxRequests is how many requests a worker may serve before it is replaced in the same way, some up to a tenth
+	// earlier. With package rotahttp these are HTTP requests whose handler has returned. A worker that doesn't
+	// use it counts connections that it has accepted, whatever is requested on them; those that have
+	// moved to it from another worker, and datagrams, don't count. Zero means no limit.
+	MaxRequests int
 	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
 	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
 	// but not for a minute after a worker of the slot was replaced for it. Zero means no

@@ -13,15 +13,14 @@ import (
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
-	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/recovery"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/tickets"
+	"github.com/rota-go/rota/internal/view"
 	"github.com/rota-go/rota/reload"
-	"github.com/rota-go/rota/status"
 )
 
 // loop owns the state of a master. Its methods run on its goroutine and never block:
@@ -51,7 +50,7 @@ type loop struct {
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	book     history.Book
 	counts   child.Counts // of connections, by the workers
-	counted  *newest.Source[status.Status]
+	teller   *view.Teller
 	systemd  *sdnotify.Notifier
 	store    recovery.Store
 	files    *mailbox.Turns // calls on file systems
@@ -76,7 +75,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.counted = l.newCounted()
+	l.teller = view.NewTeller(l.ctx, m.Count, l.work)
 	l.timer = mailbox.NewAlarm()
 	l.systemd = sdnotify.New(l.log)
 	l.store = recovery.Store{Sockets: l.sockets.Table, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}

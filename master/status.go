@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/view"
 	"github.com/rota-go/rota/internal/wire"
@@ -81,36 +80,6 @@ func (m *Master) SharedFile(name string, size int64) (f *os.File, err error) {
 		return err
 	})
 	return f, err
-}
-
-// countTimeout is how long the answer to a worker that asks for the status waits for other workers.
-const countTimeout = 500 * time.Millisecond
-
-// newCounted returns the source of what workers get that ask for the status: however many ask, the
-// loop is asked once in newest.Pause.
-func (l *loop) newCounted() *newest.Source[status.Status] {
-	return &newest.Source[status.Status]{Get: func() (status.Status, bool) {
-		ctx, cancel := context.WithTimeout(l.ctx, countTimeout)
-		defer cancel()
-		return l.m.Count(ctx), true
-	}}
-}
-
-// tellStatus answers a worker that asks for the status. It may ask again when it has the answer.
-func (l *loop) tellStatus(m *member, call uint32) error {
-	if m.asks {
-		return fmt.Errorf("%w: %v again before the answer", wire.ErrType, wire.AskStatus)
-	}
-	m.asks = true
-	l.work(func() func() {
-		s, _ := l.counted.Now()
-		body := wire.Body(s)
-		return func() {
-			m.asks = false
-			_ = m.process.Link.Send(wire.Frame{Type: wire.Status, Call: call, Body: body}) // fails if the worker ends
-		}
-	})
-	return nil
 }
 
 // ask asks the loop for the status. ok is false after Close.

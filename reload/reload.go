@@ -235,7 +235,7 @@ func (a Action) String() string {
 // Step is one thing to do now. Action.Event says which event it is for a State.
 type Step struct {
 	Do         Action
-	ID         int   // of a member
+	ID         int   // of a member. Start: the one that is to be replaced because of its age or Member.Recycle; 0: none
 	Slot       int   // Start only
 	Generation int   // Start only
 	Crashes    int   // Start only

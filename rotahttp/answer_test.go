@@ -108,7 +108,7 @@ func TestHijackIsCounted(t *testing.T) {
 	c := dial(t, s.addr)
 	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	c.mustEnd(soon)
-	waitFor(t, "the request to be counted", func() bool { return worker.requests.Load() == 1 })
+	waitFor(t, "the request to be counted", func() bool { return worker.requests.Load() == 1 && worker.counts.Load() })
 	if n := worker.failed.Load(); n != 0 {
 		t.Errorf("%d have failed", n)
 	}

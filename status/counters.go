@@ -4,7 +4,7 @@ package status
 type Tally struct {
 	Kind  Kind   `json:"kind"`           // Reload, Upgrade, Crash, Restart
 	Slot  int    `json:"slot,omitempty"` // Crash, Restart: of the worker
-	Why   string `json:"why"`            // Reload, Upgrade: "done", "failed". Restart: "restart", "memory", "health". Crash: "crash"
+	Why   string `json:"why"`            // Reload, Upgrade: "done", "failed". Restart: "restart", "memory", "requests", "age", "health". Crash: "crash"
 	Times int64  `json:"times"`
 }
 

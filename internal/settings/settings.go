@@ -58,6 +58,7 @@ var Table = []Setting{
 	{Field: "MinBackoff", Variable: "ROTA_MIN_BACKOFF", Kind: Duration, None: true},
 	{Field: "MaxBackoff", Variable: "ROTA_MAX_BACKOFF", Kind: Duration, NoLimit: true},
 	{Field: "MaxAge", Variable: "ROTA_MAX_AGE", Kind: Duration, NoLimit: true},
+	{Field: "MaxRequests", Variable: "ROTA_MAX_REQUESTS", Kind: Count, NoLimit: true},
 	{Field: "MaxMemory", Variable: "ROTA_MAX_MEMORY", Kind: Bytes, NoLimit: true},
 	{Field: "HealthInterval", Variable: "ROTA_HEALTH_INTERVAL", Kind: Duration, NoLimit: true},
 	{Field: "HealthFailures", Variable: "ROTA_HEALTH_FAILURES", Kind: Count, NoLimit: true},

@@ -1,4 +1,4 @@
-// Package view makes a status.Status of what a master's loop knows. It decides nothing.
+// Package view makes a status.Status of what a master's loop knows, and tells it to workers. It decides nothing.
 package view
 
 import (

@@ -30,6 +30,8 @@ type (
 		// HoldOff is how long, in ns, the worker accepts no connection from a shared
 		// socket after its first Accept on it, because it is on trial.
 		HoldOff time.Duration `json:"holdOff,omitempty"`
+		// MaxRequests is after how many requests, or connections, the worker sends Worn; 0: never.
+		MaxRequests int64 `json:"maxRequests,omitempty"`
 	}
 	// DisconnectBody bounds a drain that begins, or has begun. A frame without a body leaves
 	// what was said before.

@@ -77,6 +77,8 @@ var samples = []sample{
 	{"share", Frame{Type: Share, Call: 9}, &ShareBody{Name: "metrics", Size: 1 << 20}},
 	{"shared", Frame{Type: Shared, FDs: 1, Call: 9}, nil},
 	{"ask status", Frame{Type: AskStatus, Call: 10}, nil},
+	{"welcome with a number of requests", Frame{Type: Welcome}, &WelcomeBody{Version: 1, Grace: time.Second, IdleGrace: 1, MaxRequests: 9973}},
+	{"worn", Frame{Type: Worn}, nil},
 	{"report", Frame{Type: Report}, &ReportBody{Error: "no database"}},
 	{"report, well again", Frame{Type: Report}, &ReportBody{}},
 	{"status", Frame{Type: Status, Call: 10, Body: []byte(`{"pid":4711}`)}, nil},

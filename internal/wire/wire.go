@@ -92,6 +92,7 @@ const (
 	AskStatus Type = 0xba // worker: what does the master know? A call, answered by Status
 	Status    Type = 0xbb // master: the answer
 
+	Worn   Type = 0xbd // worker: it has served as many requests as Welcome says
 	Report Type = 0xbc // worker: the program says that it is not well, or well again
 )
 
@@ -104,7 +105,7 @@ var names = [...]string{
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
 	Count: "count", Counted: "counted",
-	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status", Report: "report",
+	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status", Report: "report", Worn: "worn",
 }
 
 // Known reports whether t is a type of this version.

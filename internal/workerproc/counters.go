@@ -17,7 +17,24 @@ func (w *Worker) CountRequest(failed bool) {
 	if failed {
 		n.errors.Add(1)
 	}
-	n.requests.Add(1)
+	w.used(n.requests.Add(1))
+}
+
+// CountsRequests says that requests count, and not connections, for the master's MaxRequests.
+func (w *Worker) CountsRequests() { w.countsRequests.Store(true) }
+
+// accepted counts a connection that was accepted from the queue of a socket.
+func (w *Worker) accepted() {
+	if n := w.drain.counters.accepted.Add(1); !w.countsRequests.Load() {
+		w.used(n)
+	}
+}
+
+// used tells the master, once, when this worker has served as many requests as it may.
+func (w *Worker) used(n int64) {
+	if most := w.times.Load().MaxRequests; most > 0 && n >= most {
+		w.worn.Do(func() { _ = w.send(wire.Worn, nil) }) // fails if the master is gone
+	}
 }
 
 // count answers the master's call.

@@ -226,7 +226,7 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 		return l.acceptMoved(err, keep)
 	}
 	l.setKeepAlive(inner)
-	d.counters.accepted.Add(1)
+	l.worker.accepted()
 	return keep(inner), nil
 }
 

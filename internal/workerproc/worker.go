@@ -56,7 +56,9 @@ type Worker struct {
 	asking   chan struct{} // full while the answer to Status is awaited
 	last     hooks.Last
 
-	holdsAccepts atomic.Bool // see HoldAccepts
+	holdsAccepts   atomic.Bool // see HoldAccepts
+	countsRequests atomic.Bool // see CountsRequests
+	worn           sync.Once
 
 	reports  atomic.Int32 // lines that are being written to standard error
 	orphaned atomic.Bool  // the master is gone
