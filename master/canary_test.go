@@ -65,7 +65,7 @@ func TestCanary(t *testing.T) {
 func TestReloadCanary(t *testing.T) {
 	inBubble(t, Config{Workers: 4, CanaryTime: time.Hour, MinUptime: -1}, func(t *testing.T, b *bench) {
 		ctx := context.Background()
-		for _, bad := range []error{b.ReloadCanary(ctx, 0, 0), b.ReloadCanary(ctx, 1, -1)} {
+		for _, bad := range []error{b.ReloadCanary(ctx, -1, 0), b.ReloadCanary(ctx, 1, -1)} {
 			if c := (*ConfigError)(nil); !errors.As(bad, &c) {
 				t.Errorf("%v", bad)
 			}
@@ -79,6 +79,7 @@ func TestReloadCanary(t *testing.T) {
 			{"for ten minutes", func() error { return b.ReloadCanary(ctx, 3, 10*time.Minute) }, 10 * time.Minute},
 			{"as long as configured", func() error { return b.ReloadCanary(ctx, 3, 0) }, time.Hour},
 			{"none", func() error { return b.Reload(ctx) }, 0},
+			{"none, though", func() error { return b.ReloadCanary(ctx, 0, time.Hour) }, 0},
 		} {
 			begun, before := time.Now(), b.Status().Generation
 			result := make(chan error, 1)
@@ -105,7 +106,7 @@ func TestReloadCanary(t *testing.T) {
 			synctest.Wait()
 		}
 		elapse(5 * time.Minute)
-		if got := b.generations(); got[5] != 4 || got[6] != 2 {
+		if got := b.generations(); got[6] != 4 || got[7] != 2 {
 			t.Errorf("generations %v", got)
 		}
 		for range 3 {

@@ -129,15 +129,12 @@ func (m *Master) Reload(ctx context.Context) error {
 	return m.reload(ctx, nil)
 }
 
-// ReloadCanary is Reload with n canaries, at least 1, that are tried for d, whatever Config.Canary and
-// CanaryTime are. With 0 d is Config.CanaryTime. Of several reloads that wait, which are one, the last of
-// ReloadCanary says how that is tried. It fails with a *ConfigError too.
+// ReloadCanary is Reload with n canaries that are tried for d, whatever Config.Canary and CanaryTime are; with 0
+// n is none and d is Config.CanaryTime. Of several reloads that wait, which are one, the last of ReloadCanary
+// says how that is tried. It fails with a *ConfigError too.
 func (m *Master) ReloadCanary(ctx context.Context, n int, d time.Duration) error {
-	if n < 1 {
-		return &ConfigError{Field: "Canary", Value: n, Want: "at least 1"}
-	}
-	if d < 0 {
-		return &ConfigError{Field: "CanaryTime", Value: d, Want: "0 (as configured) or more"}
+	if err := (Config{Canary: n, CanaryTime: d}).Validate(); err != nil {
+		return fmt.Errorf("reload: %w", err)
 	}
 	return m.reload(ctx, &reload.Trial{Canary: n, Time: d})
 }
@@ -149,8 +146,10 @@ func (m *Master) reload(ctx context.Context, t *reload.Trial) error {
 // Rollback is a Reload to the release that the last one has replaced: to its executable, which was kept
 // open and may have been removed, with its configuration and environment. A second Rollback returns
 // to the release that the first has left. It doesn't wait for its turn: while another change is
-// under way or waits, it fails with ErrBusy. It fails with ErrNoRelease if this master has
-// completed no reload, or if the executable is a script or can't be read, which can't be kept open.
+// under way or waits, it fails with ErrBusy. After an upgrade of the master the
+// release before is the last one of the old master whose executable was another, and it gets the new master's configuration
+// and environment. Rollback fails with ErrNoRelease if there has been no other release, or if its executable is a script or
+// can't be read, which can't be kept open.
 func (m *Master) Rollback(ctx context.Context) error {
 	return m.rollOut(ctx, "rollback", (*loop).rollback)
 }

@@ -2,8 +2,11 @@ package master
 
 import (
 	"cmp"
+	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
@@ -133,6 +136,35 @@ func (l *loop) rollback(by string, result chan error) error {
 	l.log.Info("rota: rollback", "generation", l.lastGen, "of", l.pool.before.Number)
 	l.rollOut(l.pool.before.Again(l.lastGen))
 	return nil
+}
+
+// Releases sends the executables of this release and of the one before.
+func (u *upgrade) Releases(send func(int, *descriptor.FD)) {
+	p := u.l.pool
+	p.generations[p.goal.Generation].Send(send)
+	p.before.Send(send)
+}
+
+func (t *takeover) KeepRelease(number int, executable *descriptor.FD) {
+	t.earlier.Keep(number, executable)
+}
+
+// keepBefore makes what the old master has sent the release before, to which Rollback returns with the
+// configuration of this one.
+func (l *loop) keepBefore(earlier child.Earlier) {
+	p, cfg := l.pool, l.cfg
+	if p == nil {
+		earlier.Close()
+		return
+	}
+	prepare := func(n int, f *os.File) (*generation, error) { return l.sys.prepare(n, cfg, f) }
+	child.Before(p.generations[p.goal.Generation], earlier, prepare, l.work, func(g *generation) {
+		if l.pool != p || p.before != nil {
+			g.Release()
+			return
+		}
+		p.before = g
+	})
 }
 
 // answerRollout answers the calls of Reload that wait for the rollout.

@@ -71,14 +71,7 @@ func (m *Master) Restart(ctx context.Context, id int) error {
 // SharedFile returns a file in memory that all workers share, as worker.Worker.SharedFile does. The
 // caller closes it. After Close it fails with ErrClosed.
 func (m *Master) SharedFile(name string, size int64) (f *os.File, err error) {
-	err = m.loop.Ask(func(l *loop) error {
-		fd, err := l.shared.Open(name, size)
-		if err == nil {
-			f, err = fd.File(name)
-			_ = fd.Close() // f has a duplicate
-		}
-		return err
-	})
+	err = m.loop.Ask(func(l *loop) (err error) { f, err = l.shared.OpenFile(name, size); return err })
 	return f, err
 }
 

@@ -6,6 +6,7 @@ package sharedfile
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"syscall"
 
@@ -43,6 +44,16 @@ func (t *Table) Open(name string, size int64) (*descriptor.FD, error) {
 	}
 	t.Adopt(name, fd)
 	return fd.Dup()
+}
+
+// OpenFile is Open, of an *os.File.
+func (t *Table) OpenFile(name string, size int64) (*os.File, error) {
+	fd, err := t.Open(name, size)
+	if err != nil {
+		return nil, err
+	}
+	defer fd.Close() // the file has a duplicate
+	return fd.File(name)
 }
 
 // Adopt adds a file, which the table owns, unless there is one of this name.

@@ -21,34 +21,36 @@ type Kind string
 
 // The kinds, in the order in which they are sent. The comments name the sender.
 const (
-	Hello  Kind = "hello"  // new master: it is running
-	Given  Kind = "given"  // old master: a socket that a supervisor passed, with its descriptor
-	Socket Kind = "socket" // old master: a socket of its table, with its descriptor
-	Lease  Kind = "lease"  // old master: the end of a pipe that tells when its workers have no lease any more
-	State  Kind = "state"  // old master: its snapshot; the new master starts its workers
-	Ready  Kind = "ready"  // new master: its workers are ready
-	Failed Kind = "failed" // new master: it can't take over, and is going to exit
-	Go     Kind = "go"     // old master: the new master is to take over
-	Late   Kind = "late"   // old master: what it was asked for after Go
-	Ask    Kind = "ask"    // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
-	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
-	Shared Kind = "shared" // old master: a file that its workers share, with its descriptor; never after State, unless it is new
-	Stop   Kind = "stop"   // old master: the new master is to exit
+	Hello   Kind = "hello"   // new master: it is running
+	Given   Kind = "given"   // old master: a socket that a supervisor passed, with its descriptor
+	Socket  Kind = "socket"  // old master: a socket of its table, with its descriptor
+	Lease   Kind = "lease"   // old master: the end of a pipe that tells when its workers have no lease any more
+	Release Kind = "release" // old master: the executable that its workers run, and then the one before, to roll back to
+	State   Kind = "state"   // old master: its snapshot; the new master starts its workers
+	Ready   Kind = "ready"   // new master: its workers are ready
+	Failed  Kind = "failed"  // new master: it can't take over, and is going to exit
+	Go      Kind = "go"      // old master: the new master is to take over
+	Late    Kind = "late"    // old master: what it was asked for after Go
+	Ask     Kind = "ask"     // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
+	Pair    Kind = "pair"    // old master: the end of a pair over which connections of one of its workers move
+	Shared  Kind = "shared"  // old master: a file that its workers share, with its descriptor; never after State, unless it is new
+	Stop    Kind = "stop"    // old master: the new master is to exit
 )
 
 // Message is what one master sends to the other. Its body is JSON.
 type Message struct {
-	Kind    Kind            `json:"kind"`
-	Version int             `json:"version,omitempty"` // Hello
-	PID     int             `json:"pid,omitempty"`     // Hello
-	Given   json.RawMessage `json:"given,omitempty"`   // Given: owned by the sockets' code
-	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
-	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
-	Slot    int             `json:"slot,omitempty"`    // Ask, Pair: of the worker
-	Name    string          `json:"name,omitempty"`    // Shared: of the file
-	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
-	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
-	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for
+	Kind       Kind            `json:"kind"`
+	Version    int             `json:"version,omitempty"`    // Hello
+	PID        int             `json:"pid,omitempty"`        // Hello
+	Given      json.RawMessage `json:"given,omitempty"`      // Given: owned by the sockets' code
+	Socket     json.RawMessage `json:"socket,omitempty"`     // Socket: owned by the sockets' code
+	State      *Snapshot       `json:"state,omitempty"`      // State, Go, Late
+	Slot       int             `json:"slot,omitempty"`       // Ask, Pair: of the worker
+	Name       string          `json:"name,omitempty"`       // Shared: of the file
+	Generation int             `json:"generation,omitempty"` // Release: that has run it
+	Reason     string          `json:"reason,omitempty"`     // Failed: the text of the error
+	AtOnce     bool            `json:"atOnce,omitempty"`     // Stop: kill the workers
+	Is         []string        `json:"is,omitempty"`         // Failed: the known errors that Reason stands for
 }
 
 // Snapshot is what a master knows besides its sockets.
