@@ -29,7 +29,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/judge
 	worker              : ipc internal/workerproc internal/handover status
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	status              :
@@ -50,10 +50,13 @@ internal/handover   : internal/descriptor
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread status
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
 	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
+	internal/spread     :
+	internal/socketfile : internal/bind internal/directory
+	internal/directory  :
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline internal/descriptor
 	internal/logline    : reload internal/process
@@ -61,14 +64,15 @@ internal/handover   : internal/descriptor
 	internal/inbox      : ipc internal/link internal/message internal/window
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status internal/sharedfile
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe status
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe status internal/judge
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/settings   : reload
 	internal/hooks      :
 	internal/grace      :
 	internal/mailbox    :
-	internal/userfunc   :
+	internal/usage      : internal/wire
+internal/userfunc   :
 	internal/tickets    :
 internal/window     :
 	internal/terminal   :
@@ -94,7 +98,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/directory internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "readable differences"},

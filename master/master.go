@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
@@ -175,11 +176,18 @@ func (m *Master) Pause(ctx context.Context) error {
 
 // Resume ends a Pause, as Promote. Without one it changes nothing.
 func (m *Master) Resume(ctx context.Context) error {
-	return m.decide(ctx, "resumed", func(l *loop) { l.pool.goal = l.pool.goal.Resume(l.candidates(), time.Now()) })
+	return m.decide(ctx, "resumed", func(l *loop) { l.pool.goal = l.pool.goal.Resume(child.Members(l.patients()), time.Now()) })
 }
 
 func (m *Master) decide(ctx context.Context, what string, set func(*loop)) error {
-	return m.loop.Ask(func(l *loop) error { return l.decideRollout(status.Caller(ctx), what, set) })
+	return m.loop.Ask(func(l *loop) error {
+		if l.state.Phase() != reload.PhaseRollingOut {
+			return ErrNoReload
+		}
+		l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", status.Caller(ctx))
+		set(l)
+		return nil
+	})
 }
 
 // rollOut asks for a rollout, and waits for its end.

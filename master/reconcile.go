@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/reload"
 )
 
@@ -57,7 +58,7 @@ func (l *loop) reconcileForked() (wake time.Time) {
 
 // checkReady marks the workers that have become ready, and returns when to check again.
 func (l *loop) checkReady(now time.Time) (wake time.Time) {
-	ready, wake := l.pool.readiness.Update(l.candidates(), l.pool.policy, l.isEstablished(), now)
+	ready, wake := l.pool.readiness.Update(child.Members(l.patients()), l.pool.policy, l.isEstablished(), now)
 	for _, r := range ready {
 		m := l.members[r.ID]
 		l.lines.Ready(r, m.pid(), l.sockets.Addresses(r.ID))
@@ -66,16 +67,6 @@ func (l *loop) checkReady(now time.Time) (wake time.Time) {
 		}
 	}
 	return wake
-}
-
-// candidates returns the members of Run, for what changes them.
-func (l *loop) candidates() (all []*reload.Member) {
-	for _, m := range l.members {
-		if m.pooled {
-			all = append(all, &m.Member)
-		}
-	}
-	return all
 }
 
 func (l *loop) isEstablished() bool { return l.state.Goal(l.pool.goal).Established }

@@ -106,14 +106,8 @@ func (l *loop) onTrial() (all []judge.Worker, ok bool) {
 	if l.state.Phase() != reload.PhaseRollingOut {
 		return nil, false
 	}
-	p := l.pool
-	for _, m := range l.members {
-		if m.pooled && m.serving() && !m.Ready.IsZero() {
-			all = append(all, judge.Worker{ID: m.ID, Canary: m.Generation == p.goal.Next, Counters: l.counts.Of(m.ID)})
-		}
-	}
-	if !p.policy.Tries(l.state.Goal(p.goal), l.pooled(), time.Now()) {
-		all = nil
+	if p := l.pool; p.policy.Tries(l.state.Goal(p.goal), l.pooled(), time.Now()) {
+		all = child.OnTrial(l.patients(), p.goal.Next, &l.counts)
 	}
 	return all, true
 }
@@ -227,14 +221,4 @@ func (l *loop) rolledBack() {
 		l.answerRollout()
 	}
 	l.on(reload.EventRolledBack)
-}
-
-// decideRollout is Promote, Abort, Pause and Resume: set changes the goal of the rollout under way.
-func (l *loop) decideRollout(by, what string, set func(*loop)) error {
-	if l.state.Phase() != reload.PhaseRollingOut {
-		return ErrNoReload
-	}
-	l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", by)
-	set(l)
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
@@ -47,6 +48,24 @@ func (p *Patient) pid() int { return p.Process().PID() }
 
 // Gone ends the checks of a worker that has ended.
 func (p *Patient) Gone() { p.health.Stop() }
+
+// Members returns the patients as the policy sees them.
+func Members(patients []*Patient) (all []*reload.Member) {
+	for _, p := range patients {
+		all = append(all, p.Member)
+	}
+	return all
+}
+
+// OnTrial returns the patients that serve, of which those of the generation next are canaries, with what they have counted.
+func OnTrial(patients []*Patient, next int, counts *Counts) (all []judge.Worker) {
+	for _, p := range patients {
+		if p.Exited.IsZero() && p.Draining.IsZero() && p.Unlinked.IsZero() && !p.Ready.IsZero() {
+			all = append(all, judge.Worker{ID: p.ID, Canary: p.Generation == next, Counters: counts.Of(p.ID)})
+		}
+	}
+	return all
+}
 
 // Recycle marks a worker to be replaced.
 func (c *Care) Recycle(p *Patient, why string) {

@@ -11,7 +11,9 @@ import (
 // The master may ask for the counters at any time, and the worker stays.
 func TestCount(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		b.drain.counters.accepted.Store(3)
+		for range 3 {
+			b.CountAccepted()
+		}
 		b.link.frames <- link.Packet{Frame: wire.Frame{Type: wire.Count, Call: 7}}
 		synctest.Wait()
 		b.link.mu.Lock()
@@ -33,10 +35,10 @@ func TestWorn(t *testing.T) {
 		use  func(*Worker)
 		worn bool
 	}{
-		"connections":       {3, (*Worker).accepted, true},
-		"no limit":          {0, (*Worker).accepted, false},
+		"connections":       {3, func(w *Worker) { w.CountAccepted() }, true},
+		"no limit":          {0, func(w *Worker) { w.CountAccepted() }, false},
 		"requests":          {3, func(w *Worker) { w.CountsRequests(); w.CountRequest(true) }, true},
-		"connections of it": {3, func(w *Worker) { w.CountsRequests(); w.accepted() }, false},
+		"connections of it": {3, func(w *Worker) { w.CountsRequests(); w.CountAccepted() }, false},
 	} {
 		inBubble(t, func(t *testing.T, b *bench) {
 			b.times.Store(&wire.WelcomeBody{MaxRequests: tc.most})

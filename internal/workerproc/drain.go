@@ -22,8 +22,7 @@ const (
 // drain holds what must end before the worker may leave: the sockets that it listens on,
 // the connections that it has accepted, and the functions of OnDisconnect.
 type drain struct {
-	draining atomic.Bool // set before the sources are closed; read by every connection
-	counters counters
+	draining atomic.Bool       // set before the sources are closed; read by every connection
 	limiter  ratelimit.Limiter // of Connection: close headers; started with the drain
 	emptying chan struct{}     // closed when the program must accept what waits in the queues
 	started  chan struct{}     // closed when all sources are closed
@@ -193,7 +192,7 @@ func (d *drain) empty() bool {
 			return false
 		}
 	}
-	d.over = d.hooks.Running == 0
+	d.over = d.hooks.Over()
 	return d.over
 }
 
@@ -209,14 +208,14 @@ func (d *drain) callHooks() {
 func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.Add(hooks.Hook{F: f, Failed: failed}, d.hookReturned)
+	d.hooks.Add(f, failed, d.hookReturned)
 }
 
 // hookReturned records that a hook has returned.
 func (d *drain) hookReturned() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.Running--
+	d.hooks.Returned()
 	d.notify()
 }
 

@@ -145,6 +145,9 @@ func (l *listener) cookie() uint64 {
 	if !ok || l.id == 0 || !handover.Supported {
 		return 0
 	}
+	if l.group != 0 {
+		return l.group
+	}
 	c, err := handover.Cookie(s)
 	if err != nil {
 		return 0
@@ -157,7 +160,7 @@ func (l *listener) Put(c net.Conn) {
 	l.setKeepAlive(c)
 	result, tracked := conn.NewMoved(c, l.conns)
 	l.worker.drain.addConn(tracked)
-	l.worker.drain.counters.taken.Add(1)
+	l.worker.Taken.Add(1)
 	if l.moved.Add(result) {
 		l.wake()
 	}
@@ -189,7 +192,7 @@ func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Con
 	c := l.nextMoved()
 	switch {
 	case c != nil:
-		return c, nil
+		return l.admitted(c, keep), nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
 		return l.accept(keep)
 	}

@@ -27,15 +27,14 @@ func (w *Worker) check(p link.Packet) error {
 		w.checked(p.Call, nil)
 		return nil
 	}
-	callAll, ok := w.health.Start()
-	if !ok {
-		return nil // the last check is under way; the master counts a missing answer
+	ctx, cancel := context.WithTimeout(context.Background(), body.Within)
+	begins := w.health.Check(ctx, func(err error) {
+		cancel()
+		w.checked(p.Call, err)
+	})
+	if !begins {
+		cancel() // the last check is under way; the master counts a missing answer
 	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), body.Within)
-		defer cancel()
-		w.checked(p.Call, callAll(ctx))
-	}()
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/statepipe"
+	"github.com/rota-go/rota/internal/usage"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -42,8 +43,10 @@ type Worker struct {
 	link masterLink
 	exit func(status int) // os.Exit
 
+	usage.Counters // of what it has served
+
 	drain    *drain
-	health   hooks.Checks
+	health   hooks.Health
 	calls    calls.Calls
 	inbox    *inbox.Inbox
 	notified notified // the master is, of the inbox
@@ -56,9 +59,7 @@ type Worker struct {
 	asking   chan struct{} // full while the answer to Status is awaited
 	last     hooks.Last
 
-	holdsAccepts   atomic.Bool // see HoldAccepts
-	countsRequests atomic.Bool // see CountsRequests
-	worn           sync.Once
+	holdsAccepts atomic.Bool // see HoldAccepts
 
 	reports  atomic.Int32 // lines that are being written to standard error
 	orphaned atomic.Bool  // the master is gone
@@ -108,6 +109,8 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		state:   state{writer: statepipe.NewWriter()},
 	}
 	w.handed.worker = w
+	w.Most = func() int64 { return w.times.Load().MaxRequests }
+	w.Worn = func() { _ = w.send(wire.Worn, nil) } // fails if the master is gone
 	w.inbox = w.newInbox()
 	w.drain.addSource(inboxSource{w.inbox})
 	w.drain.addSource(&w.state)
