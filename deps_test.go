@@ -27,9 +27,9 @@ const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/hangup internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
 	health              : master reload
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge
 	worker              : ipc internal/workerproc internal/handover status
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	status              :
@@ -37,7 +37,8 @@ const graph = `
 	internal/controlserver : reload status internal/control internal/mailbox internal/newest
 	internal/controlclient : internal/control
 	internal/history    : reload status internal/logline
-	internal/view       : reload status internal/history
+internal/judge      : reload status
+	internal/view       : reload status internal/history internal/newest internal/wire
 	internal/newest     :
 	internal/calls      : internal/link
 	internal/sharedfile : internal/descriptor internal/neterr internal/wire
@@ -64,14 +65,15 @@ internal/handover   : internal/descriptor
 	internal/inbox      : ipc internal/link internal/message internal/window
 	internal/successor  : reload internal/descriptor internal/link internal/process internal/wire status internal/sharedfile
 	internal/message    : ipc internal/descriptor internal/link internal/wire
-	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe status
+	internal/child      : reload internal/descriptor internal/handover internal/link internal/logline internal/process internal/wire ipc internal/message internal/statepipe status internal/judge
 	internal/delivery   : internal/link internal/message internal/window internal/wire
 	internal/logqueue   :
 	internal/settings   : reload
 	internal/hooks      :
 	internal/grace      :
 	internal/mailbox    :
-	internal/userfunc   :
+	internal/usage      : internal/wire
+internal/userfunc   :
 	internal/tickets    :
 internal/window     :
 	internal/hangup     :

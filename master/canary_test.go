@@ -60,6 +60,101 @@ func TestCanary(t *testing.T) {
 	})
 }
 
+// A reload with canaries of its own has them whatever is configured, for the time that it says or else
+// that of the configuration, and the next has none. Of those that wait for another change, the last counts.
+func TestReloadCanary(t *testing.T) {
+	inBubble(t, Config{Workers: 4, CanaryTime: time.Hour, MinUptime: -1}, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		for _, bad := range []error{b.ReloadCanary(ctx, -1, 0), b.ReloadCanary(ctx, 1, -1)} {
+			if c := (*ConfigError)(nil); !errors.As(bad, &c) {
+				t.Errorf("%v", bad)
+			}
+		}
+		b.run()
+		for _, tc := range []struct {
+			name   string
+			reload func() error
+			took   time.Duration
+		}{
+			{"for ten minutes", func() error { return b.ReloadCanary(ctx, 3, 10*time.Minute) }, 10 * time.Minute},
+			{"as long as configured", func() error { return b.ReloadCanary(ctx, 3, 0) }, time.Hour},
+			{"none", func() error { return b.Reload(ctx) }, 0},
+			{"none, though", func() error { return b.ReloadCanary(ctx, 0, time.Hour) }, 0},
+		} {
+			begun, before := time.Now(), b.Status().Generation
+			result := make(chan error, 1)
+			go func() { result <- tc.reload() }()
+			if elapse(tc.took / 2); tc.took > 0 {
+				if got := b.generations(); got[before] != 4 || got[before+1] != 3 {
+					t.Errorf("%s: generations %v on trial", tc.name, got)
+				}
+			}
+			if err := <-result; err != nil || time.Since(begun) != tc.took {
+				t.Errorf("%s: %v after %v", tc.name, err, time.Since(begun))
+			}
+			elapse(time.Minute)
+		}
+		go func() { _ = b.ReloadCanary(ctx, 1, time.Minute) }()
+		synctest.Wait()
+		results := make(chan error, 4)
+		for _, ask := range []func() error{
+			func() error { return b.ReloadCanary(ctx, 1, time.Second) },
+			func() error { return b.ReloadCanary(ctx, 2, 10*time.Minute) },
+			func() error { return b.Reload(ctx) },
+		} {
+			go func() { results <- ask() }()
+			synctest.Wait()
+		}
+		elapse(5 * time.Minute)
+		if got := b.generations(); got[6] != 4 || got[7] != 2 {
+			t.Errorf("generations %v", got)
+		}
+		for range 3 {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// A reload that is paused stands still, with the time of its canaries, and goes on where it was.
+func TestPause(t *testing.T) {
+	cfg := Config{Workers: 3, Canary: 1, CanaryTime: 5 * time.Minute, MinUptime: -1}
+	inBubble(t, cfg, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		for _, err := range []error{b.Pause(ctx), b.Resume(ctx)} {
+			if !errors.Is(err, ErrNoReload) {
+				t.Errorf("without a reload: %v", err)
+			}
+		}
+		b.run()
+		begun := time.Now()
+		result := make(chan error, 1)
+		go func() { result <- b.Reload(ctx) }()
+		elapse(time.Minute)
+		for range 2 {
+			paused := time.Now()
+			if err := errors.Join(b.Pause(ctx), b.Pause(ctx)); err != nil {
+				t.Fatal(err)
+			}
+			elapse(time.Hour)
+			if s := b.Status(); !s.Paused.Equal(paused) || b.generations()[1] != 3 || b.generations()[2] != 1 {
+				t.Errorf("paused at %v, generations %v", s.Paused, b.generations())
+			}
+			if err := errors.Join(b.Resume(ctx), b.Resume(ctx)); err != nil {
+				t.Fatal(err)
+			}
+			elapse(time.Second)
+		}
+		if err := <-result; err != nil || time.Since(begun) != 2*time.Hour+5*time.Minute {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		if s := b.Status(); !s.Paused.IsZero() || s.Generation != 2 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // killCanary ends the newest worker.
 func (b *bench) killCanary() error {
 	ids := b.living()

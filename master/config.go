@@ -98,6 +98,11 @@ type Config struct {
 	// CanaryTime is how long canaries are tried after they became ready, if that is longer than
 	// MinUptime. Zero means 1 minute, NoLimit until Promote or Abort.
 	CanaryTime time.Duration
+	// CanaryRequests is how many HTTP requests the canaries must have answered, together, before they are judged:
+	// the reload is rolled back if more than 5 % of them have failed, and more than twice the share that has failed
+	// of those that the old workers have answered meanwhile. Package rotahttp counts them: a request has failed if it
+	// was answered with a status of 5xx. Zero means 100, math.MaxInt that canaries aren't judged.
+	CanaryRequests int
 	// MinUptime is how long a new worker must have been ready before its
 	// predecessor is disconnected. Zero means 1 s, AtOnce none.
 	MinUptime time.Duration
@@ -128,6 +133,11 @@ type Config struct {
 	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
 	// all are due together. Zero and NoLimit mean that there is no limit.
 	MaxAge time.Duration
+	// MaxRequests is how many requests a worker may serve before it is replaced in the same way, some up to a tenth
+	// earlier. With package rotahttp these are HTTP requests whose handler has returned. A worker that doesn't
+	// use it counts connections that it has accepted, whatever is requested on them; those that have
+	// moved to it from another worker, and datagrams, don't count. Zero means no limit.
+	MaxRequests int
 	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
 	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
 	// but not for a minute after a worker of the slot was replaced for it. Workers get a

@@ -3,6 +3,7 @@ package master
 import (
 	"fmt"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/internal/wire"
@@ -56,12 +57,18 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		l.care.CheckHealth(&m.care)
 	case wire.Checked:
 		return wire.With(p.Frame, func(body *wire.CheckedBody) { l.care.Checked(&m.care, p.Call, body.Error) })
+	case wire.Worn:
+		if m.pooled && m.gen.Config.MaxRequests > 0 {
+			l.care.Recycle(&m.care, "requests")
+		}
+	case wire.Report:
+		return wire.With(p.Frame, func(body *wire.ReportBody) { l.care.Reported(&m.care, body.Error) })
 	case wire.Inherit:
 		return m.process.Inherit(p.Call, m.Member, l.giveState)
 	case wire.Share:
 		return l.shared.Handle(m.ID, p.Frame, l.sockets.Needs(l.terms(m)), m.process.Link.Send)
 	case wire.AskStatus:
-		return l.tellStatus(m, p.Call)
+		return l.teller.Tell(m.ID, p.Call, func(f wire.Frame) { _ = m.process.Link.Send(f) }) // fails if the worker ends
 	case wire.Counted:
 		return wire.With(p.Frame, func(body *wire.CountedBody) {
 			l.balancer.Answered(m.ID, l.counts.Answered(m.ID, status.Counters(*body)))
@@ -97,6 +104,7 @@ func (l *loop) hello(m *member, p link.Packet) error {
 	m.send(wire.Welcome, wire.WelcomeBody{
 		Version: version,
 		Grace:   m.gen.Config.grace(), IdleGrace: m.gen.Config.idleGrace(), HoldOff: l.holdOff(m),
+		MaxRequests: child.Spread(int64(m.gen.Config.MaxRequests), m.ID),
 	})
 	m.send(wire.Tickets, wire.TicketsBody{Keys: l.tickets.All()})
 	m.publish()

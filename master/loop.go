@@ -10,18 +10,18 @@ import (
 	"github.com/rota-go/rota/internal/controlserver"
 	"github.com/rota-go/rota/internal/fdstore"
 	"github.com/rota-go/rota/internal/history"
+	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
-	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/recovery"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/tickets"
+	"github.com/rota-go/rota/internal/view"
 	"github.com/rota-go/rota/reload"
-	"github.com/rota-go/rota/status"
 )
 
 // loop owns the state of a master. Its methods run on its goroutine and never block:
@@ -52,7 +52,7 @@ type loop struct {
 	failed   error     // of the last reload or upgrade; nil if it has succeeded
 	book     history.Book
 	counts   child.Counts // of connections, by the workers
-	counted  *newest.Source[status.Status]
+	teller   *view.Teller
 	systemd  *sdnotify.Notifier
 	store    recovery.Store
 	files    *mailbox.Turns // calls on file systems
@@ -65,7 +65,8 @@ type loop struct {
 	garbage     child.Garbage // what reloads leave behind
 	care        child.Care    // of the workers
 	balancer    balance.Balancer
-	isSetUp     bool // the Setup event was emitted
+	trial       judge.Trial // of canaries
+	isSetUp     bool        // the Setup event was emitted
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
@@ -77,7 +78,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.counted = l.newCounted()
+	l.teller = view.NewTeller(l.ctx, m.Count, l.work)
 	l.timer = mailbox.NewAlarm()
 	l.systemd = sdnotify.New(l.log)
 	l.store = recovery.Store{Sockets: l.sockets.Table, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
@@ -85,6 +86,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
 	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance}
+	l.trial = judge.Trial{After: l.after, Ask: func() { l.askCounters() }, Workers: l.onTrial, Worse: func(id int, err error) { l.members.Get(id).Fault = err }}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }

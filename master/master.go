@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
@@ -126,14 +127,30 @@ func (m *Master) Stop() error {
 // reload continues and the error is ctx's. Without Run it fails with ErrNotRunning, and
 // with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
-	return m.rollOut(ctx, "reload", (*loop).reload)
+	return m.reload(ctx, nil)
+}
+
+// ReloadCanary is Reload with n canaries that are tried for d, whatever Config.Canary and CanaryTime are; with 0
+// n is none and d is Config.CanaryTime. Of several reloads that wait, which are one, the last of ReloadCanary
+// says how that is tried. It fails with a *ConfigError too.
+func (m *Master) ReloadCanary(ctx context.Context, n int, d time.Duration) error {
+	if err := (Config{Canary: n, CanaryTime: d}).Validate(); err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	return m.reload(ctx, &reload.Trial{Canary: n, Time: d})
+}
+
+func (m *Master) reload(ctx context.Context, t *reload.Trial) error {
+	return m.rollOut(ctx, "reload", func(l *loop, by string, result chan error) error { return l.reload(by, t, result) })
 }
 
 // Rollback is a Reload to the release that the last one has replaced: to its executable, which was kept
 // open and may have been removed, with its configuration and environment. A second Rollback returns
 // to the release that the first has left. It doesn't wait for its turn: while another change is
-// under way or waits, it fails with ErrBusy. It fails with ErrNoRelease if this master has
-// completed no reload, or if the executable is a script or can't be read, which can't be kept open.
+// under way or waits, it fails with ErrBusy. After an upgrade of the master the
+// release before is the last one of the old master whose executable was another, and it gets the new master's configuration
+// and environment. Rollback fails with ErrNoRelease if there has been no other release, or if its executable is a script or
+// can't be read, which can't be kept open.
 func (m *Master) Rollback(ctx context.Context) error {
 	return m.rollOut(ctx, "rollback", (*loop).rollback)
 }
@@ -142,16 +159,34 @@ func (m *Master) Rollback(ctx context.Context) error {
 // goes on when they have been ready for MinUptime. It returns at once, and fails with ErrNoReload.
 // status.By says who asks.
 func (m *Master) Promote(ctx context.Context) error {
-	return m.loop.Ask(func(l *loop) error {
-		return l.decideRollout(status.Caller(ctx), "promoted", func(g *reload.Goal) { g.Promoted = true })
-	})
+	return m.decide(ctx, "promoted", func(l *loop) { l.pool.goal.Promoted = true })
 }
 
-// Abort has the reload under way rolled back: it fails with reload.ErrAborted. Abort returns at
-// once, and fails with ErrNoReload. status.By says who asks.
+// Abort has the reload under way rolled back, as Promote: it fails with reload.ErrAborted.
 func (m *Master) Abort(ctx context.Context) error {
+	return m.decide(ctx, "aborted", func(l *loop) { l.pool.goal.Aborted = true })
+}
+
+// Pause has the reload under way stay where it is, as Promote, until Resume or Abort: no worker is replaced, and
+// the time that canaries are tried for stands still. What fails a reload fails it in a pause too, and a
+// reload that is requested waits.
+func (m *Master) Pause(ctx context.Context) error {
+	return m.decide(ctx, "paused", func(l *loop) { l.pool.goal = l.pool.goal.Pause(time.Now()) })
+}
+
+// Resume ends a Pause, as Promote. Without one it changes nothing.
+func (m *Master) Resume(ctx context.Context) error {
+	return m.decide(ctx, "resumed", func(l *loop) { l.pool.goal = l.pool.goal.Resume(child.Members(l.patients()), time.Now()) })
+}
+
+func (m *Master) decide(ctx context.Context, what string, set func(*loop)) error {
 	return m.loop.Ask(func(l *loop) error {
-		return l.decideRollout(status.Caller(ctx), "aborted", func(g *reload.Goal) { g.Aborted = true })
+		if l.state.Phase() != reload.PhaseRollingOut {
+			return ErrNoReload
+		}
+		l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", status.Caller(ctx))
+		set(l)
+		return nil
 	})
 }
 

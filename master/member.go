@@ -25,7 +25,6 @@ type member struct {
 	onStart   func(*Worker)   // answers Fork
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
-	asks      bool            // for the status, and has no answer yet
 	care      child.Patient   // its health and memory
 	receiver  int             // the worker to which connections move; 0: none
 	signals   []os.Signal     // of Kill, for when the process runs

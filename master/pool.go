@@ -26,6 +26,7 @@ type pool struct {
 
 	rollout *rollout        // under way, or rolling back
 	waiting mailbox.Answers // results of reloads that wait
+	trial   *reload.Trial   // of them; nil: as configured
 }
 
 // runPool is Run. A successor first waits for its predecessor's snapshot.

@@ -128,6 +128,9 @@ func (l *loop) carryOutGoal(s reload.Step, m *member) {
 }
 
 func (l *loop) startPooled(s reload.Step) {
+	if old := l.members.Get(s.ID); old != nil {
+		l.care.Recycle(&old.care, "age") // unless it has another reason
+	}
 	m := l.newMember(s.Slot, l.pool.generations[s.Generation])
 	m.pooled, m.Crashes = true, s.Crashes
 	l.spawn(m, nil)

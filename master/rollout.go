@@ -1,8 +1,13 @@
 package master
 
 import (
+	"cmp"
+	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/reload"
@@ -13,17 +18,19 @@ import (
 type rollout struct {
 	began   time.Time
 	results mailbox.Answers
-	err     error // it has failed, and is being rolled back
+	trial   *reload.Trial // nil: as configured
+	err     error         // it has failed, and is being rolled back
 }
 
-// reload is Reload.
-func (l *loop) reload(by string, result chan error) error {
+// reload is Reload, and ReloadCanary with a trial.
+func (l *loop) reload(by string, t *reload.Trial, result chan error) error {
 	l.crowd()
 	answer := l.begin(reload.ChangeReload)
 	if err := refusals[answer]; err != nil {
 		return err
 	}
 	l.pool.waiting = append(l.pool.waiting, result)
+	l.pool.trial = cmp.Or(t, l.pool.trial)
 	l.book.Ask(status.Reload, by)
 	if answer == reload.Begins {
 		l.startReload()
@@ -73,8 +80,8 @@ func (l *loop) startReload() {
 func (l *loop) beginRollout(back bool) {
 	p := l.pool
 	l.answerRollout()
-	p.rollout = &rollout{began: time.Now(), results: p.waiting}
-	p.waiting = nil
+	p.rollout = &rollout{began: time.Now(), results: p.waiting, trial: p.trial}
+	p.waiting, p.trial = nil, nil
 	l.lastGen++
 	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen, Back: back})
 	l.systemd.Reloading()
@@ -86,9 +93,23 @@ func (l *loop) rollOut(g *generation) {
 	p.generations.Add(g)
 	l.book.Rolling(g.Runs())
 	l.care.WatchMemory(g.Config.MaxMemory)
-	p.policy = g.Config.policy()
-	p.goal.Next, p.goal.Promoted, p.goal.Aborted = g.Number, false, false
+	p.policy = g.Config.policy().Try(p.rollout.trial)
+	p.goal = p.goal.Roll(g.Number)
 	l.on(reload.EventPrepared)
+	if p.policy.Canary > 0 {
+		l.trial.Start(judge.Judge{Requests: g.Config.CanaryRequests})
+	}
+}
+
+// onTrial returns the workers that serve while canaries are on trial; ok is false when the rollout is over.
+func (l *loop) onTrial() (all []judge.Worker, ok bool) {
+	if l.state.Phase() != reload.PhaseRollingOut {
+		return nil, false
+	}
+	if p := l.pool; p.policy.Tries(l.state.Goal(p.goal), l.pooled(), time.Now()) {
+		all = child.OnTrial(l.patients(), p.goal.Next, &l.counts)
+	}
+	return all, true
 }
 
 // rollback is Rollback. It never waits: what it would go back to could be another release by then.
@@ -109,6 +130,35 @@ func (l *loop) rollback(by string, result chan error) error {
 	l.log.Info("rota: rollback", "generation", l.lastGen, "of", l.pool.before.Number)
 	l.rollOut(l.pool.before.Again(l.lastGen))
 	return nil
+}
+
+// Releases sends the executables of this release and of the one before.
+func (u *upgrade) Releases(send func(int, *descriptor.FD)) {
+	p := u.l.pool
+	p.generations[p.goal.Generation].Send(send)
+	p.before.Send(send)
+}
+
+func (t *takeover) KeepRelease(number int, executable *descriptor.FD) {
+	t.earlier.Keep(number, executable)
+}
+
+// keepBefore makes what the old master has sent the release before, to which Rollback returns with the
+// configuration of this one.
+func (l *loop) keepBefore(earlier child.Earlier) {
+	p, cfg := l.pool, l.cfg
+	if p == nil {
+		earlier.Close()
+		return
+	}
+	prepare := func(n int, f *os.File) (*generation, error) { return l.sys.prepare(n, cfg, f) }
+	child.Before(p.generations[p.goal.Generation], earlier, prepare, l.work, func(g *generation) {
+		if l.pool != p || p.before != nil {
+			g.Release()
+			return
+		}
+		p.before = g
+	})
 }
 
 // answerRollout answers the calls of Reload that wait for the rollout.
@@ -171,14 +221,4 @@ func (l *loop) rolledBack() {
 		l.answerRollout()
 	}
 	l.on(reload.EventRolledBack)
-}
-
-// decideRollout is Promote and Abort: set changes the goal of the rollout under way.
-func (l *loop) decideRollout(by, what string, set func(*reload.Goal)) error {
-	if l.state.Phase() != reload.PhaseRollingOut {
-		return ErrNoReload
-	}
-	l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", by)
-	set(&l.pool.goal)
-	return nil
 }

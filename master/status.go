@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/view"
 	"github.com/rota-go/rota/internal/wire"
@@ -25,21 +24,27 @@ func (m *Master) Status() (s status.Status) {
 // in Status.Total, so that no sum falls. Of a worker that has crashed, what it had counted since it
 // was last asked is lost.
 func (m *Master) Count(ctx context.Context) status.Status {
-	counted, ids := make(chan error, 1), map[int]bool{}
+	counted := make(chan error, 1)
 	err := m.loop.Ask(func(l *loop) error {
-		for _, m := range l.members.All() {
-			if m.linkOpen && m.hello != nil && m.hello.Counts {
-				ids[m.ID] = true
-				m.send(wire.Count, nil)
-			}
-		}
-		l.counts.Ask(ids, func() { counted <- nil })
+		l.counts.Ask(l.askCounters(), func() { counted <- nil })
 		return nil
 	})
 	if err == nil {
 		_ = m.loop.Wait(ctx, counted) // a worker that doesn't answer has its last counters
 	}
 	return m.Status()
+}
+
+// askCounters asks the workers for what they have counted, and returns the ids of those that will answer.
+func (l *loop) askCounters() map[int]bool {
+	ids := map[int]bool{}
+	for _, m := range l.members.All() {
+		if m.linkOpen && m.hello != nil && m.hello.Counts {
+			ids[m.ID] = true
+			m.send(wire.Count, nil)
+		}
+	}
+	return ids
 }
 
 // Watch returns a channel that has the Status of now, and then one after each change, at most
@@ -66,45 +71,8 @@ func (m *Master) Restart(ctx context.Context, id int) error {
 // SharedFile returns a file in memory that all workers share, as worker.Worker.SharedFile does. The
 // caller closes it. After Close it fails with ErrClosed.
 func (m *Master) SharedFile(name string, size int64) (f *os.File, err error) {
-	err = m.loop.Ask(func(l *loop) error {
-		fd, err := l.shared.Open(name, size)
-		if err == nil {
-			f, err = fd.File(name)
-			_ = fd.Close() // f has a duplicate
-		}
-		return err
-	})
+	err = m.loop.Ask(func(l *loop) (err error) { f, err = l.shared.OpenFile(name, size); return err })
 	return f, err
-}
-
-// countTimeout is how long the answer to a worker that asks for the status waits for other workers.
-const countTimeout = 500 * time.Millisecond
-
-// newCounted returns the source of what workers get that ask for the status: however many ask, the
-// loop is asked once in newest.Pause.
-func (l *loop) newCounted() *newest.Source[status.Status] {
-	return &newest.Source[status.Status]{Get: func() (status.Status, bool) {
-		ctx, cancel := context.WithTimeout(l.ctx, countTimeout)
-		defer cancel()
-		return l.m.Count(ctx), true
-	}}
-}
-
-// tellStatus answers a worker that asks for the status. It may ask again when it has the answer.
-func (l *loop) tellStatus(m *member, call uint32) error {
-	if m.asks {
-		return fmt.Errorf("%w: %v again before the answer", wire.ErrType, wire.AskStatus)
-	}
-	m.asks = true
-	l.work(func() func() {
-		s, _ := l.counted.Now()
-		body := wire.Body(s)
-		return func() {
-			m.asks = false
-			_ = m.process.Link.Send(wire.Frame{Type: wire.Status, Call: call, Body: body}) // fails if the worker ends
-		}
-	})
-	return nil
 }
 
 // ask asks the loop for the status. ok is false after Close.

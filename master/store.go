@@ -37,14 +37,8 @@ func (l *loop) forsake() {
 
 // whenSystemdHasRead calls done when all is sent to systemd, or when the master ends.
 func (l *loop) whenSystemdHasRead(done func()) {
-	sent, end := l.systemd.Sent(), l.ctx.Done()
-	l.work(func() func() {
-		select {
-		case <-sent:
-		case <-end:
-		}
-		return done
-	})
+	await := l.systemd.Await(l.ctx)
+	l.work(func() func() { await(); return done })
 }
 
 // unaskedAfter is when sockets of a master that has died are closed that no worker has asked for.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/successor"
@@ -15,8 +16,9 @@ import (
 // and calls the methods below, which make a takeover a successor.FollowerOwner.
 type takeover struct {
 	*successor.Follower
-	l     *loop
-	began time.Time
+	l       *loop
+	began   time.Time
+	earlier child.Earlier // releases of the old master
 }
 
 // follow starts the pool: at once in a process that has no predecessor, and otherwise when
@@ -56,6 +58,7 @@ func (l *loop) failOnDeath(m *member) {
 func (l *loop) reportGivenUp(err error) {
 	if t := l.takeover; t != nil {
 		l.takeover = nil
+		t.earlier.Close()
 		t.Withdrawn(err)
 	}
 }
@@ -96,6 +99,7 @@ func (t *takeover) TookOver(err error) {
 	l.on(reload.EventTakenOver)
 	l.leases.Unblock()
 	l.sockets.ServeOwn()
+	l.keepBefore(t.earlier)
 	if l.pool != nil {
 		l.closeUnused()
 		l.pidFile.Write(l.cfg.PIDFile)
@@ -116,7 +120,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 		l.scale("the old master", s.Workers)
 	}
 	if s.Reload {
-		_ = l.reload("the old master", make(chan error, 1)) // the old master has answered its caller
+		_ = l.reload("the old master", s.Trial, make(chan error, 1)) // the old master has answered its caller
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/successor"
+	"github.com/rota-go/rota/reload"
 )
 
 // predecessorStays makes m one whose own predecessor is there until release is closed.
@@ -116,14 +117,14 @@ func TestAskedAfterGo(t *testing.T) {
 	if err := m.Scale(3); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = m.Reload(context.Background()) }()
+	go func() { _ = m.ReloadCanary(context.Background(), 2, time.Minute) }()
 	for waits := false; !waits; {
 		_ = m.loop.Ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
 	}
 	close(asked)
 	n := await(t, late)
-	if n.State == nil || !n.State.Reload || !n.State.Scaled || n.State.Workers != 3 {
-		t.Errorf("it passed on %+v, want a reload and 3 workers", n.State)
+	if n.State == nil || !n.State.Reload || !n.State.Scaled || n.State.Workers != 3 || n.State.Trial == nil || *n.State.Trial != (reload.Trial{Canary: 2, Time: time.Minute}) {
+		t.Errorf("it passed on %+v, want a reload with its canaries and 3 workers", n.State)
 	}
 }
 

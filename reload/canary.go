@@ -1,13 +1,82 @@
 package reload
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 var (
 	// ErrUnwell means that a new worker has failed its health checks before the reload was over.
 	ErrUnwell = errors.New("not well, by its health checks")
+	// ErrReported means that a new worker has said that it is not well, by worker.Worker.Report, before the
+	// reload was over. The error that wraps it has its words.
+	ErrReported = errors.New("says that it is not well")
+	// ErrWorse means that canaries have answered more requests with an error of the server than the workers of before
+	// did meanwhile, as package rotahttp counts them. The error that wraps it has the numbers.
+	ErrWorse = errors.New("answers more requests with a status of 5xx than the workers of before")
 	// ErrAborted means that somebody has asked for the end of the reload ([Goal.Aborted]).
 	ErrAborted = errors.New("aborted")
 )
+
+// Trial is how one rollout tries its release, whatever the policy of its workers says.
+type Trial struct {
+	Canary int           `json:"canary"`         // as Policy.Canary
+	Time   time.Duration `json:"time,omitempty"` // as Policy.CanaryTime; 0: as the policy says
+}
+
+// Try returns the policy of a rollout with this trial; nil is that of p.
+func (p Policy) Try(t *Trial) Policy {
+	if t == nil {
+		return p
+	}
+	p.Canary = t.Canary
+	if t.Time != 0 {
+		p.CanaryTime = t.Time
+	}
+	return p
+}
+
+// Roll returns g with a rollout of a generation that has not been used before.
+func (g Goal) Roll(next int) Goal {
+	g.Next, g.Promoted, g.Aborted, g.Paused = next, false, false, time.Time{}
+	return g
+}
+
+// Pause returns g with a rollout that stands still: no worker of the new generation is started, no worker of the old one
+// is disconnected for it, the time of trials doesn't pass, and the rollout isn't completed. What fails a rollout
+// fails it in a pause too. Where a new worker leaves, an old one takes its place. In a pause it changes nothing.
+func (g Goal) Pause(now time.Time) Goal {
+	if g.Paused.IsZero() {
+		g.Paused = now
+	}
+	return g
+}
+
+// Resume returns g without the pause, and adds its time to Member.Held.
+func (g Goal) Resume(members []*Member, now time.Time) Goal {
+	for _, m := range members {
+		if !g.Paused.IsZero() && m.Generation == g.Next && m.isReady() {
+			m.Held += min(now.Sub(g.Paused), now.Sub(m.Ready))
+		}
+	}
+	g.Paused = time.Time{}
+	return g
+}
+
+// IsPaused reports whether there is a rollout, and it stands still.
+func (g Goal) IsPaused() bool { return g.Next != 0 && !g.Paused.IsZero() }
+
+func (d *decision) isPaused() bool { return d.rollingOut && d.goal.IsPaused() }
+
+// isTried reports whether m, which is ready, has been so for the time of its trial. In a pause that is what was so when
+// it began.
+func (d *decision) isTried(m *Member) bool {
+	if !d.isPaused() {
+		return d.passed(m.Ready, m.Held, d.trial(m))
+	}
+	t := Sum(m.Held, d.trial(m))
+	return t != NoLimit && !m.Ready.Add(t).After(d.goal.Paused)
+}
 
 // canaries returns how many slots are tried for Policy.CanaryTime before the others are replaced.
 // They are the lowest.
@@ -31,8 +100,14 @@ func (d *decision) trySlots() {
 	}
 }
 
-// mayReplace reports whether the rollout may replace the worker of slot n now.
-func (d *decision) mayReplace(n int) bool { return d.trying == 0 || n < d.trying }
+// Tries reports whether canaries are on trial, or are being started.
+func (p Policy) Tries(goal Goal, members []Member, now time.Time) bool {
+	d := p.decision(goal, members, now)
+	d.trySlots()
+	return d.trying > 0
+}
 
-// isUnwell reports whether m has failed its health checks while it serves.
-func (d *decision) isUnwell(m *Member) bool { return m.Unwell && m.serving() }
+// mayReplace reports whether the rollout may replace the worker of slot n now.
+func (d *decision) mayReplace(n int) bool {
+	return !d.isPaused() && (d.trying == 0 || n < d.trying)
+}

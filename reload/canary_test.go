@@ -24,7 +24,7 @@ func (w *world) checkCanaries(s Step) {
 func (w *world) tried(slot int, d time.Duration) bool {
 	for i := range w.members {
 		m := &w.members[i]
-		if m.Slot == slot && m.Generation == w.goal.Next && isUp(m) && !m.Ready.IsZero() && w.now.Sub(m.Ready) >= d {
+		if m.Slot == slot && m.Generation == w.goal.Next && isUp(m) && !m.Ready.IsZero() && w.now.Sub(m.Ready)-w.stood(m) >= d {
 			return true
 		}
 	}
@@ -65,6 +65,13 @@ func TestCanary(t *testing.T) {
 	}, {
 		name: "one that is unwell ends it", policy: p, text: begin + `
 		9s    unwell b2 | abort (b2 not well, by its health checks), disconnect a2, disconnect b2, rolled back
+		9s    exit a2   | forget a2
+		9s    exit b2   | forget b2
+		end             | a1 b1 c1, at rest`,
+	}, {
+		name: "one that says that it is unwell ends it, but for an old worker that does", policy: p, text: begin + `
+		8s    report a1 |
+		9s    report b2 | abort (b2 says that it is not well: no database), disconnect a2, disconnect b2, rolled back
 		9s    exit a2   | forget a2
 		9s    exit b2   | forget b2
 		end             | a1 b1 c1, at rest`,

@@ -9,16 +9,7 @@ import "time"
 // Next is pure: it changes nothing, and for the same goal, members (in any order)
 // and time it returns the same steps in the same order.
 func (p Policy) Next(goal Goal, members []Member, now time.Time) (steps []Step, wake time.Time) {
-	goal.Workers = max(goal.Workers, 0)
-	d := &decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation, members: members}
-	if goal.Next != 0 && goal.Established {
-		d.rollingOut, d.target = true, goal.Next
-	}
-	if goal.Superseded {
-		d.patience = max(soon, patienceFactor*slowestStart(members))
-	}
-	d.grace = d.policy.graceOf(goal)
-	d.rota = group(members, goal.Workers)
+	d := p.decision(goal, members, now)
 	switch {
 	case goal.Stopped:
 	case goal.Stop:
@@ -29,6 +20,21 @@ func (p Policy) Next(goal Goal, members []Member, now time.Time) (steps []Step, 
 		d.decideSlots()
 	}
 	return d.steps, d.wake
+}
+
+// decision returns what a call of Next begins with.
+func (p Policy) decision(goal Goal, members []Member, now time.Time) *decision {
+	goal.Workers = max(goal.Workers, 0)
+	d := &decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation, members: members}
+	if goal.Next != 0 && goal.Established {
+		d.rollingOut, d.target = true, goal.Next
+	}
+	if goal.Superseded {
+		d.patience = max(soon, patienceFactor*slowestStart(members))
+	}
+	d.grace = d.policy.graceOf(goal)
+	d.rota = group(members, goal.Workers)
+	return d
 }
 
 // decision is one call of Next under way.

@@ -1,6 +1,7 @@
 package reload
 
 import (
+	"fmt"
 	"math"
 	"math/rand"
 	"testing"
@@ -83,13 +84,19 @@ func (h *history) policy() Policy {
 
 // happen makes one event. Common events have several numbers.
 func (h *history) happen() {
-	switch h.pick(25) {
+	switch h.pick(27) {
+	case 25:
+		h.pause()
+	case 26:
+		h.resume()
 	case 22:
 		h.goal.Promoted = true
 	case 23:
 		h.goal.Aborted = h.pick(4) == 0
 	case 24:
-		h.one(isUp, func(m *Member) { m.Unwell = h.pick(4) == 0 })
+		h.one(isUp, func(m *Member) {
+			m.Fault = []error{nil, nil, ErrUnwell, fmt.Errorf("%w: no database", ErrReported)}[h.pick(4)]
+		})
 	case 20:
 		h.one(func(m *Member) bool { return isUp(m) && !m.Ready.IsZero() }, func(m *Member) { m.Asked = h.now })
 	case 21:
@@ -164,6 +171,7 @@ func (h *history) one(can func(*Member) bool, event func(*Member)) {
 func (w *world) comeToRest() {
 	w.t.Helper()
 	w.policy.MaxAge = 0
+	w.resume()
 	w.reconcile()
 	for range 20 + 10*w.goal.Workers {
 		if !w.behave() {

@@ -170,6 +170,7 @@ func (m *master) checkGoal() {
 
 // comeToRest lets workers behave and everything succeed but upgrades.
 func (m *master) comeToRest() {
+	m.resume()
 	m.t.Helper()
 	m.world.policy.MaxAge = 0
 	for range 40 + 20*m.goal.Workers {

@@ -129,7 +129,7 @@ func TestMaxAge(t *testing.T) {
 	}
 	w.now = w.wake
 	w.reconcile()
-	want := []Step{{Do: Start, Slot: w.members[w.index[first]].Slot, Generation: 1}}
+	want := []Step{{Do: Start, ID: first, Slot: w.members[w.index[first]].Slot, Generation: 1}}
 	if diff := cmp.Diff(want, w.steps); diff != "" {
 		t.Errorf("when worker %d is too old (-want +got):\n%s", first, diff)
 	}

@@ -120,24 +120,25 @@ type Policy struct {
 	healed time.Duration // how long a worker must have been ready to end a row of crashes: 30 s; negative: at once
 }
 
-// Goal is what the rota should come to. The caller sets Workers, Generation, Next, Hurry and
-// Kill; [State.Goal] fills in the other fields. A caller without a State changes them
+// Goal is what the rota should come to. The caller sets Workers, Generation, Next, Promoted, Aborted,
+// Paused, Hurry and Kill; [State.Goal] fills in the other fields. A caller without a State changes them
 // as the steps of [Policy.Next] say.
 type Goal struct {
-	Workers     int  // the number of slots, 0 to Workers-1
-	Generation  int  // the proven generation, which serves and which a roll-back returns to
-	Next        int  // the generation that is being rolled out, never used before; 0: none. Ignored until Established
-	RollingBack bool // a rollout has failed, and Generation does not serve every slot again yet. Ignored with Next
-	Superseded  bool // another rollout waits for that of Next, which is aborted if a worker of it seems to hang
-	Promoted    bool // the canaries of Next have been tried for long enough. Ignored without Next
-	Aborted     bool // the rollout of Next is to be aborted. Ignored without Next
-	Established bool // the first start is over. Until then, a worker that dies before it is ready fails the start
-	Unproven    bool // no worker of the first start has been ready for MinUptime yet. Ignored until Established, and with Next or RollingBack
-	Stop        bool // disconnect all members and start none
-	Replaced    bool // with Stop: another master has taken over, and Policy.Grace bounds the drains
-	Hurry       bool // with Stop: the grace of all members is over
-	Kill        bool // with Stop: kill all members at once
-	Stopped     bool // the stop is over: Next returns nothing
+	Workers     int       // the number of slots, 0 to Workers-1
+	Generation  int       // the proven generation, which serves and which a roll-back returns to
+	Next        int       // the generation that is being rolled out, never used before; 0: none. Ignored until Established
+	RollingBack bool      // a rollout has failed, and Generation does not serve every slot again yet. Ignored with Next
+	Superseded  bool      // another rollout waits for that of Next, which is aborted if a worker of it seems to hang
+	Promoted    bool      // the canaries of Next have been tried for long enough. Ignored without Next
+	Aborted     bool      // the rollout of Next is to be aborted. Ignored without Next
+	Paused      time.Time // since when the rollout of Next stands still, see [Goal.Pause]; zero: it doesn't. Ignored without Next
+	Established bool      // the first start is over. Until then, a worker that dies before it is ready fails the start
+	Unproven    bool      // no worker of the first start has been ready for MinUptime yet. Ignored until Established, and with Next or RollingBack
+	Stop        bool      // disconnect all members and start none
+	Replaced    bool      // with Stop: another master has taken over, and Policy.Grace bounds the drains
+	Hurry       bool      // with Stop: the grace of all members is over
+	Kill        bool      // with Stop: kill all members at once
+	Stopped     bool      // the stop is over: Next returns nothing
 }
 
 // Member is one worker, alive or dead. A dead member is kept until a step says
@@ -162,6 +163,8 @@ type Member struct {
 	// SaysReady means that the program has said that it is ready, and WaitReady that it is
 	// not ready before. Only Readiness.Update reads them.
 	SaysReady, WaitReady bool
+	// Held is for how long its trial has stood still in pauses that are over.
+	Held time.Duration
 	// Voluntary means that the master or the program has asked the worker to end, or that
 	// it drains by itself. Its exit is not a crash. The step Kill does not set this.
 	Voluntary bool
@@ -173,8 +176,9 @@ type Member struct {
 	// Recycle means that the worker should be replaced because of its memory or health,
 	// when nothing else is under way. It serves until its successor is ready.
 	Recycle bool
-	// Unwell means that the worker has failed its health checks. In a rollout that fails it.
-	Unwell bool
+	// Fault is what is wrong with the worker though it serves; nil: nothing. In a rollout to its
+	// generation that fails it: ErrUnwell, ErrReported or ErrWorse, which may be wrapped.
+	Fault error
 }
 
 // Action is what a [Step] does.
@@ -231,11 +235,11 @@ func (a Action) String() string {
 // Step is one thing to do now. Action.Event says which event it is for a State.
 type Step struct {
 	Do         Action
-	ID         int   // of a member
+	ID         int   // of a member. Start: the one that is to be replaced because of its age or Member.Recycle; 0: none
 	Slot       int   // Start only
 	Generation int   // Start only
 	Crashes    int   // Start only
-	Err        error // Abort only: ErrDied, ErrNotReady, ErrNoAnswer, ErrSuperseded, ErrUnwell or ErrAborted
+	Err        error // Abort only: ErrDied, ErrNotReady, ErrNoAnswer, ErrSuperseded, ErrAborted or Member.Fault
 
 	Within time.Duration // Disconnect and Hurry only: 0 at once, or NoLimit
 }

@@ -63,7 +63,7 @@ func (d *decision) endRollout() {
 		d.steps = append(d.steps, Step{Do: Abort, ID: m.ID, Err: err})
 		return
 	}
-	if d.everySlot(d.isRolledOut) {
+	if !d.isPaused() && d.everySlot(d.isRolledOut) {
 		d.steps = append(d.steps, Step{Do: Complete})
 	}
 }
@@ -79,8 +79,8 @@ func (d *decision) failed() (overdue *Member, err error) {
 		if d.hasCrashed(m) {
 			return m, ErrDied
 		}
-		if d.isUnwell(m) {
-			return m, ErrUnwell
+		if m.Fault != nil && m.serving() {
+			return m, m.Fault
 		}
 		if overdue == nil && m.serving() && m.Slot < d.goal.Workers {
 			overdue, err = d.overdue(m)

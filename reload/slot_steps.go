@@ -105,6 +105,9 @@ func (d *decision) startLater(s *slot, generation int, recycle bool) {
 		return
 	}
 	if step, ok := d.startOf(s, generation); ok {
+		if recycle {
+			step.ID = s.target.ID
+		}
 		d.pending = append(d.pending, pendingStart{step, recycle})
 	}
 }

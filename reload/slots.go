@@ -72,7 +72,8 @@ func (d *decision) slot(n int) slot {
 			s.other = d.better(s.other, m)
 		}
 	}
-	if s.trialPassed = s.target != nil && d.hasPassedTrial(s.target); s.trialPassed {
+	s.trialPassed = s.target != nil && d.hasPassedTrial(s.target) && !(d.isPaused() && s.other != nil)
+	if s.trialPassed {
 		s.other = nil
 	}
 	if s.target != nil && d.needsRecycling(s.target) {
@@ -87,7 +88,7 @@ func (d *decision) hasPassedTrial(m *Member) bool {
 	if !m.isReady() {
 		return false
 	}
-	return !d.rollingOut || !d.owesAnswer(m) && d.passed(m.Ready, d.trial(m))
+	return !d.rollingOut || !d.owesAnswer(m) && d.isTried(m)
 }
 
 // trial returns how long m must have been ready: a canary for CanaryTime too.

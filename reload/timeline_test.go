@@ -27,7 +27,7 @@ import (
 // asked for, and is compared as the steps are.
 //
 // The events are: size N (the number of slots), ready, crash (exit without being asked
-// to), promote, abort, unwell, exit, leave (drain by itself), retire (be asked to end, with no worker after
+// to), promote, abort, pause, resume, unwell, report, exit, leave (drain by itself), retire (be asked to end, with no worker after
 // it), unlink (its link closes), ask and answer (for a sign of life), recycle, reload, wait (another reload waits), unproven,
 // stop, stop again, replaced (another master has taken over) and kill.
 type timeline struct {
@@ -137,6 +137,10 @@ func (p *player) happen(verb, arg string) {
 		p.goal.Superseded = true
 	case "promote":
 		p.goal.Promoted = true
+	case "pause":
+		p.pause()
+	case "resume":
+		p.resume()
 	case "abort":
 		p.goal.Aborted = true
 	case "unproven":
@@ -174,7 +178,9 @@ func (p *player) memberEvent(verb string, m *Member) {
 	case "recycle":
 		m.Recycle = true
 	case "unwell":
-		m.Unwell = true
+		m.Fault = ErrUnwell
+	case "report":
+		m.Fault = fmt.Errorf("%w: no database", ErrReported)
 	default:
 		p.t.Fatalf("unknown event %q", verb)
 	}

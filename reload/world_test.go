@@ -24,7 +24,8 @@ type world struct {
 	now     time.Time
 	wake    time.Time
 	lastID  int
-	newest  int // the newest generation so far
+	newest  int     // the newest generation so far
+	pauses  []pause // of the rollout
 
 	steps  []Step      // of the last reconcile
 	onStep func(*Step) // called for every step before it is carried out
@@ -130,7 +131,7 @@ func (w *world) checkWake() {
 
 func (w *world) carryOut(steps []Step) {
 	w.t.Helper()
-	served := w.served()
+	served, old := w.served(), w.servedByOld()
 	for i := range steps {
 		if w.onStep != nil {
 			w.onStep(&steps[i])
@@ -140,6 +141,7 @@ func (w *world) carryOut(steps []Step) {
 	}
 	if !w.goal.Stop {
 		w.checkServed(served)
+		w.checkPaused(old)
 	}
 	up := w.up()
 	w.maxUp = max(w.maxUp, up)
@@ -172,6 +174,9 @@ func (w *world) start(s Step) {
 		w.fail("a start of generation %d", s.Generation)
 	}
 	w.checkCanaries(s)
+	if w.goal.IsPaused() && s.Generation == w.goal.Next {
+		w.fail("a start of the new generation in a pause")
+	}
 	w.lastID++
 	w.index[w.lastID] = len(w.members)
 	w.members = append(w.members, Member{
@@ -247,7 +252,7 @@ func (w *world) changeGoal(s Step) {
 		w.expect(g.Established && g.Unproven, s)
 		g.Unproven = false
 	case Complete:
-		w.expect(g.Next != 0 && w.unserved(g.Next) == 0, s)
+		w.expect(g.Next != 0 && w.unserved(g.Next) == 0 && g.Paused.IsZero(), s)
 		g.Generation, g.Next, g.RollingBack, g.Superseded = g.Next, 0, false, false
 	case Abort:
 		w.expect(g.Next != 0 && s.Err != nil, s)
@@ -384,7 +389,7 @@ func (w *world) unserved(generation int) int {
 
 func (w *world) reload() {
 	w.newest++
-	w.goal.Next, w.goal.Promoted, w.goal.Aborted = w.newest, false, false
+	w.goal, w.pauses = w.goal.Roll(w.newest), nil
 }
 
 func (w *world) exit(m *Member) {

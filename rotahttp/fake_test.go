@@ -23,10 +23,11 @@ const (
 
 // fakeWorker is a worker without a master. It drains when the test calls beginDrain.
 type fakeWorker struct {
-	disconnecting, done chan struct{}
-	idle, grace         time.Duration
-	keys                [][32]byte // of session tickets
-	settled, holds      atomic.Bool
+	disconnecting, done    chan struct{}
+	idle, grace            time.Duration
+	keys                   [][32]byte // of session tickets
+	settled, holds, counts atomic.Bool
+	requests, failed       atomic.Int64
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
@@ -45,8 +46,15 @@ func (f *fakeWorker) OnTicketKeys(g func([][32]byte)) {
 		g(f.keys)
 	}
 }
-func (f *fakeWorker) Settled() bool { return f.settled.Load() }
-func (f *fakeWorker) HoldAccepts()  { f.holds.Store(true) }
+func (f *fakeWorker) Settled() bool   { return f.settled.Load() }
+func (f *fakeWorker) HoldAccepts()    { f.holds.Store(true) }
+func (f *fakeWorker) CountsRequests() { f.counts.Store(true) }
+func (f *fakeWorker) CountRequest(failed bool) {
+	f.requests.Add(1)
+	if failed {
+		f.failed.Add(1)
+	}
+}
 func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

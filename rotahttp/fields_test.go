@@ -127,7 +127,7 @@ func get(t *testing.T, addr string, secure bool) {
 	}
 }
 
-// A request needs no more allocations than with net/http alone. The client waits until the
+// A request needs one allocation more than with net/http alone: the writer that notices the status. The client waits until the
 // connection is idle before it sends the next request: otherwise net/http's background read
 // sometimes gets the request, which saves an allocation.
 func TestAllocations(t *testing.T) {
@@ -164,7 +164,7 @@ func TestAllocations(t *testing.T) {
 		return ln.Addr().String()
 	})
 	ours := measure(func(ln net.Listener, srv *http.Server) string { return start(t, srv, newWorker(0)).addr })
-	if ours > plain {
-		t.Errorf("%v allocations a request, want at most the %v of net/http alone", ours, plain)
+	if ours > plain+1 {
+		t.Errorf("%v allocations a request, want at most one more than the %v of net/http alone", ours, plain)
 	}
 }

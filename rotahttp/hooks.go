@@ -49,19 +49,22 @@ type handler struct {
 }
 
 // ServeHTTP adds "Connection: close" to the responses that need it, during the drain and at
-// a limited rate, and calls the program's handler.
+// a limited rate, calls the program's handler, and counts the request.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.draining.Load() && needsCloseHeader(r) && h.limiter.Allow() {
 		w.Header().Set("Connection", "close")
 	}
+	w, a := watched(w, r)
+	defer h.count(a)
 	if mayBecomeHTTP2(r) {
 		w = h.hijackable(w, r)
 	}
 	if h.program == nil {
 		http.DefaultServeMux.ServeHTTP(w, r)
-		return
+	} else {
+		h.program.ServeHTTP(w, r)
 	}
-	h.program.ServeHTTP(w, r)
+	a.returned()
 }
 
 // needsCloseHeader reports whether the response to r needs "Connection: close" in order

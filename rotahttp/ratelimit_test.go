@@ -18,7 +18,7 @@ const many = ratelimit.Burst + 4
 // of them at once.
 func TestAnswersSayCloseAtALimitedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &handler{new(server), http.NotFoundHandler()}
+		s := &handler{&server{worker: newWorker(0)}, http.NotFoundHandler()}
 		s.limiter.Start(many, ratelimit.Period)
 		s.draining.Store(true)
 		count := func() (n int) {

@@ -22,6 +22,8 @@ type worker interface {
 	OnTicketKeys(func([][32]byte))
 	Settled() bool
 	HoldAccepts()
+	CountsRequests()
+	CountRequest(failed bool)
 }
 
 // server drains an http.Server, by its hooks. An http.Server has one of it, however many
@@ -116,6 +118,7 @@ func install(srv *http.Server, w worker, isPrepared bool) *server {
 	srv.Handler, srv.ConnState, srv.ConnContext = &handler{s, srv.Handler}, s.onConnState, s.onConnContext
 	srv.RegisterOnShutdown(s.wasShutDown)
 	w.OnDisconnect(s.awaitDrained)
+	w.CountsRequests()
 	go s.drain()
 	return s
 }

@@ -102,11 +102,19 @@ func (o *own) connections(s status.Status) {
 		o.gauge(name, help, float64(n), "slot", k[0], "state", k[1])
 	}
 	t := s.Total
+	o.requests(t)
 	for event, n := range map[string]int64{
 		"accepted": t.Accepted, "taken": t.Taken, "moved": t.Moved, "announced": t.Announced, "cut": t.Cut,
 	} {
 		o.counter("rota_connections_total", "Connections that workers have accepted, taken from another worker, moved to another, told to reconnect, and cut at the end of the grace.", n, "event", event)
 	}
+}
+
+// requests are those that package rotahttp has served.
+func (o *own) requests(t status.Counters) {
+	const name, help = "rota_requests_total", "HTTP requests that package rotahttp has served, by whether the server has failed (5xx)."
+	o.counter(name, help, t.Requests-t.Errors, "result", "answered")
+	o.counter(name, help, t.Errors, "result", "error")
 }
 
 func (o *own) sockets(s status.Status) {

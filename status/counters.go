@@ -4,12 +4,12 @@ package status
 type Tally struct {
 	Kind  Kind   `json:"kind"`           // Reload, Upgrade, Crash, Restart
 	Slot  int    `json:"slot,omitempty"` // Crash, Restart: of the worker
-	Why   string `json:"why"`            // Reload, Upgrade: "done", "failed". Restart: "restart", "memory", "health". Crash: "crash"
+	Why   string `json:"why"`            // Reload, Upgrade: "done", "failed". Restart: "restart", "memory", "requests", "age", "health". Crash: "crash"
 	Times int64  `json:"times"`
 }
 
-// Counters are what a worker has counted of the connections of rota.Listen's listeners, or the
-// sum of several workers.
+// Counters are what a worker has counted of the connections of rota.Listen's listeners and of the requests of
+// package rotahttp, or the sum of several workers.
 type Counters struct {
 	Accepted  int64 `json:"accepted"`  // from the sockets' queues
 	Taken     int64 `json:"taken"`     // that have moved here from another worker
@@ -17,6 +17,8 @@ type Counters struct {
 	Moved     int64 `json:"moved"`     // to another worker
 	Announced int64 `json:"announced"` // that got Connection: close, or a GOAWAY, in a drain
 	Cut       int64 `json:"cut"`       // closed at the end of the grace
+	Requests  int64 `json:"requests"`  // of HTTP that package rotahttp has served; a handler has returned
+	Errors    int64 `json:"errors"`    // of these, answered with a status of 500 or more, or not at all because the handler panicked
 }
 
 // Plus returns the sum.
@@ -40,5 +42,6 @@ func (c Counters) each(d Counters, f func(a, b int64) int64) Counters {
 	return Counters{
 		Accepted: f(c.Accepted, d.Accepted), Taken: f(c.Taken, d.Taken), Open: f(c.Open, d.Open),
 		Moved: f(c.Moved, d.Moved), Announced: f(c.Announced, d.Announced), Cut: f(c.Cut, d.Cut),
+		Requests: f(c.Requests, d.Requests), Errors: f(c.Errors, d.Errors),
 	}
 }

@@ -15,10 +15,11 @@ type Status struct {
 	Time time.Time `json:"time"` // when it was made
 	PID  int       `json:"pid"`  // of the master
 
-	Phase      string `json:"phase"`          // a name of reload.Phase: "serving", "rolling out", …
-	Generation int    `json:"generation"`     // the one that serves; 0: none does yet
-	Next       int    `json:"next,omitempty"` // the one that a reload rolls out; 0: none
-	Want       int    `json:"want"`           // how many workers Run keeps; 0: Run isn't under way
+	Phase      string    `json:"phase"`           // a name of reload.Phase: "serving", "rolling out", …
+	Generation int       `json:"generation"`      // the one that serves; 0: none does yet
+	Next       int       `json:"next,omitempty"`  // the one that a reload rolls out; 0: none
+	Paused     time.Time `json:"paused,omitzero"` // since when that reload stands still; zero: it doesn't
+	Want       int       `json:"want"`            // how many workers Run keeps; 0: Run isn't under way
 
 	Workers  []Worker  `json:"workers"`           // those that are alive, by slot and id
 	Releases []Release `json:"releases"`          // what the generations of these workers run, by generation
@@ -45,6 +46,7 @@ type Worker struct {
 	Crashes    int       `json:"crashes,omitempty"` // in a row, of its slot, before this worker
 	Counters   Counters  `json:"counters"`          // as it has said last; see (*master.Master).Count
 	Forked     bool      `json:"forked,omitempty"`  // by (*master.Master).Fork: Run doesn't keep it
+	Fault      string    `json:"fault,omitempty"`   // what is wrong with it, by its health checks or as it says itself; "": nothing
 }
 
 // Age returns how long ago the worker was started.
@@ -148,7 +150,7 @@ func (s Status) Release(generation int) Release {
 // Equal reports whether nothing has changed from s to t but the time, and the numbers of
 // connections.
 func (s Status) Equal(t Status) bool {
-	return s.PID == t.PID && s.Phase == t.Phase && s.Generation == t.Generation && s.Next == t.Next && s.Want == t.Want &&
+	return s.PID == t.PID && s.Phase == t.Phase && s.Generation == t.Generation && s.Next == t.Next && s.Paused.Equal(t.Paused) && s.Want == t.Want &&
 		slices.EqualFunc(s.Workers, t.Workers, Worker.equal) && slices.EqualFunc(s.Sockets, t.Sockets, Socket.equal) &&
 		slices.Equal(s.Releases, t.Releases) && slices.Equal(s.History, t.History)
 }

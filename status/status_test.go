@@ -51,6 +51,7 @@ func TestEqual(t *testing.T) {
 		t.Error("the time or a queue is a change")
 	}
 	for name, change := range map[string]func(*Status){
+		"paused":  func(s *Status) { s.Paused = s.Time },
 		"phase":   func(s *Status) { s.Phase = "stopping" },
 		"worker":  func(s *Status) { s.Workers[1].State = Draining },
 		"socket":  func(s *Status) { s.Sockets[0].Workers = 1 },

@@ -38,6 +38,7 @@ func TestWorkerAlone(t *testing.T) {
 	if _, err := w.Status(t.Context()); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("status: %v", err)
 	}
+	w.Report(ErrDisconnected)
 	w.OnHealth(func(context.Context) error { return nil })
 	w.OnDisconnect(func(context.Context) error { return nil })
 	w.OnTicketKeys(func([][32]byte) {})

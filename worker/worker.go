@@ -204,6 +204,18 @@ func (w *Worker) OnHealth(f func(context.Context) error) {
 	}
 }
 
+// Report tells the master that this worker is not well, or with nil that it is well again, and returns at
+// once. In a reload that has started this worker an error ends the reload: it is rolled back, and fails with
+// a *reload.Error that wraps reload.ErrReported and has err's text. So a release that finds out on trial that it
+// can't work, with real requests, says so, best with canaries (master.Config.Canary). At any other time the error
+// has no effect but a line in the master's log, at most one a minute for a worker, and is shown in
+// status.Worker.Fault. A worker that is to be replaced returns the error from a function of [Worker.OnHealth].
+func (w *Worker) Report(err error) {
+	if w != nil {
+		w.p.Report(err)
+	}
+}
+
 // Disconnect makes the worker drain and leave, and returns at once. The order is the same
 // whether this method, the master, a reload or SIGTERM asks for it:
 //

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/internal/e2etest/server"
 	"github.com/rota-go/rota/master"
 )
 
@@ -36,6 +37,9 @@ func TestCanary(t *testing.T) {
 	contains(t, errs, "died: exit status 4")
 	out, _ := s.rota(done, "history")
 	contains(t, out, "generation 4: aborted")
+	s.release.Write("reports")
+	_, errs = s.rota(failed, "reload")
+	contains(t, errs, "says that it is not well: "+server.Reported)
 	if st := s.status(); st.Generation != 3 {
 		t.Errorf("generation %d", st.Generation)
 	}

@@ -38,9 +38,12 @@ const (
 const help = `usage: rota COMMAND [flags] [argument]
 
   status  [-json]               what runs: workers, sockets, the last reload
-  reload  [-wait=false]         replace the workers, one after the other
+  reload  [-wait=false]         replace the workers, one after the other; "-canary N" tries
+                                N of them first, "-for D" for so long
   promote                       end the trial of the canaries of the reload under way
   abort                         roll the reload under way back
+  pause                         have the reload under way stay where it is
+  resume                        have it go on
   rollback [-wait=false]        reload to the release before, also if its file is gone
   upgrade [-wait=false]         replace the master, and its workers
   scale   N                     keep N workers
@@ -121,12 +124,15 @@ func parse(command string, args []string) (c call, err error) {
 	case "history":
 		fs.BoolVar(&c.json, "json", false, "")
 		c.request.Do, c.history = control.Status, true
-	case "reload", "rollback", "upgrade", "stop":
+	case "reload":
+		c.trialFlags(fs)
+		fallthrough
+	case "rollback", "upgrade", "stop":
 		fs.BoolVar(&wait, "wait", true, "")
 	case "restart":
 		fs.BoolVar(&wait, "wait", true, "")
 		fs.IntVar(&c.request.Worker, "id", 0, "")
-	case "scale", "watch", "promote", "abort":
+	case "scale", "watch", "promote", "abort", "pause", "resume":
 	default:
 		return c, fmt.Errorf("no command %q; see rota help", command)
 	}
@@ -134,6 +140,9 @@ func parse(command string, args []string) (c call, err error) {
 		return c, fmt.Errorf("%s: %w", command, err)
 	}
 	c.request.NoWait = !wait
+	if err := c.checkTrial(fs); err != nil {
+		return c, err
+	}
 	return c, c.argument(fs.Args())
 }
 

@@ -95,6 +95,9 @@ func printStatus(w io.Writer, s status.Status) {
 	if s.Next != 0 {
 		fmt.Fprintf(w, ", rolling out %d", s.Next)
 	}
+	if !s.Paused.IsZero() {
+		fmt.Fprintf(w, ", paused for %s", since(s.Time, s.Paused))
+	}
 	fmt.Fprintf(w, ", %d workers wanted\n\n", s.Want)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SLOT\tWORKER\tPID\tGENERATION\tSTATE\tREADY\tAGE\tCRASHES\tOPEN\tACCEPTED")
@@ -109,6 +112,7 @@ func printStatus(w io.Writer, s status.Status) {
 	_ = t.Flush()
 	n := s.Total
 	fmt.Fprintf(w, "\nall workers so far: %d connections accepted, %d moved, %d were told to close, %d cut\n", n.Accepted, n.Moved, n.Announced, n.Cut)
+	printFaults(w, s)
 	for _, r := range s.Releases {
 		fmt.Fprintf(w, "generation %d: %s\n", r.Generation, controlclient.Clean(r.String()))
 	}

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rota-go/rota/internal/e2etest"
@@ -59,4 +61,55 @@ func TestRollback(t *testing.T) {
 	l.MustBeWhole(t)
 	out, _ := s.rota(done, "history")
 	contains(t, out, "rollback to generation 3 by uid", "rollback to generation 4 by uid")
+}
+
+// After an upgrade of the master, a rollback returns to the executable of the workers before, and after an upgrade that has
+// changed nothing to the one before that. No request fails.
+func TestRollbackAfterUpgrade(t *testing.T) {
+	dir := t.TempDir()
+	exe := filepath.Join(dir, "server")
+	deploy := func() os.FileInfo {
+		_ = os.Remove(exe)
+		e2etest.CopyFile(t, e2etest.Self(t), exe)
+		info, err := os.Stat(exe)
+		e2etest.NoError(t, err)
+		return info
+	}
+	one := deploy()
+	s := &service{t: t, path: filepath.Join(dir, "rota.sock"), release: server.NewRelease(t, "good")}
+	cfg := server.Quick(2)
+	cfg.Control = s.path
+	s.Process = e2etest.StartExe(t, exe, "version", cfg, s.release.Flags)
+	l := e2etest.StartLoad(s.Addr(), "/", 4)
+	two := deploy()
+	s.rota(done, "upgrade")
+	if !s.run(two) {
+		t.Error("the upgrade doesn't run the new file")
+	}
+	s.rota(done, "upgrade")
+	s.rollsBackTo(one)
+	s.rollsBackTo(two)
+	three := deploy()
+	s.rota(done, "reload")
+	e2etest.NoError(t, os.Remove(exe))
+	s.rollsBackTo(two)
+	s.rollsBackTo(three)
+	l.MustBeWhole(t)
+}
+
+// rollsBackTo fails the test unless a rollback runs the file of info. The release before is known a moment after an upgrade.
+func (s *service) rollsBackTo(info os.FileInfo) {
+	s.t.Helper()
+	none := []string{"rollback", "-socket", s.path}
+	e2etest.WaitFor(s.t, "a release before", func() bool {
+		var out, errs bytes.Buffer
+		code := run(none, &out, &errs, os.Getenv)
+		if code != done && !strings.Contains(errs.String(), "no release before") {
+			s.t.Fatalf("exit status %d: %s", code, &errs)
+		}
+		return code == done
+	})
+	if !s.run(info) {
+		s.t.Error("the workers run another file")
+	}
 }

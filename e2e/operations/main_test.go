@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 		"listen":    server.Listen,
 		"two-ports": server.TwoPorts,
 		"operated":  operated,
+		"judged":    judged,
 		"observed":  observed,
 		"late":      late,
 		"brief":     brief,

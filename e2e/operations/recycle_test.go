@@ -3,6 +3,8 @@
 package operations
 
 import (
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -20,6 +22,36 @@ func TestMaxAge(t *testing.T) {
 	l.MustBeWhole(t)
 	if n := p.Logged(e2etest.OfGeneration(2)); n > 0 {
 		t.Errorf("a recycled worker is of another generation:\n%s", p.Log)
+	}
+}
+
+// With a plain server connections count for MaxRequests, and with rotahttp requests, of which many come on one connection.
+func TestMaxRequests(t *testing.T) {
+	t.Parallel()
+	for program, keepAlive := range map[string]bool{"serve": false, "judged": true} {
+		cfg := server.Quick(1)
+		cfg.MaxRequests = 100 // and by the spread at least 90
+		p := e2etest.Start(t, program, cfg, server.NewRelease(t, "well").Flags)
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: !keepAlive}, Timeout: e2etest.Stuck}
+		defer client.CloseIdleConnections()
+		ask := func(n int) {
+			for range n {
+				resp, err := client.Get("http://" + p.Addr() + "/")
+				e2etest.NoError(t, err)
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+		}
+		ask(89)
+		if n := p.Logged(e2etest.WorkerReplaced); n != 0 {
+			t.Errorf("%s: %d workers were replaced after 89 of 100 requests", program, n)
+		}
+		ask(11)
+		p.WaitLog(e2etest.WorkerLeft.OfWorker(1), 1)
+		ask(10)
+		if !p.LoggedTogether(e2etest.WorkerReplaced, e2etest.BecauseOfRequests) {
+			t.Errorf("%s: the log has no line of the reason:\n%s", program, p.Log)
+		}
 	}
 }
 

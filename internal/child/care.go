@@ -1,8 +1,11 @@
 package child
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/rota-go/rota/internal/judge"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
@@ -32,7 +35,8 @@ type Patient struct {
 	Interval time.Duration   // between health checks, as configured
 	Failures int             // in a row that are too many, as configured
 
-	health *Health // nil: the worker doesn't answer checks
+	health *Health   // nil: the worker doesn't answer checks
+	said   time.Time // when a line was logged of what the worker has reported
 }
 
 // serves reports whether p is to be watched.
@@ -44,6 +48,24 @@ func (p *Patient) pid() int { return p.Process().PID() }
 
 // Gone ends the checks of a worker that has ended.
 func (p *Patient) Gone() { p.health.Stop() }
+
+// Members returns the patients as the policy sees them.
+func Members(patients []*Patient) (all []*reload.Member) {
+	for _, p := range patients {
+		all = append(all, p.Member)
+	}
+	return all
+}
+
+// OnTrial returns the patients that serve, of which those of the generation next are canaries, with what they have counted.
+func OnTrial(patients []*Patient, next int, counts *Counts) (all []judge.Worker) {
+	for _, p := range patients {
+		if p.Exited.IsZero() && p.Draining.IsZero() && p.Unlinked.IsZero() && !p.Ready.IsZero() {
+			all = append(all, judge.Worker{ID: p.ID, Canary: p.Generation == next, Counters: counts.Of(p.ID)})
+		}
+	}
+	return all
+}
 
 // Recycle marks a worker to be replaced.
 func (c *Care) Recycle(p *Patient, why string) {
@@ -123,8 +145,28 @@ func (c *Care) AskOnTrial(p *Patient, others time.Duration) {
 func (c *Care) unwell(p *Patient, err error, times int) {
 	c.Lines.Unwell(p.Member, p.pid(), times, err)
 	if times >= HealthFailures(p.Failures) {
-		p.Unwell = true
+		p.Fault = reload.ErrUnwell
 		c.Recycle(p, "health")
+	}
+}
+
+// reportPause is how long no further report of a worker is logged.
+const reportPause = time.Minute
+
+// Reported takes what a worker says that is wrong with it; "" is nothing. A worker that has failed
+// its health checks stays one that has.
+func (c *Care) Reported(p *Patient, text string) {
+	text = logline.Clean(wire.Short(text), false)
+	switch {
+	case errors.Is(p.Fault, reload.ErrUnwell):
+	case text == "":
+		p.Fault = nil
+	default:
+		p.Fault = fmt.Errorf("%w: %s", reload.ErrReported, text)
+	}
+	if now := time.Now(); text != "" && now.Sub(p.said) >= reportPause {
+		p.said = now
+		c.Lines.Reported(p.Member, p.pid(), text)
 	}
 }
 

@@ -1,9 +1,12 @@
 package child
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/internal/logline"
@@ -30,6 +33,32 @@ func TestCareLimits(t *testing.T) {
 	if due := c.limited(); len(due) != 1 || due[0].ID != 1 {
 		t.Errorf("measured: %+v, want worker 1", due)
 	}
+}
+
+// What a worker says is logged once a minute, however often it says it, and stays until it is well
+// again. Health checks that have failed can't be taken back.
+func TestCareReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		c := &Care{Lines: logline.Worker{Logger: slog.New(slog.NewTextHandler(&log, nil))}, Replaced: func(int, string) {}}
+		p := &Patient{Member: &reload.Member{}, Process: func() *Process { return nil }}
+		for range 10 {
+			c.Reported(p, "no database")
+			c.Reported(p, "")
+			time.Sleep(10 * time.Second)
+		}
+		if n := strings.Count(log.String(), "level=WARN"); n != 2 || p.Fault != nil {
+			t.Errorf("%d lines, fault %v:\n%s", n, p.Fault, &log)
+		}
+		c.Reported(p, strings.Repeat("x", 1<<16))
+		if n := len(p.Fault.Error()); !errors.Is(p.Fault, reload.ErrReported) || n > 2000 {
+			t.Errorf("%d bytes", n)
+		}
+		c.unwell(p, errors.New("no answer"), 3)
+		if c.Reported(p, ""); !errors.Is(p.Fault, reload.ErrUnwell) {
+			t.Errorf("fault %v", p.Fault)
+		}
+	})
 }
 
 // A worker is replaced after as many failures in a row as are configured, by default three.

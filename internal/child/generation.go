@@ -1,6 +1,7 @@
 package child
 
 import (
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/status"
 )
@@ -49,6 +50,16 @@ func (g *Generation[C]) Runs() (r status.Release) {
 
 // IsKept reports whether workers of the generation can be started when its executable has gone.
 func (g *Generation[C]) IsKept() bool { return g.Image == nil || g.Image.IsKept() }
+
+// Send calls send with the generation's number and a duplicate of its executable, which send owns, if that is kept open.
+func (g *Generation[C]) Send(send func(number int, executable *descriptor.FD)) {
+	if g == nil {
+		return
+	}
+	if fd, err := g.Image.Executable(); err == nil && fd != nil {
+		send(g.Number, fd)
+	}
+}
 
 // Release takes one user off. The last one closes the image, as does a Release of a
 // generation that was never used. On nil it does nothing.

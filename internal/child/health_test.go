@@ -90,10 +90,10 @@ func TestNilProcess(t *testing.T) {
 }
 
 // Limits are spread by the worker's id.
-func TestMemoryLimitIsSpread(t *testing.T) {
+func TestLimitsAreSpread(t *testing.T) {
 	seen := map[int64]bool{}
 	for id := range 100 {
-		limit := MemoryLimit(1000_000, id)
+		limit := Spread(1000_000, id)
 		if limit < 900_000 || limit > 1000_000 {
 			t.Errorf("worker %d: limit %d", id, limit)
 		}
@@ -102,7 +102,7 @@ func TestMemoryLimitIsSpread(t *testing.T) {
 	if len(seen) < 90 {
 		t.Errorf("100 workers have %d different limits, want at least 90", len(seen))
 	}
-	if MemoryLimit(1<<60, 3) <= 0 {
+	if Spread(1<<60, 3) <= 0 {
 		t.Error("the limit of a large MaxMemory overflows")
 	}
 }

@@ -73,15 +73,15 @@ func (w *MemoryWatch) check() {
 
 func (w *MemoryWatch) judge(due []Memory, used []int64) {
 	for i, m := range due {
-		if !w.stopped && used[i] > MemoryLimit(m.Limit, m.ID) {
+		if !w.stopped && used[i] > Spread(m.Limit, m.ID) {
 			w.cooldown[m.Slot] = time.Now().Add(memoryCooldown)
 			w.Exceeded(m, used[i])
 		}
 	}
 }
 
-// MemoryLimit returns the limit of the worker with this id in bytes. It is up to a tenth
-// below limit, by the id, so that workers that grow alike are not replaced together.
-func MemoryLimit(limit int64, id int) int64 {
+// Spread returns the limit of the worker with this id. It is up to a tenth below limit, by the id, so that
+// workers that were started together are not replaced together.
+func Spread(limit int64, id int) int64 {
 	return limit - limit/10*int64(id*7919%100)/100
 }

@@ -36,6 +36,8 @@ const (
 	Rollback Do = "rollback" // replace the workers by those of the release before
 	Promote  Do = "promote"  // end the trial of canaries
 	Abort    Do = "abort"    // roll the reload under way back
+	Pause    Do = "pause"    // have the reload under way stand still
+	Resume   Do = "resume"   // have it go on
 	Upgrade  Do = "upgrade"  // replace the master
 	Scale    Do = "scale"    // set the number of workers
 	Restart  Do = "restart"  // replace one worker
@@ -49,6 +51,9 @@ type Request struct {
 	Workers int  `json:"workers,omitempty"` // Scale
 	Slot    int  `json:"slot,omitempty"`    // Restart: the worker that serves in it
 	Worker  int  `json:"worker,omitempty"`  // Restart: the worker's id, if it isn't 0
+
+	Canary int   `json:"canary,omitempty"` // Reload: so many canaries; 0: as configured
+	For    int64 `json:"for,omitempty"`    // Reload with Canary: they are tried for so long, in ns; 0: as configured
 }
 
 // ErrInvalid means that a line is not a request or an answer. It may be wrapped.
@@ -67,7 +72,11 @@ func Parse(line []byte) (r Request, err error) {
 
 func (r Request) check() error {
 	switch r.Do {
-	case Status, Watch, Reload, Rollback, Promote, Abort, Upgrade, Stop:
+	case Reload:
+		if r.Canary < 0 || r.Canary > MaxWorkers || r.For < 0 || r.For > 0 && r.Canary == 0 {
+			return fmt.Errorf("%w: canary: want 1 to %d, for a time", ErrInvalid, MaxWorkers)
+		}
+	case Status, Watch, Rollback, Promote, Abort, Pause, Resume, Upgrade, Stop:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

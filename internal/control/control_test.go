@@ -24,6 +24,11 @@ func TestParse(t *testing.T) {
 		{`{"do":"scale","workers":1025}`, Request{}, false},
 		{`{"do":"restart","slot":-1}`, Request{}, false},
 		{`{"do":"restart","worker":7}`, Request{Do: Restart, Worker: 7}, true},
+		{`{"do":"reload","canary":2,"for":60000000000}`, Request{Do: Reload, Canary: 2, For: int64(time.Minute)}, true},
+		{`{"do":"reload","canary":-1}`, Request{}, false},
+		{`{"do":"reload","canary":1025}`, Request{}, false},
+		{`{"do":"reload","for":1}`, Request{}, false},
+		{`{"do":"reload","canary":1,"for":-1}`, Request{}, false},
 		{`{"do":"halt"}`, Request{}, false},
 		{`{}`, Request{}, false},
 		{``, Request{}, false},
@@ -42,6 +47,7 @@ func TestParse(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"do":"restart","worker":7}`))
 	f.Add([]byte(`{"do":"scale","workers":1e9}`))
+	f.Add([]byte(`{"do":"reload","canary":1,"for":5}`))
 	f.Add([]byte("\x00{{{"))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		r, err := Parse(line)
@@ -113,6 +119,14 @@ func TestTracker(t *testing.T) {
 				"slot 0: worker 3 (pid 103) has replaced the old one (1 of 2)",
 				"slot 1: worker 4 (pid 104) has replaced the old one (2 of 2)", "serving",
 			},
+		},
+		"paused": {
+			[]status.Status{
+				rolling(old...),
+				{Phase: "rolling out", Generation: 1, Next: 2, Want: 2, Workers: old, Paused: time.Unix(1, 0)},
+				rolling(old...),
+			},
+			[]string{"rolling out", "rolling out, paused", "rolling out"},
 		},
 		"unseen": {
 			[]status.Status{serving(1, old...), serving(2, worker(3, 0, 2, true), worker(4, 1, 2, true))},

@@ -56,9 +56,9 @@ func (t *Tracker) Next(s status.Status) (all []Progress) {
 	if s.Next != t.next || s.Generation != t.generation {
 		all = append(all, t.end(s)...)
 	}
-	if s.Phase != t.phase {
-		t.phase = s.Phase
-		all = append(all, Progress{Event: Phase, Phase: s.Phase})
+	if phase := phaseOf(s); phase != t.phase {
+		t.phase = phase
+		all = append(all, Progress{Event: Phase, Phase: phase})
 	}
 	if s.Next != t.next {
 		t.next, t.reported = s.Next, map[int]Event{}
@@ -68,6 +68,13 @@ func (t *Tracker) Next(s status.Status) (all []Progress) {
 		all = append(all, t.slots(s, t.next)...)
 	}
 	return all
+}
+
+func phaseOf(s status.Status) string {
+	if s.Paused.IsZero() {
+		return s.Phase
+	}
+	return s.Phase + ", paused"
 }
 
 // end returns the last steps of a reload that has ended, or all of one that was so short that

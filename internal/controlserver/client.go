@@ -49,11 +49,15 @@ func (c *client) answer(r control.Request) error {
 		return c.end(c.master.Promote(c.ctx), control.Failed)
 	case control.Abort:
 		return c.end(c.master.Abort(c.ctx), control.Failed)
+	case control.Pause:
+		return c.end(c.master.Pause(c.ctx), control.Failed)
+	case control.Resume:
+		return c.end(c.master.Resume(c.ctx), control.Failed)
 	case control.Restart:
 		return c.restart(r)
 	}
 	call := map[control.Do]func(context.Context) error{
-		control.Reload: c.master.Reload, control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
+		control.Reload: c.reload(r), control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
 	}[r.Do]
 	if r.NoWait {
 		ctx, cancel := context.WithCancel(c.ctx)
@@ -65,6 +69,14 @@ func (c *client) answer(r control.Request) error {
 		return c.end(err, control.Failed)
 	}
 	return c.follow(call)
+}
+
+// reload returns the call that a request for a reload means.
+func (c *client) reload(r control.Request) func(context.Context) error {
+	if r.Canary == 0 {
+		return c.master.Reload
+	}
+	return func(ctx context.Context) error { return c.master.ReloadCanary(ctx, r.Canary, time.Duration(r.For)) }
 }
 
 // stop ends the master gracefully. The master waits for this client before it ends.

@@ -34,9 +34,12 @@ type Master interface {
 	Count(context.Context) status.Status // asks the workers; the zero value after Close
 	Watch(context.Context) <-chan status.Status
 	Reload(context.Context) error
+	ReloadCanary(context.Context, int, time.Duration) error
 	Rollback(context.Context) error
 	Promote(context.Context) error
 	Abort(context.Context) error
+	Pause(context.Context) error
+	Resume(context.Context) error
 	Upgrade(context.Context) error
 	ScaleContext(context.Context, int) error
 	Restart(context.Context, int) error

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -83,8 +84,13 @@ func (m *fakeMaster) Reload(ctx context.Context) error     { return m.call(ctx, 
 func (m *fakeMaster) Rollback(ctx context.Context) error   { return m.call(ctx, "rollback") }
 func (m *fakeMaster) Promote(ctx context.Context) error    { return m.call(ctx, "promote") }
 func (m *fakeMaster) Abort(ctx context.Context) error      { return m.call(ctx, "abort") }
+func (m *fakeMaster) Pause(ctx context.Context) error      { return m.call(ctx, "pause") }
+func (m *fakeMaster) Resume(ctx context.Context) error     { return m.call(ctx, "resume") }
 func (m *fakeMaster) Upgrade(ctx context.Context) error    { return m.call(ctx, "upgrade") }
 func (m *fakeMaster) Disconnect(ctx context.Context) error { return m.call(ctx, "stop") }
+func (m *fakeMaster) ReloadCanary(ctx context.Context, n int, d time.Duration) error {
+	return m.call(ctx, fmt.Sprintf("reload with %d canaries for %v", n, d))
+}
 func (m *fakeMaster) ScaleContext(ctx context.Context, n int) error {
 	return m.call(ctx, "scale")
 }
@@ -187,6 +193,26 @@ func TestNoWait(t *testing.T) {
 	wantResult(t, in, control.Done, "")
 	if !strings.HasPrefix(m.called(), "upgrade by uid") {
 		t.Error(m.called())
+	}
+}
+
+// Each request is the call of the master that it says.
+func TestCalls(t *testing.T) {
+	for request, want := range map[string]string{
+		`{"do":"reload","canary":2,"for":300000000000,"nowait":true}`: "reload with 2 canaries for 5m0s by uid",
+		`{"do":"pause"}`:                "pause by uid",
+		`{"do":"resume"}`:               "resume by uid",
+		`{"do":"promote"}`:              "promote by uid",
+		`{"do":"abort"}`:                "abort by uid",
+		`{"do":"reload","nowait":true}`: "reload by uid",
+	} {
+		m, path, _ := start(t)
+		_, in := dial(t, path, request+"\n")
+		m.result <- nil
+		wantResult(t, in, control.Done, "")
+		if !strings.HasPrefix(m.called(), want) {
+			t.Errorf("%s: %s", request, m.called())
+		}
 	}
 }
 

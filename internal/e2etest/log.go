@@ -22,6 +22,7 @@ const (
 	LeftWithFatal    Line = `exit="as asked (exit status 1)"`
 	WorkerReplaced   Line = "worker is to be replaced"
 	WorkerUnwell     Line = "worker is not well"
+	WorkerReports    Line = "worker says that it is not well"
 	WorkerTooLarge   Line = "worker uses too much memory"
 	ReloadStarts     Line = "rota: reload generation="
 	ReloadDone       Line = "rota: reload done"
@@ -56,22 +57,24 @@ const (
 
 // Reasons that follow in a line of the master, and what programs print when they fail.
 const (
-	NotReadyInTime   Line = "not ready in time"
-	NotReadyForNext  Line = "not ready when a newer reload was requested"
-	SuccessorExited  Line = "exited"
-	NoSignOfLife     Line = "no answer after it was ready"
-	NoHealthAnswer   Line = "no answer"
-	KilledBySignal   Line = `exit="signal: killed"`
-	EndedByTERM      Line = `exit="signal: terminated"`
-	NoAddress        Line = "on=[]"
-	IsPID1           Line = "this process is PID 1"
-	AddressInUse     Line = "address already in use"
-	NotPermitted     Line = "operation not permitted"
-	WorkerNotStarted Line = "start"
-	NotExecutable    Line = "exec format error"
-	PermissionDenied Line = "permission denied"
-	NoSuchFile       Line = "no such file"
-	TextFileBusy     Line = "text file busy"
+	BecauseOfRequests Line = "why=requests"
+	WorseAnswers      Line = "answers more requests with a status of 5xx"
+	NotReadyInTime    Line = "not ready in time"
+	NotReadyForNext   Line = "not ready when a newer reload was requested"
+	SuccessorExited   Line = "exited"
+	NoSignOfLife      Line = "no answer after it was ready"
+	NoHealthAnswer    Line = "no answer"
+	KilledBySignal    Line = `exit="signal: killed"`
+	EndedByTERM       Line = `exit="signal: terminated"`
+	NoAddress         Line = "on=[]"
+	IsPID1            Line = "this process is PID 1"
+	AddressInUse      Line = "address already in use"
+	NotPermitted      Line = "operation not permitted"
+	WorkerNotStarted  Line = "start"
+	NotExecutable     Line = "exec format error"
+	PermissionDenied  Line = "permission denied"
+	NoSuchFile        Line = "no such file"
+	TextFileBusy      Line = "text file busy"
 )
 
 // DiedWithStatus is the reason of a reload that failed because a worker has exited.

@@ -66,6 +66,11 @@ func (l Worker) Unwell(m *reload.Member, pid int, times int, err error) {
 	l.Warn("rota: worker is not well", "worker", m.ID, "pid", pid, "times", times, "err", err)
 }
 
+// Reported says what a worker says that is wrong with it.
+func (l Worker) Reported(m *reload.Member, pid int, text string) {
+	l.Warn("rota: worker says that it is not well", "worker", m.ID, "pid", pid, "slot", m.Slot, "generation", m.Generation, "err", text)
+}
+
 // Reaped says which orphans were reaped.
 func (l Worker) Reaped(pids []int) { l.Debug("rota: orphans reaped", "pids", pids) }
 

@@ -90,6 +90,19 @@ func (i *Image) Executable() (*descriptor.FD, error) {
 	return descriptor.DupOf(i.executable)
 }
 
+// Runs reports whether f is the executable that the image keeps open.
+func (i *Image) Runs(f *os.File) bool {
+	if i == nil || i.executable == nil {
+		return false
+	}
+	is, err := i.executable.Stat()
+	if err != nil {
+		return false
+	}
+	other, err := f.Stat()
+	return err == nil && os.SameFile(is, other)
+}
+
 // Close closes the executable and the working directory. Workers that run are not
 // affected; none may be started any more.
 func (i *Image) Close() {

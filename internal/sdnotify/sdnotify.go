@@ -6,6 +6,7 @@
 package sdnotify
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"strconv"
@@ -159,6 +160,17 @@ func (n *Notifier) Sent() <-chan struct{} {
 	}
 	n.add(datagram{sent: sent})
 	return sent
+}
+
+// Await returns a function that waits until all that was queued by now is sent, or ctx ends.
+func (n *Notifier) Await(ctx context.Context) (wait func()) {
+	sent := n.Sent()
+	return func() {
+		select {
+		case <-sent:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Close sends what is queued and ends the goroutine. It waits for that for at most a tenth of

@@ -6,6 +6,7 @@ package sharedfile
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -98,6 +99,16 @@ func newFile(body wire.ShareBody) (*descriptor.FD, error) {
 		return createQueue()
 	}
 	return create(body.Size)
+}
+
+// OpenFile is Open, of an *os.File.
+func (t *Table) OpenFile(name string, size int64) (*os.File, error) {
+	fd, err := t.Open(name, size)
+	if err != nil {
+		return nil, err
+	}
+	defer fd.Close() // the file has a duplicate
+	return fd.File(name)
 }
 
 // Adopt adds a file or a queue, which the table owns, unless there is one of this name.

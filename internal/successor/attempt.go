@@ -56,6 +56,9 @@ type AttemptOwner interface {
 	// Leases returns the ends of the pipes that tell when no worker of this master, or one before
 	// it, has a lease any more. They are the caller's.
 	Leases() ([]*descriptor.FD, error)
+	// Releases calls send with the executable of the workers of this master, and that of the release before, as
+	// far as they are kept open, and the generations that have run them. send owns them.
+	Releases(send func(generation int, executable *descriptor.FD))
 	// Pairs lets the workers of this master move their connections, and calls send with the
 	// slot of each and the other end of its pair, which send owns.
 	Pairs(send func(slot int, pair *descriptor.FD))
@@ -158,6 +161,9 @@ func (a *Attempt) introduce() {
 	a.sendSockets()
 	a.sendLeases()
 	a.sendShared()
+	a.Owner.Releases(func(generation int, fd *descriptor.FD) {
+		a.link.Send(&Message{Kind: Release, Generation: generation}, fd)
+	})
 	a.link.Send(&Message{Kind: State, State: s})
 	a.Sockets.OnOpened(a.sendSockets) // a worker of the new master may want the same one
 	a.Sockets.OnMissing(a.want)

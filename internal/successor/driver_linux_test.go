@@ -100,6 +100,12 @@ func (b *bench) AwaitLeases(end *descriptor.FD) {
 	b.say("leases")
 }
 
+func (b *bench) Releases(send func(int, *descriptor.FD)) { send(4, someFile(b.t)) }
+func (b *bench) KeepRelease(generation int, executable *descriptor.FD) {
+	_ = executable.Close()
+	b.say("release %d", generation)
+}
+
 func (b *bench) Pairs(send func(int, *descriptor.FD)) { send(3, someFile(b.t)) }
 func (b *bench) Receive(slot int, pair *descriptor.FD) {
 	_ = pair.Close()
@@ -230,7 +236,7 @@ func TestAttemptAndFollower(t *testing.T) {
 		t.Error("the new master keeps a spare file that none of its workers has asked for")
 	}
 	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>")
-	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", "taking over", "own the files",
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "release 4", "begin with 2 workers", "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 	for name, want := range map[string]string{"numbers": "17", "both": "new"} {
 		if got := readShared(t, next, name, len(want)); got != want {
@@ -272,7 +278,7 @@ func TestBindBeforeGo(t *testing.T) {
 	old, next := newBench(t), newBench(t)
 	old.binding = 3
 	handOver(old, next, "receive")
-	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "release 4", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3")
 }
 
@@ -291,7 +297,7 @@ func TestOpenedDuringTrial(t *testing.T) {
 	if old.onOpened != nil {
 		t.Error("a master that has ended its link is told of sockets")
 	}
-	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
+	next.want(`inherit "inherited"`, `restore "open", late: false`, "leases", "release 4", "begin with 2 workers", `restore "late", late: true`, "taking over", "own the files",
 		"took over: <nil>", "catch up with 2 workers", "receive in slot 3", "none comes")
 }
 

@@ -45,6 +45,8 @@ type FollowerOwner interface {
 	// AwaitLeases grants no lease to workers before the pipe has ended of which it gets the end,
 	// which it owns.
 	AwaitLeases(end *descriptor.FD)
+	// KeepRelease gets an executable of the old master, which it owns, to roll back to.
+	KeepRelease(generation int, executable *descriptor.FD)
 	// Receive has a worker take connections of the old master's worker of a slot, over its
 	// end of a pair, which it owns.
 	Receive(slot int, pair *descriptor.FD)
@@ -79,6 +81,8 @@ func (f *Follower) receive(m *Message, files []*descriptor.FD) {
 		f.Owner.AwaitLeases(files[0])
 	case do == AdoptShared && len(files) == 1:
 		f.Shared.Adopt(m.Name, m.Spare, files[0])
+	case do == AdoptRelease && len(files) == 1:
+		f.Owner.KeepRelease(m.Generation, files[0])
 	case do == AdoptPair && len(files) == 1:
 		f.Owner.Receive(m.Slot, files[0])
 	default:

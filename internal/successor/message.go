@@ -21,36 +21,38 @@ type Kind string
 
 // The kinds, in the order in which they are sent. The comments name the sender.
 const (
-	Hello  Kind = "hello"  // new master: it is running
-	Given  Kind = "given"  // old master: a socket that a supervisor passed, with its descriptor
-	Socket Kind = "socket" // both, the new master after Want: a socket of its table, with its descriptor
-	Lease  Kind = "lease"  // old master: the end of a pipe that tells when its workers have no lease any more
-	State  Kind = "state"  // old master: its snapshot; the new master starts its workers
-	Ready  Kind = "ready"  // new master: its workers are ready
-	Failed Kind = "failed" // new master: it can't take over, and is going to exit
-	Go     Kind = "go"     // old master: the new master is to take over
-	Late   Kind = "late"   // old master: what it was asked for after Go
-	Ask    Kind = "ask"    // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
-	Want   Kind = "want"   // old master, until Go: the new one is to send its sockets, as Socket
-	Pair   Kind = "pair"   // old master: the end of a pair over which connections of one of its workers move
-	Shared Kind = "shared" // old master: a file that its workers share, with its descriptor; never after State, unless it is new
-	Stop   Kind = "stop"   // old master: the new master is to exit
+	Hello   Kind = "hello"   // new master: it is running
+	Given   Kind = "given"   // old master: a socket that a supervisor passed, with its descriptor
+	Socket  Kind = "socket"  // both, the new master after Want: a socket of its table, with its descriptor
+	Release Kind = "release" // old master: the executable that its workers run, and then the one before, to roll back to
+	Lease   Kind = "lease"   // old master: the end of a pipe that tells when its workers have no lease any more
+	State   Kind = "state"   // old master: its snapshot; the new master starts its workers
+	Ready   Kind = "ready"   // new master: its workers are ready
+	Failed  Kind = "failed"  // new master: it can't take over, and is going to exit
+	Go      Kind = "go"      // old master: the new master is to take over
+	Late    Kind = "late"    // old master: what it was asked for after Go
+	Ask     Kind = "ask"     // new master, any time: the end of a pipe, to which the worker of a slot writes what it leaves
+	Want    Kind = "want"    // old master, until Go: the new one is to send its sockets, as Socket
+	Pair    Kind = "pair"    // old master: the end of a pair over which connections of one of its workers move
+	Shared  Kind = "shared"  // old master: a file that its workers share, with its descriptor; never after State, unless it is new
+	Stop    Kind = "stop"    // old master: the new master is to exit
 )
 
 // Message is what one master sends to the other. Its body is JSON.
 type Message struct {
-	Kind    Kind            `json:"kind"`
-	Version int             `json:"version,omitempty"` // Hello
-	PID     int             `json:"pid,omitempty"`     // Hello
-	Given   json.RawMessage `json:"given,omitempty"`   // Given: owned by the sockets' code
-	Socket  json.RawMessage `json:"socket,omitempty"`  // Socket: owned by the sockets' code
-	State   *Snapshot       `json:"state,omitempty"`   // State, Go, Late
-	Slot    int             `json:"slot,omitempty"`    // Ask, Pair: of the worker
-	Name    string          `json:"name,omitempty"`    // Shared: of the file
-	Spare   bool            `json:"spare,omitempty"`   // Shared: closed with the workers that have asked for it
-	Reason  string          `json:"reason,omitempty"`  // Failed: the text of the error
-	AtOnce  bool            `json:"atOnce,omitempty"`  // Stop: kill the workers
-	Is      []string        `json:"is,omitempty"`      // Failed: the known errors that Reason stands for
+	Kind       Kind            `json:"kind"`
+	Version    int             `json:"version,omitempty"`    // Hello
+	PID        int             `json:"pid,omitempty"`        // Hello
+	Given      json.RawMessage `json:"given,omitempty"`      // Given: owned by the sockets' code
+	Socket     json.RawMessage `json:"socket,omitempty"`     // Socket: owned by the sockets' code
+	State      *Snapshot       `json:"state,omitempty"`      // State, Go, Late
+	Slot       int             `json:"slot,omitempty"`       // Ask, Pair: of the worker
+	Name       string          `json:"name,omitempty"`       // Shared: of the file
+	Spare      bool            `json:"spare,omitempty"`      // Shared: closed with the workers that have asked for it
+	Generation int             `json:"generation,omitempty"` // Release: that has run it
+	Reason     string          `json:"reason,omitempty"`     // Failed: the text of the error
+	AtOnce     bool            `json:"atOnce,omitempty"`     // Stop: kill the workers
+	Is         []string        `json:"is,omitempty"`         // Failed: the known errors that Reason stands for
 }
 
 // Snapshot is what a master knows besides its sockets.
@@ -63,6 +65,7 @@ type Snapshot struct {
 	Needed     Times            `json:"needed,omitempty"`   // how long these took
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
+	Trial      *reload.Trial    `json:"trial,omitempty"`    // of that reload
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions

@@ -69,6 +69,10 @@ func (t *Takeover) Receive(m *Message) Action {
 		return AdoptLease
 	case Shared:
 		return AdoptShared
+	case Release:
+		if t.state == Dialed {
+			return AdoptRelease
+		}
 	case State:
 		return t.begin(m.State)
 	case Go:

@@ -71,18 +71,19 @@ const (
 	AwaitExit // the process is going to exit: kill it later unless it does
 	Answer    // the upgrade has ended before it began: answer those who asked for it
 
-	AdoptSocket // add the message's socket to the table
-	AdoptPair   // give the message's end of a pair to a worker
-	AdoptLease  // grant no lease before the message's pipe has ended
-	AdoptShared // keep the message's file for the workers
-	Lend        // send the sockets of the table
-	AdoptGiven  // add the message's socket to the inherited ones
-	Begin       // adopt the snapshot and start the workers
-	CatchUp     // do what the message's snapshot asks for
-	TakeOver    // signal ready to the old master, then call TookOver
-	Withdraw    // report failed, stop the workers and exit
-	StopPool    // the master has taken over already: stop as for a signal
-	Abort       // the old master is gone and has sent no snapshot: exit
+	AdoptSocket  // add the message's socket to the table
+	AdoptPair    // give the message's end of a pair to a worker
+	AdoptLease   // grant no lease before the message's pipe has ended
+	AdoptShared  // keep the message's file for the workers
+	AdoptRelease // keep the message's executable to roll back to
+	Lend         // send the sockets of the table
+	AdoptGiven   // add the message's socket to the inherited ones
+	Begin        // adopt the snapshot and start the workers
+	CatchUp      // do what the message's snapshot asks for
+	TakeOver     // signal ready to the old master, then call TookOver
+	Withdraw     // report failed, stop the workers and exit
+	StopPool     // the master has taken over already: stop as for a signal
+	Abort        // the old master is gone and has sent no snapshot: exit
 )
 
 // State returns the state.

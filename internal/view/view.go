@@ -1,4 +1,4 @@
-// Package view makes a status.Status of what a master's loop knows. It decides nothing.
+// Package view makes a status.Status of what a master's loop knows, and tells it to workers. It decides nothing.
 package view
 
 import (
@@ -20,21 +20,32 @@ func New(now time.Time, phase reload.Phase, goal reload.Goal, sockets []status.S
 	slices.SortFunc(sockets, func(a, b status.Socket) int {
 		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.Address, b.Address))
 	})
-	return &View{status.Status{
+	v := &View{status.Status{
 		Time: now, PID: os.Getpid(), Phase: phase.String(), Generation: goal.Generation, Next: goal.Next, Want: goal.Workers,
 		Workers: []status.Worker{}, Releases: []status.Release{}, Sockets: sockets, Total: total, Reload: book.Reload(), History: book.All(), Tallies: book.Tallies().All(),
 	}}
+	if goal.IsPaused() {
+		v.s.Paused = goal.Paused
+	}
+	return v
 }
 
 // Add adds a worker that is alive, what it has counted, and what it runs.
 func (v *View) Add(m *reload.Member, state status.State, pid int, forked bool, n status.Counters, r status.Release) {
 	v.s.Workers = append(v.s.Workers, status.Worker{
 		ID: m.ID, Slot: m.Slot, Generation: m.Generation, PID: pid, State: state,
-		Started: m.Started, Ready: m.Ready, Draining: m.Draining, Crashes: m.Crashes, Forked: forked, Counters: n,
+		Started: m.Started, Ready: m.Ready, Draining: m.Draining, Crashes: m.Crashes, Forked: forked, Counters: n, Fault: textOf(m.Fault),
 	})
 	if r.Generation = m.Generation; v.s.Release(m.Generation) == (status.Release{}) {
 		v.s.Releases = append(v.s.Releases, r)
 	}
+}
+
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // Status returns the status. The view is not used afterwards.

@@ -34,6 +34,8 @@ type (
 		// HoldOff is how long, in ns, the worker accepts no connection from a shared
 		// socket after its first Accept on it, because it is on trial.
 		HoldOff time.Duration `json:"holdOff,omitempty"`
+		// MaxRequests is after how many requests, or connections, the worker sends Worn; 0: never.
+		MaxRequests int64 `json:"maxRequests,omitempty"`
 	}
 	// DisconnectBody bounds a drain that begins, or has begun. A frame without a body leaves
 	// what was said before.
@@ -80,6 +82,10 @@ type (
 	CheckedBody struct {
 		Error string `json:"error,omitempty"` // empty: healthy
 	}
+	// ReportBody says what is wrong with a worker, in the words of its program.
+	ReportBody struct {
+		Error string `json:"error,omitempty"` // empty: nothing any more
+	}
 	// LeadBody names the lease that the program asks for.
 	LeadBody struct {
 		Name string `json:"name"`
@@ -96,6 +102,8 @@ type (
 		Moved     int64 `json:"moved,omitempty"`
 		Announced int64 `json:"announced,omitempty"`
 		Cut       int64 `json:"cut,omitempty"`
+		Requests  int64 `json:"requests,omitempty"`
+		Errors    int64 `json:"errors,omitempty"`
 	}
 	// ShareBody names the file that the program asks for, and how large it is if it isn't there, or the
 	// queue of datagrams.

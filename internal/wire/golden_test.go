@@ -81,10 +81,15 @@ var samples = []sample{
 	{"hello that counts", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Counts: true}},
 	{"count", Frame{Type: Count}, nil},
 	{"counted", Frame{Type: Counted}, &CountedBody{Accepted: 6, Taken: 5, Open: 4, Moved: 3, Announced: 2, Cut: 1}},
+	{"counted requests", Frame{Type: Counted}, &CountedBody{Accepted: 6, Requests: 8, Errors: 7}},
 	{"share", Frame{Type: Share, Call: 9}, &ShareBody{Name: "metrics", Size: 1 << 20}},
 	{"share queue", Frame{Type: Share, Call: 9}, &ShareBody{Name: "packets", Queue: true}},
 	{"shared", Frame{Type: Shared, FDs: 1, Call: 9}, nil},
 	{"ask status", Frame{Type: AskStatus, Call: 10}, nil},
+	{"welcome with a number of requests", Frame{Type: Welcome}, &WelcomeBody{Version: 1, Grace: time.Second, IdleGrace: 1, MaxRequests: 9973}},
+	{"worn", Frame{Type: Worn}, nil},
+	{"report", Frame{Type: Report}, &ReportBody{Error: "no database"}},
+	{"report, well again", Frame{Type: Report}, &ReportBody{}},
 	{"status", Frame{Type: Status, Call: 10, Body: []byte(`{"pid":4711}`)}, nil},
 }
 

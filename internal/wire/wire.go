@@ -95,6 +95,9 @@ const (
 	Shared    Type = 0xb9 // master: the answer, with the file's descriptor
 	AskStatus Type = 0xba // worker: what does the master know? A call, answered by Status
 	Status    Type = 0xbb // master: the answer
+
+	Worn   Type = 0xbd // worker: it has served as many requests as Welcome says
+	Report Type = 0xbc // worker: the program says that it is not well, or well again
 )
 
 var names = [...]string{
@@ -106,7 +109,7 @@ var names = [...]string{
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
 	Count: "count", Counted: "counted", Help: "help", Helped: "helped", Spare: "spare",
-	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status",
+	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status", Report: "report", Worn: "worn",
 }
 
 // Known reports whether t is a type of this version.

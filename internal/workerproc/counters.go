@@ -1,15 +1,9 @@
 package workerproc
 
 import (
-	"sync/atomic"
-
 	"github.com/rota-go/rota/internal/link"
-
 	"github.com/rota-go/rota/internal/wire"
 )
-
-// counters count connections, for the master.
-type counters struct{ accepted, taken, moved, cut atomic.Int64 }
 
 // count answers the master's call.
 func (w *Worker) count(p link.Packet) error {
@@ -21,9 +15,6 @@ func (w *Worker) count(p link.Packet) error {
 // sendCounters tells the master what this worker has counted: the answer to a call, or with
 // call 0 its last.
 func (w *Worker) sendCounters(call uint32) {
-	d, n := w.drain, &w.drain.counters
-	_ = w.link.Send(wire.Frame{Type: wire.Counted, Call: call, Body: wire.Body(wire.CountedBody{ // fails if the master is gone
-		Accepted: n.accepted.Load(), Taken: n.taken.Load(), Open: int64(len(d.openConns())),
-		Moved: n.moved.Load(), Announced: d.limiter.Counted(), Cut: n.cut.Load(),
-	})})
+	body := w.Counters.Body(len(w.drain.openConns()), w.drain.limiter.Counted())
+	_ = w.link.Send(wire.Frame{Type: wire.Counted, Call: call, Body: wire.Body(body)}) // fails if the master is gone
 }

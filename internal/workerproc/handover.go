@@ -174,7 +174,7 @@ func (l *listener) Put(c net.Conn) {
 	l.setKeepAlive(c)
 	result, tracked := conn.NewMoved(c, l.conns)
 	l.worker.drain.addConn(tracked)
-	l.worker.drain.counters.taken.Add(1)
+	l.worker.Taken.Add(1)
 	if l.moved.Add(result) {
 		l.wake()
 	}

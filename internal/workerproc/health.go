@@ -1,8 +1,8 @@
 package workerproc
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
@@ -40,9 +40,20 @@ func (w *Worker) check(p link.Packet) error {
 
 // checked sends the result of a health check.
 func (w *Worker) checked(call uint32, err error) {
-	var body wire.CheckedBody
-	if err != nil {
-		body.Error = fmt.Sprintf("%.1000s", err)
+	_ = w.link.Send(wire.Frame{Type: wire.Checked, Call: call, Body: wire.Body(wire.CheckedBody{Error: textOf(err)})}) // fails if the master is gone
+}
+
+// Report tells the master what is wrong with this worker; nil says that nothing is any more.
+func (w *Worker) Report(err error) {
+	if w.IsConnected() {
+		_ = w.send(wire.Report, wire.ReportBody{Error: textOf(err)}) // fails if the master is gone
 	}
-	_ = w.link.Send(wire.Frame{Type: wire.Checked, Call: call, Body: wire.Body(body)}) // fails if the master is gone
+}
+
+// textOf returns the text of an error for the master: none of nil, and some of every other.
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return wire.Short(cmp.Or(err.Error(), "an error without a text"))
 }

@@ -3,6 +3,7 @@ package workerproc
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,20 @@ func TestOnHealth(t *testing.T) {
 		err = errors.New("the database is gone")
 		if answer, ok := b.check(2, time.Second); !ok || answer != "the database is gone" {
 			t.Errorf("unhealthy: %q, %v", answer, ok)
+		}
+	})
+}
+
+// A report always has a text, of bounded length, unless nothing is wrong any more.
+func TestReport(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		for _, err := range []error{errors.New("no database"), errors.New(""), errors.New(strings.Repeat("x", 1<<20)), nil} {
+			b.Report(err)
+			var body wire.ReportBody
+			f := b.link.sent[len(b.link.sent)-1]
+			if f.Type != wire.Report || f.Decode(&body) != nil || (body.Error == "") != (err == nil) || len(body.Error) > 2000 {
+				t.Errorf("%.20v: %v %.100s", err, f.Type, f.Body)
+			}
 		}
 	})
 }

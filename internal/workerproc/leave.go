@@ -60,7 +60,7 @@ func (w *Worker) reportCut(c conn.Kinds, grace time.Duration) {
 		return
 	}
 	n := c.Len()
-	w.drain.counters.cut.Store(int64(n))
+	w.Cut.Store(int64(n))
 	w.report("WARN %s cut at the end of the grace of %v: %v; rotahttp drains TLS and HTTP/2, "+
 		"worker.OnDisconnect can end others, and master.Config.Grace, or StopGrace, gives them more time", count(n, "connection"), grace, c)
 }

@@ -150,7 +150,7 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 	l.moved = handover.NewQueue()
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
-		Cookie: l.cookie(), Stay: r.Stays(), Mover: &w.drain.mover, Moved: &w.drain.counters.moved,
+		Cookie: l.cookie(), Stay: r.Stays(), Mover: &w.drain.mover, Moved: &w.Moved,
 	}
 	ln := l.withMethods()
 	l.source = ln
@@ -234,7 +234,7 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 // admit returns what keep makes of a connection of accept(2).
 func (l *listener) admit(inner net.Conn, keep func(net.Conn) net.Conn) net.Conn {
 	l.setKeepAlive(inner)
-	l.worker.drain.counters.accepted.Add(1)
+	l.worker.CountAccepted()
 	return keep(inner)
 }
 

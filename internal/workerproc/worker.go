@@ -18,6 +18,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/statepipe"
+	"github.com/rota-go/rota/internal/usage"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
 )
@@ -41,6 +42,8 @@ type Worker struct {
 	id   link.Identity
 	link masterLink
 	exit func(status int) // os.Exit
+
+	usage.Counters // of what it has served
 
 	drain    *drain
 	health   hooks.Health
@@ -106,6 +109,8 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		state:   state{writer: statepipe.NewWriter()},
 	}
 	w.handed.worker = w
+	w.Most = func() int64 { return w.times.Load().MaxRequests }
+	w.Worn = func() { _ = w.send(wire.Worn, nil) } // fails if the master is gone
 	w.inbox = w.newInbox()
 	w.drain.addSource(inboxSource{w.inbox})
 	w.drain.addSource(&w.state)

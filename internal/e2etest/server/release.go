@@ -3,6 +3,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,6 +43,9 @@ const LastWords = "this release exits at once\n"
 // Hangs is what a process of kind "hangs" writes.
 const Hangs = "this release hangs\n"
 
+// Reported is what a worker of kind "reports" says is wrong with it.
+const Reported = "the new index is missing"
+
 // Version is Serve of the release on disk.
 func Version() {
 	Behave()
@@ -49,7 +53,8 @@ func Version() {
 }
 
 // Behave does what the kind of the release says: "exits" exits with status 3, "hangs"
-// never returns, "dies" exits with status 4 after 200 ms, and others do nothing. Masters
+// never returns, "dies" exits with status 4 after 200 ms, "reports" says
+// then that it is not well, and others do nothing. Masters
 // do it if the kind has the prefix "master ", and workers if it hasn't.
 func Behave() {
 	b, _ := os.ReadFile(os.Getenv(e2etest.FlagsEnv))
@@ -66,5 +71,7 @@ func Behave() {
 		select {}
 	case "dies":
 		time.AfterFunc(200*time.Millisecond, func() { os.Exit(4) })
+	case "reports":
+		time.AfterFunc(200*time.Millisecond, func() { worker.Self().Report(errors.New(Reported)) })
 	}
 }
