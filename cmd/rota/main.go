@@ -38,6 +38,7 @@ const (
 const help = `usage: rota COMMAND [flags] [argument]
 
   status  [-json]               what runs: workers, sockets, the last reload
+  top                           workers and sockets, live; without a terminal once
   reload  [-wait=false]         replace the workers, one after the other
   promote                       end the trial of the canaries of the reload under way
   abort                         roll the reload under way back
@@ -76,6 +77,7 @@ type call struct {
 	timeout time.Duration
 	json    bool
 	history bool
+	top     bool
 
 	stdout, stderr io.Writer
 }
@@ -103,6 +105,9 @@ func run(args []string, stdout, stderr io.Writer, getenv func(string) string) in
 	if err != nil {
 		return c.fail(err)
 	}
+	if c.top {
+		return c.runTop(path)
+	}
 	return c.do(path)
 }
 
@@ -126,6 +131,8 @@ func parse(command string, args []string) (c call, err error) {
 	case "restart":
 		fs.BoolVar(&wait, "wait", true, "")
 		fs.IntVar(&c.request.Worker, "id", 0, "")
+	case "top":
+		c.request.Do, c.top = control.Status, true
 	case "scale", "watch", "promote", "abort":
 	default:
 		return c, fmt.Errorf("no command %q; see rota help", command)
@@ -163,12 +170,8 @@ func (c *call) argument(args []string) error {
 
 // do makes the request and prints the answer.
 func (c *call) do(path string) int {
-	ctx := context.Background()
-	if c.timeout > 0 {
-		timed, cancel := context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-		ctx = timed
-	}
+	ctx, cancel := c.context()
+	defer cancel()
 	p := newPrinter(c)
 	result, err := controlclient.Do(ctx, path, c.request, p.reply)
 	p.close()
@@ -179,6 +182,14 @@ func (c *call) do(path string) int {
 		return c.fail(err)
 	}
 	return c.end(result)
+}
+
+// context returns a context that ends at the time-out, if there is one.
+func (c *call) context() (context.Context, context.CancelFunc) {
+	if c.timeout > 0 {
+		return context.WithTimeout(context.Background(), c.timeout)
+	}
+	return context.WithCancel(context.Background())
 }
 
 // fail prints an error, and returns its exit status.
