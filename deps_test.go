@@ -25,7 +25,7 @@ const module = "github.com/rota-go/rota"
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
-	health              : master reload
+	health              : master reload status
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery
 	worker              : ipc internal/workerproc internal/handover status

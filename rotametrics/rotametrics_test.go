@@ -326,7 +326,7 @@ func TestOwn(t *testing.T) {
 	m := ownOf(s)
 	got := text(t, m)
 	for _, want := range []string{
-		"rota_master_up 1", "rota_generation 3", "rota_workers_wanted 2", `rota_phase{phase="serving"} 1`,
+		"rota_master_up 1", "rota_generation 3", "rota_workers_wanted 2", `rota_phase{phase="serving"} 1`, "rota_drained 0",
 		`rota_workers{state="listening"} 1`, `rota_workers{state="draining"} 1`, `rota_workers{state="starting"} 0`,
 		`rota_connections{slot="0",state="draining"} 5`, `rota_connections{slot="0",state="serving"} 7`,
 		`rota_connections_total{event="accepted"} 100`, `rota_connections_total{event="cut"} 2`,

@@ -47,6 +47,8 @@ const help = `usage: rota COMMAND [flags] [argument]
   scale   N                     keep N workers
   restart [-wait=false] SLOT    replace the worker of a slot; "-id ID" one worker
   stop    [-wait=false]         end the server gracefully
+  drain                         balancers send new clients elsewhere; all is served on
+  undrain                       no longer
   history [-json]               the last changes: when, by whom, with what result
   run     [flags] -- COMMAND    a rota for any program: see rota run -help
   watch                         the status as a line of JSON, now and after each change
@@ -133,7 +135,7 @@ func parse(command string, args []string) (c call, err error) {
 		fs.IntVar(&c.request.Worker, "id", 0, "")
 	case "top":
 		c.request.Do, c.top = control.Status, true
-	case "scale", "watch", "promote", "abort":
+	case "scale", "watch", "promote", "abort", "drain", "undrain":
 	default:
 		return c, fmt.Errorf("no command %q; see rota help", command)
 	}

@@ -40,6 +40,8 @@ const (
 	Scale    Do = "scale"    // set the number of workers
 	Restart  Do = "restart"  // replace one worker
 	Stop     Do = "stop"     // end the master gracefully
+	Drain    Do = "drain"    // balancers are told to send new clients elsewhere
+	Undrain  Do = "undrain"  // no longer
 )
 
 // Request is the one line that a client sends.
@@ -67,7 +69,7 @@ func Parse(line []byte) (r Request, err error) {
 
 func (r Request) check() error {
 	switch r.Do {
-	case Status, Watch, Reload, Rollback, Promote, Abort, Upgrade, Stop:
+	case Status, Watch, Reload, Rollback, Promote, Abort, Upgrade, Stop, Drain, Undrain:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

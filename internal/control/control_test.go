@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 		{`{"do":"scale","workers":1025}`, Request{}, false},
 		{`{"do":"restart","slot":-1}`, Request{}, false},
 		{`{"do":"restart","worker":7}`, Request{Do: Restart, Worker: 7}, true},
+		{`{"do":"undrain"}`, Request{Do: Undrain}, true},
 		{`{"do":"halt"}`, Request{}, false},
 		{`{}`, Request{}, false},
 		{``, Request{}, false},

@@ -49,6 +49,8 @@ func (c *client) answer(r control.Request) error {
 		return c.end(c.master.Promote(c.ctx), control.Failed)
 	case control.Abort:
 		return c.end(c.master.Abort(c.ctx), control.Failed)
+	case control.Drain, control.Undrain:
+		return c.end(c.master.SetDrained(c.ctx, r.Do == control.Drain), control.Failed)
 	case control.Restart:
 		return c.restart(r)
 	}

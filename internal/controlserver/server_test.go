@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,6 +88,9 @@ func (m *fakeMaster) Upgrade(ctx context.Context) error    { return m.call(ctx, 
 func (m *fakeMaster) Disconnect(ctx context.Context) error { return m.call(ctx, "stop") }
 func (m *fakeMaster) ScaleContext(ctx context.Context, n int) error {
 	return m.call(ctx, "scale")
+}
+func (m *fakeMaster) SetDrained(ctx context.Context, drained bool) error {
+	return m.call(ctx, fmt.Sprint("drained ", drained))
 }
 func (m *fakeMaster) Restart(ctx context.Context, id int) error {
 	if id != 7 {

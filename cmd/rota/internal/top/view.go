@@ -68,6 +68,9 @@ func frame(s screen) string {
 func head(s screen) string {
 	st := s.status
 	text := bold.Render(fmt.Sprintf("master %d", st.PID)) + ": " + phase(st.Phase) + fmt.Sprintf(", generation %d", st.Generation)
+	if st.Drained {
+		text += bad.Render(", drained")
+	}
 	if st.Next != 0 {
 		text += move.Render(fmt.Sprintf(", rolling out %d", st.Next))
 	}
