@@ -20,6 +20,9 @@ type pending struct {
 	since time.Time // when it was there first
 }
 
+// isPending reports whether something has changed that doesn't count yet.
+func (p pending) isPending() bool { return p.seen != p.acted }
+
 // restPeriods is how many times quiet there are between two looks while nothing happens.
 const restPeriods = 5
 
@@ -38,12 +41,12 @@ func (p pending) next(look string, now time.Time, quiet time.Duration) (after pe
 	return p, true, quiet // something may change meanwhile
 }
 
-// follow calls changed for each change of s that counts, until ctx ends. With late something has changed
-// before.
-func follow(ctx context.Context, quiet time.Duration, s source, late bool, changed func()) {
+// follow calls changed for each change of s that counts, until ctx ends.
+func follow(ctx context.Context, cfg Config, s source, changed func()) {
+	quiet := cfg.quiet()
 	first, wait := s.look(), restPeriods*quiet
 	p := pending{acted: first, seen: first, since: time.Now()}
-	if late {
+	if cfg.First {
 		p.acted, wait = "", quiet
 	}
 	for {
@@ -57,8 +60,13 @@ func follow(ctx context.Context, quiet time.Duration, s source, late bool, chang
 		if ctx.Err() != nil {
 			return
 		}
+		before := p.isPending()
 		var counts bool
-		if p, counts, wait = p.next(s.look(), time.Now(), quiet); counts {
+		p, counts, wait = p.next(s.look(), time.Now(), quiet)
+		if cfg.Pending != nil && !counts && p.isPending() != before {
+			cfg.Pending(p.isPending())
+		}
+		if counts {
 			changed()
 		}
 	}

@@ -28,6 +28,13 @@ type Config struct {
 	// Files are the names of files, or of directories, of which the entries count. None means the
 	// program's executable.
 	Files []string
+	// List returns the Files, if it isn't nil. It is called for each look at them.
+	List func() []string
+	// Pending, if it isn't nil, is called with true when something has changed, before the quiet time, and
+	// with false when all is as it was before.
+	Pending func(bool)
+	// First means that what is there at the beginning counts as a change.
+	First bool
 	// Quiet is how long nothing may change before a change counts. Zero means 1 s.
 	Quiet time.Duration
 	// Logger gets a line when a reload begins, and when a file isn't whole. Nil means slog.Default.
@@ -39,6 +46,13 @@ func (c Config) quiet() time.Duration {
 		return c.Quiet
 	}
 	return time.Second
+}
+
+func (c Config) list() func() []string {
+	if c.List != nil {
+		return c.List
+	}
+	return func() []string { return c.Files }
 }
 
 func (c Config) logger() *slog.Logger {
@@ -58,7 +72,7 @@ func reload(m *master.Master, cfg Config) {
 	ctx, cancel := context.WithCancel(status.By(context.Background(), "watch"))
 	defer cancel()
 	executable := ""
-	if len(cfg.Files) == 0 {
+	if len(cfg.Files) == 0 && cfg.List == nil {
 		if executable = executableOf(ctx, m); executable == "" {
 			return // the master has ended
 		}
@@ -69,9 +83,10 @@ func reload(m *master.Master, cfg Config) {
 		for range m.Watch(ctx) {
 		}
 	}()
-	w := newWatcher(cfg.Files)
+	w := newWatcher(cfg.list())
 	defer w.close()
-	follow(ctx, cfg.quiet(), w, executable != "" && isReplaced(executable), func() {
+	cfg.First = cfg.First || executable != "" && isReplaced(executable)
+	follow(ctx, cfg, w, func() {
 		log := cfg.logger()
 		if executable != "" {
 			if err := Whole(executable); err != nil {
@@ -79,7 +94,7 @@ func reload(m *master.Master, cfg Config) {
 				return
 			}
 		}
-		log.Info("watch: files have changed, reload", "files", cfg.Files)
+		log.Info("watch: files have changed, reload", "files", cfg.list()())
 		err := m.Reload(ctx) // the master logs how it goes on
 		if errors.Is(err, master.ErrStopping) || errors.Is(err, master.ErrClosed) {
 			cancel()
@@ -116,7 +131,7 @@ func executableOf(ctx context.Context, m *master.Master) string {
 // Changes calls changed, on its own goroutine, each time that the files of cfg have changed and stayed the same
 // for cfg.Quiet. What changes during a call counts after it. It returns when ctx ends.
 func Changes(ctx context.Context, cfg Config, changed func()) {
-	w := newWatcher(cfg.Files)
+	w := newWatcher(cfg.list())
 	defer w.close()
-	follow(ctx, cfg.quiet(), w, false, changed)
+	follow(ctx, cfg, w, changed)
 }

@@ -38,7 +38,8 @@ func TestFollow(t *testing.T) {
 				var counted []string
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				go follow(ctx, time.Second, s, false, func() {
+				pendings := ""
+				go follow(ctx, Config{Quiet: time.Second, Pending: func(p bool) { pendings += fmt.Sprint(p)[:1] }}, s, func() {
 					counted = append(counted, fmt.Sprint(s.look(), " at ", time.Since(begin).Truncate(time.Second)))
 					if s.look() == "d" { // it changes while it is acted upon
 						s.is.Store("e")
@@ -62,6 +63,9 @@ func TestFollow(t *testing.T) {
 				cancel()
 				synctest.Wait()
 				want := []string{"b9 at 16s", "d at 56s", "e at 58s"}
+				if pendings != "ttftt" && wakes {
+					t.Errorf("pending: %s", pendings)
+				}
 				if !wakes { // the looks are less often
 					counted, want = cut(counted), cut(want)
 				}
@@ -73,15 +77,15 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// What has changed before the first look counts after the quiet time.
-func TestFollowLate(t *testing.T) {
+// What is there at the beginning may count as a change, after the quiet time.
+func TestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSource{wake: make(chan struct{})}
 		s.is.Store("a")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		begin, n := time.Now(), 0
-		follow(ctx, time.Second, s, true, func() {
+		follow(ctx, Config{Quiet: time.Second, First: true}, s, func() {
 			if n++; time.Since(begin) != time.Second {
 				t.Errorf("after %v", time.Since(begin))
 			}
@@ -169,7 +173,7 @@ func TestWatcher(t *testing.T) {
 	write("releases/2/app", "2")
 	link("releases/1", "current")
 	link("current/app", "app")
-	w := newWatcher([]string{filepath.Join(top, "app"), filepath.Join(top, "dir")})
+	w := newWatcher(func() []string { return []string{filepath.Join(top, "app"), filepath.Join(top, "dir")} })
 	defer w.close()
 	if w.woken() == nil {
 		t.Skip("this system doesn't tell of changes")

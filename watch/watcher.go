@@ -15,13 +15,13 @@ const maxLinks = 40
 // watcher is a source of files. The system is asked to tell of changes in each directory by which the
 // files are found.
 type watcher struct {
-	files []string
-	fs    *fsnotify.Watcher // nil: nobody tells
-	wake  chan struct{}     // full: something may have changed
+	list func() []string
+	fs   *fsnotify.Watcher // nil: nobody tells
+	wake chan struct{}     // full: something may have changed
 }
 
-func newWatcher(files []string) *watcher {
-	w := &watcher{files: files, wake: make(chan struct{}, 1)}
+func newWatcher(list func() []string) *watcher {
+	w := &watcher{list: list, wake: make(chan struct{}, 1)}
 	fs, err := fsnotify.NewWatcher()
 	if err != nil {
 		return w // too many: they are looked for
@@ -67,9 +67,10 @@ func (w *watcher) woken() <-chan struct{} {
 // look describes the files as they are now, and asks to be told of changes in directories that
 // are new.
 func (w *watcher) look() string {
-	w.ask() // before the look: no change is missed
+	files := w.list()
+	w.ask(files) // before the look: no change is missed
 	var b strings.Builder
-	for _, f := range w.files {
+	for _, f := range files {
 		describe(&b, f)
 		if entries, err := os.ReadDir(f); err == nil {
 			for _, e := range entries {
@@ -95,12 +96,12 @@ func describe(b *strings.Builder, path string) {
 
 // ask asks to be told of changes in the directories of the files, and in no others. If that fails they are
 // looked for.
-func (w *watcher) ask() {
+func (w *watcher) ask(files []string) {
 	if w.fs == nil {
 		return
 	}
 	wanted := map[string]bool{}
-	for _, f := range w.files {
+	for _, f := range files {
 		for _, dir := range directories(f) {
 			wanted[dir] = true
 		}

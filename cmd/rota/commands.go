@@ -60,6 +60,7 @@ func commands() []command {
 		}},
 		{name: "watch", short: "the status as a line of JSON, now and after each change"},
 		runRow(),
+		devRow(),
 		{name: "completion", argument: "SHELL", short: "completion for bash, zsh or fish, to be sourced", words: shells, run: completion,
 			long: "For example: source <(rota completion bash)"},
 		{name: "man", short: "the manual page, for man -l or a file rota.1", run: manual},

@@ -4,6 +4,8 @@ go 1.26.0
 
 replace github.com/rota-go/rota => ../..
 
+replace github.com/rota-go/rota/watch => ../../watch
+
 require (
 	charm.land/bubbletea/v2 v2.1.1
 	charm.land/lipgloss/v2 v2.0.6
@@ -13,6 +15,8 @@ require (
 	golang.org/x/sys v0.50.0
 	golang.org/x/term v0.48.0
 )
+
+require github.com/fsnotify/fsnotify v1.10.1 // indirect
 
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
@@ -31,6 +35,7 @@ require (
 	github.com/mattn/go-runewidth v0.0.30 // indirect
 	github.com/muesli/cancelreader v0.2.2 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/rota-go/rota/watch v0.0.0
 	github.com/vbauerster/cupwriter v0.0.5 // indirect
 	github.com/xo/terminfo v1.0.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect

@@ -6,6 +6,14 @@ import "fmt"
 
 func mustExecProgram() {}
 
+// devRow is the row of "rota dev".
+func devRow() command {
+	return command{name: "dev", short: "build a program at each save, and reload it; it needs Linux", run: func(c *call, _ []string) int {
+		fmt.Fprintln(c.stderr, "rota: dev needs Linux")
+		return failed
+	}}
+}
+
 // runRow is the row of "rota run".
 func runRow() command {
 	return command{name: "run", short: "a rota for any program; it needs Linux", run: func(c *call, _ []string) int {
