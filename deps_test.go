@@ -49,10 +49,13 @@ internal/handover   : internal/descriptor
 	internal/link       : internal/descriptor internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread status
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
 	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
+	internal/spread     :
+	internal/socketfile : internal/bind internal/directory
+	internal/directory  :
 	internal/statepipe  : internal/descriptor
 	internal/sdnotify   : reload internal/logline internal/descriptor
 	internal/logline    : reload internal/process
@@ -93,7 +96,7 @@ internal/window     :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/directory internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "readable differences"},

@@ -141,6 +141,11 @@ type ListenConfig struct {
 	// or the grace ends. Without a worker it has no effect.
 	CloseWithin time.Duration
 
+	// Spread says how the connections of the address are spread over the workers. The zero
+	// value is that of master.Config, and if that is zero too, the master chooses. The first
+	// worker that asks for a socket decides.
+	Spread master.Spread
+
 	// Control is called with the socket, as net.ListenConfig.Control is, if it is not nil.
 	// Where this process binds the socket (Exclusive, and where Listen is net.Listen) it is
 	// called before bind(2). A shared socket is bound by the master, which can't call a
@@ -180,7 +185,10 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 // options returns the options as package bind has them: there, zero means that connections
 // are not ended.
 func (lc *ListenConfig) options() bind.Options {
-	o := bind.Options(*lc)
+	o := bind.Options{
+		Exclusive: lc.Exclusive, Opaque: lc.Opaque, Stay: lc.Stay, Backlog: lc.Backlog, Mode: lc.Mode,
+		KeepAliveConfig: lc.KeepAliveConfig, CloseWithin: lc.CloseWithin, Spread: int(lc.Spread), Control: lc.Control,
+	}
 	switch {
 	case o.CloseWithin < 0:
 		o.CloseWithin = time.Nanosecond

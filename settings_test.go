@@ -45,7 +45,7 @@ func TestListenConfigDurations(t *testing.T) {
 	typ := reflect.TypeFor[ListenConfig]()
 	for i := range typ.NumField() {
 		f := typ.Field(i)
-		if known := []string{"CloseWithin", "Backlog", "Mode"}; reflect.Zero(f.Type).CanInt() && !slices.Contains(known, f.Name) {
+		if known := []string{"CloseWithin", "Backlog", "Mode", "Spread"}; reflect.Zero(f.Type).CanInt() && !slices.Contains(known, f.Name) {
 			t.Errorf("%s: is zero its default, and what do a negative value and the largest mean?", f.Name)
 		}
 	}

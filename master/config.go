@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/logline"
 	"github.com/rota-go/rota/internal/settings"
 	"github.com/rota-go/rota/reload"
@@ -28,7 +29,8 @@ const (
 // With rota.Listen, environment variables set the fields that rota.Setup leaves zero:
 // docs/operations.md lists them.
 type Config struct {
-	// Workers is how many workers Run keeps. Zero means 1.
+	// Workers is how many workers Run keeps. Zero means 1. With "auto" in the environment there is
+	// one for each processor, and each gets its share of them as GOMAXPROCS, unless that is set.
 	Workers int
 
 	// Exec is the workers' executable. Empty means that of this process, looked up
@@ -128,8 +130,8 @@ type Config struct {
 	MaxAge time.Duration
 	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
 	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
-	// but not for a minute after a worker of the slot was replaced for it. Zero means no
-	// limit.
+	// but not for a minute after a worker of the slot was replaced for it. Workers get a
+	// GOMEMLIMIT of nine tenths of it, if their environment has none. Zero means no limit.
 	MaxMemory int64
 	// HealthInterval is how often workers that have called worker.Self().OnHealth are
 	// asked for their health, and how long they may take to answer. Zero means 10 s, NoLimit
@@ -169,6 +171,10 @@ type Config struct {
 	// Listen gets them, "tcp :443", or an absolute path, "unix /run/app.sock". A descriptor
 	// that the program has opened itself, "fd 7", must be named. See docs/decisions/0033.
 	Sockets []string
+
+	// Spread says how the connections of an address are spread over the workers, for
+	// listeners whose own rota.ListenConfig doesn't say. Zero means SpreadShared.
+	Spread Spread
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
 	// called on a goroutine of its own and may block. If it panics, the socket is
@@ -248,4 +254,40 @@ func (l *loop) emitSetup() {
 	l.isSetUp = true
 	cfg := l.cfg
 	l.m.events.EmitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
+}
+
+// Spread says how the connections of one address are spread over the workers. The zero value
+// leaves the choice to the master, which is SpreadShared. docs/sockets.md says what each costs,
+// and how evenly it spreads. As text it is "auto", "shared" or "slots".
+type Spread int
+
+const (
+	// SpreadShared is one queue, from which all workers accept. A busy worker takes fewer
+	// connections; but the kernel wakes several workers for one connection, and one of them
+	// may get most of the connections that stay open.
+	SpreadShared Spread = bind.Shared
+	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the
+	// kernel chooses one for each new connection by a hash of its addresses. A worker's
+	// successor gets the queue of its slot, so that a reload changes nothing. If a worker
+	// doesn't accept, because it has crashed, was stopped or hangs, others accept the
+	// connections in its queue within about 60 ms. For UDP, the datagrams of one client come to
+	// one slot. The sockets besides the first are never MPTCP sockets. It is for TCP and UDP, on
+	// Linux; others are shared.
+	SpreadSlots Spread = bind.Slots
+)
+
+// String returns "auto", "shared" or "slots".
+func (s Spread) String() string { return settings.Names(settings.Spreads).Text(int(s)) }
+
+// MarshalText returns the same.
+func (s Spread) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the reverse of MarshalText. The error is a *ConfigError.
+func (s *Spread) UnmarshalText(text []byte) error {
+	value, ok := settings.Names(settings.Spreads).Value(string(text))
+	if !ok {
+		return &ConfigError{Field: "Spread", Value: string(text), Want: settings.Names(settings.Spreads).String()}
+	}
+	*s = Spread(value)
+	return nil
 }

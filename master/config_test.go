@@ -125,6 +125,9 @@ func TestExtremes(t *testing.T) {
 			if n == math.MaxInt64 && s.Kind == settings.Duration {
 				valid = s.NoLimit
 			}
+			if s.Kind == settings.Choice {
+				valid = n >= 0 && n < int64(len(s.Names))
+			}
 			var invalid *ConfigError
 			err := cfg.Validate()
 			if valid != (err == nil) || !valid && (!errors.As(err, &invalid) || invalid.Field != s.Field) {

@@ -46,6 +46,8 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		return wire.With(p.Frame, func(body *wire.AcceptingBody) { l.accepting(m, body) })
 	case wire.Closed:
 		return wire.With(p.Frame, func(body *wire.ClosedBody) { l.closed(m, body.ID) })
+	case wire.Helped:
+		l.sockets.Helped(m.ID)
 	case wire.Draining:
 		l.draining(m)
 	case wire.Ready:

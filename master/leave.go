@@ -38,6 +38,7 @@ func (l *loop) draining(m *member) {
 		return
 	}
 	m.Draining = time.Now()
+	l.refuseAtStop()
 	l.leases.Leaves(m.ID)
 	m.worker.source.Window.Widen(delivery.MaxDraining)
 	m.publish()

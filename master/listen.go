@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -38,6 +39,8 @@ func (l *loop) listen(m *member, p link.Packet) error {
 		l.sockets.Refuse(c, r, os.ErrClosed)
 		return nil
 	}
+	r.Spread = cmp.Or(r.Spread, int(m.gen.Config.Spread))
+	l.sockets.Place(m.ID, m.Slot)
 	l.sockets.Ask(l.ctx, c, r, l.terms(m))
 	return nil
 }
@@ -65,7 +68,7 @@ func (o socketOwner) Connected(worker int) bool {
 
 func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD) {
 	m := o.l.members[c.Holder]
-	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID})}, fd)
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID, Cookie: s.Cookie})}, fd)
 	m.listening = true
 	m.publish()
 	name, _ := o.l.sockets.Name(s.ID)
@@ -83,6 +86,17 @@ func (o socketOwner) Refuse(c sockets.Caller, err error) {
 	if o.Connected(c.Holder) {
 		o.l.members[c.Holder].process.Send(wire.Failed, c.Call, neterr.Encode(err))
 	}
+}
+
+func (o socketOwner) CanHelp(worker int) bool {
+	m := o.l.members[worker]
+	return m != nil && m.serving() && m.hello != nil && m.hello.Helps &&
+		(!m.pooled || !m.Ready.IsZero() && time.Since(m.Ready) >= o.l.holdOff(m))
+}
+
+func (o socketOwner) Help(worker, id int, fd *descriptor.FD) {
+	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
+	_ = o.l.members[worker].process.Link.Send(f, fd)
 }
 
 func (o socketOwner) Denied(c sockets.Caller, name string) {
@@ -113,18 +127,23 @@ func (l *loop) closeUnused() {
 }
 
 // closeAtStop closes all sockets when the last worker of a master that stops begins to
-// drain: a new connection is refused, and not queued where nobody will accept it. What is in
-// the queues already is that worker's, unless another master may accept it.
+// drain.
 func (l *loop) closeAtStop() {
 	for _, m := range l.members {
 		if !l.stops() || m.serving() {
 			return
 		}
 	}
-	if l.upgrade == nil && l.takeover == nil {
+	l.sockets.CloseAll()
+}
+
+// refuseAtStop has new clients refused when the first worker of a master that stops is about
+// to drain: each accepts what waits in the queue of its slot, and then closes it. Another
+// master may accept instead.
+func (l *loop) refuseAtStop() {
+	if l.stops() && l.upgrade == nil && l.takeover == nil {
 		l.sockets.RefuseClients()
 	}
-	l.sockets.CloseAll()
 }
 
 // stops reports whether all workers are to leave.

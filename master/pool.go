@@ -67,6 +67,7 @@ func (l *loop) startFrom(number int, executable *os.File) {
 		}
 		l.pool.generations.Add(g)
 		l.pool.goal.Workers, l.pool.goal.Generation = l.cfg.workers(), g.Number
+		l.sockets.Resize(l.cfg.workers())
 		l.on(reload.EventPrepared)
 		l.boundTakeover()
 		l.care.WatchMemory(g.Config.MaxMemory)
@@ -120,6 +121,7 @@ func (l *loop) scale(by string, n int) {
 	if l.pool == nil {
 		return
 	}
+	l.sockets.Resize(n)
 	l.pool.goal.Workers = n
 	for _, m := range l.members {
 		m.Retired = false

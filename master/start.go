@@ -28,6 +28,7 @@ func (c Config) spec(first bool) process.Spec {
 	s := process.Spec{
 		Exec: c.Exec, Args: c.Args, Dir: c.Dir, User: c.User, NoNewPrivs: c.NoNewPrivs,
 		ExtraFiles: c.ExtraFiles, Stdin: c.Stdin, Silent: c.Silent, Running: first,
+		Share: process.Share{Workers: c.workers(), Processors: process.Processors(), MaxMemory: c.MaxMemory},
 	}
 	if c.Env != nil {
 		s.Env = userfunc.Wrap("Config.Env", c.logger(), c.Env)

@@ -87,7 +87,8 @@ type Socket struct {
 	Workers int    `json:"workers"` // how many workers have it
 
 	// Queue is how many connections wait for an Accept, and Limit how many may. Both are the
-	// kernel's, of TCP sockets on Linux; Limit is 0 where they are not known.
+	// kernel's, of TCP sockets on Linux, and sums where each slot has a queue; Limit is 0 where
+	// they are not known.
 	Queue int `json:"queue"`
 	Limit int `json:"limit,omitempty"`
 }

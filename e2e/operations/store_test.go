@@ -140,27 +140,40 @@ const restartAfter = 100 * time.Millisecond
 // workers. No connection is refused, and none is cut that a worker has accepted.
 func TestMasterKilledUnderLoadOfTheStore(t *testing.T) {
 	t.Parallel()
+	dies(t, server.Quick(2), 1, 10)
+}
+
+// So it is if each slot has a queue: those that wait in one are accepted too.
+func TestMasterWithQueuesKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	cfg := server.Quick(2)
+	cfg.Spread = master.SpreadSlots
+	dies(t, cfg, 3, 4)
+}
+
+// dies kills masters with three workers under load, whose sockets the store has.
+func dies(t *testing.T, cfg master.Config, sockets, times int) {
 	m := systemd(t)
-	p := m.start(e2etest.Self(t), "serve", server.Quick(2))
+	p := m.start(e2etest.Self(t), "serve", cfg)
 	p.WaitLog(e2etest.WorkerReady, 2)
 	p.Reload()
 	p.Signal(syscall.SIGTTIN)
 	p.WaitLog(e2etest.WorkerReady, 5)
-	m.holds(1, 2)
+	m.holds(sockets, 2)
 	e2etest.WaitFor(t, "a record of three workers", func() bool { return strings.Contains(m.record(), `"workers":3`) }, m.record)
 	l := e2etest.StartLoad(p.Addr(), "/", 8)
-	for range 10 {
+	for range times {
 		l.Goes(t, 100)
 		crash(p)
 		time.Sleep(restartAfter)
-		p = m.start(e2etest.Self(t), "serve", server.Quick(2))
+		p = m.start(e2etest.Self(t), "serve", cfg)
 		p.WaitLog(e2etest.WorkerReady, 3)
 		if p.Logged(e2etest.GoesOn) != 1 || p.Logged(e2etest.OfGeneration(2)) < 4 {
 			t.Fatalf("the next master has not gone on:\n%s", p.Log)
 		}
 	}
 	l.Goes(t, 100)
-	m.holds(1, 2)
+	m.holds(sockets, 2)
 	r := l.End()
 	t.Log(r)
 	if r.Refused > 0 || r.Failed > 0 {

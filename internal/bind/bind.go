@@ -28,6 +28,7 @@ type Options struct {
 	Mode            fs.FileMode         `json:"mode,omitempty"`
 	KeepAliveConfig net.KeepAliveConfig `json:"-"`
 	CloseWithin     time.Duration       `json:"-"`
+	Spread          int                 `json:"spread,omitempty"`
 
 	Control func(network, address string, c syscall.RawConn) error `json:"-"`
 }

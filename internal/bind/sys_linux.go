@@ -5,6 +5,7 @@ package bind
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -82,4 +83,8 @@ func chmod(path string, mode uint32) error {
 	}
 	// Before Linux 6.6, and where a sandbox refuses what it doesn't know.
 	return unix.Fchmodat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), mode, 0)
+}
+
+func setReusePort(fd int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 }

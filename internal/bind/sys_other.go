@@ -23,3 +23,5 @@ func connected(int) bool { return false }
 func keepAliveOf(int) (idle, interval, count int) { return -1, -1, -1 }
 
 func chmod(path string, mode uint32) error { return os.Chmod(path, fs.FileMode(mode)) }
+
+func setReusePort(int) error { return errors.ErrUnsupported }

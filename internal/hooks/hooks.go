@@ -1,4 +1,5 @@
-// Package hooks calls the functions of OnDisconnect and of OnLeave.
+// Package hooks calls the functions of the program that a worker calls when it leaves, those of
+// OnDisconnect and of OnLeave, and at health checks.
 package hooks
 
 import (
@@ -8,19 +9,18 @@ import (
 
 // Hooks are the functions of OnDisconnect. They are called when no connection expects a
 // request, because net/http's Shutdown, the usual hook, drops requests that are read
-// after its call. The caller of the methods, the drain, has a mutex around them.
+// after its call. The caller has a lock for the methods.
 type Hooks struct {
-	Context context.Context // for the functions; set when the drain begins
-	Running int             // functions that have not returned; who is called back when one has lowers it
+	Context context.Context // for the hooks; set when the drain begins
 
-	added  []Hook // to be called
-	called bool   // CallAll was called
+	added   []hook // to be called
+	called  bool   // CallAll was called
+	running int    // hooks that have not returned
 }
 
-// Hook is one of the functions.
-type Hook struct {
-	F      func(context.Context) error // of the program
-	Failed func(error)                 // gets the error of F
+type hook struct {
+	f      func(context.Context) error // of the program
+	failed func(error)                 // gets the error of f
 }
 
 // CallAll calls each hook on a goroutine of its own, which then calls returned. Further
@@ -33,8 +33,9 @@ func (h *Hooks) CallAll(returned func()) {
 	h.added = nil
 }
 
-// Add adds a hook. It calls the hook at once if CallAll was called.
-func (h *Hooks) Add(hook Hook, returned func()) {
+// Add adds f, whose error failed gets. It calls f at once if CallAll was called.
+func (h *Hooks) Add(f func(context.Context) error, failed func(error), returned func()) {
+	hook := hook{f, failed}
 	if h.called {
 		h.callOne(hook, returned)
 		return
@@ -43,24 +44,30 @@ func (h *Hooks) Add(hook Hook, returned func()) {
 }
 
 // callOne calls a hook on a goroutine of its own, which then calls returned.
-func (h *Hooks) callOne(hook Hook, returned func()) {
-	h.Running++
+func (h *Hooks) callOne(hook hook, returned func()) {
+	h.running++
 	ctx := h.Context
 	go func() {
 		defer returned()
-		if err := hook.call(ctx); err != nil {
-			hook.Failed(err)
+		if err := call(ctx, hook.f); err != nil {
+			hook.failed(err)
 		}
 	}()
 }
 
-// call calls the program's function. A panic counts as an error, so that it doesn't end
+// Returned records that a hook has returned.
+func (h *Hooks) Returned() { h.running-- }
+
+// Over reports whether no hook runs.
+func (h *Hooks) Over() bool { return h.running == 0 }
+
+// call calls a function of the program. A panic counts as an error, so that it doesn't end
 // the process, which is serving requests.
-func (h Hook) call(ctx context.Context) (err error) {
+func call(ctx context.Context, f func(context.Context) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	return h.F(ctx)
+	return f(ctx)
 }

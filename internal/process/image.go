@@ -61,7 +61,7 @@ func (s Spec) prepare() (*Image, error) {
 	return &Image{
 		path: path, executable: executable, args: s.argv(path),
 		dir: s.dir(), dirFile: s.openDir(),
-		env: user.Environ(link.Environ(env)), user: user,
+		env: user.Environ(link.Environ(s.Share.of(env))), user: user,
 		confine:    account.Confine{NoNewPrivs: s.NoNewPrivs || user != nil, NoCapabilities: user != nil},
 		extraFiles: slices.Clone(s.ExtraFiles), stdin: s.Stdin, silent: s.Silent,
 		release: releaseOf(path, executable),

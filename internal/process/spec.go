@@ -3,9 +3,11 @@ package process
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // Spec says how the workers of a generation are started. The zero value starts this
@@ -35,6 +37,8 @@ type Spec struct {
 	// ExtraFiles are inherited by every worker: entry i becomes descriptor 3+i. They
 	// stay open and remain the caller's.
 	ExtraFiles []*os.File
+
+	Share Share // added to the environment
 
 	Stdin  bool // stdin is this process's own; otherwise it is at its end
 	Silent bool // stdout and stderr go to pipes, see Process.Output
@@ -79,4 +83,36 @@ func (s Spec) env() ([]string, error) {
 		return os.Environ(), nil
 	}
 	return s.Env()
+}
+
+// Share is what Go's runtime in a worker is told of its part of the machine, where the environment
+// doesn't say.
+type Share struct {
+	Workers    int   // how many share the processors
+	Processors int   // that this process was started with
+	MaxMemory  int64 // in bytes, with which the worker is replaced; 0 or math.MaxInt64: no limit
+}
+
+// of returns env with GOMAXPROCS, if the number of workers was left to rota and there are several,
+// and with GOMEMLIMIT, if memory is limited: the collector runs more often before a worker is
+// replaced.
+func (s Share) of(env []string) []string {
+	env = env[:len(env):len(env)] // the caller's
+	if get(env, "ROTA_WORKERS") == "auto" && s.Workers > 1 && get(env, "GOMAXPROCS") == "" {
+		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", (s.Processors+s.Workers-1)/s.Workers))
+	}
+	if s.MaxMemory > 0 && s.MaxMemory < math.MaxInt64 && get(env, "GOMEMLIMIT") == "" {
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemory-s.MaxMemory/10))
+	}
+	return env
+}
+
+// get returns the value of a variable; of those that are there twice the last counts.
+func get(env []string, name string) (value string) {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			value = v
+		}
+	}
+	return value
 }

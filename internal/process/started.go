@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -19,7 +20,12 @@ type Invocation struct {
 	Exec string   // absolute path, symbolic links not resolved; "" if unknown
 	Args []string // with the program's name
 	Dir  string   // the working directory; "" if it was gone already
+
+	Processors int // GOMAXPROCS
 }
+
+// Processors returns how many processors this process could use when it was started.
+func Processors() int { return started.Processors }
 
 // started is captured when this package is initialized, before the program's own code
 // can change it: the program may rewrite os.Args or change the working directory, to
@@ -41,6 +47,7 @@ func captureInvocation() (s Invocation) {
 	s.Dir, _ = os.Getwd() // "" if it is gone already: workers then get the master's
 	s.Exec = ownPath(os.Args, s.Dir, isOwnProgram)
 	s.Args = slices.Clone(os.Args)
+	s.Processors = runtime.GOMAXPROCS(0)
 	return s
 }
 

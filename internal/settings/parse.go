@@ -43,6 +43,8 @@ func (s Setting) Parse(text string) (value any, ok bool) {
 		return parseBytes(text)
 	case Switch:
 		return text == "on", text == "on" || text == "off"
+	case Choice:
+		return Names(s.Names).Value(text)
 	}
 	return text, true
 }
@@ -69,6 +71,9 @@ func parseBytes(text string) (int64, bool) {
 
 // Wants says what the variable may be.
 func (s Setting) Wants() string {
+	if s.Kind == Choice {
+		return Names(s.Names).String()
+	}
 	text := map[Kind]string{
 		Duration: `a duration such as "10s"`,
 		Count:    "a number from 1 on",

@@ -27,6 +27,7 @@ const (
 	Bytes
 	Switch
 	Text
+	Choice // one of Names
 )
 
 // Setting is one field of a configuration.
@@ -34,8 +35,9 @@ type Setting struct {
 	Field    string
 	Variable string // of the environment; "" for a field that only the program sets
 	Kind     Kind
-	None     bool // a negative duration is valid
-	NoLimit  bool // the largest value means that there is no limit
+	None     bool     // a negative duration is valid
+	NoLimit  bool     // the largest value means that there is no limit
+	Names    []string // the values 0, 1, 2 …
 }
 
 // Table has every setting that is a number or a duration, and every other one with a variable.
@@ -60,6 +62,7 @@ var Table = []Setting{
 	{Field: "MaxMemory", Variable: "ROTA_MAX_MEMORY", Kind: Bytes, NoLimit: true},
 	{Field: "HealthInterval", Variable: "ROTA_HEALTH_INTERVAL", Kind: Duration, NoLimit: true},
 	{Field: "HealthFailures", Variable: "ROTA_HEALTH_FAILURES", Kind: Count, NoLimit: true},
+	{Field: "Spread", Variable: "ROTA_SPREAD", Kind: Choice, Names: Spreads},
 	{Field: "PIDFile", Variable: "ROTA_PID_FILE", Kind: Text},
 	{Field: "Control", Variable: "ROTA_CONTROL", Kind: Text},
 }
@@ -89,12 +92,18 @@ func (s Setting) allows(n int64) bool {
 	if s.Kind == Duration && n == int64(reload.NoLimit) {
 		return s.NoLimit
 	}
+	if s.Kind == Choice {
+		return n >= 0 && n < int64(len(s.Names))
+	}
 	return n >= 0 || s.None
 }
 
 // wants says what a field may be.
 func (s Setting) wants() string {
 	text := "0 (the default) or more"
+	if s.Kind == Choice {
+		return Names(s.Names).String()
+	}
 	if s.Kind != Duration {
 		return text
 	}

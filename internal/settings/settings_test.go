@@ -18,6 +18,7 @@ type config struct {
 	MaxMemory                                 int64
 	NoNewPrivs                                bool
 	User                                      string
+	Spread                                    int
 	Unknown                                   time.Duration
 }
 
@@ -36,6 +37,9 @@ func TestCheck(t *testing.T) {
 		{config{Workers: -1}, "Workers"},
 		{config{MaxDraining: -1}, "MaxDraining"},
 		{config{MaxMemory: -1}, "MaxMemory"},
+		{config{Spread: 2}, ""},
+		{config{Spread: 3}, "Spread"},
+		{config{Spread: -1}, "Spread"},
 	} {
 		field := ""
 		if p := Check(c.in); p != nil {
@@ -69,6 +73,10 @@ func TestApply(t *testing.T) {
 		{"ROTA_SURGE=0", config{}, `ROTA_SURGE "0": a number from 1 on`},
 		{"ROTA_WORKERS=1025", config{}, `ROTA_WORKERS "1025": a number from 1 to 1024, or "auto"`},
 		{"ROTA_WORKERS=many", config{}, `ROTA_WORKERS "many": a number from 1 to 1024, or "auto"`},
+		{"ROTA_SPREAD=slots", config{}, "Spread:2"},
+		{"ROTA_SPREAD=slots", config{Spread: 1}, "Spread:1"},
+		{"ROTA_SPREAD=auto", config{}, ""},
+		{"ROTA_SPREAD=even", config{}, `ROTA_SPREAD "even": "auto", "shared" or "slots"`},
 		{"ROTA_NO_NEW_PRIVS=yes", config{}, `ROTA_NO_NEW_PRIVS "yes": "on" or "off"`},
 		{"ROTA_MAX_MEMORY=9223372036854775807KiB", config{}, `ROTA_MAX_MEMORY "9223372036854775807KiB": a number of bytes, with or without a unit as in "512MiB", or "nolimit"`},
 		{"ROTA_MAX_MEMORY=512MB", config{}, `ROTA_MAX_MEMORY "512MB": a number of bytes, with or without a unit as in "512MiB", or "nolimit"`},
@@ -149,7 +157,7 @@ func FuzzParse(f *testing.F) {
 		}
 		isNone, isNoLimit := text == "none", text == "nolimit"
 		switch {
-		case number == 0, !s.allows(number), number < 0 != isNone:
+		case number == 0 && s.Kind != Choice, !s.allows(number), number < 0 != isNone:
 			t.Errorf("%s=%q is %d", s.Variable, text, number)
 		case s.Kind == Duration && (number == int64(reload.NoLimit)) != isNoLimit:
 			t.Errorf("%s=%q is %d", s.Variable, text, number)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // Caller identifies a call of a holder.
@@ -33,6 +36,7 @@ type Request struct {
 	Index     int        // of the sockets that one address stands for
 	Duplicate bool       // the holder holds the socket: only the error of a second bind is wanted
 	User      *bind.User // of the worker that asks; nil if it is this process's
+	Queues    int        // how many sockets; 0, 1: one
 
 	inherited inherited
 }
@@ -45,6 +49,7 @@ type Bind struct {
 	entry     *entry
 	request   Request
 	preferred string          // the address to try first
+	beside    *beside         // not nil: only sockets beside an open one are wanted
 	after     <-chan struct{} // closed when the file of an earlier socket at this path is unlinked; nil if it is
 	pause     time.Duration   // before the address is tried
 	until     time.Time       // until when the predecessor's socket is waited for; zero before
@@ -77,17 +82,20 @@ func (b *Bind) Run(ctx context.Context, open Opener) (Opened, error) {
 		select {
 		case <-b.after:
 		case <-ctx.Done():
-			return Opened{}, OpError(b.request.Request, ctx.Err())
+			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 		}
 	}
 	if b.pause > 0 {
 		select {
 		case <-time.After(b.pause):
 		case <-ctx.Done():
-			return Opened{}, OpError(b.request.Request, ctx.Err())
+			return Opened{}, bind.OpError(b.request.Request, ctx.Err())
 		}
 	}
 	r := b.request
+	if b.beside != nil {
+		return b.beside.open(ctx, r)
+	}
 	r.Address = b.preferred
 	o, err := open(ctx, r)
 	if err != nil && r.Address != b.request.Address {
@@ -124,35 +132,47 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	if e == nil {
 		e = t.add(key, h.generation)
 		e.foreign = user != nil
+		t.setSpread(e, spreads(r))
 		b = t.bind(e, request)
+	} else if t.lacksQueue(e, h) {
+		b = t.grow(e, request)
 	}
 	h.hold(e)
 	e.asks++
 	h.asked[e.id], e.askers[c.Holder] = e, h
 	e.closeAt = time.Time{}
-	if e.fd == nil {
+	if e.fd == nil || e.grows() {
 		e.waiting = append(e.waiting, w)
 		return nil, b
 	}
-	return []Answer{e.answer(w, request)}, nil
+	return []Answer{t.answer(e, w, request)}, b
 }
 
-// isShut reports whether a holder has shut the socket down, as far as something can be done
+// isShut reports whether a holder has shut a socket down, as far as something can be done
 // about it: while other processes have a UDP socket, no other one can be bound in its place.
 func (e *entry) isShut() bool {
 	switch {
 	case e.fd == nil:
 		return false
 	case !e.key.Packet:
-		return bind.IsShut(e.fd.Int())
+		return slices.ContainsFunc(e.all(), func(fd *descriptor.FD) bool { return bind.IsShut(fd.Int()) })
 	}
 	return bind.IsPath(e.key.Network, e.key.Address) && bind.IsShutForReading(e.fd.Int())
 }
 
-// revive makes a socket listen again that a holder has shut down. It reports whether the
-// other holders can go on with it.
+// revive makes sockets listen again that a holder has shut down. It reports whether the
+// other holders can go on with them.
 func (e *entry) revive() bool {
-	ln, err := e.fd.Listener()
+	for _, fd := range e.all() {
+		if bind.IsShut(fd.Int()) && !e.reviveOne(fd) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *entry) reviveOne(fd *descriptor.FD) bool {
+	ln, err := fd.Listener()
 	if err != nil {
 		return false
 	}
@@ -163,21 +183,24 @@ func (e *entry) revive() bool {
 }
 
 func (t *Table) bind(e *entry, r Request) *Bind {
+	if e.spread != nil {
+		r.Queues = t.queues
+	}
 	b := &Bind{entry: e, request: r, preferred: t.preferred(e.key, r.Request)}
 	if bind.IsPath(r.Network, r.Address) {
-		b.after = t.Files.Last(pathOf(r.Request))
+		b.after = t.Files.Last(socketfile.Path(r.Request))
 	}
 	return b
 }
 
 // answer returns the answer of an open socket.
-func (e *entry) answer(w waiter, r Request) Answer {
+func (t *Table) answer(e *entry, w waiter, r Request) Answer {
 	a := Answer{Caller: w.Caller, Request: r}
 	if w.duplicate {
 		a.Request.Duplicate = true
 		return a
 	}
-	s := e.socket()
+	s := e.of(t.holder(w.Holder))
 	a.Socket = &s
 	return a
 }
@@ -188,7 +211,10 @@ func (e *entry) answer(w waiter, r Request) Answer {
 // has come, it is the result. A bind that failed leaves nothing behind.
 func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *Bind) {
 	e, r := b.entry, b.request
-	if errors.Is(err, syscall.EADDRINUSE) && e.given == nil {
+	if b.beside != nil {
+		return t.grown(b, o, err), nil
+	}
+	if errors.Is(err, syscall.EADDRINUSE) && len(e.given) == 0 {
 		if t.closeLingering(placeOf(r.Request, err)) {
 			return nil, t.bind(e, r)
 		}
@@ -200,13 +226,13 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 	e.waiting = nil
 	answers := make([]Answer, 0, len(waiting))
 	switch given := e.takeGiven(); {
-	case given != nil && err != nil:
-		e.restore(given)
-	case given != nil:
-		_ = given.fd.Close() // nothing was written to it
-		fallthrough
+	case len(given) > 0 && err != nil:
+		t.restore(e, given...)
+		t.steer(e)
 	case err == nil:
+		closeRestored(given)
 		e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
+		e.spread.opened(o)
 		t.recordPort(e, r.Request)
 	default:
 		t.remove(e)
@@ -217,7 +243,7 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 	}
 	t.changes++
 	for _, w := range waiting {
-		a := e.answer(w, r)
+		a := t.answer(e, w, r)
 		a.bound = true
 		answers = append(answers, a)
 	}

@@ -139,18 +139,27 @@ func (e *entry) wanted(serves map[int]bool) bool {
 }
 
 // RefuseClients refuses new connections at the listening sockets that nobody else has: not those of
-// a supervisor, of a predecessor, or of a successor. It is called when the last worker stops:
-// that worker accepts what waits in their queues, which CloseAll alone would reset.
+// a supervisor, of a predecessor, or of a successor. It is called when the workers stop:
+// these accept what waits in their queues, which CloseAll alone would reset.
 func (t *Table) RefuseClients() {
+	if t.refuses {
+		return
+	}
+	t.refuses = true
 	for _, e := range t.byID {
 		if e.own && e.fd != nil && !e.key.Packet && !e.key.isMasters() {
-			_ = descriptor.Refuse(e.fd.Int()) // fails if the program has bound it to an interface: as without
+			for _, fd := range e.all() {
+				_ = descriptor.Refuse(fd.Int()) // fails if the program has bound it to an interface: as without
+			}
 		}
 	}
 }
 
 // CloseAll closes all sockets of holders. Binds that are under way go on.
-func (t *Table) CloseAll() { t.closeWhere(func(e *entry) bool { return !e.key.isMasters() }) }
+func (t *Table) CloseAll() {
+	t.refuses = false
+	t.closeWhere(func(e *entry) bool { return !e.key.isMasters() })
+}
 
 func (t *Table) closeWhere(chosen func(*entry) bool) {
 	for _, e := range t.byID {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // Key identifies a socket: requests with the same key share one. Network and Address
@@ -38,9 +39,9 @@ func (k Key) at(index int) Key {
 func (h *holder) keyOf(r bind.Request) Key {
 	key := Key{Network: r.Network, Address: r.Address, Packet: r.Packet}
 	if bind.IsPath(r.Network, r.Address) {
-		key.Address = pathOf(r)
+		key.Address = socketfile.Path(r)
 	}
-	if h.master {
+	if h.id == Master {
 		return h.mastersKey(key, isSeveral(r))
 	}
 	if !isSeveral(r) {
@@ -116,7 +117,7 @@ func placeOf(r bind.Request, err error) string {
 	var op *net.OpError
 	switch {
 	case bind.IsPath(r.Network, r.Address):
-		return pathOf(r)
+		return socketfile.Path(r)
 	case errors.As(err, &op) && op.Addr != nil:
 		return portOf(op.Addr.String()) // a number, where the request may have a name
 	}

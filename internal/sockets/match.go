@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // resolve returns the address that net.Listen would bind; nil if it would bind none, and
 // for port 0, to which no socket is bound.
 func resolve(ctx context.Context, r Request) net.Addr {
 	if bind.IsPath(r.Network, r.Address) {
-		return &net.UnixAddr{Name: pathOf(r.Request), Net: r.Network}
+		return &net.UnixAddr{Name: socketfile.Path(r.Request), Net: r.Network}
 	}
 	if strings.HasPrefix(r.Network, "unix") {
 		return &net.UnixAddr{Name: r.Address, Net: r.Network} // an abstract name

@@ -3,26 +3,31 @@ package sockets
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // Opened is an open socket. Its owner closes it with Close, or passes it to Table.Bound.
 type Opened struct {
 	FD   *descriptor.FD
 	Addr net.Addr
-	file *socketFile // to unlink before FD is closed; nil if there is none, or it isn't ours
-	own  bool        // nobody outside the rota has it
+	file *socketfile.File // to unlink before FD is closed; nil if there is none, or it isn't ours
+	own  bool             // nobody outside the rota has it
+
+	beside []*descriptor.FD // sockets of the same address
 }
 
 // Close unlinks the socket's file and closes the socket.
 func (o Opened) Close() {
 	if o.file != nil {
-		o.file.unlink()
+		o.file.Unlink()
 	}
 	_ = o.FD.Close() // nobody has written to it
+	descriptor.CloseAll(o.beside)
 }
 
 // Open opens the socket that r asks for: an inherited one, or a new one, opened as
@@ -39,7 +44,24 @@ func Open(ctx context.Context, r Request) (Opened, error) {
 	if bind.IsPath(r.Network, r.Address) {
 		return openPath(ctx, r)
 	}
-	return openNew(ctx, r, r.Address)
+	o, err := openNew(ctx, r, r.Address)
+	if err == nil && r.Queues > 1 {
+		err = o.openBeside(ctx, r)
+	}
+	return o, err
+}
+
+// openPath opens a unix socket in the file system, and replaces a stale file.
+func openPath(ctx context.Context, r Request) (o Opened, err error) {
+	file, err := socketfile.Bind(ctx, r.Request, r.User, !r.Duplicate, func(name string) (io.Closer, error) {
+		o, err = openNew(ctx, r, name)
+		return o.FD, err
+	})
+	if err != nil {
+		return Opened{}, err
+	}
+	o.file = file
+	return o, nil
 }
 
 // openNew opens a socket and takes it out of the poller, which would wake the master for

@@ -23,9 +23,10 @@ type Server struct {
 	// garbage. It may be nil.
 	Freed func()
 
-	timer      bool        // a timer will close sockets that linger
-	abandoning bool        // a timer will close sockets of holders that are gone
-	sealing    bool        // a holder accepts
+	timer      bool // a timer will close sockets that linger
+	abandoning bool // a timer will close sockets of holders that are gone
+	sealing    bool // a holder accepts
+	patrol     patrol
 	calls      map[int]int // that wait for an answer, by holder
 	own        *own        // sockets of this process; nil until it asks for one
 	ownConns   ownConns    // of its listeners
@@ -47,6 +48,12 @@ type Owner interface {
 	// Refuse answers a call with err, which is the error that net.Listen would return. It
 	// does nothing if the holder can't be answered any more.
 	Refuse(c Caller, err error)
+	// CanHelp reports whether a holder accepts connections now, and can be given those of
+	// another slot.
+	CanHelp(holder int) bool
+	// Help has a holder accept what waits in the queue of another slot of socket id, and then
+	// answer by Helped. It closes fd.
+	Help(holder, id int, fd *descriptor.FD)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)
@@ -112,7 +119,7 @@ func (s *Server) end(holder int) {
 
 // Refuse answers a call with err, as net.Listen returns it.
 func (s *Server) Refuse(c Caller, r bind.Request, err error) {
-	if err = OpError(r, err); c.Holder == Master {
+	if err = bind.OpError(r, err); c.Holder == Master {
 		s.reply(c, Own{Err: err})
 		return
 	}
@@ -203,6 +210,7 @@ func (s *Server) send(a Answer) {
 		return
 	}
 	s.Owner.Send(a.Caller, a.Socket, fd)
+	s.wake(a.Socket.ID)
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.

@@ -36,8 +36,11 @@ type testServer struct {
 func newTestServer(t *testing.T) *testServer {
 	d := &testServer{t: t, gone: map[int]bool{}}
 	d.Server = &Server{Table: New(), Owner: d, Open: d.open, Loop: Loop{
-		Work:  func(f func() func()) { d.work = append(d.work, f) },
-		After: func(after time.Duration, f func()) func() { d.last, d.timers = after, append(d.timers, f); return nil },
+		Work: func(f func() func()) { d.work = append(d.work, f) },
+		After: func(after time.Duration, f func()) func() {
+			d.last, d.timers = after, append(d.timers, f)
+			return func() {}
+		},
 	}}
 	t.Cleanup(d.Close)
 	return d
@@ -68,6 +71,10 @@ func (d *testServer) Send(c Caller, s *Socket, fd *descriptor.FD) {
 	_ = fd.Close()
 	d.answers = append(d.answers, fmt.Sprintf("%d.%d: socket %d", c.Holder, c.Call, s.ID))
 }
+
+func (d *testServer) CanHelp(int) bool { return false }
+
+func (d *testServer) Help(int, int, *descriptor.FD) { d.t.Error("nobody can help") }
 
 func (d *testServer) Denied(_ Caller, name string) { d.denied = append(d.denied, name) }
 

@@ -7,6 +7,8 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/directory"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // What a master tells its successor about its sockets. The JSON of the types below is
@@ -24,6 +26,9 @@ type snapshot struct {
 	Own     bool   `json:"own,omitempty"`  // nobody outside the rota has it
 	Device  uint64 `json:"device,omitempty"`
 	Inode   uint64 `json:"inode,omitempty"` // with Device: which file that is
+
+	Slot   int  `json:"slot,omitempty"`   // whose queue it is
+	Spread bool `json:"spread,omitempty"` // there may be a queue for each slot
 
 	User *bind.User `json:"user,omitempty"` // with whose rights it is unlinked; nil: the master's
 }
@@ -52,21 +57,25 @@ func payload(v any) json.RawMessage {
 	return b
 }
 
-// SendOpen calls send with a description of each open socket whose id is not in sent, and
-// with a duplicate of its descriptor, which send must close. It adds the ids to sent. It
+// SendOpen calls send with a description of each open socket that is not in sent, by its id and
+// slot, and with a duplicate of its descriptor, which send must close. It adds them to sent. It
 // returns the error of the last descriptor that can't be duplicated.
-func (t *Table) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) (err error) {
+func (t *Table) SendOpen(sent map[[2]int]bool, send func(json.RawMessage, *descriptor.FD)) (err error) {
 	for id, e := range t.byID {
-		if e.fd == nil || sent[id] {
-			continue
+		for slot, fd := range e.all() {
+			if sent[[2]int{id, slot}] {
+				continue
+			}
+			sent[[2]int{id, slot}] = true
+			dup, derr := fd.Dup()
+			if derr != nil {
+				err = derr
+				continue
+			}
+			s := e.snapshot()
+			s.Slot = slot
+			send(payload(s), dup)
 		}
-		sent[id] = true
-		fd, derr := e.fd.Dup()
-		if derr != nil {
-			err = derr
-			continue
-		}
-		send(payload(e.snapshot()), fd)
 	}
 	return err
 }
@@ -77,9 +86,11 @@ func (t *Table) Changes() int { return t.changes }
 // SendOwn is SendOpen for all sockets that nobody outside the rota has. A supervisor has the
 // others, and passes them to the next master anyway.
 func (t *Table) SendOwn(send func(json.RawMessage, *descriptor.FD)) (err error) {
-	others := map[int]bool{}
+	others := map[[2]int]bool{}
 	for id, e := range t.byID {
-		others[id] = !e.own
+		for slot := range e.all() {
+			others[[2]int{id, slot}] = !e.own
+		}
 	}
 	return t.SendOpen(others, send)
 }
@@ -126,10 +137,10 @@ func (s *snapshot) check(fd *descriptor.FD) error {
 func (e *entry) snapshot() *snapshot {
 	s := &snapshot{
 		Network: e.key.Network, Address: e.key.Address, Packet: e.key.Packet, Index: e.key.Index,
-		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own,
+		Name: e.addr.String(), NameNet: e.addr.Network(), Own: e.own, Spread: e.spread != nil,
 	}
 	if e.file != nil {
-		s.Path, s.Device, s.Inode, s.User = e.file.path, e.file.is.device, e.file.is.inode, e.file.user
+		s.Path, s.Device, s.Inode, s.User = e.file.Path, e.file.Is.Device, e.file.Is.Inode, e.file.User
 	}
 	return s
 }
@@ -159,39 +170,61 @@ func (t *Table) Restore(payload json.RawMessage, files []*descriptor.FD, late bo
 		descriptor.CloseAll(files)
 		return fmt.Errorf("socket %s came with %d descriptors, want 1", s.key(), len(files))
 	}
+	r := &restored{s, files[0]}
 	switch e := t.byKey[s.key()]; {
 	case e == nil:
 		e = t.add(s.key(), 0)
-		e.restore(&restored{s, files[0]})
+		t.restore(e, r)
 		e.late = late
-	case e.fd == nil && e.given == nil:
-		e.given = &restored{s, files[0]}
+	case e.fd == nil:
+		e.given = append(e.given, r)
 	default:
-		descriptor.CloseAll(files)
+		t.restore(e, r)
 	}
 	t.changes++
 	return nil
 }
 
-// restored is a socket of the predecessor.
+// restored is a socket of the predecessor: one of several if each slot has a queue.
 type restored struct {
 	snapshot
 	fd *descriptor.FD
 }
 
-// restore makes a socket of the predecessor the entry's.
-func (e *entry) restore(r *restored) {
-	e.fd, e.addr, e.shared = r.fd, recordedAddr{r.NameNet, r.Name}, r.Own
-	if r.Path != "" {
-		e.borrowed = &socketFile{r.Path, identity{r.Device, r.Inode}, r.User}
+// restore makes sockets of the predecessor the entry's. It closes those that the entry has, and
+// those of another address.
+func (t *Table) restore(e *entry, all ...*restored) {
+	for _, r := range all {
+		switch {
+		case e.fd == nil:
+			t.restoreFirst(e, r)
+		case e.addr.String() == r.Name:
+			e.spread.restore(r.Slot, r.fd)
+		default:
+			_ = r.fd.Close() // nothing was written to it
+		}
 	}
 }
 
-// takeGiven returns what has come from the predecessor during a bind, or nil, once.
-func (e *entry) takeGiven() *restored {
+func (t *Table) restoreFirst(e *entry, r *restored) {
+	t.setSpread(e, r.Spread)
+	e.fd, e.addr, e.shared = r.fd, recordedAddr{r.NameNet, r.Name}, r.Own
+	if r.Path != "" {
+		e.borrowed = &socketfile.File{Path: r.Path, Is: directory.Identity{Device: r.Device, Inode: r.Inode}, User: r.User}
+	}
+}
+
+// takeGiven returns what has come from the predecessor during a bind, once.
+func (e *entry) takeGiven() []*restored {
 	given := e.given
 	e.given = nil
 	return given
+}
+
+func closeRestored(all []*restored) {
+	for _, r := range all {
+		_ = r.fd.Close() // nothing was written to it
+	}
 }
 
 // OwnFiles makes restored sockets the table's, and their files its to unlink: the

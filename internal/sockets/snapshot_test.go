@@ -37,8 +37,8 @@ func TestKeysTravel(t *testing.T) {
 // exchange it.
 func TestSnapshotJSON(t *testing.T) {
 	for want, v := range map[string]any{
-		`{"network":"tcp","address":":0","packet":true,"index":1,"name":"[::]:4002","nameNet":"tcp","path":"/p","own":true,"device":5,"inode":6,"user":{"uid":7,"gid":8,"groups":[9]}}`: snapshot{
-			"tcp", ":0", true, 1, "[::]:4002", "tcp", "/p", true, 5, 6, &bind.User{UID: 7, GID: 8, Groups: []uint32{9}},
+		`{"network":"tcp","address":":0","packet":true,"index":1,"name":"[::]:4002","nameNet":"tcp","path":"/p","own":true,"device":5,"inode":6,"slot":10,"spread":true,"user":{"uid":7,"gid":8,"groups":[9]}}`: snapshot{
+			"tcp", ":0", true, 1, "[::]:4002", "tcp", "/p", true, 5, 6, 10, true, &bind.User{UID: 7, GID: 8, Groups: []uint32{9}},
 		},
 		`{"network":"tcp","address":":80","name":"[::]:80","nameNet":"tcp"}`:      snapshot{Network: "tcp", Address: ":80", Name: "[::]:80", NameNet: "tcp"},
 		`{"network":"udp","address":":0","packet":true,"index":2,"port":":4001"}`: portSnapshot{"udp", ":0", true, 2, ":4001"},

@@ -27,6 +27,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/socketfile"
 	"github.com/rota-go/rota/status"
 )
 
@@ -47,11 +48,15 @@ type Table struct {
 	known     map[Key]bool    // what was asked for before sealed, and what the configuration names; with index 0
 	owned     map[string]bool // what holders had of their own before sealed
 	sealed    bool
-	limit     int         // how many sockets may be open; 0: any number
-	opened    map[int]int // how many sockets are open, by the generation that has opened them
-	follows   bool        // sockets of a predecessor may come
-	abandoned bool        // holders have gone or closed sockets since makeRoom
-	changes   int         // counts what SendOwn and Ports would say anew
+	spread    map[int]*entry // those that may have a queue for each slot, by id
+	queues    int            // how many queues a socket gets that has one for each slot; 0, 1: one
+	forget    func(int)      // is told a descriptor before it is closed; nil: nobody
+	limit     int            // how many sockets may be open; 0: any number
+	opened    map[int]int    // how many sockets are open, by the generation that has opened them
+	refuses   bool           // new clients, since the last CloseAll
+	follows   bool           // sockets of a predecessor may come
+	abandoned bool           // holders have gone or closed sockets since makeRoom
+	changes   int            // counts what SendOwn and Ports would say anew
 }
 
 // Socket is an open socket of a Table.
@@ -60,6 +65,8 @@ type Socket struct {
 	Key  Key
 	Addr net.Addr
 	FD   *descriptor.FD // the table's, which closes it; duplicate it before the next call of a method
+
+	Cookie uint64 // what the sockets of the same address have in common, if each slot has one; else 0
 }
 
 // entry is a socket in the table. The table closes fd and unlinks file.
@@ -69,18 +76,19 @@ type entry struct {
 	generation int            // of the holder that it was opened for; 0: restored
 	foreign    bool           // that holder had a user of its own
 	fd         *descriptor.FD // nil while a bind is under way
+	spread     *spreading     // nil: one queue for all holders
 	addr       net.Addr
-	file       *socketFile     // the file to unlink; nil if there is none
-	borrowed   *socketFile     // becomes file when the predecessor has left
-	own        bool            // nobody outside the rota has it, nor a predecessor or successor
-	late       bool            // restored when holders could no longer ask for it before CloseUnused
-	shared     bool            // becomes own when the predecessor has left
-	given      *restored       // came from the predecessor while a bind is under way
-	waiting    []waiter        // the calls that wait for the bind
-	holders    int             // how many hold it
-	asks       int             // how many times it was asked for
-	askers     map[int]*holder // who has ever asked for it, by id, until released
-	closeAt    time.Time       // when it is closed, if nobody asks for it until then; zero if it is not to be closed
+	file       *socketfile.File // the file to unlink; nil if there is none
+	borrowed   *socketfile.File // becomes file when the predecessor has left
+	own        bool             // nobody outside the rota has it, nor a predecessor or successor
+	late       bool             // restored when holders could no longer ask for it before CloseUnused
+	shared     bool             // becomes own when the predecessor has left
+	given      []*restored      // came from the predecessor while a bind is under way
+	waiting    []waiter         // the calls that wait for the bind
+	holders    int              // how many hold it
+	asks       int              // how many times it was asked for
+	askers     map[int]*holder  // who has ever asked for it, by id, until released
+	closeAt    time.Time        // when it is closed, if nobody asks for it until then; zero if it is not to be closed
 }
 
 // waiter is a call that waits for a bind.
@@ -97,7 +105,11 @@ type holder struct {
 	asked      map[int]*entry // the sockets that it has ever asked for, by id
 	generation int
 	own        int // how many sockets of its own it has reported
-	master     bool
+	id         int
+	slot       int
+
+	accepts map[int]bool // the sockets that it accepts from, by id
+	helps   bool         // it was asked to accept from the queue of another slot, and has not answered
 
 	denied bool // a socket, which was reported
 }
@@ -107,7 +119,7 @@ type holder struct {
 func New() *Table {
 	return &Table{
 		byKey: map[Key]*entry{}, byID: map[int]*entry{}, holders: map[int]*holder{}, ports: map[Key]string{},
-		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, owned: map[string]bool{}, limit: limit(),
+		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, spread: map[int]*entry{}, owned: map[string]bool{}, limit: limit(),
 	}
 }
 
@@ -120,11 +132,21 @@ func (t *Table) add(key Key, generation int) *entry {
 	return e
 }
 
+// setSpread says whether e may have a queue for each slot.
+func (t *Table) setSpread(e *entry, may bool) {
+	e.spread = nil
+	delete(t.spread, e.id)
+	if may {
+		e.spread, t.spread[e.id] = &spreading{}, e
+	}
+}
+
 // remove closes the socket of an entry, and removes the entry.
 func (t *Table) remove(e *entry) {
 	delete(t.byKey, e.key)
 	delete(t.byID, e.id)
 	t.changes++
+	delete(t.spread, e.id)
 	if t.opened[e.generation]--; t.opened[e.generation] == 0 {
 		delete(t.opened, e.generation)
 	}
@@ -133,13 +155,12 @@ func (t *Table) remove(e *entry) {
 		delete(h.asked, e.id)
 	}
 	clear(e.askers)
-	if given := e.takeGiven(); given != nil {
-		_ = given.fd.Close() // nothing was written to it
-	}
+	closeRestored(e.takeGiven())
+	t.leave(e)
 	switch file, fd := e.file, e.fd; {
 	case file != nil:
-		t.Files.Do(file.path, func() func() {
-			file.unlink()  // before the close: a file without an open socket looks stale to other masters
+		t.Files.Do(file.Path, func() func() {
+			file.Unlink()  // before the close: a file without an open socket looks stale to other masters
 			_ = fd.Close() // nothing was written to it
 			return func() {}
 		})
@@ -150,6 +171,13 @@ func (t *Table) remove(e *entry) {
 }
 
 func (e *entry) socket() Socket { return Socket{ID: e.id, Key: e.key, Addr: e.addr, FD: e.fd} }
+
+// of returns the socket with the queue of a holder.
+func (e *entry) of(h *holder) Socket {
+	s := e.socket()
+	s.FD, s.Cookie = e.queue(h.slot), e.cookie()
+	return s
+}
 
 // Sockets returns the open sockets.
 func (t *Table) Sockets() iter.Seq[Socket] {
@@ -171,11 +199,20 @@ func (t *Table) Status() []status.Socket {
 		}
 		s := status.Socket{Network: e.key.Network, Address: e.addr.String(), Workers: e.holders}
 		if !e.key.Packet {
-			s.Queue, s.Limit = e.fd.AcceptQueue()
+			s.Queue, s.Limit = e.acceptQueue()
 		}
 		all = append(all, s)
 	}
 	return all
+}
+
+// acceptQueue returns the sums for the queues of all slots.
+func (e *entry) acceptQueue() (length, limit int) {
+	for _, fd := range e.all() {
+		n, most := fd.AcceptQueue()
+		length, limit = length+n, limit+most
+	}
+	return length, limit
 }
 
 // Name returns the name of socket id, which is the same in every master: what was asked
@@ -207,7 +244,7 @@ func (t *Table) Addresses(id int) []string {
 func (t *Table) holder(id int) *holder {
 	h := t.holders[id]
 	if h == nil {
-		h = &holder{held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}, master: id == Master}
+		h = &holder{id: id, held: map[int]*entry{}, keys: map[Key]bool{}, next: map[Key]int{}, asked: map[int]*entry{}, accepts: map[int]bool{}}
 		t.holders[id] = h
 	}
 	return h
@@ -227,6 +264,7 @@ func (h *holder) unhold(e *entry) {
 	delete(h.held, e.id)
 	delete(h.keys, e.key)
 	e.holders--
+	delete(h.accepts, e.id)
 	first := e.key.at(0)
 	switch next, ok := h.next[first]; {
 	case e.key.Index == 0:

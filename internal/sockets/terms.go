@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/socketfile"
 )
 
 // Terms are what a holder's requests are subject to.
@@ -41,7 +42,7 @@ const (
 // leads where it says, unless it has symbolic links.
 func Resolve(r bind.Request) bind.Request {
 	if bind.IsPath(r.Network, r.Address) {
-		r.Address = pathOf(r)
+		r.Address = socketfile.Path(r)
 		if path, err := filepath.Abs(r.Address); err == nil {
 			r.Address = path
 		}
@@ -103,6 +104,7 @@ const (
 func (t *Table) AcceptsOn(id, socket int, own string, terms Terms) (name string, ok bool) {
 	h := t.holder(id)
 	if e := t.byID[socket]; e != nil {
+		h.accepts[socket] = h.held[socket] != nil
 		return e.key.String(), h.asked[socket] != nil
 	}
 	if own == "" || len(own) > maxOwnName || h.own >= maxOwn {

@@ -27,7 +27,7 @@ type Attempt struct {
 	cancel       func()
 	link         *Link           // nil until Start; closed by end
 	mark         string          // of the new process
-	sent         map[int]bool    // sockets, by id
+	sent         map[[2]int]bool // sockets, by id and slot
 	shared       map[string]bool // files that were sent, by name
 	stopDeadline func()
 	started      time.Time
@@ -74,7 +74,7 @@ func (a *Attempt) Released() bool { return a.upgrade.WasReleased() }
 // Owner.Due.
 func (a *Attempt) Await(ctx context.Context) {
 	a.ctx, a.cancel = context.WithCancel(ctx)
-	a.sent, a.shared, a.stopDeadline = map[int]bool{}, map[string]bool{}, func() {}
+	a.sent, a.shared, a.stopDeadline = map[[2]int]bool{}, map[string]bool{}, func() {}
 	a.Loop.Work(func() func() {
 		a.System.AwaitParent(a.ctx)
 		return func() {

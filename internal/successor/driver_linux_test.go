@@ -130,14 +130,14 @@ func (b *bench) SendInherited(send func(json.RawMessage, *descriptor.FD)) {
 	send(json.RawMessage(`"inherited"`), someFile(b.t))
 }
 
-func (b *bench) SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error {
-	if !sent[1] {
+func (b *bench) SendOpen(sent map[[2]int]bool, send func(json.RawMessage, *descriptor.FD)) error {
+	if !sent[[2]int{1, 0}] {
 		send(json.RawMessage(`"open"`), someFile(b.t))
 	}
-	sent[1] = true
-	if b.opened && !sent[2] {
+	sent[[2]int{1}] = true
+	if b.opened && !sent[[2]int{2}] {
 		send(json.RawMessage(`"late"`), someFile(b.t))
-		sent[2] = true
+		sent[[2]int{2}] = true
 	}
 	return nil
 }

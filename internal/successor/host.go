@@ -21,7 +21,7 @@ type Loop struct {
 // descriptor.
 type Sockets interface {
 	SendInherited(send func(json.RawMessage, *descriptor.FD))
-	SendOpen(sent map[int]bool, send func(json.RawMessage, *descriptor.FD)) error
+	SendOpen(sent map[[2]int]bool, send func(json.RawMessage, *descriptor.FD)) error
 	// Binding reports whether a worker waits for a socket.
 	Binding() bool
 	// OnOpened has f called whenever a socket was opened, until it is called with nil.

@@ -21,6 +21,8 @@ type (
 		Pings bool `json:"pings,omitempty"`
 		// Counts says that the worker answers Count.
 		Counts bool `json:"counts,omitempty"`
+		// Helps says that the worker accepts connections of other slots: it understands Help.
+		Helps bool `json:"helps,omitempty"`
 	}
 	// WelcomeBody accepts the worker, and tells it how long its drain may take.
 	WelcomeBody struct {
@@ -47,12 +49,18 @@ type (
 	// SocketBody comes with the descriptor of a socket. ID names it in later frames.
 	SocketBody struct {
 		ID int `json:"id"`
+		// Cookie is what the sockets of one address have in common, where each slot has one.
+		Cookie uint64 `json:"cookie,omitempty"`
 	}
 	// AcceptingBody says that the program has called Accept (or ReadFrom) on a socket
 	// for the first time. Own names a socket that the master doesn't know.
 	AcceptingBody struct {
 		ID  int    `json:"id,omitempty"`
 		Own string `json:"own,omitempty"`
+	}
+	// HelpBody says whose connections are to be accepted: those of another slot of socket ID.
+	HelpBody struct {
+		ID int `json:"id"`
 	}
 	// ClosedBody says that the program has closed a socket.
 	ClosedBody struct {

@@ -31,6 +31,7 @@ type listenBody struct {
 	Backlog int    `json:"backlog,omitempty"`
 	Mode    uint32 `json:"mode,omitempty"`
 	Dir     string `json:"dir,omitempty"`
+	Spread  int    `json:"spread,omitempty"`
 }
 
 var samples = []sample{
@@ -40,6 +41,7 @@ var samples = []sample{
 	{"refuse", Frame{Type: Refuse}, &RefuseBody{Reason: "it speaks versions 7 to 9"}},
 	{"listen", Frame{Type: Listen, Call: 1}, &listenBody{Network: "tcp", Address: ":8080"}},
 	{"listen with all", Frame{Type: Listen, Call: 0x01020304}, &listenBody{Network: "unixgram", Address: "/run/a.sock", Packet: true, Backlog: 128, Mode: 0o660}},
+	{"listen with a queue for each slot", Frame{Type: Listen, Call: 2}, &listenBody{Network: "tcp", Address: ":8080", Spread: 2}},
 	{"socket", Frame{Type: Socket, FDs: 1, Call: 1}, &SocketBody{ID: 3}},
 	{"failed", Frame{Type: Failed, Call: 2}, &FailedBody{Kind: "syscall", Op: "listen", Net: "tcp", Addr: "127.0.0.1:80", AddrNet: "tcp", Syscall: "bind", Errno: 98}},
 	{"failed with all", Frame{Type: Failed, Call: 2}, &FailedBody{Kind: "dns", Op: "listen", Net: "tcp", Addr: "a:b", AddrNet: "tcp", Syscall: "bind", Errno: 1, Text: "no such host", Name: "a.invalid", Server: "[::1]:53", Flags: 4}},
@@ -69,6 +71,10 @@ var samples = []sample{
 	{"inherit", Frame{Type: Inherit, Call: 8}, nil},
 	{"inherited", Frame{Type: Inherit, FDs: 1, Call: 8}, nil},
 	{"give state", Frame{Type: GiveState, FDs: 1}, nil},
+	{"hello that helps", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Helps: true}},
+	{"socket of a slot", Frame{Type: Socket, FDs: 1, Call: 1}, &SocketBody{ID: 3, Cookie: 4097}},
+	{"help", Frame{Type: Help, FDs: 1}, &HelpBody{ID: 3}},
+	{"helped", Frame{Type: Helped}, nil},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 	{"hello that counts", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Counts: true}},
 	{"count", Frame{Type: Count}, nil},

@@ -87,6 +87,9 @@ const (
 	Count   Type = 0xb0 // master: what has the worker counted?
 	Counted Type = 0xb1 // worker: the answer, and its last counters when it leaves
 
+	Help   Type = 0xb4 // master: the worker is to accept from the queue of another slot, which comes with it
+	Helped Type = 0xb5 // worker: it has
+
 	Share     Type = 0xb8 // worker: the program asks for a shared file, a call, answered by Shared or Failed
 	Shared    Type = 0xb9 // master: the answer, with the file's descriptor
 	AskStatus Type = 0xba // worker: what does the master know? A call, answered by Status
@@ -101,7 +104,7 @@ var names = [...]string{
 	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
-	Count: "count", Counted: "counted",
+	Count: "count", Counted: "counted", Help: "help", Helped: "helped",
 	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status",
 }
 

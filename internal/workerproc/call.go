@@ -16,12 +16,19 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// ask asks the master for a socket. It returns the socket's id in the master and its
-// descriptor, which is the caller's. It returns when the link is closed or ctx ends.
-func (w *Worker) ask(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
+// shared is a socket of the master: what its answer says, and the descriptor, which the
+// caller of ask closes.
+type shared struct {
+	wire.SocketBody
+	fd *descriptor.FD
+}
+
+// ask asks the master for a socket, whose descriptor is the caller's. It returns when the link
+// is closed or ctx ends.
+func (w *Worker) ask(ctx context.Context, r bind.Request) (shared, error) {
 	p, err := w.call(ctx, "listen", wire.Frame{Type: wire.Listen, Body: wire.Body(withUmask(r, process.Umask))})
 	if err != nil {
-		return 0, nil, err
+		return shared{}, err
 	}
 	return socketIn(p)
 }
@@ -75,29 +82,29 @@ func (w *Worker) answered(p link.Packet) error {
 		p.Close() // nobody reads it
 		return nil
 	}
-	if id, fd, err := socketIn(p); err == nil {
-		_ = fd.Close()
-		return w.send(wire.Closed, wire.ClosedBody{ID: id})
+	if s, err := socketIn(p); err == nil {
+		_ = s.fd.Close()
+		return w.send(wire.Closed, wire.ClosedBody{ID: s.ID})
 	}
 	return nil
 }
 
 // socketIn decodes an answer. It owns p; the descriptor is the caller's.
-func socketIn(p link.Packet) (id int, fd *descriptor.FD, err error) {
+func socketIn(p link.Packet) (s shared, err error) {
 	if p.Type == wire.Failed {
 		defer p.Close()
 		var body wire.FailedBody
 		if err := p.Decode(&body); err != nil {
-			return 0, nil, err
+			return s, err
 		}
-		return 0, nil, neterr.Decode(body)
+		return s, neterr.Decode(body)
 	}
-	var body wire.SocketBody
-	if err := p.Decode(&body); err != nil {
+	if err := p.Decode(&s.SocketBody); err != nil {
 		p.Close()
-		return 0, nil, err
+		return s, err
 	}
-	return body.ID, p.Files[0], nil
+	s.fd = p.Files[0]
+	return s, nil
 }
 
 // shareTimeout is how long the master may take to answer: one of an older version never does.
@@ -112,7 +119,7 @@ func (w *Worker) SharedFile(name string, size int64) (*os.File, error) {
 		return nil, fmt.Errorf("shared file %q: %w", name, err)
 	}
 	if p.Type != wire.Shared {
-		_, _, err := socketIn(p)
+		_, err := socketIn(p)
 		return nil, fmt.Errorf("shared file %q: %w", name, err)
 	}
 	return os.NewFile(uintptr(p.Files[0].Take()), name), nil // closing a duplicate would give up the program's locks of the file

@@ -193,7 +193,7 @@ func (d *drain) empty() bool {
 			return false
 		}
 	}
-	d.over = d.hooks.Running == 0
+	d.over = d.hooks.Over()
 	return d.over
 }
 
@@ -209,14 +209,14 @@ func (d *drain) callHooks() {
 func (d *drain) addHook(f func(context.Context) error, failed func(error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.Add(hooks.Hook{F: f, Failed: failed}, d.hookReturned)
+	d.hooks.Add(f, failed, d.hookReturned)
 }
 
 // hookReturned records that a hook has returned.
 func (d *drain) hookReturned() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hooks.Running--
+	d.hooks.Returned()
 	d.notify()
 }
 

@@ -145,6 +145,9 @@ func (l *listener) cookie() uint64 {
 	if !ok || l.id == 0 || !handover.Supported {
 		return 0
 	}
+	if l.group != 0 {
+		return l.group
+	}
 	c, err := handover.Cookie(s)
 	if err != nil {
 		return 0
@@ -189,7 +192,7 @@ func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Con
 	c := l.nextMoved()
 	switch {
 	case c != nil:
-		return c, nil
+		return l.admitted(c, keep), nil
 	case woken && errors.Is(err, os.ErrDeadlineExceeded):
 		return l.accept(keep)
 	}

@@ -2,29 +2,15 @@ package workerproc
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
-// health holds the functions of OnHealth.
-type health struct {
-	mu      sync.Mutex
-	funcs   []func(context.Context) error
-	running bool
-}
-
 // OnHealth adds a function to be called at health checks; see package worker.
 func (w *Worker) OnHealth(f func(context.Context) error) {
-	h := &w.health
-	h.mu.Lock()
-	h.funcs = append(h.funcs, f)
-	first := len(h.funcs) == 1
-	h.mu.Unlock()
-	if first && w.IsConnected() {
+	if w.health.Add(f) && w.IsConnected() {
 		_ = w.send(wire.Watch, nil) // fails if the master is gone
 	}
 }
@@ -41,17 +27,14 @@ func (w *Worker) check(p link.Packet) error {
 		w.checked(p.Call, nil)
 		return nil
 	}
-	funcs, ok := w.health.start()
-	if !ok {
-		return nil // the last check is under way; the master counts a missing answer
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), body.Within)
-		defer cancel()
-		err := callAll(ctx, funcs)
-		w.health.finish()
+	ctx, cancel := context.WithTimeout(context.Background(), body.Within)
+	begins := w.health.Check(ctx, func(err error) {
+		cancel()
 		w.checked(p.Call, err)
-	}()
+	})
+	if !begins {
+		cancel() // the last check is under way; the master counts a missing answer
+	}
 	return nil
 }
 
@@ -62,40 +45,4 @@ func (w *Worker) checked(call uint32, err error) {
 		body.Error = fmt.Sprintf("%.1000s", err)
 	}
 	_ = w.link.Send(wire.Frame{Type: wire.Checked, Call: call, Body: wire.Body(body)}) // fails if the master is gone
-}
-
-// start returns the functions, unless they are being called already.
-func (h *health) start() ([]func(context.Context) error, bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.running {
-		return nil, false
-	}
-	h.running = true
-	return h.funcs, true
-}
-
-// finish allows the next start.
-func (h *health) finish() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.running = false
-}
-
-// callAll calls all functions and joins their errors.
-func callAll(ctx context.Context, funcs []func(context.Context) error) (err error) {
-	for _, f := range funcs {
-		err = errors.Join(err, callOne(ctx, f))
-	}
-	return err
-}
-
-// callOne calls f. A panic counts as an error.
-func callOne(ctx context.Context, f func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return f(ctx)
 }

@@ -70,7 +70,7 @@ func granted(p link.Packet) error {
 	if p.Type == wire.Leads {
 		return nil
 	}
-	_, _, err := socketIn(p)
+	_, err := socketIn(p)
 	return fmt.Errorf("lead: %w", err)
 }
 

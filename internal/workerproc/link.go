@@ -16,7 +16,10 @@ import (
 // hello tells the master which versions of the protocol this worker speaks. Nothing waits
 // for the answer. If the master refuses, it says why and closes the link.
 func (w *Worker) hello() {
-	_ = w.send(wire.Hello, wire.HelloBody{Min: wire.MinVersion, Max: wire.Version, PID: os.Getpid(), Moves: handover.Supported, Pings: true, Counts: true})
+	_ = w.send(wire.Hello, wire.HelloBody{
+		Min: wire.MinVersion, Max: wire.Version, PID: os.Getpid(),
+		Moves: handover.Supported, Pings: true, Counts: true, Helps: true,
+	})
 }
 
 // send sends a frame without descriptors. body may be nil.
@@ -108,6 +111,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.ticketKeys(p)
 	case wire.HandOver:
 		return w.handOver(p)
+	case wire.Help:
+		return w.help(p)
 	case wire.Receive:
 		return w.receiveConns(p)
 	case wire.Shared, wire.Status:

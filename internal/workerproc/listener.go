@@ -13,7 +13,6 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/conn"
-	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/sharedsocket"
 	"github.com/rota-go/rota/internal/wire"
@@ -25,24 +24,24 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 	if r.Exclusive {
 		return w.listenOwn(ctx, r)
 	}
-	id, fd, err := w.socket(ctx, r)
+	s, err := w.socket(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer fd.Close() // the listener has its own
-	inner, err := fd.Listener()
+	defer s.fd.Close() // the listener has its own
+	inner, err := s.fd.Listener()
 	if err != nil {
-		return nil, w.giveBack(id, r, err)
+		return nil, w.giveBack(s.ID, r, err)
 	}
 	if err := r.AfterBind(r.Network, r.Address, inner); err != nil {
 		_ = inner.Close()
-		return nil, w.giveBack(id, r, err)
+		return nil, w.giveBack(s.ID, r, err)
 	}
 	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
 	if w.onTrial() { // it would be woken for the connections of its predecessor
-		inner = sharedsocket.Lazy(inner, fd)
+		inner = sharedsocket.Lazy(inner, s.fd)
 	}
-	return w.trackListener(&listener{Listener: inner, id: id, keepAlive: keepAlive, backlog: r.Backlog}, r)
+	return w.trackListener(&listener{Listener: inner, id: s.ID, group: s.Cookie, keepAlive: keepAlive, backlog: r.Backlog}, r)
 }
 
 // giveBack tells the master that the worker doesn't use the socket id, and returns err as
@@ -76,23 +75,23 @@ func (w *Worker) Track(inner net.Listener) net.Listener {
 	return l
 }
 
-// socket returns a socket of the master and its id; see ask. The descriptor is the caller's.
-func (w *Worker) socket(ctx context.Context, r bind.Request) (int, *descriptor.FD, error) {
+// socket returns a socket of the master; see ask. The descriptor is the caller's.
+func (w *Worker) socket(ctx context.Context, r bind.Request) (s shared, err error) {
 	if w.drain.draining.Load() || !w.IsConnected() {
-		return 0, nil, w.cannotListen(r, nil)
+		return s, w.cannotListen(r, nil)
 	}
-	id, fd, err := w.ask(ctx, r)
+	s, err = w.ask(ctx, r)
 	if errors.Is(err, os.ErrClosed) {
-		return 0, nil, w.cannotListen(r, nil) // the master has asked this worker to disconnect
+		return s, w.cannotListen(r, nil) // the master has asked this worker to disconnect
 	}
 	if err != nil {
-		return 0, nil, w.cannotListen(r, err)
+		return s, w.cannotListen(r, err)
 	}
-	if err := fd.SetNonblock(); err != nil {
-		_ = fd.Close()
-		return 0, nil, w.cannotListen(r, err)
+	if err := s.fd.SetNonblock(); err != nil {
+		_ = s.fd.Close()
+		return s, w.cannotListen(r, err)
 	}
-	return id, fd, nil
+	return s, nil
 }
 
 // cannotListen returns err as package net returns the errors of a listen. A nil err means
@@ -121,6 +120,7 @@ type listener struct {
 	worker    *Worker
 	conns     *conn.Shared
 	id        int    // the socket's id in the master; 0: the master doesn't know it
+	group     uint64 // what the sockets of the address have in common, if each slot has one
 	own       string // names a socket that the master doesn't know
 	exclusive bool   // own, and no other process has it
 	keepAlive net.KeepAliveConfig
@@ -129,14 +129,15 @@ type listener struct {
 
 	closeWithin time.Duration // in the drain, see rota.ListenConfig
 
-	first    sync.Once
-	asked    atomic.Bool  // Accept was called
-	held     atomic.Int64 // Accepts that the drain blocks
-	taken    taken
-	moved    *handover.Queue // connections of other workers, to be accepted
-	deadline handover.Deadline
-	closing  sync.Once
-	closed   chan struct{} // closed by Close
+	first     sync.Once
+	asked     atomic.Bool  // Accept was called
+	accepting atomic.Int64 // Accepts that wait for a connection
+	held      atomic.Int64 // Accepts that the drain blocks
+	taken     taken
+	moved     *handover.Queue // connections of other workers, to be accepted
+	deadline  handover.Deadline
+	closing   sync.Once
+	closed    chan struct{} // closed by Close
 }
 
 var _ net.Listener = (*listener)(nil)
@@ -215,8 +216,10 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	d := l.worker.drain
 	d.acceptStarts()
 	defer d.acceptEnds()
+	l.accepting.Add(1)
+	defer l.accepting.Add(-1)
 	if c := l.nextMoved(); c != nil {
-		return c, nil
+		return l.admitted(c, keep), nil
 	}
 	inner, err := l.Listener.Accept()
 	for errors.Is(err, syscall.EINVAL) && l.revive() {
@@ -225,9 +228,14 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	if err != nil {
 		return l.acceptMoved(err, keep)
 	}
+	return l.admit(inner, keep), nil
+}
+
+// admit returns what keep makes of a connection of accept(2).
+func (l *listener) admit(inner net.Conn, keep func(net.Conn) net.Conn) net.Conn {
 	l.setKeepAlive(inner)
-	d.counters.accepted.Add(1)
-	return keep(inner), nil
+	l.worker.drain.counters.accepted.Add(1)
+	return keep(inner)
 }
 
 func (l *listener) setKeepAlive(c net.Conn) {

@@ -16,20 +16,20 @@ func (w *Worker) ListenPacket(ctx context.Context, r bind.Request) (net.PacketCo
 	if r.Exclusive {
 		return w.listenPacketOwn(ctx, r)
 	}
-	id, fd, err := w.socket(ctx, r)
+	s, err := w.socket(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer fd.Close() // the conn has its own
-	inner, err := fd.PacketConn()
+	defer s.fd.Close() // the conn has its own
+	inner, err := s.fd.PacketConn()
 	if err != nil {
-		return nil, w.giveBack(id, r, err)
+		return nil, w.giveBack(s.ID, r, err)
 	}
 	if err := r.AfterBind(r.Network, r.Address, inner); err != nil {
 		_ = inner.Close()
-		return nil, w.giveBack(id, r, err)
+		return nil, w.giveBack(s.ID, r, err)
 	}
-	return w.trackPacket(inner, r, packetOwner{Worker: w, id: id})
+	return w.trackPacket(inner, r, packetOwner{Worker: w, id: s.ID})
 }
 
 // listenPacketOwn opens a socket that the master doesn't know.

@@ -43,7 +43,7 @@ type Worker struct {
 	exit func(status int) // os.Exit
 
 	drain    *drain
-	health   health
+	health   hooks.Health
 	calls    calls.Calls
 	inbox    *inbox.Inbox
 	notified notified // the master is, of the inbox

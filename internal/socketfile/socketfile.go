@@ -1,22 +1,7 @@
-package sockets
-
-import (
-	"context"
-	"errors"
-	"net"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
-	"time"
-
-	"github.com/rota-go/rota/internal/bind"
-)
-
-// Unix sockets in the file system. Only the master binds and unlinks them. bind(2) never
-// replaces a file. The file that a killed master has left must therefore be unlinked
-// first, but one to which a socket is bound must not be. Three rules make that safe:
+// Package socketfile binds unix sockets to files, and unlinks these files. Only the master
+// does. bind(2) never replaces a file. The file that a killed master has left must therefore
+// be unlinked first, but one to which a socket is bound must not be. Three rules make that
+// safe:
 //
 //   - A connect(2) with the wrong socket type tells whether a socket is bound to the
 //     file, without making a connection: it fails with EPROTOTYPE if one of another type
@@ -32,41 +17,55 @@ import (
 // one for a symbolic link at any moment. Whatever is done with a path that others than
 // this process's user and root can change is therefore done with the rights of the workers'
 // user: it can do nothing that a worker couldn't do by itself. See docs/decisions/0032.
+package socketfile
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/directory"
+)
 
 // lockTimeout bounds the wait for a directory that another process has locked. Without
 // the lock no file is replaced.
 const lockTimeout = 2 * time.Second
 
-// socketFile is the file of a unix socket that this master has bound.
-type socketFile struct {
-	path string // absolute
-	is   identity
-	user *bind.User // the workers'; nil if it is this process's
+// File is the file of a unix socket that this master has bound.
+type File struct {
+	Path string // absolute
+	Is   directory.Identity
+	User *bind.User // the workers'; nil if it is this process's
 }
 
-// identity is what a file keeps when its path leads to another one.
-type identity struct{ device, inode uint64 }
-
-// unlink removes the file, unless another file is at its path now. It may block for as long
-// as the file system does: see Table.Files.
-func (f *socketFile) unlink() {
-	_ = asOwner(f.path, f.user, func() error { f.remove(); return nil }) // an error: the user can't be taken on, and the file stays
+// Unlink removes the file, unless another file is at its path now. It may block for as long
+// as the file system does.
+func (f *File) Unlink() {
+	_ = asOwner(f.Path, f.User, func() error { f.remove(); return nil }) // an error: the user can't be taken on, and the file stays
 }
 
 // remove resolves the directory once. That the file is compared and then removed is no
 // race with strangers: only who may write to the directory can exchange it.
-func (f *socketFile) remove() {
-	d := openDirectory(filepath.Dir(f.path))
-	defer d.close()
-	if is, err := d.socket(filepath.Base(f.path)); err == nil && is == f.is {
-		_ = d.remove(filepath.Base(f.path)) // an error: somebody else has just removed it
+func (f *File) remove() {
+	d := directory.Open(filepath.Dir(f.Path))
+	defer d.Close()
+	if is, err := d.Socket(filepath.Base(f.Path)); err == nil && is == f.Is {
+		_ = d.Remove(filepath.Base(f.Path)) // an error: somebody else has just removed it
 	}
 }
 
 // asOwner calls f with the rights of this process, if user is nil or only this process's
 // user and root can change what path leads to, and otherwise with the rights of user.
 func asOwner(path string, user *bind.User, f func() error) error {
-	if user == nil || isTrusted(path) {
+	if user == nil || directory.IsTrusted(path) {
 		return f()
 	}
 	var err error
@@ -76,10 +75,10 @@ func asOwner(path string, user *bind.User, f func() error) error {
 	return err
 }
 
-// pathOf returns the path of a socket's file. It is absolute if the request says the
+// Path returns the path of a socket's file. It is absolute if the request says the
 // worker's directory, and means the same file in master and worker. Names of a parent
 // directory are removed from it, so that what is decided about a path is what is bound.
-func pathOf(r bind.Request) string {
+func Path(r bind.Request) string {
 	path := r.Address
 	if !filepath.IsAbs(path) && r.Dir != "" {
 		path = filepath.Join(r.Dir, path)
@@ -95,22 +94,24 @@ func hasParent(path string) bool {
 	return slices.Contains(strings.Split(path, string(filepath.Separator)), "..")
 }
 
-// openPath opens a unix socket in the file system, and replaces a stale file.
-func openPath(ctx context.Context, r Request) (o Opened, err error) {
-	path := pathOf(r.Request)
-	if strings.ContainsRune(path, 0) { // bind(2) would end the path there
-		return Opened{}, withAddressOf(r.Request, os.NewSyscallError("bind", syscall.EINVAL))
+// Bind has open bind a unix socket in the file system to the address that r asks for, with the
+// rights of user where others can change the path, and returns its file. If replace is set it
+// first unlinks a stale file. Of what open has returned it closes what it doesn't need.
+func Bind(ctx context.Context, r bind.Request, user *bind.User, replace bool, open func(name string) (io.Closer, error)) (f *File, err error) {
+	b := binding{Request: r, path: Path(r), user: user, replace: replace, open: open}
+	if strings.ContainsRune(b.path, 0) { // bind(2) would end the path there
+		return nil, withAddressOf(r, os.NewSyscallError("bind", syscall.EINVAL))
 	}
 	err = whenUnlocked(ctx, func(last bool) error {
-		return asOwner(path, r.User, func() error {
-			o, err = openIn(ctx, r, path, last)
+		return asOwner(b.path, user, func() error {
+			f, err = b.bind(last)
 			return err
 		})
 	})
 	if err != nil {
-		return Opened{}, withAddressOf(r.Request, err)
+		return nil, withAddressOf(r, err)
 	}
-	return o, nil
+	return f, nil
 }
 
 // errLocked says that another process has locked the directory.
@@ -134,31 +135,39 @@ func whenUnlocked(ctx context.Context, open func(last bool) error) error {
 	}
 }
 
-// openIn opens a unix socket at path, in a directory that it resolves once for all that is
-// done to its files. Unless it is the last try, it fails with errLocked if the directory is.
-func openIn(ctx context.Context, r Request, path string, last bool) (Opened, error) {
-	dir, base := openDirectory(filepath.Dir(path)), filepath.Base(path)
-	defer dir.close()
-	if dir.isBusy() && !last {
-		return Opened{}, errLocked
+// binding is what Bind was called with.
+type binding struct {
+	bind.Request
+	path    string
+	user    *bind.User
+	replace bool
+	open    func(name string) (io.Closer, error)
+}
+
+// bind binds a socket to b.path, in a directory that it resolves once for all that is done to
+// its files. Unless it is the last try, it fails with errLocked if the directory is.
+func (b binding) bind(last bool) (*File, error) {
+	dir, base := directory.Open(filepath.Dir(b.path)), filepath.Base(b.path)
+	defer dir.Close()
+	if dir.IsBusy() && !last {
+		return nil, errLocked
 	}
-	o, err := openNew(ctx, r, nameOf(r.Request))
-	if errors.Is(err, syscall.EADDRINUSE) && !r.Duplicate && dir.locked && dir.isStale(path) {
-		if err := dir.remove(base); err != nil {
-			return Opened{}, OpError(r.Request, err)
+	s, err := b.open(nameOf(b.Request))
+	if errors.Is(err, syscall.EADDRINUSE) && b.replace && dir.Locked && isStale(dir, b.path) {
+		if err := dir.Remove(base); err != nil {
+			return nil, bind.OpError(b.Request, err)
 		}
-		o, err = openNew(ctx, r, nameOf(r.Request))
+		s, err = b.open(nameOf(b.Request))
 	}
 	if err != nil {
-		return Opened{}, err
+		return nil, err
 	}
-	is, err := dir.socket(base)
+	is, err := dir.Socket(base)
 	if err != nil {
-		_ = o.FD.Close() // nobody has written to it
-		return Opened{}, err
+		_ = s.Close() // nobody has written to it
+		return nil, err
 	}
-	o.file = &socketFile{path, is, r.User}
-	return o, nil
+	return &File{b.path, is, b.user}, nil
 }
 
 // nameOf returns the address to bind. It is the worker's own where that means the same
@@ -166,7 +175,7 @@ func openIn(ctx context.Context, r Request, path string, last bool) (Opened, err
 // worker would have given it.
 func nameOf(r bind.Request) string {
 	if hasParent(r.Address) {
-		return pathOf(r)
+		return Path(r)
 	}
 	if filepath.IsAbs(r.Address) {
 		return r.Address
@@ -176,7 +185,7 @@ func nameOf(r bind.Request) string {
 	if r.Dir == "" || err == nil && terr == nil && os.SameFile(here, there) {
 		return r.Address
 	}
-	return pathOf(r)
+	return Path(r)
 }
 
 // withAddressOf returns err as a *net.OpError with the address as r writes it.
@@ -195,12 +204,12 @@ func withAddressOf(r bind.Request, err error) error {
 
 // isStale reports whether the file at path, in d, is a socket's, and no socket is bound to
 // it any more. The caller holds d's lock.
-func (d *directory) isStale(path string) bool {
+func isStale(d *directory.Directory, path string) bool {
 	base := filepath.Base(path)
-	was, err := d.socket(base)
-	if err != nil || d.isBound(path) {
+	was, err := d.Socket(base)
+	if err != nil || d.IsBound(path) {
 		return false
 	}
-	is, err := d.socket(base)
+	is, err := d.Socket(base)
 	return err == nil && is == was
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package sockets
+package directory
 
 import (
 	"os"
@@ -13,9 +13,6 @@ import (
 // maxLinks bounds the symbolic links on a path, as the kernel does.
 const maxLinks = 40
 
-// isTrusted reports whether only root and this process's user can change what path, which
-// is absolute, leads to, or create files in its directory. The answer doesn't change
-// before one of these two changes something.
 func isTrusted(path string) bool {
 	w := walk{fd: -1, rest: names(filepath.Dir(path))}
 	defer w.close()

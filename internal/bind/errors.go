@@ -1,14 +1,10 @@
-package sockets
+package bind
 
-import (
-	"net"
-
-	"github.com/rota-go/rota/internal/bind"
-)
+import "net"
 
 // OpError returns err as net.Listen returns it: a *net.OpError that names the address as
 // it was asked for. An err that is one is returned as it is.
-func OpError(r bind.Request, err error) error {
+func OpError(r Request, err error) error {
 	if _, ok := err.(*net.OpError); ok {
 		return err
 	}
@@ -16,7 +12,7 @@ func OpError(r bind.Request, err error) error {
 }
 
 // requested is an address as it was asked for.
-type requested struct{ bind.Request }
+type requested struct{ Request }
 
 func (a requested) Network() string { return a.Request.Network }
 func (a requested) String() string  { return a.Address }
