@@ -14,24 +14,17 @@ import (
 // the new master of an upgrade, until it is taken back. status.By says who asks. It fails with ErrStopping
 // when a new master has taken over, and with ErrClosed.
 func (m *Master) SetDrained(ctx context.Context, drained bool) error {
-	return m.loop.Ask(func(l *loop) error { return l.setDrained(status.Caller(ctx), drained) })
-}
-
-func (l *loop) setDrained(by string, drained bool) error {
-	if l.m.last.Load() != nil {
-		return fmt.Errorf("drain: a new master has taken over: %w", ErrStopping)
-	}
-	if l.state.Drained() == drained {
+	return m.loop.Ask(func(l *loop) error {
+		if m.last.IsKept() {
+			return fmt.Errorf("drain: a new master has taken over: %w", ErrStopping)
+		}
+		if by := status.Caller(ctx); l.state.Drained() != drained {
+			l.state = l.state.SetDrained(drained)
+			l.log.Info("rota: balancers are told whether to send clients", "drained", drained, "by", by)
+			l.book.Drained(drained, time.Now(), by)
+		}
 		return nil
-	}
-	l.state = l.state.SetDrained(drained)
-	kind := status.Undrain
-	if drained {
-		kind = status.Drain
-	}
-	l.log.Info("rota: balancers are told whether to send clients", "drained", drained, "by", by)
-	l.book.Add(status.Change{Kind: kind, Began: time.Now(), By: by})
-	return nil
+	})
 }
 
 // stop is Stop: each call does the next step of a stop.

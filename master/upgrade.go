@@ -120,7 +120,7 @@ func (u *upgrade) retire() {
 	l := u.l
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.leases.Retire()
-	l.replaced()
+	l.m.last.Keep(l.serving(), l.sockets.AwaitOwn)
 	l.book.End(status.Upgrade, time.Now(), u.PID(), nil)
 	l.sockets.RetireOwn()
 	l.pidFile.Disown()
