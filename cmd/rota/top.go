@@ -19,7 +19,8 @@ func (c *call) runTop(path string) int {
 	if err != nil {
 		return c.fail(err)
 	}
-	if !isTerminal(c.stdout) {
+	out, isFile := c.stdout.(*os.File)
+	if !isFile || !isTerminal(out) {
 		top.Print(c.stdout, first)
 		return done
 	}
@@ -27,7 +28,7 @@ func (c *call) runTop(path string) int {
 		Count: func(ctx context.Context) (status.Status, error) { return count(ctx, path) },
 		Watch: func(ctx context.Context, each func(status.Status)) error { return watch(ctx, path, each) },
 	}
-	if err := top.Run(os.Stdin, c.stdout, first, from); err != nil {
+	if err := top.Run(os.Stdin, out, first, from); err != nil {
 		return c.fail(err)
 	}
 	return done

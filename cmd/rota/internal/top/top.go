@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
+	"golang.org/x/term"
 
 	"github.com/rota-go/rota/status"
 )
@@ -34,10 +36,14 @@ func Print(w io.Writer, s status.Status) {
 
 // Run shows the table on the terminals in and out, until the user quits. first is shown until
 // the source has said more. A master that ends is looked for until it, or its successor, is back.
-func Run(in io.Reader, out io.Writer, first status.Status, from Source) error {
+func Run(in io.Reader, out *os.File, first status.Status, from Source) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p := tea.NewProgram(newModel(first, time.Now()), tea.WithInput(in), tea.WithOutput(out))
+	m := newModel(first, time.Now())
+	if w, h, err := term.GetSize(int(out.Fd())); err == nil {
+		m.width, m.height = w, h // there is something to see before the first message of the terminal
+	}
+	p := tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(out))
 	go watch(ctx, from, p.Send)
 	go count(ctx, from, p.Send)
 	_, err := p.Run()
