@@ -25,9 +25,9 @@ const module = "github.com/rota-go/rota"
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/hangup internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
-	health              : master reload
+	health              : master reload status
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge internal/served
 	worker              : ipc internal/workerproc internal/handover status
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -39,6 +39,7 @@ const graph = `
 	internal/history    : reload status internal/logline
 internal/judge      : reload status
 	internal/view       : reload status internal/history internal/newest internal/wire
+	internal/served     : reload
 	internal/newest     :
 	internal/calls      : internal/link
 	internal/sharedfile : internal/descriptor internal/neterr internal/wire

@@ -12,7 +12,8 @@
 //
 //	GET /livez   200 if the master's loop answers within a second
 //	GET /readyz  200 if at least MinReady slots have a worker that is ready
-//	POST /drain  from this host: not ready from now on, but everything goes on. DELETE ends that
+//	POST /drain  from this host: not ready from now on, but everything goes on. DELETE ends that.
+//	             "rota drain" and "rota undrain" are the same, by the control socket
 //	agent        "ready up 75%" by the slots that are ready, "drain", or "down"
 //
 // An upgrade of the master hands the sockets over: no check is refused. docs/fleet.md says which
@@ -66,6 +67,8 @@ type Master interface {
 	// Serving returns how many slots have a worker that is ready, how many slots there are, and
 	// what the master is doing.
 	Serving() (ready, slots int, s reload.State)
+	// SetDrained sets what the state's Drained returns.
+	SetDrained(ctx context.Context, drained bool) error
 }
 
 var _ Master = (*master.Master)(nil)
@@ -81,13 +84,13 @@ type Server struct {
 	cfg   Config
 	m     Master
 	pulse pulse
-	drain drain
+	turn  chan struct{} // full while the master is told of a drain
 }
 
 // New returns a server that answers for m. A program whose master isn't rota.Listen's calls it
 // and then Start.
 func New(m Master, cfg Config) *Server {
-	return &Server{cfg: cfg, m: m, pulse: pulse{ask: m.Serving}}
+	return &Server{cfg: cfg, m: m, pulse: pulse{ask: m.Serving}, turn: make(chan struct{}, 1)}
 }
 
 // Start serves the addresses of the configuration, on goroutines that end when the master is

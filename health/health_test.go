@@ -9,18 +9,23 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // fakeMaster answers what a test wants.
 type fakeMaster struct {
 	ready, slots int
 	state        reload.State
+	mu           sync.Mutex // for state, once a test has begun
+	by           string     // who has drained
+	refuses      error
 	asked        atomic.Int32
 	hold         chan struct{} // if not nil, Serving waits for its end
 }
@@ -30,7 +35,25 @@ func (m *fakeMaster) Serving() (int, int, reload.State) {
 	if m.hold != nil {
 		<-m.hold
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	return m.ready, m.slots, m.state
+}
+
+func (m *fakeMaster) SetDrained(ctx context.Context, drained bool) error {
+	if m.hold != nil {
+		<-m.hold
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.state, m.by = m.state.SetDrained(drained), status.Caller(ctx)
+	return m.refuses
+}
+
+func (m *fakeMaster) drained() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.state.Drained()
 }
 
 func (m *fakeMaster) Listen(_ context.Context, network, address string) (net.Listener, error) {
@@ -71,22 +94,22 @@ func TestAnswers(t *testing.T) {
 		live, ready bool
 		agent       string
 	}{
-		"all":                        {report{true, 4, 4, serving, false}, Config{}, true, true, "ready up 100%"},
-		"three of four":              {report{true, 3, 4, serving, false}, Config{}, true, true, "ready up 75%"},
-		"seven of eight":             {report{true, 7, 8, serving, false}, Config{}, true, true, "ready up 87%"},
-		"one of 200":                 {report{true, 1, 200, serving, false}, Config{}, true, true, "ready up 1%"},
-		"none":                       {report{true, 0, 4, serving, false}, Config{}, true, false, "down"},
-		"none is kept":               {report{true, 0, 0, reload.State{}, false}, Config{}, true, false, "down"},
-		"fewer than MinReady":        {report{true, 2, 4, serving, false}, Config{MinReady: 3}, true, false, "down"},
-		"MinReady":                   {report{true, 3, 4, serving, false}, Config{MinReady: 3}, true, true, "ready up 75%"},
-		"fewer slots than MinReady":  {report{true, 2, 2, serving, false}, Config{MinReady: 3}, true, true, "ready up 100%"},
-		"drained":                    {report{true, 4, 4, serving, true}, Config{ReadyInDelay: true}, true, false, "drain"},
-		"StopDelay":                  {report{true, 4, 4, delay, false}, Config{}, true, false, "drain"},
-		"StopDelay, ready in it":     {report{true, 4, 4, delay, false}, Config{ReadyInDelay: true}, true, true, "drain"},
-		"stopping":                   {report{true, 4, 4, stopping, false}, Config{ReadyInDelay: true}, true, false, "drain"},
-		"closed":                     {report{true, 0, 0, closed, false}, Config{}, false, false, "down"},
+		"all":                        {report{true, 4, 4, serving}, Config{}, true, true, "ready up 100%"},
+		"three of four":              {report{true, 3, 4, serving}, Config{}, true, true, "ready up 75%"},
+		"seven of eight":             {report{true, 7, 8, serving}, Config{}, true, true, "ready up 87%"},
+		"one of 200":                 {report{true, 1, 200, serving}, Config{}, true, true, "ready up 1%"},
+		"none":                       {report{true, 0, 4, serving}, Config{}, true, false, "down"},
+		"none is kept":               {report{true, 0, 0, reload.State{}}, Config{}, true, false, "down"},
+		"fewer than MinReady":        {report{true, 2, 4, serving}, Config{MinReady: 3}, true, false, "down"},
+		"MinReady":                   {report{true, 3, 4, serving}, Config{MinReady: 3}, true, true, "ready up 75%"},
+		"fewer slots than MinReady":  {report{true, 2, 2, serving}, Config{MinReady: 3}, true, true, "ready up 100%"},
+		"drained":                    {report{true, 4, 4, serving.SetDrained(true)}, Config{ReadyInDelay: true}, true, false, "drain"},
+		"StopDelay":                  {report{true, 4, 4, delay}, Config{}, true, false, "drain"},
+		"StopDelay, ready in it":     {report{true, 4, 4, delay}, Config{ReadyInDelay: true}, true, true, "drain"},
+		"stopping":                   {report{true, 4, 4, stopping}, Config{ReadyInDelay: true}, true, false, "drain"},
+		"closed":                     {report{true, 0, 0, closed}, Config{}, false, false, "down"},
 		"no answer":                  {report{}, Config{}, false, false, "down"},
-		"no answer, but was drained": {report{drained: true}, Config{}, false, false, "down"},
+		"no answer, but was drained": {report{state: serving.SetDrained(true)}, Config{}, false, false, "down"},
 	} {
 		live, _ := c.r.alive()
 		ready, why := c.r.isReady(c.cfg)
@@ -187,9 +210,10 @@ func TestHTTP(t *testing.T) {
 
 // A page in a browser of this host, and clients of a proxy on it, can't drain.
 func TestDrainIsOfThisHost(t *testing.T) {
-	s := New(&fakeMaster{}, Config{})
+	m := &fakeMaster{}
+	s := New(m, Config{})
 	for _, name := range []string{"Origin", "Sec-Fetch-Site", "X-Forwarded-For", "X-Real-Ip", "Forwarded", "Via"} {
-		if w := request(s, "POST", "/drain", here, name, "x"); w.Code != 403 || s.drain.Load() {
+		if w := request(s, "POST", "/drain", here, name, "x"); w.Code != 403 || m.drained() {
 			t.Errorf("with %s: %d", name, w.Code)
 		}
 	}
@@ -198,15 +222,38 @@ func TestDrainIsOfThisHost(t *testing.T) {
 // /drain?wait= answers when the time is over, and the host is drained from its start.
 func TestDrainWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(&fakeMaster{}, Config{})
+		m := &fakeMaster{}
+		s := New(m, Config{})
 		began, done := time.Now(), make(chan int)
 		go func() { done <- request(s, "POST", "/drain?wait=10s", here).Code }()
 		synctest.Wait()
-		if !s.drain.Load() {
-			t.Error("it is not drained while the request waits")
+		if !m.drained() || m.by != "health "+here {
+			t.Errorf("drained %v by %q while the request waits", m.drained(), m.by)
 		}
 		if status := <-done; status != 200 || time.Since(began) != 10*time.Second {
 			t.Errorf("%d after %v, want 200 after 10s", status, time.Since(began))
+		}
+	})
+}
+
+// A master that doesn't answer, or refuses, is not drained, and /drain says so.
+func TestDrainFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &fakeMaster{hold: make(chan struct{})}
+		s, began := New(m, Config{}), time.Now()
+		for range 3 {
+			if w := request(s, "POST", "/drain", here); w.Code != 503 {
+				t.Errorf("%d: %s", w.Code, w.Body)
+			}
+		}
+		if took := time.Since(began); took != 3*time.Second {
+			t.Errorf("three requests took %v, want a second each", took)
+		}
+		close(m.hold)
+		synctest.Wait()
+		m.refuses = errors.New("stopping")
+		if w := request(s, "POST", "/drain", here); w.Code != 503 || w.Body.String() != "stopping\n" {
+			t.Errorf("%d: %s", w.Code, w.Body)
 		}
 	})
 }
@@ -243,13 +290,16 @@ func agentLine(addr, send string) (string, error) {
 
 // The agent answers a client that sends something and one that doesn't.
 func TestAgent(t *testing.T) {
-	s, _, addr := start(t, &fakeMaster{ready: 3, slots: 4})
+	m := &fakeMaster{ready: 3, slots: 4}
+	s, _, addr := start(t, m)
 	for _, send := range []string{"", "hello\n", strings.Repeat("x", 3000)} {
 		if line, err := agentLine(addr, send); line != "ready up 75%\n" || err != nil {
 			t.Errorf("after %d bytes: %q, %v", len(send), line, err)
 		}
 	}
-	s.drain.Store(true)
+	if w := request(s, "POST", "/drain", here); w.Code != 200 { // also for the next who asks, however soon
+		t.Errorf("/drain: %d", w.Code)
+	}
 	if line, err := agentLine(addr, ""); line != "drain\n" || err != nil {
 		t.Errorf("drained: %q, %v", line, err)
 	}

@@ -1,13 +1,16 @@
 package health
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"sync/atomic"
 	"time"
+
+	"github.com/rota-go/rota/status"
 )
 
 const (
@@ -15,9 +18,6 @@ const (
 	waitLimit   = 5 * time.Minute // for /drain?wait=
 	headerLimit = 4 << 10
 )
-
-// drain is whether /drain was asked for. It is this master's: an upgrade ends it.
-type drain struct{ atomic.Bool }
 
 func (s *Server) serveHTTP(ln net.Listener) {
 	h := http.Server{
@@ -44,11 +44,7 @@ func (s *Server) handler() http.Handler {
 }
 
 // report returns what is known of the master now.
-func (s *Server) report() report {
-	r := s.pulse.get()
-	r.drained = s.drain.Load()
-	return r
-}
+func (s *Server) report() report { return s.pulse.get() }
 
 func answer(w http.ResponseWriter, ok bool, why string) {
 	w.Header().Set("Cache-Control", "no-store")
@@ -66,7 +62,10 @@ func (s *Server) setDrain(w http.ResponseWriter, r *http.Request, drained bool) 
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.drain.Store(drained)
+	if err := s.tellMaster(drained, "health "+r.RemoteAddr); err != nil {
+		answer(w, false, err.Error())
+		return
+	}
 	// The client's context ends with its connection: the read deadline is over by then.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(wait + clientLimit)) // never fails on a net.Conn
@@ -79,6 +78,32 @@ func (s *Server) setDrain(w http.ResponseWriter, r *http.Request, drained bool) 
 	case <-r.Context().Done():
 	}
 }
+
+// tellMaster tells the master whether it is drained, within answerLimit. One client at a time: a master
+// that doesn't answer is told once.
+func (s *Server) tellMaster(drained bool, who string) error {
+	timer, result := time.NewTimer(answerLimit), make(chan error, 1)
+	defer timer.Stop()
+	select {
+	case s.turn <- struct{}{}:
+	case <-timer.C:
+		return errNoAnswer
+	}
+	go func() {
+		defer func() { <-s.turn }()
+		err := s.m.SetDrained(status.By(context.Background(), who), drained)
+		s.pulse.forget()
+		result <- err
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-timer.C:
+		return errNoAnswer
+	}
+}
+
+var errNoAnswer = errors.New("the master doesn't answer")
 
 func waitOf(r *http.Request) (wait time.Duration, err error) {
 	text := r.URL.Query().Get("wait")

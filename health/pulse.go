@@ -51,6 +51,13 @@ func (p *pulse) question() *question {
 	return p.last
 }
 
+// forget makes the next question a new one: what the last was answered is not so any more.
+func (p *pulse) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = nil
+}
+
 func (q *question) answer(ask func() (int, int, reload.State)) {
 	q.report.ready, q.report.slots, q.report.state = ask()
 	q.report.answered, q.at = true, time.Now()

@@ -12,7 +12,6 @@ type report struct {
 	ready    int  // slots with a worker that is ready
 	slots    int
 	state    reload.State
-	drained  bool // by /drain
 }
 
 // alive reports whether the master works, and why not.
@@ -40,7 +39,7 @@ func (r report) isReady(cfg Config) (ok bool, why string) {
 	switch ok, why := r.alive(); {
 	case !ok:
 		return false, why
-	case r.drained:
+	case r.state.Drained():
 		return false, "drained; " + count
 	case r.leaves(cfg.ReadyInDelay):
 		return false, "stopping; " + count
@@ -55,7 +54,7 @@ func (r report) agent(cfg Config) string {
 	cfg.ReadyInDelay = true
 	ready, _ := r.isReady(cfg)
 	switch {
-	case alive && (r.drained || r.leaves(false)):
+	case alive && (r.state.Drained() || r.leaves(false)):
 		return "drain"
 	case !ready:
 		return "down"

@@ -12,6 +12,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/served"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/userfunc"
 	"github.com/rota-go/rota/internal/wire"
@@ -193,50 +194,20 @@ func (m *Master) Listen(ctx context.Context, network, address string) (net.Liste
 	return o.Listener, o.Err
 }
 
-// serving is what Serving returns.
-type serving struct {
-	ready, slots int
-	state        reload.State
-	await        func(limit time.Duration) // see awaitOwn; nil before a new master has taken over
-}
-
-// replaced keeps what is so: a new master has taken over.
-func (l *loop) replaced() {
-	s := l.serving()
-	s.await = l.sockets.AwaitOwn
-	l.m.last.Store(s)
-}
-
-func (l *loop) serving() *serving {
-	s := &serving{state: l.state}
-	if l.pool != nil {
-		s.ready, s.slots = reload.Served(l.pooled()), l.pool.goal.Workers
+func (l *loop) serving() served.Now {
+	if l.pool == nil {
+		return served.Of(l.state, nil, 0)
 	}
-	return s
+	return served.Of(l.state, l.pooled(), l.pool.goal.Workers)
 }
 
 // Serving returns how many slots of Run have a worker that is ready and doesn't drain, how many
 // slots there are, and what the master is doing. It waits for the loop, which never blocks. When a
 // new master has taken over, it is what was so then.
 func (m *Master) Serving() (ready, slots int, s reload.State) {
-	var is *serving
-	err := m.loop.Ask(func(l *loop) error { is = l.serving(); return nil })
-	if last := m.last.Load(); last != nil {
-		return last.ready, last.slots, last.state
-	}
-	if err != nil {
-		s, _ = s.Begin(reload.ChangeClose)
-		return 0, 0, s
-	}
-	return is.ready, is.slots, is.state
-}
-
-// ownLimit is how long a master that was replaced stays for answers on its own listeners.
-const ownLimit = time.Second
-
-// awaitOwn waits for the answers to those who had connected before a new master took over.
-func (m *Master) awaitOwn() {
-	if last := m.last.Load(); last != nil {
-		last.await(ownLimit)
-	}
+	now := m.last.Get(func() (now served.Now, err error) {
+		err = m.loop.Ask(func(l *loop) error { now = l.serving(); return nil })
+		return now, err
+	})
+	return now.Ready, now.Slots, now.State
 }

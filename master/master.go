@@ -23,7 +23,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rota-go/rota/internal/child"
@@ -32,6 +31,7 @@ import (
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/newest"
+	"github.com/rota-go/rota/internal/served"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
@@ -56,7 +56,7 @@ type Master struct {
 
 	statuses *newest.Source[status.Status]
 
-	last atomic.Pointer[serving] // what was so when a new master had taken over; nil before
+	last served.Last // how it served when a new master had taken over
 
 	quit     chan struct{} // closed by Close
 	quitOnce sync.Once
@@ -105,7 +105,7 @@ func (m *Master) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { m.loop.Post((*loop).leave) })
 	defer stop()
 	defer logqueue.Flush(m.log, logTimeout)
-	defer m.awaitOwn()
+	defer m.last.Await()
 	return m.loop.Wait(context.Background(), result)
 }
 

@@ -86,7 +86,7 @@ func (l *loop) status() status.Status {
 	if l.pool != nil {
 		goal = l.pool.goal
 	}
-	v := view.New(time.Now(), l.state.Phase(), goal, l.sockets.Status(), l.counts.Total(), &l.book)
+	v := view.New(time.Now(), l.state, goal, l.sockets.Status(), l.counts.Total(), &l.book)
 	for _, m := range l.members.All() {
 		if m.alive() {
 			v.Add(&m.Member, m.state(), m.pid(), !m.pooled, l.counts.Of(m.ID), m.gen.Runs())

@@ -1,6 +1,31 @@
 package master
 
-import "github.com/rota-go/rota/reload"
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
+)
+
+// SetDrained says whether balancers are told to send new clients to other hosts: Serving and Status say so,
+// package health passes it on, and everything is served on. It holds for the Run under way, or else the next, and for
+// the new master of an upgrade, until it is taken back. status.By says who asks. It fails with ErrStopping
+// when a new master has taken over, and with ErrClosed.
+func (m *Master) SetDrained(ctx context.Context, drained bool) error {
+	return m.loop.Ask(func(l *loop) error {
+		if m.last.IsKept() {
+			return fmt.Errorf("drain: a new master has taken over: %w", ErrStopping)
+		}
+		if by := status.Caller(ctx); l.state.Drained() != drained {
+			l.state = l.state.SetDrained(drained)
+			l.log.Info("rota: balancers are told whether to send clients", "drained", drained, "by", by)
+			l.book.Drained(drained, time.Now(), by)
+		}
+		return nil
+	})
+}
 
 // stop is Stop: each call does the next step of a stop.
 func (l *loop) stop() {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // stubborn makes workers that serve, never leave, and note what time they are given.
@@ -188,6 +190,41 @@ func TestStopWithoutRun(t *testing.T) {
 		_ = b.Close()
 		if err := b.Stop(); !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v", err)
+		}
+	})
+}
+
+// A drain is in Serving, Status and the history, and everything is served on. It ends with the Run.
+func TestSetDrained(t *testing.T) {
+	inBubble(t, Config{Workers: 2}, func(t *testing.T, b *bench) {
+		b.run()
+		elapse(time.Second)
+		changes := b.Watch(t.Context())
+		<-changes
+		for _, drained := range []bool{true, true, false, true} {
+			if err := b.SetDrained(status.By(t.Context(), "me"), drained); err != nil {
+				t.Error(err)
+			}
+			ready, slots, s := b.Serving()
+			if s.Drained() != drained || b.Status().Drained != drained || s.Phase() != reload.PhaseServing || ready != 2 || slots != 2 {
+				t.Errorf("drained %v: %d of %d, %v", drained, ready, slots, s)
+			}
+		}
+		elapse(time.Second)
+		if s := <-changes; !s.Drained {
+			t.Error("those who watch aren't told")
+		}
+		b.reload(t)
+		if got, want := kinds(b.Status().History), []string{`drain by "me"`, `undrain by "me"`, `drain by "me"`, `reload by ""`}; !slices.Equal(got, want) {
+			t.Errorf("history %q, want %q", got, want)
+		}
+		if _, _, s := b.Serving(); !s.Drained() {
+			t.Error("a reload has ended the drain")
+		}
+		b.Stop()
+		elapse(time.Minute)
+		if _, _, s := b.Serving(); s.Phase() != reload.PhaseIdle || s.Drained() {
+			t.Errorf("after the Run: %v", s)
 		}
 	})
 }

@@ -77,6 +77,7 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 // continueFrom takes over what another master knew.
 func (l *loop) continueFrom(s *successor.Snapshot) {
 	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
+	l.state = l.state.SetDrained(s.Drained)
 	l.store.Holds(s.Stored)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
@@ -114,6 +115,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	}
 	l.store.Holds(s.Stored)
 	l.lastID = max(l.lastID, s.LastID)
+	l.state = l.state.SetDrained(s.Drained)
 	l.counts.Restore(s.Counters)
 	l.book.Tallies().Restore(s.Tallies)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {

@@ -93,7 +93,7 @@ func (l *loop) snapshot() *successor.Snapshot {
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Needed: l.pool.readiness.Needed(), Ports: l.sockets.Ports(),
 		Reload: len(l.pool.waiting) > 0, Trial: l.pool.trial, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(), Tallies: l.book.Tallies().All(),
-		Stored: l.store.Names(),
+		Stored: l.store.Names(), Drained: l.state.Drained(),
 	}
 }
 
@@ -120,7 +120,7 @@ func (u *upgrade) retire() {
 	l := u.l
 	l.log.Info("rota: upgrade done, this master leaves", "new", u.PID(), "took", time.Since(u.began).Round(time.Millisecond))
 	l.leases.Retire()
-	l.replaced()
+	l.m.last.Keep(l.serving(), l.sockets.AwaitOwn)
 	l.book.End(status.Upgrade, time.Now(), u.PID(), nil)
 	l.sockets.RetireOwn()
 	l.pidFile.Disown()

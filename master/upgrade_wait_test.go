@@ -165,6 +165,28 @@ func TestTimesArePassedOn(t *testing.T) {
 	}
 }
 
+// A new master is drained if the old one was when it took over.
+func TestDrainIsPassedOn(t *testing.T) {
+	for _, drained := range []bool{true, false} {
+		m, old := newMasterOn(t, func() error { return nil })
+		old.Send(&successor.Message{Kind: successor.State, State: &successor.Snapshot{Generation: 4, Drained: !drained}})
+		old.until(successor.Ready)
+		if _, _, s := m.Serving(); s.Drained() == drained {
+			t.Errorf("the new master doesn't have the state of the old one: %v", s)
+		}
+		old.Send(&successor.Message{Kind: successor.Go, State: &successor.Snapshot{Generation: 4, Drained: drained}})
+		waitUntil(t, "the takeover", func() bool { return m.Status().Phase == "serving" })
+		if m.Status().Drained != drained {
+			t.Errorf("after the takeover drained is %v", !drained)
+		}
+		var got *successor.Snapshot
+		_ = m.loop.Ask(func(l *loop) error { got = (&upgrade{l: l}).Snapshot(); return nil })
+		if got.Drained != drained {
+			t.Errorf("what is passed on: %v", got.Drained)
+		}
+	}
+}
+
 // A new master does what it was asked for before it was the master, and what comes late.
 func TestNewMasterReloads(t *testing.T) {
 	for _, tc := range []struct {

@@ -34,6 +34,7 @@ type State struct {
 	replaced    bool        // in PhaseStopping: a successor has taken over, and nothing else has asked for a stop
 	unproven    bool        // no worker of the first start has been ready for MinUptime
 	crowded     bool        // many workers drain: a reload has to wait
+	drained     bool        // balancers are told to send new clients elsewhere; nothing else changes
 	reload      bool        // waits
 	upgrade     upgradeWait // waits
 }
@@ -86,6 +87,16 @@ func (s State) SetCrowded(crowded bool) State {
 	return s
 }
 
+// SetDrained says whether balancers are told to send new clients elsewhere. It changes nothing else, and
+// ends with the Run.
+func (s State) SetDrained(drained bool) State {
+	s.drained = drained
+	return s
+}
+
+// Drained reports whether balancers are told to send new clients elsewhere.
+func (s State) Drained() bool { return s.drained }
+
 // Held reports whether a reload waits only because too many workers drain.
 func (s State) Held() bool {
 	return s.reload && s.crowded && s.SetCrowded(false).CanBegin(ChangeReload) == Begins
@@ -110,6 +121,9 @@ func (s State) String() string {
 	}
 	if s.leaving {
 		text += ", leaving"
+	}
+	if s.drained {
+		text += ", drained"
 	}
 	if s.reload {
 		text += ", reload waits"
@@ -236,7 +250,7 @@ func (s State) enter(next Phase) State {
 	}
 	s.replaced = s.replaced && !next.Running()
 	if next == PhaseIdle || next == PhaseClosed {
-		s.reload, s.following, s.unproven = false, false, false
+		s.reload, s.following, s.unproven, s.drained = false, false, false, false
 	}
 	s.phase = next
 	return s

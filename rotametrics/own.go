@@ -60,6 +60,7 @@ func (o *own) master(s status.Status) {
 	o.gauge("rota_generation", "The generation that serves.", float64(s.Generation))
 	o.gauge("rota_workers_wanted", "How many workers the master keeps.", float64(s.Want))
 	o.gauge("rota_phase", "The phase of the master.", 1, "phase", s.Phase)
+	o.gauge("rota_drained", "Whether balancers are told to send new clients elsewhere.", number(s.Drained))
 	if r := s.Reload; r != nil {
 		o.gauge("rota_last_reload_success", "Whether the last reload has succeeded.", number(!r.Failed()))
 		o.gauge("rota_last_reload_timestamp_seconds", "When the last reload ended.", float64(r.Began.Add(r.Took).UnixNano())/1e9)

@@ -321,12 +321,12 @@ func TestOwn(t *testing.T) {
 		Total:   status.Counters{Accepted: 100, Cut: 2, Requests: 50, Errors: 3},
 		Sockets: []status.Socket{{Network: "tcp", Address: "[::]:80", Queue: 4, Limit: 4096}, {Network: "unix", Address: "/a"}},
 		Reload:  &status.Change{Began: now, Took: time.Second, Err: "no"},
-		Tallies: []status.Tally{{Kind: status.Reload, Why: "done", Times: 2}, {Kind: status.Restart, Slot: 1, Why: "memory", Times: 3}, {Kind: status.Crash, Why: "crash", Times: 4}},
+		Tallies: []status.Tally{{Kind: status.Reload, Why: "done", Times: 2}, {Kind: status.Restart, Slot: 1, Why: "memory", Times: 3}, {Kind: status.Restart, Slot: 1, Why: "age", Times: 5}, {Kind: status.Crash, Why: "crash", Times: 4}},
 	}
 	m := ownOf(s)
 	got := text(t, m)
 	for _, want := range []string{
-		"rota_master_up 1", "rota_generation 3", "rota_workers_wanted 2", `rota_phase{phase="serving"} 1`,
+		"rota_master_up 1", "rota_generation 3", "rota_workers_wanted 2", `rota_phase{phase="serving"} 1`, "rota_drained 0", `rota_worker_restarts_total{reason="age",slot="1"} 5`,
 		`rota_workers{state="listening"} 1`, `rota_workers{state="draining"} 1`, `rota_workers{state="starting"} 0`,
 		`rota_connections{slot="0",state="draining"} 5`, `rota_connections{slot="0",state="serving"} 7`,
 		`rota_connections_total{event="accepted"} 100`, `rota_connections_total{event="cut"} 2`,

@@ -175,10 +175,12 @@ func (b *browser) screenshot(path string) {
 	}
 }
 
-// Somebody presses the button: the page shows the reload in each slot as it goes, though every worker that
+// Somebody presses the buttons: the page shows the reload in each slot as it goes, though every worker that
 // serves it is replaced, and then the new generation and the history.
 func TestReloadInBrowser(t *testing.T) {
-	p := e2etest.Start(t, "page", config(), e2etest.FlagsEnv+"=300ms")
+	cfg := config()
+	cfg.Control = t.TempDir() + "/rota.sock"
+	p := e2etest.Start(t, "page", cfg, e2etest.FlagsEnv+"=300ms")
 	b := open(t, "http://"+p.Addr()+"/rota/")
 	b.screen(1000, 900, "light")
 	b.waitFor("the live page", func() bool {
@@ -205,6 +207,10 @@ func TestReloadInBrowser(t *testing.T) {
 	b.waitFor("the history", func() bool { return strings.Contains(b.text(), "reload to generation 2") })
 	p.Signal(syscall.SIGHUP)
 	b.waitFor("generation 3, without loading the page again", func() bool { return b.eval("document.getElementById('generation')?.textContent") == "3" })
+	b.eval("document.getElementById('rollback').click()")
+	b.waitFor("the roll-back", func() bool {
+		return b.eval("document.getElementById('generation')?.textContent") == "4" && strings.Contains(b.text(), "rollback to generation 4")
+	})
 }
 
 // On a phone nothing is wider than the screen; the colours are the screen's.
@@ -254,12 +260,21 @@ func contrast(t *testing.T, b *browser, scheme string) {
 func TestPageInMaster(t *testing.T) {
 	addr := e2etest.FreeAddress(t)
 	p := e2etest.Start(t, "page-in-master", config(), e2etest.FlagsEnv+"="+addr)
-	resp, err := http.Post("http://"+addr+"/reload", "", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	press := func(button string, want int) {
+		t.Helper()
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		resp, err := client.Post("http://"+addr+"/"+button, "", http.NoBody)
+		e2etest.NoError(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", button, resp.StatusCode, want)
+		}
 	}
-	resp.Body.Close()
+	press("rollback", http.StatusServiceUnavailable) // there is nothing to go back to
+	press("reload", http.StatusSeeOther)
 	p.WaitLog(e2etest.ReloadDone, 1)
+	press("rollback", http.StatusSeeOther)
+	p.WaitLog(e2etest.ReloadDone, 2)
 	e2etest.WaitFor(t, "the reload in the history", func() bool {
 		resp, err := http.Get("http://" + addr + "/")
 		if err != nil {
@@ -268,6 +283,6 @@ func TestPageInMaster(t *testing.T) {
 		defer resp.Body.Close()
 		body := new(strings.Builder)
 		_, _ = bufio.NewReader(resp.Body).WriteTo(body)
-		return strings.Contains(body.String(), "reload to generation 2") && strings.Contains(body.String(), "by page 127.0.0.1:")
+		return strings.Contains(body.String(), "reload to generation 2") && strings.Contains(body.String(), "rollback to generation 3") && strings.Contains(body.String(), "by page 127.0.0.1:")
 	})
 }

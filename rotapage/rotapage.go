@@ -9,6 +9,7 @@
 package rotapage
 
 import (
+	"context"
 	"embed"
 	"net/http"
 	"path"
@@ -20,9 +21,10 @@ import (
 type Options struct {
 	// Master is the master that the page shows. Nil means that of the worker that serves the page.
 	Master *master.Master
-	// Write puts a button on the page that reloads the workers. Who can see the page can press it. Requests
-	// from pages of other origins are refused (http.CrossOriginProtection). In a worker it sends the master SIGHUP, which
-	// the kernel refuses if the workers have a user of their own (master.Config.User).
+	// Write puts two buttons on the page, which reload the workers and roll back to the release before. Who can see the page
+	// can press them. Requests from pages of other origins are refused (http.CrossOriginProtection). In a worker the first
+	// sends the master SIGHUP, and the second asks its control socket (master.Config.Control). The kernel refuses
+	// both if the workers have a user of their own (master.Config.User).
 	Write bool
 	// Title is the name of the service. Empty means "rota".
 	Title string
@@ -67,12 +69,13 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *page) route(w http.ResponseWriter, r *http.Request, do string) {
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
+	press := map[string]func(context.Context, string) error{"reload": p.source.reload, "rollback": p.source.rollback}[do]
 	switch {
-	case do == "reload" && !p.Write:
+	case press != nil && !p.Write:
 		http.Error(w, "this page is read-only", http.StatusForbidden)
-	case do == "reload" && r.Method == http.MethodPost:
-		p.reload(w, r)
-	case !read || do == "reload":
+	case press != nil && r.Method == http.MethodPost:
+		p.press(w, r, press)
+	case !read || press != nil:
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	case do == "":
 		p.html(w, r)
@@ -85,9 +88,9 @@ func (p *page) route(w http.ResponseWriter, r *http.Request, do string) {
 	}
 }
 
-// reload begins a reload. It doesn't wait for its end, which the page shows, and which may be the end of this worker.
-func (p *page) reload(w http.ResponseWriter, r *http.Request) {
-	if err := p.source.reload(r.Context(), "page "+r.RemoteAddr); err != nil {
+// press begins a reload. It doesn't wait for its end, which the page shows, and which may be the end of this worker.
+func (p *page) press(w http.ResponseWriter, r *http.Request, begin func(context.Context, string) error) {
+	if err := begin(r.Context(), "page "+r.RemoteAddr); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -19,6 +19,7 @@ type fake struct {
 	s       status.Status
 	err     error
 	asked   []string // who has asked for reloads
+	back    []string // who has asked to roll back
 	left    chan struct{}
 	changes chan struct{}
 }
@@ -27,6 +28,10 @@ func (f *fake) status(context.Context) (status.Status, error) { return f.s, f.er
 func (f *fake) changed(context.Context) <-chan struct{}       { return f.changes }
 func (f *fake) reload(_ context.Context, who string) error {
 	f.asked = append(f.asked, who)
+	return f.err
+}
+func (f *fake) rollback(_ context.Context, who string) error {
+	f.back = append(f.back, who)
 	return f.err
 }
 func (f *fake) leaving() <-chan struct{} { return f.left }
@@ -123,8 +128,13 @@ func TestWho(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := &fake{s: midway()}
-			if code, body := get(f.handler(Options{Write: tc.write}), tc.method, "/rota/reload", tc.header...); code != tc.want || len(f.asked) != tc.reloads {
-				t.Errorf("%d, reloads by %q, want %d and %d reloads\n%s", code, f.asked, tc.want, tc.reloads, body)
+			for path, asked := range map[string]*[]string{"/rota/reload": &f.asked, "/rota/rollback": &f.back} {
+				if code, body := get(f.handler(Options{Write: tc.write}), tc.method, path, tc.header...); code != tc.want || len(*asked) != tc.reloads {
+					t.Errorf("%s: %d by %q, want %d and %d times\n%s", path, code, *asked, tc.want, tc.reloads, body)
+				}
+			}
+			if len(f.asked) != len(f.back) {
+				t.Errorf("reloads by %q, rollbacks by %q", f.asked, f.back)
 			}
 		})
 	}

@@ -3,9 +3,14 @@ package rotapage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
+	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/controlclient"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 	"github.com/rota-go/rota/worker"
 )
@@ -18,6 +23,8 @@ type source interface {
 	changed(ctx context.Context) <-chan struct{}
 	// reload begins a reload; who is the name of the client.
 	reload(ctx context.Context, who string) error
+	// rollback begins a reload to the release before; who is as for reload.
+	rollback(ctx context.Context, who string) error
 	// leaving returns a channel that is closed when this process stops serving; nil: nobody knows.
 	leaving() <-chan struct{}
 }
@@ -56,14 +63,20 @@ func (o ofMaster) changed(ctx context.Context) <-chan struct{} {
 	return c
 }
 
-// reload waits a moment for a refusal.
-func (o ofMaster) reload(ctx context.Context, who string) error {
+func (o ofMaster) reload(ctx context.Context, who string) error { return begin(ctx, who, o.m.Reload) }
+
+func (o ofMaster) rollback(ctx context.Context, who string) error {
+	return begin(ctx, who, o.m.Rollback)
+}
+
+// begin calls change, and waits a moment for a refusal.
+func begin(ctx context.Context, who string, change func(context.Context) error) error {
 	result := make(chan error, 1)
-	go func() { result <- o.m.Reload(status.By(context.WithoutCancel(ctx), who)) }()
+	go func() { result <- change(status.By(context.WithoutCancel(ctx), who)) }()
 	select {
 	case err := <-result:
-		if errors.Is(err, master.ErrNotRunning) || errors.Is(err, master.ErrStopping) || errors.Is(err, master.ErrClosed) {
-			return err
+		if failed := (*reload.Error)(nil); !errors.As(err, &failed) {
+			return err // it was refused, or is done
 		}
 	case <-time.After(50 * time.Millisecond):
 	}
@@ -89,6 +102,25 @@ func (o ofWorker) reload(ctx context.Context, _ string) error {
 		return err
 	}
 	return hangUp(s.PID)
+}
+
+// rollback asks the control socket: no signal rolls back.
+func (o ofWorker) rollback(ctx context.Context, _ string) error {
+	s, err := o.status(ctx)
+	if err != nil {
+		return err
+	}
+	path, err := controlclient.Find("", s.PID, os.Getenv)
+	if err != nil {
+		return fmt.Errorf("roll back by a worker's page: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	r, err := controlclient.Do(ctx, path, control.Request{Do: control.Rollback, NoWait: true}, nil)
+	if err == nil && r.Code != control.Done {
+		err = errors.New(r.Error)
+	}
+	return err
 }
 
 func (o ofWorker) leaving() <-chan struct{} { return o.w.Disconnecting() }

@@ -21,6 +21,8 @@ type Status struct {
 	Paused     time.Time `json:"paused,omitzero"` // since when that reload stands still; zero: it doesn't
 	Want       int       `json:"want"`            // how many workers Run keeps; 0: Run isn't under way
 
+	Drained bool `json:"drained,omitempty"` // balancers are told to send new clients elsewhere: see (*master.Master).SetDrained
+
 	Workers  []Worker  `json:"workers"`           // those that are alive, by slot and id
 	Releases []Release `json:"releases"`          // what the generations of these workers run, by generation
 	Total    Counters  `json:"total"`             // of all workers that there have been, by the last that each has said
@@ -103,6 +105,8 @@ const (
 	Scale   Kind = "scale"
 	Crash   Kind = "crash"   // a worker ended that nobody had asked to
 	Restart Kind = "restart" // a worker was asked to be replaced
+	Drain   Kind = "drain"   // balancers are told to send new clients elsewhere
+	Undrain Kind = "undrain" // no longer
 )
 
 // Change is something that has changed the workers.
@@ -150,7 +154,7 @@ func (s Status) Release(generation int) Release {
 // Equal reports whether nothing has changed from s to t but the time, and the numbers of
 // connections.
 func (s Status) Equal(t Status) bool {
-	return s.PID == t.PID && s.Phase == t.Phase && s.Generation == t.Generation && s.Next == t.Next && s.Paused.Equal(t.Paused) && s.Want == t.Want &&
+	return s.PID == t.PID && s.Phase == t.Phase && s.Generation == t.Generation && s.Next == t.Next && s.Paused.Equal(t.Paused) && s.Want == t.Want && s.Drained == t.Drained &&
 		slices.EqualFunc(s.Workers, t.Workers, Worker.equal) && slices.EqualFunc(s.Sockets, t.Sockets, Socket.equal) &&
 		slices.Equal(s.Releases, t.Releases) && slices.Equal(s.History, t.History)
 }

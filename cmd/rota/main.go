@@ -6,7 +6,7 @@
 //	rota restart 2               replace the worker of slot 2
 //	rota history                 the last changes
 //
-// "rota help" lists the commands and their flags.
+// "rota help" lists the commands, and "rota help COMMAND" the flags of one.
 package main
 
 import (
@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/term"
@@ -35,37 +34,6 @@ const (
 	running  = 5 // still, when the time-out was over
 )
 
-const help = `usage: rota COMMAND [flags] [argument]
-
-  status  [-json]               what runs: workers, sockets, the last reload
-  reload  [-wait=false]         replace the workers, one after the other; "-canary N" tries
-                                N of them first, "-for D" for so long
-  promote                       end the trial of the canaries of the reload under way
-  abort                         roll the reload under way back
-  pause                         have the reload under way stay where it is
-  resume                        have it go on
-  rollback [-wait=false]        reload to the release before, also if its file is gone
-  upgrade [-wait=false]         replace the master, and its workers
-  scale   N                     keep N workers
-  restart [-wait=false] SLOT    replace the worker of a slot; "-id ID" one worker
-  stop    [-wait=false]         end the server gracefully
-  history [-json]               the last changes: when, by whom, with what result
-  run     [flags] -- COMMAND    a rota for any program: see rota run -help
-  watch                         the status as a line of JSON, now and after each change
-  help                          this text
-
-Flags of every command:
-  -socket PATH   the control socket of the master
-  -pid PID       the master's pid, to find its socket by
-  -timeout D     how long to wait for the result; what was asked for goes on
-
-Without -socket and -pid the socket is that of ROTA_CONTROL, or rota.sock in
-RUNTIME_DIRECTORY.
-
-Exit status: 0 done, 1 failed and everything as before, 2 wrong usage, 3 no such
-master, 4 not permitted, 5 not done at the time-out.
-`
-
 func main() {
 	mustExecProgram()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, os.Getenv))
@@ -78,7 +46,9 @@ type call struct {
 	pid     int
 	timeout time.Duration
 	json    bool
+	wait    bool
 	history bool
+	top     bool
 
 	stdout, stderr io.Writer
 }
@@ -86,98 +56,49 @@ type call struct {
 // run carries out the command, and returns the exit status.
 func run(args []string, stdout, stderr io.Writer, getenv func(string) string) int {
 	if len(args) == 0 {
-		fmt.Fprint(stderr, help)
+		printHelp(stderr)
 		return usage
 	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-		fmt.Fprint(stdout, help)
+	if args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		args = []string{"help"}
+	}
+	cmd, ok := commandNamed(args[0])
+	if !ok {
+		fmt.Fprintf(stderr, "rota: no command %q; see rota help\n", args[0])
+		return usage
+	}
+	if cmd.run != nil {
+		return cmd.run(&call{stdout: stdout, stderr: stderr}, args[1:])
+	}
+	return cmd.ask(args[1:], stdout, stderr, getenv)
+}
+
+// ask carries out a command that asks a master.
+func (cmd command) ask(args []string, stdout, stderr io.Writer, getenv func(string) string) int {
+	c, err := cmd.parse(args)
+	c.stdout, c.stderr = stdout, stderr
+	if errors.Is(err, flag.ErrHelp) {
+		printCommand(stdout, cmd)
 		return done
 	}
-	if args[0] == "run" {
-		return runProgram(args[1:], stdout, stderr)
-	}
-	c, err := parse(args[0], args[1:])
 	if err != nil {
-		fmt.Fprintf(stderr, "rota: %v\n", err)
+		fmt.Fprintf(stderr, "rota: %v; see rota help %s\n", err, cmd.name)
 		return usage
 	}
-	c.stdout, c.stderr = stdout, stderr
 	path, err := controlclient.Find(c.socket, c.pid, getenv)
 	if err != nil {
 		return c.fail(err)
 	}
+	if c.top {
+		return c.runTop(path)
+	}
 	return c.do(path)
-}
-
-// parse reads a command, its flags and its argument.
-func parse(command string, args []string) (c call, err error) {
-	c.request.Do = control.Do(command)
-	fs := flag.NewFlagSet(command, flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.StringVar(&c.socket, "socket", "", "")
-	fs.IntVar(&c.pid, "pid", 0, "")
-	fs.DurationVar(&c.timeout, "timeout", 0, "")
-	wait := true
-	switch command {
-	case "status":
-		fs.BoolVar(&c.json, "json", false, "")
-	case "history":
-		fs.BoolVar(&c.json, "json", false, "")
-		c.request.Do, c.history = control.Status, true
-	case "reload":
-		c.trialFlags(fs)
-		fallthrough
-	case "rollback", "upgrade", "stop":
-		fs.BoolVar(&wait, "wait", true, "")
-	case "restart":
-		fs.BoolVar(&wait, "wait", true, "")
-		fs.IntVar(&c.request.Worker, "id", 0, "")
-	case "scale", "watch", "promote", "abort", "pause", "resume":
-	default:
-		return c, fmt.Errorf("no command %q; see rota help", command)
-	}
-	if err := fs.Parse(args); err != nil {
-		return c, fmt.Errorf("%s: %w", command, err)
-	}
-	c.request.NoWait = !wait
-	if err := c.checkTrial(fs); err != nil {
-		return c, err
-	}
-	return c, c.argument(fs.Args())
-}
-
-// argument reads the argument of a command.
-func (c *call) argument(args []string) error {
-	var to *int
-	switch {
-	case c.request.Do == control.Scale:
-		to = &c.request.Workers
-	case c.request.Do == control.Restart && c.request.Worker == 0:
-		to = &c.request.Slot
-	case len(args) > 0:
-		return fmt.Errorf("%s: unexpected argument %q", c.request.Do, args[0])
-	default:
-		return nil
-	}
-	if len(args) != 1 {
-		return fmt.Errorf("%s: want one number", c.request.Do)
-	}
-	n, err := strconv.Atoi(args[0])
-	if err != nil || n < 0 || n == 0 && c.request.Do == control.Scale {
-		return fmt.Errorf("%s: %q is not a number of it", c.request.Do, args[0])
-	}
-	*to = n
-	return nil
 }
 
 // do makes the request and prints the answer.
 func (c *call) do(path string) int {
-	ctx := context.Background()
-	if c.timeout > 0 {
-		timed, cancel := context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-		ctx = timed
-	}
+	ctx, cancel := c.context()
+	defer cancel()
 	p := newPrinter(c)
 	result, err := controlclient.Do(ctx, path, c.request, p.reply)
 	p.close()
@@ -188,6 +109,14 @@ func (c *call) do(path string) int {
 		return c.fail(err)
 	}
 	return c.end(result)
+}
+
+// context returns a context that ends at the time-out, if there is one.
+func (c *call) context() (context.Context, context.CancelFunc) {
+	if c.timeout > 0 {
+		return context.WithTimeout(context.Background(), c.timeout)
+	}
+	return context.WithCancel(context.Background())
 }
 
 // fail prints an error, and returns its exit status.

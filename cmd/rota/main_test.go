@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line}))
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "healthy": healthy}))
 }
 
 // service is a server with a control socket.
@@ -34,13 +34,19 @@ type service struct {
 
 func start(t *testing.T, change func(*master.Config)) *service {
 	t.Helper()
+	return startAs(t, "version", change)
+}
+
+// startAs starts a helper, with env in its environment.
+func startAs(t *testing.T, helper string, change func(*master.Config), env ...string) *service {
+	t.Helper()
 	s := &service{t: t, path: filepath.Join(t.TempDir(), "rota.sock"), release: server.NewRelease(t, "good")}
 	cfg := server.Quick(2)
 	cfg.Control, cfg.Silent = s.path, true
 	if change != nil {
 		change(&cfg)
 	}
-	s.Process = e2etest.Start(t, "version", cfg, s.release.Flags)
+	s.Process = e2etest.Start(t, helper, cfg, append(env, s.release.Flags)...)
 	return s
 }
 

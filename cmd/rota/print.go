@@ -92,6 +92,9 @@ func (b *bar) close() {
 
 func printStatus(w io.Writer, s status.Status) {
 	fmt.Fprintf(w, "master %d: %s, generation %d", s.PID, s.Phase, s.Generation)
+	if s.Drained {
+		fmt.Fprint(w, ", drained")
+	}
 	if s.Next != 0 {
 		fmt.Fprintf(w, ", rolling out %d", s.Next)
 	}

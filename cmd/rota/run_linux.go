@@ -13,37 +13,48 @@ import (
 	"github.com/rota-go/rota/cmd/rota/internal/runner"
 )
 
-const runHelp = `usage: rota run [flags] -- COMMAND [argument]...
+// runRow is the row of "rota run".
+func runRow() command {
+	return command{name: "run", argument: "-- COMMAND [argument]...", short: "a rota for any program", long: runText,
+		flags: func(fs *flag.FlagSet, _ *call) { runFlags(fs, &runner.Options{}) }, run: runProgram}
+}
 
-Runs COMMAND as a rota: a master that owns the sockets, and workers that it replaces one
-by one at HUP. COMMAND gets the sockets as descriptors from 3 on, and LISTEN_FDS, LISTEN_PID
-and LISTEN_FDNAMES as from systemd, EINHORN_FDS, and SERVER_STARTER_PORT.
+const runText = `A master owns the sockets and replaces its workers one by one at HUP; each of them starts the program. It gets the
+sockets as descriptors from 3 on, and LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as from systemd, EINHORN_FDS, and
+SERVER_STARTER_PORT. The variables ROTA_GRACE, ROTA_MIN_UPTIME, ROTA_CONTROL and so on set the rest.`
 
-  -b ADDRESS     a socket: HOST:PORT, unix:PATH, or fd:NAME of systemd's; may be repeated
-  -n N           the number of workers; without it ROTA_WORKERS, or one
-  -ready WHEN    accept: it waits for connections on all sockets (the default)
-                 notify: it sends READY=1 to NOTIFY_SOCKET
-                 2s: it has lived for so long
-                 tcp:HOST:PORT, http://...: an address of its own answers
-  -signal NAME   tells it to finish and end: TERM (the default), INT, QUIT, HUP, or a number
-
-The variables ROTA_GRACE, ROTA_MIN_UPTIME, ROTA_CONTROL and so on set the rest.
-`
+// runFlags adds the flags of "rota run", which set o.
+func runFlags(fs *flag.FlagSet, o *runner.Options) {
+	o.Leave = syscall.SIGTERM
+	fs.Func("b", "a socket, as `ADDRESS`: HOST:PORT, unix:PATH, or fd:NAME of systemd's; may be repeated", func(s string) error {
+		o.Bind = append(o.Bind, s)
+		return nil
+	})
+	fs.IntVar(&o.Workers, "n", 0, "the number `N` of workers; without it ROTA_WORKERS, or one")
+	fs.Func("ready", "`WHEN` it is ready. accept: it waits for connections on all sockets (the default). notify: it sends READY=1 to "+
+		"NOTIFY_SOCKET. 2s: it has lived for so long. tcp:HOST:PORT, http://...: an address of its own answers", func(s string) (err error) {
+		o.Ready, err = runner.ParseReady(s)
+		return err
+	})
+	fs.Func("signal", "`NAME` or number of the signal that tells it to finish and end: TERM (the default), INT, QUIT, HUP", func(s string) (err error) {
+		o.Leave, err = parseSignal(s)
+		return err
+	})
+}
 
 // runProgram is "rota run". It returns the exit status of the program.
-func runProgram(args []string, stdout, stderr io.Writer) int {
+func runProgram(c *call, args []string) int {
 	o, err := parseRun(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, runHelp)
-		return done
+		return helpOn(c, []string{"run"})
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "rota: run: %v; see rota run -help\n", err)
+		fmt.Fprintf(c.stderr, "rota: run: %v; see rota help run\n", err)
 		return usage
 	}
 	status, err := runner.Run(o)
 	if err != nil {
-		fmt.Fprintf(stderr, "rota: run: %v\n", err)
+		fmt.Fprintf(c.stderr, "rota: run: %v\n", err)
 		return failed
 	}
 	return status
@@ -52,11 +63,7 @@ func runProgram(args []string, stdout, stderr io.Writer) int {
 func parseRun(args []string) (o runner.Options, err error) {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.Func("b", "", func(s string) error { o.Bind = append(o.Bind, s); return nil })
-	fs.IntVar(&o.Workers, "n", 0, "")
-	fs.Func("ready", "", func(s string) error { o.Ready, err = runner.ParseReady(s); return err })
-	o.Leave = syscall.SIGTERM
-	fs.Func("signal", "", func(s string) error { o.Leave, err = parseSignal(s); return err })
+	runFlags(fs, &o)
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}

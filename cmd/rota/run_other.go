@@ -2,14 +2,22 @@
 
 package main
 
-import (
-	"fmt"
-	"io"
-)
+import "fmt"
 
 func mustExecProgram() {}
 
-func runProgram(_ []string, _, stderr io.Writer) int {
-	fmt.Fprintln(stderr, "rota: run needs Linux")
-	return failed
+// devRow is the row of "rota dev".
+func devRow() command {
+	return command{name: "dev", short: "build a program at each save, and reload it; it needs Linux", run: func(c *call, _ []string) int {
+		fmt.Fprintln(c.stderr, "rota: dev needs Linux")
+		return failed
+	}}
+}
+
+// runRow is the row of "rota run".
+func runRow() command {
+	return command{name: "run", short: "a rota for any program; it needs Linux", run: func(c *call, _ []string) int {
+		fmt.Fprintln(c.stderr, "rota: run needs Linux")
+		return failed
+	}}
 }

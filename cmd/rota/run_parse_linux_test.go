@@ -16,12 +16,12 @@ func TestParseRun(t *testing.T) {
 		{"-b", ":80", "-ready", "-1s", "x"}, {"-b", ":80", "-signal", "BYE", "x"}, {"-b", ":80", "-signal", "99", "x"}, {"-x"},
 	} {
 		var out, errs bytes.Buffer
-		if got := runProgram(args, &out, &errs); got != usage || errs.Len() == 0 {
+		if got := runProgram(&call{stdout: &out, stderr: &errs}, args); got != usage || errs.Len() == 0 {
 			t.Errorf("%q: exit status %d, %q", args, got, &errs)
 		}
 	}
 	var out, errs bytes.Buffer
-	if got := runProgram([]string{"-help"}, &out, &errs); got != done || out.Len() == 0 {
+	if got := runProgram(&call{stdout: &out, stderr: &errs}, []string{"-help"}); got != done || out.Len() == 0 {
 		t.Errorf("-help: exit status %d", got)
 	}
 }

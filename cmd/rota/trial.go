@@ -10,8 +10,8 @@ import (
 
 // trialFlags adds the flags of a reload that say how the release is tried.
 func (c *call) trialFlags(fs *flag.FlagSet) {
-	fs.IntVar(&c.request.Canary, "canary", 0, "")
-	fs.Func("for", "", func(text string) error {
+	fs.IntVar(&c.request.Canary, "canary", 0, "try `N` workers of the new release first")
+	fs.Func("for", "`D` such as 5m: how long they are tried", func(text string) error {
 		d, err := time.ParseDuration(text)
 		c.request.For = int64(d)
 		return err
@@ -19,7 +19,8 @@ func (c *call) trialFlags(fs *flag.FlagSet) {
 }
 
 // checkTrial checks those of these flags that are set.
-func (c *call) checkTrial(fs *flag.FlagSet) (err error) {
+func (c *call) checkTrial(fs *flag.FlagSet) error {
+	err := checkNone(c, fs)
 	fs.Visit(func(f *flag.Flag) {
 		switch {
 		case f.Name == "canary" && (c.request.Canary < 1 || c.request.Canary > control.MaxWorkers):

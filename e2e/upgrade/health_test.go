@@ -102,7 +102,7 @@ func (c checker) waitLine(t *testing.T, p *e2etest.Process, want string) {
 }
 
 // Not one check fails through upgrades of the master and reloads, over TCP and at a unix socket.
-// An upgrade ends a drain. In a stop, the checks say so until the master has ended.
+// An upgrade keeps a drain, until it is taken back. In a stop, the checks say so until the master has ended.
 func TestHealthThroughUpgrades(t *testing.T) {
 	c := checker{filepath.Join(e2etest.ShortDir(t), "h"), e2etest.FreeAddress(t)}
 	cfg := server.Quick(2)
@@ -130,6 +130,14 @@ func TestHealthThroughUpgrades(t *testing.T) {
 	}
 	c.waitLine(t, p, "drain")
 	p.Upgrade()
+	for range 20 {
+		if line, err := c.line(); line != "drain" {
+			t.Errorf("drained, after an upgrade: %q, %v", line, err)
+		}
+	}
+	if status, err := c.do("DELETE", "/drain"); status != 200 || err != nil {
+		t.Errorf("the end of the drain: %d, %v", status, err)
+	}
 	c.waitLine(t, p, "ready up 100%")
 
 	p.Signal(syscall.SIGTERM)

@@ -42,6 +42,8 @@ const (
 	Scale    Do = "scale"    // set the number of workers
 	Restart  Do = "restart"  // replace one worker
 	Stop     Do = "stop"     // end the master gracefully
+	Drain    Do = "drain"    // balancers are told to send new clients elsewhere
+	Undrain  Do = "undrain"  // no longer
 )
 
 // Request is the one line that a client sends.
@@ -76,7 +78,7 @@ func (r Request) check() error {
 		if r.Canary < 0 || r.Canary > MaxWorkers || r.For < 0 || r.For > 0 && r.Canary == 0 {
 			return fmt.Errorf("%w: canary: want 1 to %d, for a time", ErrInvalid, MaxWorkers)
 		}
-	case Status, Watch, Rollback, Promote, Abort, Pause, Resume, Upgrade, Stop:
+	case Status, Watch, Rollback, Promote, Abort, Pause, Resume, Upgrade, Stop, Drain, Undrain:
 	case Scale:
 		if r.Workers < 1 || r.Workers > MaxWorkers {
 			return fmt.Errorf("%w: workers: want 1 to %d", ErrInvalid, MaxWorkers)

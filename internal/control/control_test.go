@@ -29,6 +29,7 @@ func TestParse(t *testing.T) {
 		{`{"do":"reload","canary":1025}`, Request{}, false},
 		{`{"do":"reload","for":1}`, Request{}, false},
 		{`{"do":"reload","canary":1,"for":-1}`, Request{}, false},
+		{`{"do":"undrain"}`, Request{Do: Undrain}, true},
 		{`{"do":"halt"}`, Request{}, false},
 		{`{}`, Request{}, false},
 		{``, Request{}, false},

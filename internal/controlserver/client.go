@@ -53,6 +53,8 @@ func (c *client) answer(r control.Request) error {
 		return c.end(c.master.Pause(c.ctx), control.Failed)
 	case control.Resume:
 		return c.end(c.master.Resume(c.ctx), control.Failed)
+	case control.Drain, control.Undrain:
+		return c.end(c.master.SetDrained(c.ctx, r.Do == control.Drain), control.Failed)
 	case control.Restart:
 		return c.restart(r)
 	}

@@ -43,6 +43,7 @@ type Master interface {
 	Upgrade(context.Context) error
 	ScaleContext(context.Context, int) error
 	Restart(context.Context, int) error
+	SetDrained(context.Context, bool) error
 	Disconnect(context.Context) error
 }
 

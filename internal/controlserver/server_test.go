@@ -94,6 +94,9 @@ func (m *fakeMaster) ReloadCanary(ctx context.Context, n int, d time.Duration) e
 func (m *fakeMaster) ScaleContext(ctx context.Context, n int) error {
 	return m.call(ctx, "scale")
 }
+func (m *fakeMaster) SetDrained(ctx context.Context, drained bool) error {
+	return m.call(ctx, fmt.Sprint("drained ", drained))
+}
 func (m *fakeMaster) Restart(ctx context.Context, id int) error {
 	if id != 7 {
 		return errors.New("no such worker")

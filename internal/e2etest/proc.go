@@ -88,7 +88,8 @@ func stateOf(path string) string {
 	return state
 }
 
-func stopped(pid int) bool {
+// Stopped reports whether all threads of a process are stopped by a signal.
+func Stopped(pid int) bool {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	for _, path := range threads {
 		if state := stateOf(path); state != "T" && state != "" {

@@ -74,5 +74,5 @@ func NoError(t testing.TB, err error) {
 func StandStill(t testing.TB, pid int) {
 	t.Helper()
 	NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-	WaitFor(t, fmt.Sprintf("process %d to stand still", pid), func() bool { return stopped(pid) })
+	WaitFor(t, fmt.Sprintf("process %d to stand still", pid), func() bool { return Stopped(pid) })
 }

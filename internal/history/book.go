@@ -127,6 +127,15 @@ func (b *Book) Restore(all []status.Change) {
 	}
 }
 
+// Drained says that balancers are told to send new clients elsewhere, or no longer.
+func (b *Book) Drained(drained bool, now time.Time, by string) {
+	kind := status.Undrain
+	if drained {
+		kind = status.Drain
+	}
+	b.Add(status.Change{Kind: kind, Began: now, By: by})
+}
+
 // Replaced says that a worker is to be replaced, and why.
 func (b *Book) Replaced(slot int, why string) { b.tallies.Count(status.Restart, slot, why) }
 

@@ -66,6 +66,7 @@ type Snapshot struct {
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Trial      *reload.Trial    `json:"trial,omitempty"`    // of that reload
+	Drained    bool             `json:"drained,omitempty"`  // balancers are told to send new clients elsewhere
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
@@ -93,7 +94,7 @@ func Stored(b []byte) (*Snapshot, error) {
 		return nil, errors.New("state of the last master: a number is out of range")
 	}
 	s.LastID += idBlock
-	s.Served, s.Needed = nil, nil
+	s.Served, s.Needed, s.Drained = nil, nil, false
 	return s, nil
 }
 

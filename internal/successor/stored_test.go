@@ -7,11 +7,11 @@ import (
 
 // What a master has left is read with other worker ids, or not at all.
 func TestStored(t *testing.T) {
-	b, err := json.Marshal(Snapshot{Workers: 3, Scaled: true, Generation: 2, LastID: 7, Served: map[int][]string{0: {"tcp :80"}}, Needed: Times{0: nil}})
+	b, err := json.Marshal(Snapshot{Drained: true, Workers: 3, Scaled: true, Generation: 2, LastID: 7, Served: map[int][]string{0: {"tcp :80"}}, Needed: Times{0: nil}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := Stored(b); err != nil || s.Workers != 3 || !s.Scaled || s.Generation != 2 || s.LastID != 7+idBlock || s.Served != nil || s.Needed != nil {
+	if s, err := Stored(b); err != nil || s.Workers != 3 || !s.Scaled || s.Generation != 2 || s.LastID != 7+idBlock || s.Drained || s.Served != nil || s.Needed != nil {
 		t.Errorf("%s came as %+v, %v", b, s, err)
 	}
 	for name, s := range map[string]*Snapshot{

@@ -16,12 +16,12 @@ import (
 type View struct{ s status.Status }
 
 // New returns a view without workers.
-func New(now time.Time, phase reload.Phase, goal reload.Goal, sockets []status.Socket, total status.Counters, book *history.Book) *View {
+func New(now time.Time, state reload.State, goal reload.Goal, sockets []status.Socket, total status.Counters, book *history.Book) *View {
 	slices.SortFunc(sockets, func(a, b status.Socket) int {
 		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.Address, b.Address))
 	})
 	v := &View{status.Status{
-		Time: now, PID: os.Getpid(), Phase: phase.String(), Generation: goal.Generation, Next: goal.Next, Want: goal.Workers,
+		Time: now, PID: os.Getpid(), Phase: state.Phase().String(), Drained: state.Drained(), Generation: goal.Generation, Next: goal.Next, Want: goal.Workers,
 		Workers: []status.Worker{}, Releases: []status.Release{}, Sockets: sockets, Total: total, Reload: book.Reload(), History: book.All(), Tallies: book.Tallies().All(),
 	}}
 	if goal.IsPaused() {
