@@ -126,7 +126,7 @@ var completed = []struct {
 	typed string
 	want  []string
 }{
-	{"rota re", []string{"reload", "restart"}},
+	{"rota re", []string{"reload", "restart", "resume"}},
 	{"rota restart -", []string{"-id", "-pid", "-socket", "-timeout", "-wait"}},
 	{"rota help un", []string{"undrain"}},
 	{"rota completion ", []string{"bash", "fish", "zsh"}},
