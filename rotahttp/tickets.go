@@ -1,6 +1,7 @@
 package rotahttp
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net/http"
 )
@@ -14,9 +15,7 @@ func shareTickets(srv *http.Server, w worker) {
 	if srv.TLSConfig != nil {
 		cfg = srv.TLSConfig.Clone()
 	}
-	//lint:ignore SA1019 a program that still sets it must keep its key
-	chosen := cfg.SessionTicketKey != [32]byte{} || cfg.WrapSession != nil || cfg.UnwrapSession != nil
-	if chosen || cfg.SessionTicketsDisabled {
+	if hasTicketKey(cfg) || cfg.WrapSession != nil || cfg.UnwrapSession != nil || cfg.SessionTicketsDisabled {
 		return
 	}
 	// http.Server works with a copy of its TLSConfig, which later keys would not reach.
@@ -24,4 +23,11 @@ func shareTickets(srv *http.Server, w worker) {
 	w.OnTicketKeys(keys.SetSessionTicketKeys)
 	cfg.WrapSession, cfg.UnwrapSession = keys.EncryptTicket, keys.DecryptTicket
 	srv.TLSConfig = cfg
+}
+
+// hasTicketKey reports whether the program has set a key. In a config that has been used package tls
+// has chosen one, which begins with this word.
+func hasTicketKey(cfg *tls.Config) bool {
+	key := cfg.SessionTicketKey //lint:ignore SA1019 a program that still sets it must keep its key
+	return key != [32]byte{} && !bytes.HasPrefix(key[:], []byte("DEPRECATED"))
 }

@@ -45,6 +45,16 @@ func TestSharedTickets(t *testing.T) {
 	as := func(*tls.Config) {}
 	//lint:ignore SA1019 programs may still set it
 	own := func(c *tls.Config) { c.SessionTicketKey = [32]byte{9} }
+	used := func(c *tls.Config) { // by another server, before this one
+		ln := mustListen(t)
+		defer ln.Close()
+		go (&http.Server{Handler: echoHandler, TLSConfig: c}).Serve(tls.NewListener(ln, c))
+		conn, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
 	off := func(c *tls.Config) { c.SessionTicketsDisabled = true }
 	for _, tc := range []struct {
 		name          string
@@ -56,6 +66,7 @@ func TestSharedTickets(t *testing.T) {
 		{"other keys", server([][32]byte{{1}}, as), server([][32]byte{{2}}, as), false},
 		{"no keys yet", server(nil, as), server(nil, as), false},
 		{"the program's key", server([][32]byte{{1}}, own), server([][32]byte{{2}}, own), true},
+		{"a config that was used", server([][32]byte{{1}}, used), server([][32]byte{{1}}, used), true},
 		{"disabled", server([][32]byte{{1}}, off), server([][32]byte{{1}}, off), false},
 	} {
 		if got := resumes(t, tc.first, tc.second); got != tc.want {
