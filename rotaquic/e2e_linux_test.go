@@ -344,6 +344,7 @@ func TestKilledWorker(t *testing.T) {
 	for _, pid := range e2etest.WorkersOf(p.PID()) {
 		e2etest.Kill(t, pid)
 	}
+	go func() { _ = echoes(c, "again") }() // only a packet is answered by a reset
 	e2etest.Await(t, "the end of the connection", c.Context().Done())
 	var reset *quic.StatelessResetError
 	if err := context.Cause(c.Context()); !errors.As(err, &reset) {
