@@ -175,33 +175,11 @@ func (s *side) measure(b *testing.B, l loop, keep bool) {
 
 // compare prints what the side does, as a part of what another one does.
 func (s *side) compare(b *testing.B, other *side) {
-	rate, cpu := pairedRatio(s.rates, other.rates), pairedRatio(s.cpu, other.cpu)
+	rate, cpu := e2etest.PairedRatio(s.rates, other.rates), e2etest.PairedRatio(s.cpu, other.cpu)
 	b.Logf("%-12s %.0f/s, %.3f (%.3f to %.3f) of plain; %.2f us a turn, %.3f (%.3f to %.3f) of plain", s.name,
-		e2etest.Median(s.rates), rate.median, rate.from, rate.to, e2etest.Median(s.cpu), cpu.median, cpu.from, cpu.to)
-	b.ReportMetric(rate.median, s.name+"-rate-ratio")
-	b.ReportMetric(cpu.median, s.name+"-cpu-ratio")
-}
-
-// estimate is a median and its interval, in which it lies with 95 % probability.
-type estimate struct{ median, from, to float64 }
-
-// pairedRatio returns the median of the ratios of two measurements of the same rounds, with
-// the interval of a bootstrap.
-func pairedRatio(ours, theirs []float64) estimate {
-	n := min(len(ours), len(theirs))
-	ratios := make([]float64, n)
-	for i := range ratios {
-		ratios[i] = ours[i] / theirs[i]
-	}
-	medians, sample := make([]float64, 1000), make([]float64, n)
-	for i := range medians {
-		for k := range sample {
-			sample[k] = ratios[rand.IntN(n)]
-		}
-		medians[i] = e2etest.Median(sample)
-	}
-	slices.Sort(medians)
-	return estimate{e2etest.Median(ratios), medians[25], medians[975]}
+		e2etest.Median(s.rates), rate.Median, rate.From, rate.To, e2etest.Median(s.cpu), cpu.Median, cpu.From, cpu.To)
+	b.ReportMetric(rate.Median, s.name+"-rate-ratio")
+	b.ReportMetric(cpu.Median, s.name+"-cpu-ratio")
 }
 
 // BenchmarkCostMemory prints the resident memory of the master of examples/hello.

@@ -311,23 +311,10 @@ func (s *side) measureStop(b *testing.B) {
 	s.late = float64(late.Load()) / float64(all.Load())
 }
 
-// ratio returns the median of the ratios of paired slices, with the interval in which it lies with
-// 95 % probability, by a bootstrap.
+// ratio returns the ratio of paired slices, with its interval.
 func ratio(ours, theirs []float64) string {
-	n := min(len(ours), len(theirs))
-	ratios := make([]float64, n)
-	for i := range ratios {
-		ratios[i] = ours[i] / theirs[i]
-	}
-	medians, sample := make([]float64, 1000), make([]float64, n)
-	for i := range medians {
-		for k := range sample {
-			sample[k] = ratios[rand.IntN(n)]
-		}
-		medians[i] = e2etest.Median(sample)
-	}
-	slices.Sort(medians)
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", e2etest.Median(ratios), medians[25], medians[975])
+	r := e2etest.PairedRatio(ours, theirs)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", r.Median, r.From, r.To)
 }
 
 // BenchmarkSpread prints a table for two workers and one for eight.
