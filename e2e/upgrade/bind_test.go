@@ -112,25 +112,36 @@ func open2(first bool) {
 	_ = http.Serve(ln, nil)
 }
 
-// A socket that was opened for a worker of the old master while the new master's workers start
-// is theirs too.
-func TestUpgradeDuringStart(t *testing.T) {
-	t.Parallel()
-	late := filepath.Join(e2etest.ShortDir(t), "late")
-	write := func(name, text string) { e2etest.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
-	addr := e2etest.FreeAddress(t)
-	write(late+".address", addr)
-	p := e2etest.Start(t, "opens-both", server.Quick(1), pathEnv+"="+late)
-	write(late, "")
+// openDuringStart starts a helper and its upgrade, and returns when the worker of one master has opened
+// addr while that of the new one waits in its start, until a file at late + ".go" is there.
+func openDuringStart(t *testing.T, helper string) (p *e2etest.Process, late, addr string) {
+	t.Helper()
+	late, addr = filepath.Join(e2etest.ShortDir(t), "late"), e2etest.FreeAddress(t)
+	writeFile(t, late+".address", addr)
+	p = e2etest.Start(t, helper, server.Quick(1), pathEnv+"="+late)
+	writeFile(t, late, "")
 	p.Signal(syscall.SIGUSR2)
 	p.WaitOutput("the new one is there", 1)
 	body, err := e2etest.Request("tcp", p.Addr(), "/open")
 	if err != nil || body != "open <nil>" {
 		t.Fatal(body, err)
 	}
-	write(late+".go", "")
+	return p, late, addr
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	e2etest.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+}
+
+// A socket that was opened for a worker of the old master while the new master's workers start
+// is theirs too.
+func TestUpgradeDuringStart(t *testing.T) {
+	t.Parallel()
+	p, late, addr := openDuringStart(t, "opens-both")
+	writeFile(t, late+".go", "")
 	p.WaitLog(e2etest.TookOver, 1)
-	_, err = e2etest.Request("tcp", addr, "/")
+	_, err := e2etest.Request("tcp", addr, "/")
 	e2etest.NoError(t, err)
 }
 
@@ -139,18 +150,7 @@ func TestUpgradeDuringStart(t *testing.T) {
 func TestOldWorkerWantsSocketOfNewMaster(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []bool{false, true} {
-		late := filepath.Join(e2etest.ShortDir(t), "late")
-		write := func(name, text string) { e2etest.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
-		addr := e2etest.FreeAddress(t)
-		write(late+".address", addr)
-		p := e2etest.Start(t, "opens-first", server.Quick(1), pathEnv+"="+late)
-		write(late, "")
-		p.Signal(syscall.SIGUSR2)
-		p.WaitOutput("the new one is there", 1)
-		body, err := e2etest.Request("tcp", p.Addr(), "/open")
-		if err != nil || body != "open <nil>" {
-			t.Fatal(body, err)
-		}
+		p, late, addr := openDuringStart(t, "opens-first")
 		if fails {
 			workers := e2etest.WorkersOf(p.PID())
 			for _, pid := range p.Children() {
@@ -159,13 +159,13 @@ func TestOldWorkerWantsSocketOfNewMaster(t *testing.T) {
 				}
 			}
 			p.WaitLog(e2etest.UpgradeFailed, 1)
-			_, err = e2etest.Request("tcp", addr, "/")
+			_, err := e2etest.Request("tcp", addr, "/")
 			e2etest.NoError(t, err)
 			continue
 		}
-		write(late+".go", "")
+		writeFile(t, late+".go", "")
 		p.WaitLog(e2etest.TookOver, 1)
-		_, err = e2etest.Request("tcp", addr, "/")
+		_, err := e2etest.Request("tcp", addr, "/")
 		e2etest.NoError(t, err)
 	}
 }
