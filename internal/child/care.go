@@ -40,8 +40,11 @@ type Patient struct {
 }
 
 // serves reports whether p is to be watched.
-func (p *Patient) serves() bool {
-	return p.Exited.IsZero() && p.Draining.IsZero() && p.Unlinked.IsZero() && !p.Recycle
+func (p *Patient) serves() bool { return p.counts() && !p.Recycle }
+
+// counts reports whether the rota counts on p.
+func (p *Patient) counts() bool {
+	return p.Exited.IsZero() && p.Draining.IsZero() && p.Unlinked.IsZero()
 }
 
 func (p *Patient) pid() int { return p.Process().PID() }
@@ -60,7 +63,7 @@ func Members(patients []*Patient) (all []*reload.Member) {
 // OnTrial returns the patients that serve, of which those of the generation next are canaries, with what they have counted.
 func OnTrial(patients []*Patient, next int, counts *Counts) (all []judge.Worker) {
 	for _, p := range patients {
-		if p.Exited.IsZero() && p.Draining.IsZero() && p.Unlinked.IsZero() && !p.Ready.IsZero() {
+		if p.counts() && !p.Ready.IsZero() {
 			all = append(all, judge.Worker{ID: p.ID, Canary: p.Generation == next, Counters: counts.Of(p.ID)})
 		}
 	}
