@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"slices"
 	"syscall"
 	"testing"
 )
@@ -82,10 +81,4 @@ func firstEphemeral(t testing.TB) (port int) {
 		port = 32_768 // all ports are for clients: one may take the address, which is rare
 	}
 	return port
-}
-
-// Median returns the median of v.
-func Median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return v[len(v)/2]
 }

@@ -26,3 +26,9 @@ func PairedRatio(ours, theirs []float64) Estimate {
 	slices.Sort(medians)
 	return Estimate{Median(ratios), medians[25], medians[975]}
 }
+
+// Median returns the median of v.
+func Median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
