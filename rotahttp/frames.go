@@ -1,8 +1,8 @@
 package rotahttp
 
-// frameTracker follows the HTTP/2 frames (RFC 9113, section 4.1) that a server writes, to
-// find where another frame may be inserted. The zero value is for a connection on which
-// nothing has been written.
+// frameTracker follows the HTTP/2 frames (RFC 9113, section 4.1) that a server or its client
+// writes, to find where another frame may be inserted. The zero value is for a connection on
+// which nothing has been written.
 type frameTracker struct {
 	header       [9]byte // of the current frame: length, type, flags and stream
 	headerLen    int     // bytes of header written so far; 0 when it is complete
@@ -19,14 +19,10 @@ const (
 	frameRSTStream    = 0x3
 	frameSettings     = 0x4
 	framePushPromise  = 0x5
+	framePing         = 0x6
 	frameContinuation = 0x9
 	flagEndHeaders    = 0x4
 )
-
-// goAwayFrame is a GOAWAY with the highest possible last stream, 2^31-1, and NO_ERROR: it
-// tells the client to open no more streams and refuses none of those on their way
-// (RFC 9113, section 6.8).
-var goAwayFrame = []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 
 // atBoundary reports whether a frame of another stream may be written here: between two
 // frames, after the SETTINGS that must come first (RFC 9113, section 3.4), and outside a

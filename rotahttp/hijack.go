@@ -94,9 +94,9 @@ func (c *hijackedConn) Read(p []byte) (n int, err error) {
 		n = copy(p, c.early)
 		c.early = c.early[n:]
 	} else {
-		n, err = c.http2Conn.Read(p)
+		n, err = c.Conn.Read(p)
 	}
-	c.streams.read(p[:n])
+	c.readFrames(c.streams.read(p[:n]))
 	return n, err
 }
 
@@ -122,7 +122,7 @@ func (c *hijackedConn) endWhenIdle() {
 	ticker := time.NewTicker(idleCheckInterval)
 	defer ticker.Stop()
 	quiet, seen := 0, -1
-	for begin := time.Now(); ; {
+	for {
 		select {
 		case <-c.closed:
 			return
@@ -133,7 +133,7 @@ func (c *hijackedConn) endWhenIdle() {
 			quiet = 0
 		}
 		quiet, seen = quiet+1, activity
-		if idle && quiet >= idleChecks && time.Since(begin) >= goAwayTime {
+		if idle && quiet >= idleChecks && c.times.obeyed(time.Now()) {
 			stopReading(c.Conn)
 		}
 	}

@@ -11,17 +11,6 @@ import (
 	"github.com/rota-go/rota/internal/ratelimit"
 )
 
-// net/http shuts HTTP/2 down with one GOAWAY that names the last stream it has seen, so
-// that a request on its way at that moment is refused. RFC 9113, section 6.8, recommends
-// two: a first GOAWAY with last stream 2^31-1, and, when the client has had the time to
-// stop opening streams, a second one with the real last stream. This package sends the
-// first: an http2Conn writes it between two frames of the server. net/http sends the
-// second, in Shutdown.
-
-// goAwayTime is how long after the first GOAWAY the second may follow: the time that a
-// client has to read the first. RFC 9113 asks for one round trip at least.
-const goAwayTime = time.Second
-
 // unencryptedProto is the key of http.Server.TLSNextProto for the function that serves
 // an HTTP/2 connection whose preface has been read. net/http uses it for h2c. The function
 // takes any net.Conn, wrapped in a tls.Conn that encrypts nothing (see wrapUnencrypted).
@@ -29,10 +18,9 @@ const unencryptedProto = "unencrypted_http2"
 
 // http2Conns are a server's HTTP/2 connections.
 type http2Conns struct {
-	mu         sync.Mutex
-	all        map[*http2Conn]bool
-	draining   bool
-	lastGoAway time.Time // the latest time that a GOAWAY is scheduled for
+	mu       sync.Mutex
+	all      map[*http2Conn]bool
+	draining bool
 
 	changed chan<- struct{} // server.changed
 }
@@ -53,9 +41,7 @@ func (h *http2Conns) add(c *http2Conn) {
 // scheduleGoAway has c write its GOAWAY after delay. It is written on a goroutine of its
 // own, because a client that doesn't read can block it; closing c ends that. h.mu is held.
 func (h *http2Conns) scheduleGoAway(c *http2Conn, delay time.Duration) {
-	if at := time.Now().Add(delay); at.After(h.lastGoAway) {
-		h.lastGoAway = at
-	}
+	c.times.send(time.Now().Add(delay))
 	time.AfterFunc(delay, c.leave)
 }
 
@@ -88,12 +74,17 @@ func (h *http2Conns) none() bool {
 	return len(h.all) == 0
 }
 
-// goAwaysObeyed reports whether every client has had goAwayTime to read its first GOAWAY,
-// so that the second one refuses no request.
+// goAwaysObeyed reports whether the second GOAWAY refuses no request of any client.
 func (h *http2Conns) goAwaysObeyed() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.all) == 0 || time.Since(h.lastGoAway) >= goAwayTime
+	now := time.Now()
+	for c := range h.all {
+		if !c.times.obeyed(now) {
+			return false
+		}
+	}
+	return true
 }
 
 // hookHTTP2 replaces the functions of TLSNextProto by ones that serve HTTP/2 on an

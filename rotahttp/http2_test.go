@@ -203,7 +203,7 @@ func (c *client) awaitFrame(typ, stream byte) {
 	}
 }
 
-// An idle HTTP/2 connection is closed soon after goAwayTime, even if the client does
+// An idle HTTP/2 connection is closed soon after noAnswerTime, even if the client does
 // nothing.
 func TestHTTP2IdleConnIsClosed(t *testing.T) {
 	s := start(t, h2cServer(echo), newWorker(timeout))
@@ -211,7 +211,7 @@ func TestHTTP2IdleConnIsClosed(t *testing.T) {
 	c.send("%s%s", preface, settings)
 	c.awaitFrame(4, 0)
 	s.beginDrain()
-	s.mustReturn(nil, goAwayTime+3*time.Second)
+	s.mustReturn(nil, noAnswerTime+3*time.Second)
 }
 
 // A connection is closed if the client has negotiated HTTP/2 but doesn't send its preface.

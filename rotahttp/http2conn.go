@@ -18,6 +18,8 @@ type http2Conn struct {
 	net.Conn
 	prefaceLeft string // what Read still expects of the preface, and skips; used by the reader alone
 	ended       func() // called after the GOAWAY, and ends the connection; nil: Shutdown does
+	times       goAwayTimes
+	answers     answerTracker // used by the reader alone
 
 	mu      sync.Mutex // held during a write
 	written frameTracker
@@ -58,7 +60,16 @@ func (c *http2Conn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	c.readFrames(p[:n])
+	return n, err
+}
+
+// readFrames notices the answer to the PING in p, which was read and follows the preface.
+func (c *http2Conn) readFrames(p []byte) {
+	if c.answers.read(p) {
+		c.times.answer()
+	}
 }
 
 // Write writes p. A pending GOAWAY is written at the first frame boundary in p.
@@ -106,6 +117,6 @@ func (c *http2Conn) writePendingGoAway() error {
 		return nil
 	}
 	c.goAway = goAwaySent
-	_, err := c.Conn.Write(goAwayFrame)
+	_, err := c.Conn.Write(goAwayFrames)
 	return err
 }

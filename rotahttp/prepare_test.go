@@ -235,6 +235,7 @@ func TestHijackedHTTP2(t *testing.T) {
 			if name == "HTTP/2" {
 				c.awaitFrame(4, 0)
 				c.awaitFrame(7, 0)
+				c.awaitFrame(framePing, 0)
 				close(leave)
 				c.mustEnd(soon)
 			} else {

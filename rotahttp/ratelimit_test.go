@@ -71,7 +71,7 @@ type sinkConn struct {
 func (s *sinkConn) Write(p []byte) (int, error) { return s.got.Write(p) }
 
 // gone reports whether a GOAWAY was written, and nothing else.
-func (s *sinkConn) gone() bool { return s.got.String() == string(goAwayFrame) }
+func (s *sinkConn) gone() bool { return s.got.String() == string(goAwayFrames) }
 
 // Clients of HTTP/2 get their GOAWAYs at a limited rate, and after the last of them the
 // time to obey it.
@@ -101,7 +101,7 @@ func TestGoAwaysAtALimitedRate(t *testing.T) {
 		for !h.goAwaysObeyed() {
 			time.Sleep(time.Millisecond)
 		}
-		if n, took := count(), time.Since(begun); n != many || took <= goAwayTime || took > goAwayTime+ratelimit.Period {
+		if n, took := count(), time.Since(begun); n != many || took <= noAnswerTime || took > noAnswerTime+ratelimit.Period {
 			t.Errorf("%d GOAWAYs written, all obeyed after %v", n, took)
 		}
 		late := &sinkConn{}

@@ -30,8 +30,8 @@ func newStreamTracker(preface string, upgraded bool) *streamTracker {
 	return t
 }
 
-// read is called with what was read from the client.
-func (t *streamTracker) read(p []byte) {
+// read is called with what was read from the client, and returns what follows the preface in it.
+func (t *streamTracker) read(p []byte) (frames []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := min(len(p), len(t.preface))
@@ -39,7 +39,8 @@ func (t *streamTracker) read(p []byte) {
 		t.foreign = true
 	}
 	t.preface = t.preface[n:]
-	t.in.frames(p[n:], func(typ, _ byte, stream uint32) {
+	p = p[n:]
+	t.in.frames(p, func(typ, _ byte, stream uint32) {
 		t.activity++
 		switch {
 		case typ == frameHeaders && stream > t.last:
@@ -48,6 +49,7 @@ func (t *streamTracker) read(p []byte) {
 			delete(t.open, stream)
 		}
 	})
+	return p
 }
 
 // wrote is called with what was written to the client.

@@ -56,9 +56,9 @@ func TestStreams(t *testing.T) {
 		for _, size := range []int{1, 2, 7, 1 << 20} {
 			tracker := newStreamTracker(tc.preface, tc.upgraded)
 			for i, s := range tc.steps {
-				feed := tracker.read
-				if s.from == 's' {
-					feed = tracker.wrote
+				feed := tracker.wrote
+				if s.from == 'c' {
+					feed = reads(tracker)
 				}
 				for rest := s.bytes; rest != ""; rest = rest[min(size, len(rest)):] {
 					feed([]byte(rest[:min(size, len(rest))]))
@@ -70,6 +70,8 @@ func TestStreams(t *testing.T) {
 		}
 	}
 }
+
+func reads(t *streamTracker) func([]byte) { return func(p []byte) { t.read(p) } }
 
 // FuzzStreams checks that what is known of a connection's streams doesn't depend on how its
 // bytes are split, whatever client and server send in turns.
@@ -90,7 +92,7 @@ func FuzzStreams(f *testing.F) {
 			return all[n:]
 		}
 		for len(client)+len(server) > 0 {
-			client = feed(client, fromClient, whole.read, split.read)
+			client = feed(client, fromClient, reads(whole), reads(split))
 			server = feed(server, fromServer, whole.wrote, split.wrote)
 			a, b := whole.idle()
 			c, d := split.idle()
@@ -121,8 +123,8 @@ func FuzzGoAway(f *testing.F) {
 				t.Fatalf("Write of %d bytes: %d, %v", len(part), k, err)
 			}
 		}
-		before, after, sent := strings.Cut(sink.got.String(), string(goAwayFrame))
-		if strings.Contains(string(written), string(goAwayFrame)) {
+		before, after, sent := strings.Cut(sink.got.String(), string(goAwayFrames))
+		if strings.Contains(string(written), string(goAwayFrames)) {
 			return // the server's own can't be told apart
 		}
 		if before+after != string(written) {
