@@ -344,6 +344,10 @@ func TestKilledWorker(t *testing.T) {
 	if err := echoes(c, "hello"); err != nil {
 		t.Fatal(err)
 	}
+	packets := c.ConnectionStats().PacketsReceived
+	e2etest.WaitFor(t, "answers to keep-alive packets, and so nothing else to be under way", func() bool {
+		return c.ConnectionStats().PacketsReceived > packets+1
+	})
 	for _, pid := range e2etest.WorkersOf(p.PID()) {
 		e2etest.Kill(t, pid)
 	}
