@@ -15,7 +15,7 @@ const (
 const resetTokenLen = 16
 
 // reset returns the stateless reset that answers a packet of a connection whose id that is, or nil if the packet is too small. It
-// is shorter than the packet, so that two ends that know nothing of a connection don't answer each other for ever (RFC 9000, 10.3.3).
+// is shorter than the packet, so that two ends that know nothing of a connection don't answer each other without end (RFC 9000, 10.3.3).
 //
 // quic-go answers no packet that is as small as its resets. Such are all that a client sends that only keeps its connection open.
 func (k keys) reset(id, packet []byte) []byte {
