@@ -339,7 +339,17 @@ func TestGraceEnds(t *testing.T) {
 // The clients of a worker that is killed learn it from the other workers, by a stateless reset, also if they send nothing but
 // what keeps the connection open.
 func TestKilledWorker(t *testing.T) {
-	p, addr := start(t, "echo", configOf(2))
+	for name, spread := range map[string]master.Spread{"one queue": master.SpreadShared, "slots": master.SpreadSlots} {
+		t.Run(name, func(t *testing.T) {
+			cfg := configOf(2)
+			cfg.Spread = spread
+			killWorkers(t, cfg)
+		})
+	}
+}
+
+func killWorkers(t *testing.T, cfg master.Config) {
+	p, addr := start(t, "echo", cfg)
 	c := dial(t, addr)
 	if err := echoes(c, "hello"); err != nil {
 		t.Fatal(err)
