@@ -140,7 +140,11 @@ func (c *packetConn) dispatch(s *slot, m *ipv4.Message) (gone bool) {
 		return false
 	}
 	s.packet = packet{from: from, control: s.oob[:m.NN], data: s.buffer[:m.N]}
-	to := c.router.route(s.data)
+	to, orphan := c.router.route(s.data)
+	if orphan {
+		c.sendReset(s.packet)
+		return false
+	}
 	if to == c.router.self {
 		c.deliver(s)
 		return true

@@ -27,8 +27,11 @@ type site struct {
 	socket *net.UDPConn
 }
 
-func newSite(t *testing.T) *site {
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+func newSite(t *testing.T) *site { return newSiteAt(t, net.IPv4(127, 0, 0, 1)) }
+
+func newSiteAt(t *testing.T, ip net.IP) *site {
+	t.Helper()
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: ip})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type place struct {
 type keys struct {
 	ids    cipher.Block // encrypts connection ids
 	hashes cipher.Block // hashes the ids that clients choose
-	reset  quic.StatelessResetKey
+	resets quic.StatelessResetKey
 	token  quic.TokenGeneratorKey
 }
 
@@ -36,7 +36,7 @@ func newKeys(secret []byte) (k keys, err error) {
 	for _, d := range []struct {
 		what string
 		key  []byte
-	}{{"connection ids", ids[:]}, {"handshakes", hashes[:]}, {"stateless resets", k.reset[:]}, {"tokens", k.token[:]}} {
+	}{{"connection ids", ids[:]}, {"handshakes", hashes[:]}, {"stateless resets", k.resets[:]}, {"tokens", k.token[:]}} {
 		b, err := hkdf.Expand(sha256.New, secret, "rotaquic "+d.what, len(d.key))
 		if err != nil {
 			return k, err

@@ -43,7 +43,7 @@ func TestConnectionIDs(t *testing.T) {
 // All workers derive the same keys, each for one purpose.
 func TestKeys(t *testing.T) {
 	a, b := testKeys(t, 1), testKeys(t, 1)
-	if a.reset != b.reset || a.token != b.token || bytes.Equal(a.reset[:], a.token[:]) || a.reset == testKeys(t, 2).reset {
+	if a.resets != b.resets || a.token != b.token || bytes.Equal(a.resets[:], a.token[:]) || a.resets == testKeys(t, 2).resets {
 		t.Error("the keys are not derived from the secret")
 	}
 }
@@ -76,6 +76,8 @@ func FuzzRoute(f *testing.F) {
 	id := k.encode(place{3, 1}, 1)
 	f.Add(append([]byte{0x40}, id[:]...))
 	f.Add(append([]byte{0xc0, 0, 0, 0, 1, idLen}, id[:]...))
+	gone := k.encode(place{3, 0}, 1)
+	f.Add(append([]byte{0x40}, gone[:]...))
 	f.Add([]byte{0xc0, 0, 0, 0, 1, 200, 1})
 	f.Add([]byte{0x80})
 	f.Add([]byte{})
@@ -83,7 +85,7 @@ func FuzzRoute(f *testing.F) {
 	table.set(member{place{2, 1}, 1, serving})
 	table.set(member{place{3, 1}, 1, draining})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		to := router{k, table, 2}.route(b)
+		to, orphan := router{k, table, 2}.route(b)
 		dst, long, ok := destination(b)
 		p, mine := k.decode(dst)
 		switch {
@@ -91,6 +93,8 @@ func FuzzRoute(f *testing.F) {
 			if to != p.index {
 				t.Errorf("%x goes to %d, it is %d's", b, to, p.index)
 			}
+		case orphan != (ok && mine && !long):
+			t.Errorf("%x, long %t, is an orphan: %t", b, long, orphan)
 		case to != 2:
 			t.Errorf("%x, long %t, goes to %d", b, long, to)
 		}

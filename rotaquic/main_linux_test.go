@@ -79,7 +79,7 @@ func certificate() *tls.Config {
 
 // serveEcho is a QUIC server without HTTP: it sends back what it reads from each stream.
 func serveEcho() {
-	ln, err := Listen(os.Getenv(e2etest.FlagsEnv), certificate(), &quic.Config{MaxIdleTimeout: e2etest.Stuck})
+	ln, err := Listen(os.Getenv(e2etest.FlagsEnv), certificate(), &quic.Config{MaxIdleTimeout: e2etest.Stuck, DisablePathMTUDiscovery: true})
 	for err == nil {
 		var c *quic.Conn
 		if c, err = ln.Accept(context.Background()); err == nil {

@@ -18,7 +18,7 @@ type nat struct {
 	outside *net.UDPConn
 }
 
-func newNAT(t *testing.T, server string) *nat {
+func newNAT(t testing.TB, server string) *nat {
 	t.Helper()
 	to, err := net.ResolveUDPAddr("udp", server)
 	if err != nil {
@@ -44,7 +44,7 @@ func (n *nat) port() *net.UDPConn {
 }
 
 // change gives the client another port. What comes to the old one is lost.
-func (n *nat) change(t *testing.T) {
+func (n *nat) change(t testing.TB) {
 	t.Helper()
 	c, err := net.DialUDP("udp", nil, n.server)
 	if err != nil {

@@ -9,22 +9,24 @@ type router struct {
 	self  uint8
 }
 
-// route returns the member that a packet is for. What nobody has is for this worker, as what isn't QUIC.
-func (r router) route(packet []byte) (index uint8) {
+// route returns the member that a packet is for. What nobody has is for this worker, as what isn't QUIC. The packet is an
+// orphan if the worker that has made its connection is gone.
+func (r router) route(packet []byte) (index uint8, orphan bool) {
 	id, long, ok := destination(packet)
 	if !ok {
-		return r.self
+		return r.self, false
 	}
-	if p, ok := r.keys.decode(id); ok && r.table.lives(p) {
-		return p.index
+	p, ours := r.keys.decode(id)
+	if ours && r.table.lives(p) {
+		return p.index, false
 	}
 	if !long {
-		return r.self
+		return r.self, ours
 	}
 	if m, ok := r.table.assign(r.keys.hash(id), uint16(time.Now().Unix()), r.self); ok {
-		return m
+		return m, false
 	}
-	return r.self
+	return r.self, false
 }
 
 // destination returns the destination connection id of a packet, by RFC 8999, and whether its header is

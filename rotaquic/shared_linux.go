@@ -84,7 +84,7 @@ func (s *shared) join(w *worker.Worker, name string, t *quic.Transport) error {
 	}
 	s.conn = newPacketConn(udp, queue, router{k, s.memory.table, s.self.index}, &queues{open: open})
 	t.Conn, t.ConnectionIDGenerator = s.conn, &generator{keys: k, place: s.self.place}
-	t.StatelessResetKey, t.TokenGeneratorKey = &k.reset, &k.token
+	t.StatelessResetKey, t.TokenGeneratorKey = &k.resets, &k.token
 	return nil
 }
 

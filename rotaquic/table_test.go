@@ -80,7 +80,7 @@ func TestAssignWithoutServing(t *testing.T) {
 }
 
 // A packet of a connection goes to its worker while that lives, whatever it does. A later worker of the same place
-// doesn't get it.
+// doesn't get it: if its worker is gone, it is an orphan.
 func TestRoute(t *testing.T) {
 	k := testKeys(t, 1)
 	for _, tc := range []struct {
@@ -96,8 +96,9 @@ func TestRoute(t *testing.T) {
 		tab := with(serving, draining, leaving, absent)
 		id := k.encode(tc.id, 17)
 		for _, b := range [][]byte{append([]byte{0x40}, id[:]...), append([]byte{0xe0, 0, 0, 0, 1, idLen}, id[:]...)} {
-			if got := (router{k, tab, 0}).route(append(b, make([]byte, 50)...)); got != tc.want {
-				t.Errorf("an id of %v goes to %d, want %d", tc.id, got, tc.want)
+			got, orphan := router{k, tab, 0}.route(append(b, make([]byte, 50)...))
+			if short := b[0] == 0x40; got != tc.want || orphan != (short && got == 0) {
+				t.Errorf("an id of %v goes to %d, orphan %t, want %d", tc.id, got, orphan, tc.want)
 			}
 		}
 	}

@@ -141,6 +141,8 @@ const (
 	get  = "GET, keep-alive"
 	posb = "POST of 1 KB, keep-alive"
 	slow = "GET of 200 ms"
+
+	slowPath = "/?sleep=200ms"
 )
 
 func (b *balancer) load() load {
@@ -148,7 +150,7 @@ func (b *balancer) load() load {
 		get1: e2etest.StartLoad(b.addr, "/", 4),
 		get:  e2etest.StartKeepAlive(b.addr, e2etest.Get("/"), 4, time.Millisecond),
 		posb: e2etest.StartKeepAlive(b.addr, e2etest.Post("/", 1024), 4, time.Millisecond),
-		slow: e2etest.StartKeepAlive(b.addr, e2etest.Get("/?sleep=200ms"), 4, 0),
+		slow: e2etest.StartKeepAlive(b.addr, e2etest.Get(slowPath), 4, 0),
 	}
 }
 

@@ -151,3 +151,20 @@ func TestReloadBehindNginx(t *testing.T) {
 	f.reloadAll(t, l, rounds(5))
 	l.mustBeWhole(t)
 }
+
+// One host after the other is restarted behind nginx, which has no checks, and learns of it by connections that are
+// refused, and by answers that end the kept ones: 0 failed. Each takes part again before the next one stops.
+func TestRollingRestartBehindNginx(t *testing.T) {
+	tool(t, "nginx")
+	f := newFleet(t)
+	l := f.nginx(t).load()
+	l.goes(t, 50)
+	for range rounds(1) {
+		for _, h := range f {
+			h.restart()
+			h.WaitLog(e2etest.Line(e2etest.Handling(slowPath)), 1)
+			l.goes(t, 20)
+		}
+	}
+	l.mustBeWhole(t)
+}
