@@ -15,18 +15,20 @@ import (
 
 // BenchmarkMove reloads a worker with idle connections, and prints what that costs with none and
 // with many: processor time of the worker that leaves, of the one that takes them (from its start),
-// and of the master; and how long the old process lives on. Run it alone on the machine:
+// and of the master; and how long the old process lives on. Beside it is what a plain server pays to
+// accept and end as many connections, see measureFloor. Run it alone on the machine:
 //
 //	go test ./e2e/moves -run '^$' -bench Move -benchtime 1x
 func BenchmarkMove(b *testing.B) {
 	p := e2etest.Start(b, "serve", server.Quick(1))
-	var crowd *crowd
 	for _, n := range []int{0, 1000, 10000} {
+		crowd := newCrowd(b, p.Addr(), n)
 		for range b.N {
-			if n > 0 && (crowd == nil || len(crowd.conns) != n) {
-				crowd = newCrowd(b, p.Addr(), n)
-			}
 			measureMove(b, p, crowd, n)
+		}
+		crowd.close()
+		if n > 0 {
+			measureFloor(b, n)
 		}
 	}
 }
@@ -53,9 +55,8 @@ func measureMove(b *testing.B, p *e2etest.Process, c *crowd, n int) {
 	if n == 0 {
 		return
 	}
-	each := float64(oldTime+newTime+masterTime) / 1e3 / float64(n)
-	b.Logf("%.1f us a connection (old %.1f, new %.1f, master %.1f)", each, float64(oldTime)/1e3/float64(n),
-		float64(newTime)/1e3/float64(n), float64(masterTime)/1e3/float64(n))
+	each := us(oldTime+newTime+masterTime, n)
+	b.Logf("%.1f us a connection (old %.1f, new %.1f, master %.1f)", each, us(oldTime, n), us(newTime, n), us(masterTime, n))
 	b.ReportMetric(each, "us/conn")
 	for body := range c.ask(b) {
 		if !strings.HasPrefix(body, fmt.Sprintf("generation %d ", ready+1)) {

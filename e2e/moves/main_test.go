@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		"few-descriptors":      fewDescriptors,
 		"count":                count,
 		"count-dies-second":    countDiesSecond,
+		"floor":                floor,
 		"remember":             remember,
 		"remember-dies-second": rememberDiesSecond,
 	}))
