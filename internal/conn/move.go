@@ -78,7 +78,7 @@ func (c *conn) moved() bool {
 		return false
 	}
 	spared := c.move.spare.CompareAndSwap(m, nil)
-	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw}) {
+	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw, Rest: c.rest()}) {
 		c.move.stays.Store(!spared && !m.Ended()) // there may be another receiver
 		return false
 	}
@@ -88,6 +88,15 @@ func (c *conn) moved() bool {
 	}
 	_ = c.Close() // this process's copy; nothing was written to it
 	return true
+}
+
+// rest returns how long the program would wait for the next request, as handover.Item has it.
+func (c *conn) rest() time.Duration {
+	d := c.move.deadline.Load()
+	if d == 0 {
+		return 0
+	}
+	return max(time.Until(decodeTime(d)), time.Millisecond)
 }
 
 // Interrupt has a Read that waits for the next request return, if the connection can move. It

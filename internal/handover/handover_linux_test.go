@@ -266,7 +266,7 @@ func TestForeignDescriptors(t *testing.T) {
 			w := newWorld(t, "tcp", "127.0.0.1:0")
 			fd := descriptor.New(open(t))
 			defer fd.Close()
-			send(t, w, appendOffer(nil, []uint64{w.cookie}), fd.Int())
+			send(t, w, appendOffer(nil, []facts{{cookie: w.cookie}}), fd.Int())
 			if err := w.receiver.Serve(); !errors.Is(err, ErrMessage) || len(w.conns) > 0 {
 				t.Errorf("%v, %d connections, want ErrMessage", err, len(w.conns))
 			}
@@ -278,7 +278,7 @@ func TestForeignDescriptors(t *testing.T) {
 func TestForeignMessages(t *testing.T) {
 	for name, message := range map[string][]byte{
 		"one byte": {offerKind}, "an answer": {answerKind, 1}, "half a cookie": {offerKind, 1, 2, 3},
-		"too many": make([]byte, 4*MaxBatch*cookieSize), "fewer than descriptors": appendOffer(nil, []uint64{1}),
+		"too many": make([]byte, 4*MaxBatch*cookieSize), "fewer than descriptors": appendOffer(nil, []facts{{cookie: 1}}),
 	} {
 		w := newWorld(t, "tcp", "127.0.0.1:0")
 		a, b, err := NewPair() // descriptors whose end can be seen
