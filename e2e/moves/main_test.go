@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 		"count":                count,
 		"count-dies-second":    countDiesSecond,
 		"floor":                floor,
+		"patient":              patient,
 		"remember":             remember,
 		"remember-dies-second": rememberDiesSecond,
 	}))
