@@ -39,14 +39,14 @@ func (a *Adopter) Conn(f *FD) (net.Conn, error) {
 	return net.FileConn(a.file)
 }
 
-// Take is Conn for a descriptor that it owns, and needs one free descriptor less. If it fails the
-// Adopter keeps the socket for Again.
+// Take is Conn for a descriptor that it owns: it needs no other that is free. If it fails the Adopter
+// keeps the socket for Again.
 func (a *Adopter) Take(f *FD) (net.Conn, error) {
-	defer f.Close()
-	if err := a.put(f); err != nil {
+	err := a.put(f)
+	_ = f.Close() // what is in its place is another of the socket
+	if err != nil {
 		return nil, err
 	}
-	_ = f.Close() // what is in its place is another of the socket
 	return a.Again()
 }
 
