@@ -102,7 +102,7 @@ internal/terminal   :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/directory internal/e2etest internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/directory internal/e2etest internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/resting internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "readable differences"},

@@ -25,6 +25,8 @@ type move struct {
 	interrupted atomic.Bool // the read deadline is not the program's
 	stays       atomic.Bool // the connection isn't offered (any more)
 
+	late atomic.Bool // the next Read fails by its deadline, see NewLate
+
 	spare atomic.Pointer[handover.Mover] // see Spare; nil: the worker keeps the connection
 
 	writes   atomic.Int32 // calls that write
@@ -36,6 +38,26 @@ func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 	result, t = New(inner, shared)
 	t.http.Resume()
 	return result, t
+}
+
+// NewLate is NewMoved for a connection whose read deadline, which the other program had set, has passed
+// before the client has sent anything. The first Read returns os.ErrDeadlineExceeded, unless the client has
+// sent meanwhile.
+func NewLate(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
+	result, t = NewMoved(inner, shared)
+	t.move.late.Store(true)
+	return result, t
+}
+
+// isLate reports whether Read fails by the deadline of another program, and then does so no more.
+func (c *conn) isLate() bool {
+	return c.move.late.Load() && c.move.late.CompareAndSwap(true, false) && !c.socket.InputWaiting()
+}
+
+// errLate is how a Read of package net fails by its deadline.
+func (c *conn) errLate() error {
+	local, remote := c.socket.LocalAddr(), c.socket.RemoteAddr()
+	return &net.OpError{Op: "read", Net: local.Network(), Source: local, Addr: remote, Err: os.ErrDeadlineExceeded}
 }
 
 // mover returns what moves the connection, or nil if it stays.

@@ -23,8 +23,9 @@ const (
 
 // Owner is the listening socket of a connection.
 type Owner interface {
-	// Give has the program accept c. It owns c.
-	Give(c net.Conn)
+	// Give has the program accept c. It owns c. Late says that the time of c has passed, and that its
+	// client hasn't sent.
+	Give(c net.Conn, late bool)
 }
 
 // Conn is a connection at rest.
@@ -32,7 +33,7 @@ type Conn struct {
 	fd     *descriptor.FD // owned by the Conn
 	owner  Owner
 	cookie uint64    // of the socket
-	until  time.Time // the program would close it at this time; zero: never
+	until  time.Time // the program would wait for its client until then; zero: for ever
 }
 
 // NewConn returns a Conn of fd, which it owns. Left is how long the program would wait for the next
@@ -119,7 +120,7 @@ func (l *Lot) Len() int {
 // gets c.
 func (l *Lot) Rest(c *Conn) {
 	if !l.keep(c) {
-		l.wake([]*Conn{c})
+		l.wake([]*Conn{c}, false)
 	}
 }
 
@@ -175,8 +176,8 @@ func (l *Lot) settled(n int) {
 	}
 }
 
-// run gives connections to the program whose clients have sent, and closes those whose clients have gone
-// or whose time has passed.
+// run gives connections to the program whose clients have sent, or whose time has passed, and closes those
+// whose clients have gone.
 func (l *Lot) run(p *poller) {
 	for {
 		ready, err := p.wait()
@@ -187,7 +188,7 @@ func (l *Lot) run(p *poller) {
 		if err != nil {
 			return // it is closed
 		}
-		l.wake(l.found(ready))
+		l.wake(l.found(ready), false)
 	}
 }
 
@@ -203,9 +204,9 @@ func (l *Lot) found(fds []int) (some []*Conn) {
 	return some
 }
 
-// expire closes the connections whose time has passed, as their program would.
+// expire gives the connections to the program whose time has passed.
 func (l *Lot) expire(now time.Time) {
-	l.closeAll(l.take(all, func(c *Conn) bool { return !c.until.IsZero() && !now.Before(c.until) }))
+	l.wake(l.take(all, func(c *Conn) bool { return !c.until.IsZero() && !now.Before(c.until) }), true)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.timed = false
@@ -220,7 +221,7 @@ func (l *Lot) expire(now time.Time) {
 }
 
 // wake gives connections that are busy to the program, and closes those whose clients have gone.
-func (l *Lot) wake(some []*Conn) {
+func (l *Lot) wake(some []*Conn, late bool) {
 	if len(some) == 0 {
 		return
 	}
@@ -229,7 +230,7 @@ func (l *Lot) wake(some []*Conn) {
 		if hasEnded(c.fd.Int()) {
 			_ = c.fd.Close() // nothing was written to it
 		} else {
-			l.give(c)
+			l.give(c, late)
 		}
 	}
 	l.adopter.Clear()
@@ -239,14 +240,14 @@ func (l *Lot) wake(some []*Conn) {
 
 // give gives c to the program. Where this process has too many open files, c waits. The caller holds
 // giving.
-func (l *Lot) give(c *Conn) {
+func (l *Lot) give(c *Conn, late bool) {
 	conn, err := l.adopter.Take(c.fd)
 	for descriptor.RunOut(err) && !l.isClosed() {
 		time.Sleep(retryPause)
 		conn, err = l.adopter.Again()
 	}
 	if err == nil {
-		c.owner.Give(conn)
+		c.owner.Give(conn, late)
 	}
 }
 
@@ -308,9 +309,9 @@ func (l *Lot) Leave(m *handover.Mover) {
 	l.mu.Unlock()
 	if m != nil {
 		_, stay := l.move(m, all)
-		l.wake(stay)
+		l.wake(stay, false)
 	}
-	l.wake(l.take(all, every))
+	l.wake(l.take(all, every), false)
 }
 
 // Close closes what is in the Lot.

@@ -27,10 +27,16 @@ type program struct {
 	fewer  chan struct{} // a value for each call of fewer
 	ln     net.Listener
 	cookie uint64
+	late   atomic.Int64
 	full   atomic.Bool // it takes no connections of other workers
 }
 
-func (p *program) Give(c net.Conn) { p.conns <- c }
+func (p *program) Give(c net.Conn, late bool) {
+	if late {
+		p.late.Add(1)
+	}
+	p.conns <- c
+}
 
 // newProgram returns a program, whose clients connect to ln.
 func newProgram(t *testing.T, ln net.Listener) *program {
@@ -179,18 +185,31 @@ func TestClientGoes(t *testing.T) {
 	}
 }
 
-// A connection is closed when its program would have closed it, and no earlier one.
+// The program gets a connection when the time has passed for which it would have waited, and no other
+// one.
 func TestTimePasses(t *testing.T) {
 	p := newProgram(t, listen(t))
 	later, short, never := p.rest(t, time.Hour), p.rest(t, time.Millisecond), p.rest(t, 0)
-	ends(t, short)
+	for _, client := range []net.Conn{short, p.rest(t, 1500*time.Millisecond)} { // of two ticks
+		p.wantLate(t, client)
+	}
 	p.wantLen(t, 2)
-	ends(t, p.rest(t, time.Millisecond)) // the next tick
 	p.lot.expire(time.Now().Add(2 * time.Hour))
-	ends(t, later)
+	p.wantLate(t, later)
 	p.wantLen(t, 1)
 	io.WriteString(never, "x")
 	answersTo(t, p.next(t), never)
+	if p.late.Load() != 3 {
+		t.Errorf("%d are late", p.late.Load())
+	}
+}
+
+// wantLate checks that the program gets the connection of a client, and that it is late.
+func (p *program) wantLate(t *testing.T, client net.Conn) {
+	t.Helper()
+	if c := p.next(t); c.RemoteAddr().String() != client.LocalAddr().String() {
+		t.Errorf("the program gets the connection of %v, want %v", c.RemoteAddr(), client.LocalAddr())
+	}
 }
 
 func answersTo(t *testing.T, c, client net.Conn) {
@@ -288,7 +307,7 @@ func (s sockets) Socket(cookie uint64) handover.Socket {
 }
 func (s sockets) Handed(uint64, []byte) handover.Socket { return nil }
 func (s sockets) Addr() net.Addr                        { return s.ln.Addr() }
-func (s sockets) Put(c net.Conn)                        { s.Give(c) }
+func (s sockets) Put(c net.Conn)                        { s.Give(c, false) }
 func (s sockets) Rests() bool                           { return s.lot.Ready() }
 func (s sockets) Rest(fd *descriptor.FD, left time.Duration) {
 	s.lot.Rest(NewConn(fd, s.program, s.cookie, left))
@@ -299,9 +318,8 @@ func TestMove(t *testing.T) {
 	ln := listen(t)
 	p, to := newProgram(t, ln), newProgram(t, ln)
 	m := p.pair(t, to)
-	var clients []net.Conn
 	for range 100 {
-		clients = append(clients, p.rest(t, time.Hour))
+		p.rest(t, time.Hour)
 	}
 	if n := p.lot.Move(m, 70); n != 70 || p.moved.Load() != 70 {
 		t.Fatalf("%d moved, %d counted", n, p.moved.Load())
@@ -321,8 +339,8 @@ func TestMove(t *testing.T) {
 	to.wantLen(t, 100)
 	to.lot.expire(time.Now().Add(61 * time.Minute))
 	to.wantLen(t, 0)
-	for _, c := range clients {
-		ends(t, c)
+	if n := to.late.Load(); n != 100 {
+		t.Errorf("%d are late", n)
 	}
 }
 

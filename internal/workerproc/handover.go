@@ -183,7 +183,7 @@ func (l *listener) cookie() uint64 {
 // Put has the program accept c, a connection of another worker.
 func (l *listener) Put(c net.Conn) {
 	l.worker.Taken.Add(1)
-	l.Give(c)
+	l.Give(c, false)
 }
 
 // Rests reports whether connections of other workers can rest here.
@@ -195,10 +195,14 @@ func (l *listener) Rest(fd *descriptor.FD, left time.Duration) {
 	l.worker.drain.resting.Rest(resting.NewConn(fd, l, l.conns.Cookie, left))
 }
 
-// Give has the program accept c, which rested.
-func (l *listener) Give(c net.Conn) {
+// Give has the program accept c, which rested; see resting.Owner.
+func (l *listener) Give(c net.Conn, late bool) {
 	l.setKeepAlive(c)
-	result, tracked := conn.NewMoved(c, l.conns)
+	resume := conn.NewMoved
+	if late {
+		resume = conn.NewLate
+	}
+	result, tracked := resume(c, l.conns)
 	l.worker.drain.addConn(tracked)
 	if l.moved.Add(result) {
 		l.wake()
