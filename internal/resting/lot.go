@@ -33,7 +33,7 @@ type Conn struct {
 	fd     *descriptor.FD // owned by the Conn
 	owner  Owner
 	cookie uint64    // of the socket
-	until  time.Time // the program would wait for its client until then; zero: for ever
+	until  time.Time // the program would wait for its client until then; zero: without a limit
 }
 
 // NewConn returns a Conn of fd, which it owns. Left is how long the program would wait for the next
