@@ -3,11 +3,16 @@
 package workerproc
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/handover"
+	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -15,10 +20,17 @@ import (
 // rests.
 func restingAt(t *testing.T, from, to neighbour) (client net.Conn) {
 	t.Helper()
+	return restingFor(t, from, to, time.Hour)
+}
+
+// restingFor is restingAt with a program that waits for a request for a time.
+func restingFor(t *testing.T, from, to neighbour, wait time.Duration) (client net.Conn) {
+	t.Helper()
 	server, client := from.conn(t)
 	go func() { // the program
 		b := make([]byte, 100)
 		for {
+			server.SetReadDeadline(time.Now().Add(wait))
 			if _, err := server.Read(b); err != nil {
 				server.Close()
 				return
@@ -109,6 +121,60 @@ func TestRestEndsInADrain(t *testing.T) {
 	}
 	all[1].startDrain()
 	answered(t, client, all[1].ln)
+}
+
+// So it does without a request.
+func TestRestOfASilentClientEndsInADrain(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingAt(t, all[0], all[1])
+	all[1].startDrain()
+	server, err := all[1].ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if server.RemoteAddr().String() != client.LocalAddr().String() {
+		t.Errorf("a connection of %v, want %v", server.RemoteAddr(), client.LocalAddr())
+	}
+}
+
+// When the time of the old program has passed, the Read of the new one fails, once.
+func TestRestIsLate(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingFor(t, all[0], all[1], 2*time.Second)
+	server, err := all[1].ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.SetReadDeadline(time.Now().Add(10 * time.Second))
+	began := time.Now()
+	if _, err := server.Read(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 5*time.Second {
+		t.Errorf("read %v after %v, want a deadline that has passed", err, time.Since(began))
+	}
+	io.WriteString(client, "GET")
+	if !read(server, make([]byte, 3)) {
+		t.Error("the connection is of no use")
+	}
+}
+
+// A worker that has too many connections gives those that rest.
+func TestRestIsSpared(t *testing.T) {
+	all := newNeighbours(t, 3)
+	client := restingAt(t, all[0], all[1])
+	a, b, err := handover.NewPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := all[2].receiveConns(link.Packet{Frame: wire.Frame{Type: wire.Receive}, Files: []*descriptor.FD{b}}); err != nil {
+		t.Fatal(err)
+	}
+	spare := wire.Frame{Type: wire.Spare, Body: wire.Body(wire.SpareBody{Connections: 1})}
+	if err := all[1].spare(link.Packet{Frame: spare, Files: []*descriptor.FD{a}}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the move", func() bool { return all[2].drain.resting.Len() == 1 && all[1].drain.resting.Len() == 0 })
+	answered(t, client, all[2].ln)
 }
 
 // A listener that the program closes takes what rested with it.
