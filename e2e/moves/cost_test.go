@@ -53,13 +53,13 @@ func measureMove(b *testing.B, p *e2etest.Process, n int, what string) (each flo
 	p.WaitLog(e2etest.WorkerLeft, ready)
 	oldTime, newTime := e2etest.ChildrenTime(p.PID())-endedBefore-oldBefore, e2etest.CPUTime(pid)
 	masterTime := e2etest.CPUTime(p.PID()) - masterBefore
-	b.Logf("%5d connections, %s: old %v, new %v, master %v; gone after %v", n, what, oldTime.Round(time.Millisecond),
-		newTime.Round(time.Millisecond), masterTime.Round(time.Millisecond), gone.Round(time.Millisecond))
 	if n == 0 {
+		b.Logf("without connections: old %v, new %v, master %v", oldTime, newTime, masterTime)
 		return 0
 	}
 	each = us(oldTime+newTime+masterTime, n)
-	b.Logf("%.1f us a connection, %s (old %.1f, new %.1f, master %.1f)", each, what, us(oldTime, n), us(newTime, n), us(masterTime, n))
+	b.Logf("%.1f us a connection of %d, %s (old %.1f, new %.1f, master %.1f), gone after %v", each, n, what,
+		us(oldTime, n), us(newTime, n), us(masterTime, n), gone.Round(time.Millisecond))
 	return each
 }
 
