@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		"few-descriptors":      fewDescriptors,
 		"count":                count,
 		"count-dies-second":    countDiesSecond,
+		"floor":                floor,
+		"patient":              patient,
 		"remember":             remember,
 		"remember-dies-second": rememberDiesSecond,
 	}))

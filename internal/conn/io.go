@@ -28,6 +28,9 @@ func (c *conn) Read(p []byte) (n int, err error) {
 			if c.leaves() {
 				return 0, io.EOF
 			}
+			if c.isLate() {
+				return 0, c.errLate()
+			}
 		}
 		n, err = c.socket.Read(p)
 	}

@@ -25,6 +25,8 @@ type move struct {
 	interrupted atomic.Bool // the read deadline is not the program's
 	stays       atomic.Bool // the connection isn't offered (any more)
 
+	late atomic.Bool // the next Read fails by its deadline, see NewLate
+
 	spare atomic.Pointer[handover.Mover] // see Spare; nil: the worker keeps the connection
 
 	writes   atomic.Int32 // calls that write
@@ -36,6 +38,26 @@ func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 	result, t = New(inner, shared)
 	t.http.Resume()
 	return result, t
+}
+
+// NewLate is NewMoved for a connection whose read deadline, which the other program had set, has passed
+// before the client has sent anything. The first Read returns os.ErrDeadlineExceeded, unless the client has
+// sent meanwhile.
+func NewLate(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
+	result, t = NewMoved(inner, shared)
+	t.move.late.Store(true)
+	return result, t
+}
+
+// isLate reports whether Read fails by the deadline of another program, and then does so no more.
+func (c *conn) isLate() bool {
+	return c.move.late.Load() && c.move.late.CompareAndSwap(true, false) && !c.socket.InputWaiting()
+}
+
+// errLate is how a Read of package net fails by its deadline.
+func (c *conn) errLate() error {
+	local, remote := c.socket.LocalAddr(), c.socket.RemoteAddr()
+	return &net.OpError{Op: "read", Net: local.Network(), Source: local, Addr: remote, Err: os.ErrDeadlineExceeded}
 }
 
 // mover returns what moves the connection, or nil if it stays.
@@ -78,7 +100,7 @@ func (c *conn) moved() bool {
 		return false
 	}
 	spared := c.move.spare.CompareAndSwap(m, nil)
-	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw}) {
+	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw, Rest: c.rest()}) {
 		c.move.stays.Store(!spared && !m.Ended()) // there may be another receiver
 		return false
 	}
@@ -88,6 +110,15 @@ func (c *conn) moved() bool {
 	}
 	_ = c.Close() // this process's copy; nothing was written to it
 	return true
+}
+
+// rest returns how long the program would wait for the next request, as handover.Item has it.
+func (c *conn) rest() time.Duration {
+	d := c.move.deadline.Load()
+	if d == 0 {
+		return 0
+	}
+	return max(time.Until(decodeTime(d)), time.Millisecond)
 }
 
 // Interrupt has a Read that waits for the next request return, if the connection can move. It

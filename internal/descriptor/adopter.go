@@ -1,8 +1,10 @@
 package descriptor
 
 import (
+	"errors"
 	"net"
 	"os"
+	"syscall"
 )
 
 // Adopter makes many conns of package net from descriptors. That package only takes an os.File,
@@ -35,6 +37,26 @@ func (a *Adopter) Conn(f *FD) (net.Conn, error) {
 		return nil, err
 	}
 	return net.FileConn(a.file)
+}
+
+// Take is Conn for a descriptor that it owns: it needs no other that is free. If it fails the Adopter
+// keeps the socket for Again.
+func (a *Adopter) Take(f *FD) (net.Conn, error) {
+	err := a.put(f)
+	_ = f.Close() // what is in its place is another of the socket
+	if err != nil {
+		return nil, err
+	}
+	return a.Again()
+}
+
+// Again returns another conn of what the Adopter has.
+func (a *Adopter) Again() (net.Conn, error) { return net.FileConn(a.file) }
+
+// RunOut reports whether err says that this process or the system has no more descriptors, or no
+// memory for them.
+func RunOut(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC)
 }
 
 // Clear closes the Adopter's duplicate of the last descriptor.

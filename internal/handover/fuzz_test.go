@@ -7,15 +7,15 @@ import (
 
 // FuzzMessages checks that what is parsed is what was sent, and that nothing else is.
 func FuzzMessages(f *testing.F) {
-	f.Add(appendOffer(nil, []uint64{1, 1 << 63}), 2)
+	f.Add(appendOffer(nil, []facts{{1, 0}, {1 << 63, 1 << 31}}), 2)
 	f.Add(appendAnswer(nil, []bool{true, false}), 2)
 	f.Add([]byte{answerKind, 2}, 1)
 	f.Add([]byte("h\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02{}"), 1)
 	f.Add([]byte("m{}"), 1)
 	f.Fuzz(func(t *testing.T, b []byte, n int) {
-		if cookies, err := parseOffer(b); err == nil {
-			if len(cookies) == 0 || len(cookies) > MaxBatch || !bytes.Equal(appendOffer(nil, cookies), b) {
-				t.Errorf("%q is an offer of %v", b, cookies)
+		if all, err := parseOffer(b); err == nil {
+			if len(all) == 0 || len(all) > MaxBatch || !bytes.Equal(appendOffer(nil, all), b) {
+				t.Errorf("%q is an offer of %v", b, all)
 			}
 		}
 		if h, err := parseHand(b); err == nil {

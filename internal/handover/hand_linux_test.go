@@ -89,7 +89,7 @@ func TestForeignHands(t *testing.T) {
 		"not JSON":                     {append(append([]byte(nil), whole[:handSize]...), "{{"...)},
 		"without a state":              {{handKind, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}},
 		"larger than a state may be":   {{handKind, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0}},
-		"an offer within":              {part, appendOffer(nil, []uint64{1})},
+		"an offer within":              {part, appendOffer(nil, []facts{{cookie: 1}})},
 		"a part that is too long":      {part, append([]byte{moreKind}, text(maxPart+1)...)},
 		"an empty part":                {part, {moreKind}},
 		"a part without a beginning":   {{moreKind, '{'}},

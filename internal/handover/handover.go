@@ -2,8 +2,8 @@
 // over a socketpair that the master has made for the two. The master sees none of them.
 //
 // The pair carries messages (SOCK_SEQPACKET). The leaving worker sends an offer: up to
-// MaxBatch connections, each with the cookie of the socket that it was accepted from. The
-// receiver answers which of them it takes. There is one offer at a time, so at most MaxBatch
+// MaxBatch connections, each with the cookie of the socket that it was accepted from, and how long
+// its program would wait for the next request. The receiver answers which of them it takes. There is one offer at a time, so at most MaxBatch
 // descriptors are in flight. A connection that the program itself hands over goes alone, with a
 // state, in one message or in several.
 //
@@ -18,6 +18,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"time"
 )
 
 // MaxBatch is the largest number of connections in an offer.
@@ -40,30 +42,50 @@ const (
 	handKind   = 'h'
 	moreKind   = 'm'
 	cookieSize = 8
+	factsSize  = cookieSize + 4     // of a connection, in an offer
 	handSize   = 1 + cookieSize + 4 // before the first part of the state
 	maxPart    = 32 << 10           // of a state, in one message
 	answerSize = 1 + MaxBatch
 	maxSize    = handSize + maxPart // of all messages
 )
 
-// appendOffer appends an offer of connections from the sockets with these cookies.
-func appendOffer(b []byte, cookies []uint64) []byte {
+// facts is what an offer says of a connection.
+type facts struct {
+	cookie uint64 // of the socket that it was accepted from
+	rest   uint32 // how long its program would wait for the next request, in ms; 0: it sets no time
+}
+
+// factsOf returns the facts of a connection.
+func factsOf(i Item) facts {
+	if i.Rest == 0 {
+		return facts{cookie: i.Cookie}
+	}
+	ms := max(i.Rest.Milliseconds(), 1) // the time may have passed
+	return facts{i.Cookie, uint32(min(ms, math.MaxUint32))}
+}
+
+// left is how long the program would wait; 0: it sets no time.
+func (f facts) left() time.Duration { return time.Duration(f.rest) * time.Millisecond }
+
+// appendOffer appends an offer of connections.
+func appendOffer(b []byte, all []facts) []byte {
 	b = append(b, offerKind)
-	for _, c := range cookies {
-		b = binary.BigEndian.AppendUint64(b, c)
+	for _, f := range all {
+		b = binary.BigEndian.AppendUint64(b, f.cookie)
+		b = binary.BigEndian.AppendUint32(b, f.rest)
 	}
 	return b
 }
 
-// parseOffer returns the cookies of an offer, at least one.
-func parseOffer(b []byte) (cookies []uint64, err error) {
-	if len(b) <= 1 || b[0] != offerKind || len(b) > 1+MaxBatch*cookieSize || (len(b)-1)%cookieSize != 0 {
+// parseOffer returns the facts of an offer's connections, at least one.
+func parseOffer(b []byte) (all []facts, err error) {
+	if len(b) <= 1 || b[0] != offerKind || len(b) > 1+MaxBatch*factsSize || (len(b)-1)%factsSize != 0 {
 		return nil, fmt.Errorf("%w: %d bytes as an offer", ErrMessage, len(b))
 	}
-	for b = b[1:]; len(b) > 0; b = b[cookieSize:] {
-		cookies = append(cookies, binary.BigEndian.Uint64(b))
+	for b = b[1:]; len(b) > 0; b = b[factsSize:] {
+		all = append(all, facts{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[cookieSize:])})
 	}
-	return cookies, nil
+	return all, nil
 }
 
 // hand is a connection that the program hands over.

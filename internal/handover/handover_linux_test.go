@@ -4,6 +4,7 @@ package handover
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -22,10 +23,22 @@ import (
 type receiverSocket struct {
 	net.Listener
 	conns chan net.Conn
-	state []byte // with the last connection that was handed over
+	rests bool
+	left  time.Duration // of the last connection that rests
+	state []byte        // with the last connection that was handed over
 }
 
 func (s *receiverSocket) Put(c net.Conn) { s.conns <- c }
+
+func (s *receiverSocket) Rests() bool { return s.rests }
+
+func (s *receiverSocket) Rest(fd *descriptor.FD, left time.Duration) {
+	defer fd.Close()
+	s.left = left
+	if c, err := fd.Conn(); err == nil {
+		s.conns <- c
+	}
+}
 
 // world is a listener, and a pair between two workers that have it.
 type world struct {
@@ -238,21 +251,23 @@ func TestDeadReceiver(t *testing.T) {
 
 // What is no connection of the socket ends the hand-over, and is not passed on.
 func TestForeignDescriptors(t *testing.T) {
-	foreign := map[string]func(t *testing.T) int{
-		"of another port": func(t *testing.T) int {
+	foreign := map[string]func(t *testing.T, w *world) int{
+		"of another port": func(t *testing.T, _ *world) int {
 			other := newWorld(t, "tcp", "127.0.0.1:0")
 			server, _ := other.conn(t)
 			return dup(t, server)
 		},
-		"a listener": func(t *testing.T) int { return dup(t, newWorld(t, "tcp", "127.0.0.1:0").Listener) },
-		"a file": func(t *testing.T) int {
+		"a listener":       func(t *testing.T, _ *world) int { return dup(t, newWorld(t, "tcp", "127.0.0.1:0").Listener) },
+		"the listener":     func(t *testing.T, w *world) int { return dup(t, w.Listener) },
+		"of the same port": func(t *testing.T, w *world) int { return packetSocket(t, w.Addr()) },
+		"a file": func(t *testing.T, _ *world) int {
 			n, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return n
 		},
-		"a packet socket": func(t *testing.T) int {
+		"a packet socket": func(t *testing.T, _ *world) int {
 			pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -262,23 +277,73 @@ func TestForeignDescriptors(t *testing.T) {
 		},
 	}
 	for name, open := range foreign {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, "tcp", "127.0.0.1:0")
-			fd := descriptor.New(open(t))
-			defer fd.Close()
-			send(t, w, appendOffer(nil, []uint64{w.cookie}), fd.Int())
-			if err := w.receiver.Serve(); !errors.Is(err, ErrMessage) || len(w.conns) > 0 {
-				t.Errorf("%v, %d connections, want ErrMessage", err, len(w.conns))
-			}
-		})
+		for _, rests := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, rests=%v", name, rests), func(t *testing.T) {
+				w := newWorld(t, "tcp", "127.0.0.1:0")
+				w.rests = rests
+				fd := descriptor.New(open(t, w))
+				defer fd.Close()
+				send(t, w, appendOffer(nil, []facts{{cookie: w.cookie}}), fd.Int())
+				if err := w.receiver.Serve(); !errors.Is(err, ErrMessage) || len(w.conns) > 0 {
+					t.Errorf("%v, %d connections, want ErrMessage", err, len(w.conns))
+				}
+			})
+		}
 	}
+}
+
+// packetSocket returns a UDP socket at a TCP address, with a peer.
+func packetSocket(t *testing.T, at net.Addr) int {
+	t.Helper()
+	local := &net.UDPAddr{IP: at.(*net.TCPAddr).IP, Port: at.(*net.TCPAddr).Port}
+	c, err := net.DialUDP("udp", local, &net.UDPAddr{IP: local.IP, Port: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return dup(t, c)
+}
+
+// A connection rests as the descriptor that came, with the time that its program would have waited.
+func TestRest(t *testing.T) {
+	for _, left := range []time.Duration{0, time.Nanosecond, 1500 * time.Millisecond, 1000 * time.Hour} {
+		w := newWorld(t, "tcp", "127.0.0.1:0")
+		w.rests = true
+		server, client := w.conn(t)
+		w.serve()
+		item := w.item(t, server)
+		item.Rest = left
+		taken, err := w.sender.Offer([]Item{item})
+		wantTaken(t, taken, err, true)
+		c := <-w.conns
+		defer c.Close()
+		if want := max(left, min(left*1e9, time.Millisecond)); w.left != want || c.RemoteAddr().String() != client.LocalAddr().String() {
+			t.Errorf("left %v, want %v; a connection of %v, want %v", w.left, want, c.RemoteAddr(), client.LocalAddr())
+		}
+	}
+}
+
+// A connection whose client has gone isn't taken, and harms no other.
+func TestRestOfAGoneClient(t *testing.T) {
+	w := newWorld(t, "tcp", "127.0.0.1:0")
+	w.rests = true
+	gone, client := w.conn(t)
+	client.(*net.TCPConn).SetLinger(0) // a reset
+	client.Close()
+	gone.SetReadDeadline(time.Now().Add(10 * time.Second))
+	gone.Read(make([]byte, 1))
+	other, _ := w.conn(t)
+	w.serve()
+	taken, err := w.sender.Offer([]Item{w.item(t, gone), w.item(t, other)})
+	wantTaken(t, taken, err, false, true)
+	w.wantConns(t, 1)
 }
 
 // A message that is none ends the hand-over, and its descriptors are closed.
 func TestForeignMessages(t *testing.T) {
 	for name, message := range map[string][]byte{
 		"one byte": {offerKind}, "an answer": {answerKind, 1}, "half a cookie": {offerKind, 1, 2, 3},
-		"too many": make([]byte, 4*MaxBatch*cookieSize), "fewer than descriptors": appendOffer(nil, []uint64{1}),
+		"too many": make([]byte, 4*MaxBatch*cookieSize), "fewer than descriptors": appendOffer(nil, []facts{{cookie: 1}}),
 	} {
 		w := newWorld(t, "tcp", "127.0.0.1:0")
 		a, b, err := NewPair() // descriptors whose end can be seen

@@ -4,6 +4,7 @@ package handover
 
 import (
 	"errors"
+	"net"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
@@ -16,3 +17,5 @@ const (
 func newPair() (sender, receiver *descriptor.FD, err error) { return nil, nil, errors.ErrUnsupported }
 
 func rights([]int) []byte { return nil }
+
+func checkSocket(int, net.Addr) (bool, error) { return false, errors.ErrUnsupported }

@@ -11,6 +11,7 @@ import (
 type Mover struct {
 	sender   *Sender
 	requests chan request
+	batches  chan batchRequest
 	hands    chan handRequest
 	closing  chan struct{} // closed by Close
 	ended    chan struct{} // closed when no connection can be moved any more
@@ -23,6 +24,12 @@ type request struct {
 	moved chan<- bool // gets one value
 }
 
+// batchRequest is connections, MaxBatch at most, that wait to be moved together.
+type batchRequest struct {
+	items []Item
+	moved chan<- []bool // gets one value
+}
+
 // handRequest is a connection that waits to be handed over.
 type handRequest struct {
 	item   Item
@@ -32,7 +39,7 @@ type handRequest struct {
 
 // NewMover returns a Mover for a Sender, which it owns. Close ends it.
 func NewMover(s *Sender) *Mover {
-	m := &Mover{sender: s, requests: make(chan request), hands: make(chan handRequest), closing: make(chan struct{}), ended: make(chan struct{})}
+	m := &Mover{sender: s, requests: make(chan request), batches: make(chan batchRequest), hands: make(chan handRequest), closing: make(chan struct{}), ended: make(chan struct{})}
 	go m.run()
 	return m
 }
@@ -58,6 +65,22 @@ func (m *Mover) Move(i Item) bool {
 	case <-m.ended:
 		return false
 	}
+}
+
+// MoveAll is Move for many connections.
+func (m *Mover) MoveAll(items []Item) (moved []bool) {
+	result := make(chan []bool, 1)
+	for len(items) > 0 {
+		n := min(len(items), MaxBatch)
+		select {
+		case m.batches <- batchRequest{items[:n], result}:
+			moved = append(moved, <-result...)
+		case <-m.ended:
+			moved = append(moved, make([]bool, n)...)
+		}
+		items = items[n:]
+	}
+	return moved
 }
 
 // HandOver is Move for a connection with a state; see [Sender.HandOver].
@@ -94,6 +117,9 @@ func (m *Mover) run() {
 		select {
 		case first := <-m.requests:
 			m.moveBatch(m.batch(first))
+		case b := <-m.batches:
+			taken, _ := m.sender.Offer(b.items) // an error ends the sender
+			b.moved <- taken
 		case r := <-m.hands:
 			r.result <- m.sender.HandOver(r.item, r.state)
 		case <-m.closing:

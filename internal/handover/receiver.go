@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 )
@@ -16,6 +16,16 @@ type Socket interface {
 	Addr() net.Addr
 	// Put has the program accept c. It owns c. It is called from the goroutine of Serve.
 	Put(c net.Conn)
+}
+
+// Rester is a Socket that keeps connections at rest.
+type Rester interface {
+	Socket
+	// Rests reports whether Rest is called for the next connection, instead of Put.
+	Rests() bool
+	// Rest has the program accept the connection of fd when its client sends. It owns fd. Left is how
+	// long a program would wait for that; 0: it sets no time. It is called from the goroutine of Serve.
+	Rest(fd *descriptor.FD, left time.Duration)
 }
 
 // Sockets are the listening sockets of the receiver. The methods are called from the
@@ -82,14 +92,14 @@ func (r *Receiver) next() error {
 	if b[0] == handKind {
 		return r.nextHand(b, fds)
 	}
-	cookies, err := parseOffer(b)
-	if err == nil && len(fds) > len(cookies) {
-		err = fmt.Errorf("%w: %d descriptors for %d connections", ErrMessage, len(fds), len(cookies))
+	offered, err := parseOffer(b)
+	if err == nil && len(fds) > len(offered) {
+		err = fmt.Errorf("%w: %d descriptors for %d connections", ErrMessage, len(fds), len(offered))
 	}
 	if err != nil {
 		return err
 	}
-	return r.takeAll(fds, len(cookies), func(i int) Socket { return r.sockets.Socket(cookies[i]) })
+	return r.takeAll(fds, len(offered), func(i int) (arrival, error) { return r.offered(fds[i], offered[i]) })
 }
 
 // nextHand handles a hand-over, whose first message is b.
@@ -107,7 +117,7 @@ func (r *Receiver) nextHand(b []byte, fds []*descriptor.FD) error {
 	if err != nil {
 		return err
 	}
-	return r.takeAll(fds, 1, func(int) Socket { return r.sockets.Handed(h.cookie, h.state) })
+	return r.takeAll(fds, 1, func(i int) (arrival, error) { return r.take(fds[i], r.sockets.Handed(h.cookie, h.state)) })
 }
 
 func (r *Receiver) nextPart(h *hand) error {
@@ -122,29 +132,58 @@ func (r *Receiver) nextPart(h *hand) error {
 	return h.more(b)
 }
 
+// arrival is a connection that is taken: of a conn, or one that rests, of a descriptor. The zero
+// value is one that isn't taken.
+type arrival struct {
+	conn   net.Conn
+	socket Socket // of conn
+
+	fd     *descriptor.FD
+	rester Rester // of fd
+	left   time.Duration
+}
+
+func (a arrival) isTaken() bool { return a.conn != nil || a.fd != nil }
+
+// use puts the connection into use.
+func (a arrival) use() {
+	switch {
+	case a.conn != nil:
+		a.socket.Put(a.conn)
+	case a.fd != nil:
+		a.rester.Rest(descriptor.New(a.fd.Take()), a.left)
+	}
+}
+
+// drop closes what was made of the connection, which the other process still has.
+func (a arrival) drop() {
+	if a.conn != nil {
+		_ = a.conn.Close()
+	}
+}
+
 // takeAll answers which of n connections are taken, and puts these into use. There may be fewer
 // descriptors than connections, where this process has too many open already; they are the first of
-// them.
-func (r *Receiver) takeAll(fds []*descriptor.FD, n int, socket func(i int) Socket) (err error) {
+// them. The caller closes the descriptors that aren't in use.
+func (r *Receiver) takeAll(fds []*descriptor.FD, n int, take func(i int) (arrival, error)) (err error) {
 	defer r.adopter.Clear()
 	r.sockets.Starts()
 	defer r.sockets.Ends()
-	conns, sockets, taken := make([]net.Conn, n), make([]Socket, n), make([]bool, n)
-	for i, fd := range fds {
-		sockets[i] = socket(i)
-		if conns[i], err = r.take(fd, sockets[i]); err != nil {
+	all, taken := make([]arrival, n), make([]bool, n)
+	for i := range fds {
+		if all[i], err = take(i); err != nil {
 			break
 		}
-		taken[i] = conns[i] != nil
+		taken[i] = all[i].isTaken()
 	}
 	if err == nil {
 		_, err = r.pair.Write(appendAnswer(nil, taken))
 	}
-	for i, c := range conns {
-		if c != nil && err == nil {
-			sockets[i].Put(c)
-		} else if c != nil {
-			_ = c.Close() // the other process still has it
+	for _, a := range all {
+		if err == nil {
+			a.use()
+		} else {
+			a.drop()
 		}
 	}
 	return err
@@ -164,33 +203,43 @@ func (r *Receiver) receive() ([]byte, []*descriptor.FD, error) {
 	return r.buf[:n], fds, nil
 }
 
-// take returns the connection of fd, nil if s can't take it. The error says that it is none that
-// may be sent.
-func (r *Receiver) take(fd *descriptor.FD, s Socket) (net.Conn, error) {
-	if s == nil {
-		return nil, nil
+// offered takes a connection of an offer, if it can. The error says that it is none that may be
+// sent.
+func (r *Receiver) offered(fd *descriptor.FD, f facts) (arrival, error) {
+	s := r.sockets.Socket(f.cookie)
+	rester, ok := s.(Rester)
+	if !ok || !rester.Rests() {
+		return r.take(fd, s)
 	}
-	c, err := r.adopter.Conn(fd)
-	if lacksDescriptors(err) {
-		return nil, nil
+	is, err := checkSocket(fd.Int(), s.Addr())
+	if err != nil || !is {
+		return arrival{}, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
-	}
-	if err := checkConn(c, fd, s.Addr()); err != nil {
-		_ = c.Close() // the other process's
-		return nil, err
-	}
-	if c.RemoteAddr() == nil { // the client has gone meanwhile
-		_ = c.Close() // the other process still has it
-		return nil, nil
-	}
-	return c, nil
+	return arrival{fd: fd, rester: rester, left: f.left()}, nil
 }
 
-// lacksDescriptors reports whether err says that this process or the system has no more.
-func lacksDescriptors(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC)
+// take is offered for a connection that the program gets at once.
+func (r *Receiver) take(fd *descriptor.FD, s Socket) (arrival, error) {
+	if s == nil {
+		return arrival{}, nil
+	}
+	c, err := r.adopter.Conn(fd)
+	if descriptor.RunOut(err) {
+		return arrival{}, nil
+	}
+	if err != nil {
+		return arrival{}, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	a := arrival{conn: c, socket: s}
+	if err := checkConn(c, fd, s.Addr()); err != nil {
+		a.drop()
+		return arrival{}, err
+	}
+	if c.RemoteAddr() == nil { // the client has gone meanwhile
+		a.drop()
+		return arrival{}, nil
+	}
+	return a, nil
 }
 
 // checkConn fails unless c, made of fd, is a stream socket that doesn't listen, with a local

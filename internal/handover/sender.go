@@ -17,8 +17,15 @@ const AnswerTimeout = time.Second
 
 // Item is a connection to hand over.
 type Item struct {
-	Cookie uint64          // of the socket that it was accepted from, see Cookie
-	Conn   syscall.RawConn // the connection; its owner keeps it until Offer has returned
+	Cookie uint64        // of the socket that it was accepted from, see Cookie
+	Conn   Held          // the connection; its owner keeps it until Offer has returned
+	Rest   time.Duration // how long its program would wait for the next request; 0: it sets no time
+}
+
+// Held is a connection whose descriptor stays open while the function of Control runs: a
+// syscall.RawConn, for example.
+type Held interface {
+	Control(f func(fd uintptr)) error
 }
 
 // Sender is the leaving worker's end of a pair. One goroutine calls its methods, that of a
@@ -120,9 +127,9 @@ func (s *Sender) bound() { _ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout))
 
 // offer is what is sent of the items of an Offer: those that are still open.
 type offer struct {
-	cookies []uint64
-	fds     []int
-	items   []int // their indices
+	facts []facts
+	fds   []int
+	items []int // their indices
 }
 
 // send sends an offer. The descriptors stay valid until it has been sent, also of
@@ -132,7 +139,7 @@ func (s *Sender) send(items []Item, o *offer) error {
 		if len(o.fds) == 0 {
 			return nil
 		}
-		_, _, err := s.pair.WriteMsgUnix(appendOffer(nil, o.cookies), rights(o.fds), nil)
+		_, _, err := s.pair.WriteMsgUnix(appendOffer(nil, o.facts), rights(o.fds), nil)
 		return err
 	})
 }
@@ -143,7 +150,7 @@ func (o *offer) hold(items []Item, i int, f func() error) (err error) {
 		return f()
 	}
 	gone := items[i].Conn.Control(func(fd uintptr) {
-		o.cookies, o.fds, o.items = append(o.cookies, items[i].Cookie), append(o.fds, int(fd)), append(o.items, i)
+		o.facts, o.fds, o.items = append(o.facts, factsOf(items[i])), append(o.fds, int(fd)), append(o.items, i)
 		err = o.hold(items, i+1, f)
 	})
 	if gone != nil { // it has been closed

@@ -12,6 +12,7 @@ import (
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/hooks"
 	"github.com/rota-go/rota/internal/ratelimit"
+	"github.com/rota-go/rota/internal/resting"
 )
 
 const (
@@ -38,6 +39,7 @@ type drain struct {
 	canHandOver chan struct{} // closed when begun and there is a receiver
 	canHandOnce sync.Once
 
+	resting *resting.Lot // connections of other workers that the program gets with their next request
 	accepts atomic.Int64 // calls of accept(2) whose connection is not in conns yet
 
 	mu      sync.Mutex
@@ -52,8 +54,8 @@ type source interface {
 	busy() bool   // after closeSource: work of this source is not finished
 }
 
-func newDrain() *drain {
-	return &drain{
+func newDrain(moved *atomic.Int64) *drain {
+	d := &drain{
 		emptying:    make(chan struct{}),
 		canHandOver: make(chan struct{}),
 		started:     make(chan struct{}),
@@ -62,6 +64,8 @@ func newDrain() *drain {
 		grace:       grace.New(),
 		sources:     make(map[source]bool),
 	}
+	d.resting = resting.New(d.notify, moved)
+	return d
 }
 
 // addSource adds s. It returns false, and adds nothing, if the drain has begun.
@@ -122,6 +126,7 @@ func (d *drain) run(takes, idleGrace time.Duration) (c conn.Kinds, left time.Dur
 	defer d.grace.End()
 	d.closeSources(d.grace)
 	d.interruptIdle()
+	defer d.resting.Close()
 	defer d.endMoves()
 	if !d.waitEmpty(d.grace, int(min(idleGrace/drainTick, math.MaxInt32))) {
 		c = d.closeRest()
@@ -183,7 +188,7 @@ func (d *drain) setDraining(ctx context.Context) (sources []source) {
 func (d *drain) empty() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns.Len() > 0 || d.accepts.Load() > 0 || d.pairs > 0 {
+	if d.conns.Len() > 0 || d.accepts.Load() > 0 || d.pairs > 0 || d.resting.Len() > 0 {
 		return false
 	}
 	d.hooks.CallAll(d.hookReturned)
@@ -223,6 +228,7 @@ func (d *drain) hookReturned() {
 // reports whether a connection may still bring a request that the program hasn't begun to
 // handle.
 func (d *drain) tick(ticks, limit int) (expects bool) {
+	d.resting.Leave(d.mover.Load())
 	for _, c := range d.openConns() {
 		expects = c.Tick(ticks, limit) || expects // of all: each compares with its last tick
 	}

@@ -3,6 +3,7 @@ package workerproc
 import (
 	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 func BenchmarkDrainTick(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000, 100_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			d := newDrain()
+			d := newDrain(new(atomic.Int64))
 			shared := &conn.Shared{Draining: &d.draining, Limiter: &d.limiter, Closed: d.removeConn, Mover: &d.mover}
 			for range n {
 				program, tracked := conn.NewTracked(idleConn{}, shared)

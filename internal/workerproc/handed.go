@@ -15,12 +15,6 @@ import (
 	"github.com/rota-go/rota/ipc"
 )
 
-// Bounds of the connections that wait for OnHandOver. More are refused.
-const (
-	maxHanded      = 1024
-	maxHandedBytes = 16 << 20 // of their states
-)
-
 // HandOver gives c to the worker that takes the connections of this one; see package worker.
 func (w *Worker) HandOver(c net.Conn, state any) error {
 	body, err := message.Marshal(state)
@@ -55,68 +49,53 @@ func (w *Worker) OnHandOver(f func(net.Conn, ipc.Message)) {
 type handed struct {
 	worker *Worker
 
-	mu      sync.Mutex
-	f       func(net.Conn, ipc.Message) // of OnHandOver; nil: not yet
-	waiting []handedConn                // for f
-	bytes   int                         // of their states
-}
-
-// handedConn is a connection, and what the other program says of it.
-type handedConn struct {
-	conn  net.Conn
-	state []byte
+	mu   sync.Mutex
+	f    func(net.Conn, ipc.Message) // of OnHandOver; nil: not yet
+	kept handover.Kept               // for f
 }
 
 // setFunc has later connections go to f, and returns those that wait.
-func (h *handed) setFunc(f func(net.Conn, ipc.Message)) []handedConn {
+func (h *handed) setFunc(f func(net.Conn, ipc.Message)) []handover.Handed {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.f = f
-	return h.take()
-}
-
-// take returns all that wait. The caller holds mu.
-func (h *handed) take() (all []handedConn) {
-	all, h.waiting, h.bytes = h.waiting, nil, 0
-	return all
+	return h.kept.Take()
 }
 
 // accepts reports whether one more connection is taken.
 func (h *handed) accepts(state []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.f != nil || !h.worker.arrival.settled() && len(h.waiting) < maxHanded && h.bytes+len(state) <= maxHandedBytes
+	return h.f != nil || !h.worker.arrival.settled() && h.kept.Fits(state)
 }
 
 // put gives a connection to the program, or keeps it until the program asks for it.
-func (h *handed) put(c handedConn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.f != nil {
-		go h.call(h.f, c)
-		return
-	}
-	if len(h.waiting) == 0 {
+func (h *handed) put(c handover.Handed) {
+	if h.giveOrKeep(c) {
 		go h.await()
 	}
-	h.keep(c)
 }
 
-// keep adds a connection to those that wait. The caller holds mu.
-func (h *handed) keep(c handedConn) {
-	h.waiting = append(h.waiting, c)
-	h.bytes += len(c.state)
+// giveOrKeep is put without watching what waits. It reports whether c is the first that does.
+func (h *handed) giveOrKeep(c handover.Handed) (waits bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.f == nil {
+		return h.kept.Add(c)
+	}
+	go h.call(h.f, c)
+	return false
 }
 
 // call calls f, which owns the connection. A panic is reported, and closes the connection.
-func (h *handed) call(f func(net.Conn, ipc.Message), c handedConn) {
+func (h *handed) call(f func(net.Conn, ipc.Message), c handover.Handed) {
 	defer func() {
 		if p := recover(); p != nil {
-			_ = c.conn.Close() // the program may have
+			_ = c.Conn.Close() // the program may have
 			h.worker.report("an OnHandOver function panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
-	f(c.conn, ipc.Message{Data: c.state})
+	f(c.Conn, ipc.Message{Data: c.State})
 }
 
 // await watches the connections that wait until the program asks for them. A worker that leaves
@@ -139,35 +118,24 @@ func (h *handed) await() {
 // are left.
 func (h *handed) passOn() (left bool) {
 	h.mu.Lock()
-	all := h.take()
+	all := h.kept.Take()
 	h.mu.Unlock()
 	for _, c := range all {
-		if conn.HandOver(c.conn, c.state) != nil {
-			h.putBack(c)
+		if conn.HandOver(c.Conn, c.State) != nil {
+			h.giveOrKeep(c)
 			left = true
 		}
 	}
 	return left
 }
 
-// putBack is put for one that no other worker takes.
-func (h *handed) putBack(c handedConn) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.f != nil {
-		go h.call(h.f, c)
-		return
-	}
-	h.keep(c)
-}
-
 // drop closes what waits.
 func (h *handed) drop() {
 	h.mu.Lock()
-	rest := h.take()
+	rest := h.kept.Take()
 	h.mu.Unlock()
 	for _, c := range rest {
-		_ = c.conn.Close() // nothing was written to it
+		_ = c.Conn.Close() // nothing was written to it
 	}
 	if len(rest) > 0 {
 		h.worker.report("WARN %s of another worker closed: the program has not called OnHandOver", count(len(rest), "connection"))
@@ -192,5 +160,5 @@ type handedSocket struct {
 func (s handedSocket) Put(c net.Conn) {
 	result, tracked := conn.NewHanded(c, s.conns)
 	s.worker.drain.addConn(tracked)
-	s.worker.handed.put(handedConn{result, s.state})
+	s.worker.handed.put(handover.Handed{Conn: result, State: s.state})
 }

@@ -200,26 +200,21 @@ func read(c net.Conn, b []byte) bool {
 	return err == nil
 }
 
-// How much is kept is bounded.
+// How much is kept is bounded, until the program has called OnHandOver.
 func TestHandedBounds(t *testing.T) {
-	w := newWorker(link.Identity{}, newFakeLink())
-	many, large := make([]handedConn, maxHanded), make([]byte, maxHandedBytes)
-	for name, c := range map[string]struct {
-		h     *handed
-		state []byte
-		want  bool
-	}{
-		"one":             {&handed{}, []byte("0"), true},
-		"one more":        {&handed{waiting: many[1:]}, []byte("0"), true},
-		"one too many":    {&handed{waiting: many}, []byte("0"), false},
-		"large":           {&handed{}, large, true},
-		"too large":       {&handed{bytes: 1}, large, false},
-		"with OnHandOver": {&handed{waiting: many, bytes: 1, f: func(net.Conn, ipc.Message) {}}, large, true},
-	} {
-		c.h.worker = w
-		if got := c.h.accepts(c.state); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
+	h := &handed{worker: newWorker(link.Identity{}, newFakeLink())}
+	for h.kept.Fits(nil) {
+		if !h.accepts([]byte("0")) {
+			t.Fatal("refused before there are too many")
 		}
+		h.kept.Add(handover.Handed{})
+	}
+	if h.accepts(nil) {
+		t.Error("one too many is taken")
+	}
+	h.f = func(net.Conn, ipc.Message) {}
+	if !h.accepts(nil) {
+		t.Error("refused although the program takes it")
 	}
 }
 

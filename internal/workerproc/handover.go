@@ -6,10 +6,13 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/conn"
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/resting"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -32,9 +35,15 @@ func (w *Worker) spare(p link.Packet) error {
 	}
 	m, err := moverOf(p)
 	if m != nil {
-		go conn.Spare(w.drain.openConns(), m, body.Connections)
+		go w.spareBy(m, body.Connections)
 	}
 	return err
+}
+
+// spareBy has n connections move by m, which it owns: first those that rest.
+func (w *Worker) spareBy(m *handover.Mover, n int) {
+	n -= w.drain.resting.Move(m, n)
+	conn.Spare(w.drain.openConns(), m, n)
 }
 
 // moverOf returns what moves connections over the pair of p: nil if this process can't, which is out
@@ -110,9 +119,11 @@ func (d *drain) endMoves() {
 
 // interruptIdle has the connections that wait for a request move.
 func (d *drain) interruptIdle() {
-	if d.mover.Load() == nil {
+	m := d.mover.Load()
+	if m == nil {
 		return
 	}
+	d.resting.Leave(m)
 	for _, c := range d.openConns() {
 		c.Interrupt()
 	}
@@ -171,10 +182,28 @@ func (l *listener) cookie() uint64 {
 
 // Put has the program accept c, a connection of another worker.
 func (l *listener) Put(c net.Conn) {
-	l.setKeepAlive(c)
-	result, tracked := conn.NewMoved(c, l.conns)
-	l.worker.drain.addConn(tracked)
 	l.worker.Taken.Add(1)
+	l.Give(c, false)
+}
+
+// Rests reports whether connections of other workers can rest here.
+func (l *listener) Rests() bool { return l.worker.drain.resting.Ready() }
+
+// Rest has the program accept a connection of another worker when its client sends.
+func (l *listener) Rest(fd *descriptor.FD, left time.Duration) {
+	l.worker.Taken.Add(1)
+	l.worker.drain.resting.Rest(resting.NewConn(fd, l, l.conns.Cookie, left))
+}
+
+// Give has the program accept c, which rested; see resting.Owner.
+func (l *listener) Give(c net.Conn, late bool) {
+	l.setKeepAlive(c)
+	resume := conn.NewMoved
+	if late {
+		resume = conn.NewLate
+	}
+	result, tracked := resume(c, l.conns)
+	l.worker.drain.addConn(tracked)
 	if l.moved.Add(result) {
 		l.wake()
 	}

@@ -322,7 +322,7 @@ func (w *Worker) HoldAccepts() { w.holdsAccepts.Store(true) }
 func (w *Worker) Settled() bool {
 	w.drain.mu.Lock()
 	defer w.drain.mu.Unlock()
-	if w.drain.pairs > 0 {
+	if w.drain.pairs > 0 || w.drain.resting.Len() > 0 {
 		return false
 	}
 	for s := range w.drain.sources {
@@ -348,6 +348,7 @@ func (l *listener) Close() error {
 			return
 		}
 		l.worker.drain.removeSource(l.source)
+		l.worker.drain.resting.Drop(l)
 		if l.acceptsByFile() {
 			return // the socket is still in use
 		}

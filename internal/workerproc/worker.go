@@ -104,10 +104,10 @@ func newWorker(id link.Identity, l masterLink) *Worker {
 		exit:    os.Exit,
 		closed:  make(chan struct{}),
 		drained: make(chan struct{}),
-		drain:   newDrain(),
 		asking:  make(chan struct{}, 1),
 		state:   state{writer: statepipe.NewWriter()},
 	}
+	w.drain = newDrain(&w.Moved)
 	w.handed.worker = w
 	w.Most = func() int64 { return w.times.Load().MaxRequests }
 	w.Worn = func() { _ = w.send(wire.Worn, nil) } // fails if the master is gone

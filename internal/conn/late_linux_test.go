@@ -1,0 +1,54 @@
+//go:build linux
+
+package conn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The deadline of the program that has had a connection before fails one Read, and only if the client
+// hasn't sent meanwhile.
+func TestLate(t *testing.T) {
+	for name, sent := range map[string]string{"silent": "", "sent": "GET"} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			client, err := net.Dial("tcp", ln.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			inner, err := ln.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, _ := NewLate(inner, &Shared{Draining: new(atomic.Bool), Closed: func(*Tracked) {}})
+			defer c.Close()
+			c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			b := make([]byte, 3)
+			if io.WriteString(client, sent); sent == "" {
+				var timeout net.Error
+				if n, err := c.Read(b); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &timeout) || !timeout.Timeout() {
+					t.Errorf("read %d, %v, want a deadline that has passed", n, err)
+				}
+				io.WriteString(client, "GET")
+			} else {
+				for !c.(interface{ base() *conn }).base().socket.InputWaiting() {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			if _, err := io.ReadFull(c, b); err != nil || string(b) != "GET" {
+				t.Errorf("read %q, %v", b, err)
+			}
+		})
+	}
+}

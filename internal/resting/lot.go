@@ -1,0 +1,331 @@
+// Package resting keeps connections that have moved to this worker until their clients send the
+// next request; only then the program gets them. Until then a connection is a descriptor, without
+// a goroutine or a buffer, and moves on as one. It works where package handover does.
+package resting
+
+import (
+	"errors"
+	"math"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/handover"
+)
+
+const (
+	tick       = time.Second           // how often it is looked whose time has passed
+	retryPause = 10 * time.Millisecond // before the next attempt, where there are too many open files
+)
+
+// Owner is the listening socket of a connection.
+type Owner interface {
+	// Give has the program accept c. It owns c. Late says that the time of c has passed, and that its
+	// client hasn't sent.
+	Give(c net.Conn, late bool)
+}
+
+// Conn is a connection at rest.
+type Conn struct {
+	fd     *descriptor.FD // owned by the Conn
+	owner  Owner
+	cookie uint64    // of the socket
+	until  time.Time // the program would wait for its client until then; zero: without a limit
+}
+
+// NewConn returns a Conn of fd, which it owns. Left is how long the program would wait for the next
+// request; 0: it sets no time.
+func NewConn(fd *descriptor.FD, owner Owner, cookie uint64, left time.Duration) *Conn {
+	c := &Conn{fd: fd, owner: owner, cookie: cookie}
+	if left > 0 {
+		c.until = time.Now().Add(left)
+	}
+	return c
+}
+
+// Control calls f with the descriptor. Conn is a handover.Held.
+func (c *Conn) Control(f func(fd uintptr)) error {
+	f(uintptr(c.fd.Int()))
+	return nil
+}
+
+// left returns how long the program would wait, as handover.Item has it.
+func (c *Conn) left() time.Duration {
+	if c.until.IsZero() {
+		return 0
+	}
+	return max(time.Until(c.until), time.Millisecond)
+}
+
+// Lot is the connections at rest of a worker. Its methods may be called from any goroutine.
+type Lot struct {
+	fewer func()        // called when Len has become less
+	moved *atomic.Int64 // counts those that have moved on
+
+	mu     sync.Mutex
+	poller *poller // nil until Ready
+	conns  map[int]*Conn
+	busy   int  // taken out of conns, and neither given away nor closed yet
+	timed  bool // the poller wakes its goroutine after the tick
+	left   bool // Leave was called
+	closed bool
+
+	giving  sync.Mutex          // held by who uses adopter
+	adopter *descriptor.Adopter // nil until Ready
+}
+
+// New returns a Lot without connections, which takes no descriptors before Ready. It calls fewer when
+// there are fewer connections, and counts in moved those that have moved on.
+func New(fewer func(), moved *atomic.Int64) *Lot {
+	return &Lot{fewer: fewer, moved: moved, conns: map[int]*Conn{}}
+}
+
+// Ready reports whether connections can rest here: this process has the descriptors that it needs
+// for that, and doesn't leave.
+func (l *Lot) Ready() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.poller == nil && !l.left {
+		l.start()
+	}
+	return l.poller != nil && !l.left
+}
+
+// start makes what Ready needs, if it can. The caller holds mu.
+func (l *Lot) start() {
+	adopter, err := descriptor.NewAdopter()
+	if err != nil {
+		return
+	}
+	p, err := newPoller()
+	if err != nil {
+		adopter.Close()
+		return
+	}
+	l.adopter, l.poller = adopter, p
+	go l.run(p)
+}
+
+// Len returns how many connections rest here, or have not been given to the program yet.
+func (l *Lot) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns) + l.busy
+}
+
+// Rest keeps c, which it owns. Ready was true before; if Leave was called since then, the program
+// gets c.
+func (l *Lot) Rest(c *Conn) {
+	if !l.keep(c) {
+		l.wake([]*Conn{c}, false)
+	}
+}
+
+// keep reports whether c rests here from now on. If not, c counts as busy.
+func (l *Lot) keep(c *Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left || l.poller.add(c.fd.Int()) != nil {
+		l.busy++
+		return false
+	}
+	l.conns[c.fd.Int()] = c
+	if !l.timed && !c.until.IsZero() {
+		l.timed = true
+		l.poller.wakeIn(tick)
+	}
+	return true
+}
+
+// all is more than there are, and every matches all of them.
+const all = math.MaxInt
+
+func every(*Conn) bool { return true }
+
+// take takes connections that match out of the Lot, n at most. They count as busy.
+func (l *Lot) take(n int, match func(*Conn) bool) (some []*Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		if len(some) < n && match(c) {
+			some = append(some, l.remove(c))
+		}
+	}
+	return some
+}
+
+// remove takes c out of the Lot. The caller holds mu. The poller would know the connection for as long
+// as any process has it.
+func (l *Lot) remove(c *Conn) *Conn {
+	delete(l.conns, c.fd.Int())
+	l.poller.remove(c.fd.Int())
+	l.busy++
+	return c
+}
+
+// settled says that n connections aren't busy any more.
+func (l *Lot) settled(n int) {
+	l.mu.Lock()
+	l.busy -= n
+	l.mu.Unlock()
+	if n > 0 {
+		l.fewer()
+	}
+}
+
+// run gives connections to the program whose clients have sent, or whose time has passed, and closes those
+// whose clients have gone.
+func (l *Lot) run(p *poller) {
+	for {
+		ready, err := p.wait()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			l.expire(time.Now())
+			continue
+		}
+		if err != nil {
+			return // it is closed
+		}
+		l.wake(l.found(ready), false)
+	}
+}
+
+// found takes the connections with these descriptors out of the Lot.
+func (l *Lot) found(fds []int) (some []*Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, fd := range fds {
+		if c := l.conns[fd]; c != nil {
+			some = append(some, l.remove(c))
+		}
+	}
+	return some
+}
+
+// expire gives the connections to the program whose time has passed.
+func (l *Lot) expire(now time.Time) {
+	l.wake(l.take(all, func(c *Conn) bool { return !c.until.IsZero() && !now.Before(c.until) }), true)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timed = false
+	for _, c := range l.conns {
+		l.timed = l.timed || !c.until.IsZero()
+	}
+	if l.timed {
+		l.poller.wakeIn(tick)
+	} else {
+		l.poller.wakeNever()
+	}
+}
+
+// wake gives connections that are busy to the program, and closes those whose clients have gone.
+func (l *Lot) wake(some []*Conn, late bool) {
+	if len(some) == 0 {
+		return
+	}
+	l.giving.Lock()
+	for _, c := range some {
+		if hasEnded(c.fd.Int()) {
+			_ = c.fd.Close() // nothing was written to it
+		} else {
+			l.give(c, late)
+		}
+	}
+	l.adopter.Clear()
+	l.giving.Unlock()
+	l.settled(len(some))
+}
+
+// give gives c to the program. Where this process has too many open files, c waits. The caller holds
+// giving.
+func (l *Lot) give(c *Conn, late bool) {
+	conn, err := l.adopter.Take(c.fd)
+	for descriptor.RunOut(err) && !l.isClosed() {
+		time.Sleep(retryPause)
+		conn, err = l.adopter.Again()
+	}
+	if err == nil {
+		c.owner.Give(conn, late)
+	}
+}
+
+// isClosed reports whether Close was called.
+func (l *Lot) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// closeAll closes connections that are busy.
+func (l *Lot) closeAll(some []*Conn) {
+	for _, c := range some {
+		_ = c.fd.Close() // nothing was written to it
+	}
+	l.settled(len(some))
+}
+
+// Drop closes the connections of an owner, which listens no more.
+func (l *Lot) Drop(o Owner) {
+	l.closeAll(l.take(all, func(c *Conn) bool { return c.owner == o }))
+}
+
+// Move has up to n connections move by m, and returns how many have. The others stay.
+func (l *Lot) Move(m *handover.Mover, n int) (moved int) {
+	moved, stay := l.move(m, n)
+	for _, c := range stay {
+		l.Rest(c)
+	}
+	l.settled(len(stay))
+	return moved
+}
+
+// move has up to n connections move by m, and returns those that it doesn't take, which are busy.
+func (l *Lot) move(m *handover.Mover, n int) (moved int, stay []*Conn) {
+	some := l.take(n, every)
+	items := make([]handover.Item, 0, len(some))
+	for _, c := range some {
+		items = append(items, handover.Item{Cookie: c.cookie, Conn: c, Rest: c.left()})
+	}
+	var gone []*Conn
+	for i, taken := range m.MoveAll(items) {
+		if taken {
+			gone = append(gone, some[i])
+		} else {
+			stay = append(stay, some[i])
+		}
+	}
+	l.moved.Add(int64(len(gone)))
+	l.closeAll(gone) // this process's copies
+	return len(gone), stay
+}
+
+// Leave ends the resting: connections move by m, unless it is nil, and the program gets the others,
+// and those that come later.
+func (l *Lot) Leave(m *handover.Mover) {
+	l.mu.Lock()
+	l.left = true
+	l.mu.Unlock()
+	if m != nil {
+		_, stay := l.move(m, all)
+		l.wake(stay, false)
+	}
+	l.wake(l.take(all, every), false)
+}
+
+// Close closes what is in the Lot.
+func (l *Lot) Close() {
+	l.mu.Lock()
+	l.left, l.closed = true, true
+	p := l.poller
+	l.mu.Unlock()
+	if p == nil {
+		return
+	}
+	l.closeAll(l.take(all, every))
+	p.close()
+	l.giving.Lock()
+	defer l.giving.Unlock()
+	l.adopter.Close()
+}

@@ -1,0 +1,189 @@
+//go:build linux
+
+package workerproc
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/handover"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// restingAt returns the client of a connection that has moved from one worker to another, where it
+// rests.
+func restingAt(t *testing.T, from, to neighbour) (client net.Conn) {
+	t.Helper()
+	return restingFor(t, from, to, time.Hour)
+}
+
+// restingFor is restingAt with a program that waits for a request for a time.
+func restingFor(t *testing.T, from, to neighbour, wait time.Duration) (client net.Conn) {
+	t.Helper()
+	server, client := from.conn(t)
+	go func() { // the program
+		b := make([]byte, 100)
+		for {
+			server.SetReadDeadline(time.Now().Add(wait))
+			if _, err := server.Read(b); err != nil {
+				server.Close()
+				return
+			}
+			io.WriteString(server, "HTTP/1.1 204 No Content\r\n\r\n")
+		}
+	}()
+	answered(t, client, nil)
+	from.leave(t, to)
+	await(t, "the connection", func() bool { return to.drain.resting.Len() == 1 })
+	return client
+}
+
+// answered makes a request on the client's connection, which the program of ln answers if ln isn't nil.
+func answered(t *testing.T, client net.Conn, ln net.Listener) {
+	t.Helper()
+	io.WriteString(client, "GET / HTTP/1.1\r\n\r\n")
+	if ln != nil {
+		server, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { server.Close() })
+		server.Read(make([]byte, 100))
+		io.WriteString(server, "HTTP/1.1 204 No Content\r\n\r\n")
+	}
+	client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if !read(client, make([]byte, len("HTTP/1.1 204 No Content\r\n\r\n"))) {
+		t.Fatal("no answer")
+	}
+}
+
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waiting for %s", what)
+		}
+	}
+}
+
+// lastCounts returns the last counters that the worker has told.
+func (n neighbour) lastCounts() (body wire.CountedBody) {
+	l := n.link.(*fakeLink)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.sent {
+		if f.Type == wire.Counted {
+			f.Decode(&body)
+		}
+	}
+	return body
+}
+
+// A connection that has moved here counts as open. Accept returns it when its client sends; then the
+// next counters have it once.
+func TestRests(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingAt(t, all[0], all[1])
+	all[1].sendCounters(1)
+	if c := all[1].lastCounts(); c.Open != 1 || c.Taken != 1 || c.Accepted != 0 {
+		t.Errorf("while it rests: %+v", c)
+	}
+	answered(t, client, all[1].ln)
+	await(t, "the end of the rest", func() bool { return all[1].drain.resting.Len() == 0 })
+	all[1].sendCounters(2)
+	if c := all[1].lastCounts(); c.Open != 1 || c.Taken != 1 || c.Accepted != 0 {
+		t.Errorf("afterwards: %+v", c)
+	}
+}
+
+// A connection that rests moves on, and counts as moved, when its worker leaves too.
+func TestRestMovesOn(t *testing.T) {
+	all := newNeighbours(t, 3)
+	client := restingAt(t, all[0], all[1])
+	all[1].leave(t, all[2])
+	await(t, "the move", func() bool { return all[2].drain.resting.Len() == 1 })
+	await(t, "the count", func() bool { return all[1].Moved.Load() == 1 })
+	answered(t, client, all[2].ln)
+}
+
+// In a worker that leaves and has no receiver, the program gets what rested, and ends it.
+func TestRestEndsInADrain(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingAt(t, all[0], all[1])
+	if all[1].Settled() {
+		t.Error("settled while a connection rests that the program may still get")
+	}
+	all[1].startDrain()
+	answered(t, client, all[1].ln)
+}
+
+// So it does without a request.
+func TestRestOfASilentClientEndsInADrain(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingAt(t, all[0], all[1])
+	all[1].startDrain()
+	server, err := all[1].ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if server.RemoteAddr().String() != client.LocalAddr().String() {
+		t.Errorf("a connection of %v, want %v", server.RemoteAddr(), client.LocalAddr())
+	}
+}
+
+// When the time of the old program has passed, the Read of the new one fails, once.
+func TestRestIsLate(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingFor(t, all[0], all[1], 2*time.Second)
+	server, err := all[1].ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	server.SetReadDeadline(time.Now().Add(10 * time.Second))
+	began := time.Now()
+	if _, err := server.Read(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 5*time.Second {
+		t.Errorf("read %v after %v, want a deadline that has passed", err, time.Since(began))
+	}
+	io.WriteString(client, "GET")
+	if !read(server, make([]byte, 3)) {
+		t.Error("the connection is of no use")
+	}
+}
+
+// A worker that has too many connections gives those that rest.
+func TestRestIsSpared(t *testing.T) {
+	all := newNeighbours(t, 3)
+	client := restingAt(t, all[0], all[1])
+	a, b, err := handover.NewPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := all[2].receiveConns(link.Packet{Frame: wire.Frame{Type: wire.Receive}, Files: []*descriptor.FD{b}}); err != nil {
+		t.Fatal(err)
+	}
+	spare := wire.Frame{Type: wire.Spare, Body: wire.Body(wire.SpareBody{Connections: 1})}
+	if err := all[1].spare(link.Packet{Frame: spare, Files: []*descriptor.FD{a}}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the move", func() bool { return all[2].drain.resting.Len() == 1 && all[1].drain.resting.Len() == 0 })
+	answered(t, client, all[2].ln)
+}
+
+// A listener that the program closes takes what rested with it.
+func TestRestEndsWithItsListener(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingAt(t, all[0], all[1])
+	all[1].ln.Close()
+	client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("read %v, want EOF", err)
+	}
+}
