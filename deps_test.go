@@ -27,7 +27,7 @@ const graph = `
 	.                   : master reload internal/bind internal/descriptor internal/hangup internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
 	health              : master reload status
 	rotahttp            : . internal/ratelimit internal/workerproc
-	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge internal/served
+	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge internal/served internal/readiness
 	worker              : ipc internal/workerproc internal/handover status
 	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage internal/resting
 	ipc                 : internal/descriptor internal/link internal/wire
@@ -40,6 +40,7 @@ const graph = `
 internal/judge      : reload status
 	internal/view       : reload status internal/history internal/newest internal/wire
 	internal/served     : reload
+	internal/readiness  : reload
 	internal/newest     :
 	internal/calls      : internal/link
 	internal/sharedfile : internal/descriptor internal/neterr internal/wire
@@ -131,7 +132,7 @@ var forbidden = []struct{ path, but, reason string }{
 // stdOnly are packages that may import the given packages of the standard library and
 // nothing else. Their tests are not restricted.
 var stdOnly = []struct{ pkg, imports, reason string }{
-	{"reload", "cmp errors fmt maps math slices strings time", "decisions are pure: no clock, no goroutine, no channel, no log, no system"},
+	{"reload", "cmp errors fmt maps math math/bits slices strings time", "decisions are pure: no clock, no goroutine, no channel, no log, no system"},
 	{"status", "context fmt os slices time", "values, which any program may have without the master"},
 	{"internal/wire", "encoding/binary encoding/json errors fmt time", "bytes in, frames out: it can be fuzzed anywhere"},
 	{"internal/control", "bytes encoding/json errors fmt github.com/rota-go/rota/status", "lines in, requests out: it can be fuzzed anywhere"},

@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
+	"github.com/rota-go/rota/reload"
 )
 
 // fakeOS is the operating system of a test: workers are goroutines, sockets are
@@ -37,6 +39,17 @@ type fakeOS struct {
 	spawn    func(id int) error     // may fail a start
 	memory   func(pid int) int64    // that a worker uses
 	released atomic.Int32           // how many times memory was released
+}
+
+// checkedNext is Next of a rota, which panics if the rota wasn't told of a change: then all its
+// members say something else.
+func checkedNext(r *reload.Rota, p reload.Policy, g reload.Goal, now time.Time) ([]reload.Step, time.Time) {
+	steps, wake := r.Next(p, g, now)
+	want, wantWake := p.Next(g, r.Members(), now)
+	if !slices.Equal(steps, want) || !wake.Equal(wantWake) {
+		panic(fmt.Sprintf("a change of a member wasn't reported: %v, wake %v, want %v, wake %v; goal %+v, members %+v", steps, wake, want, wantWake, g, r.Members()))
+	}
+	return steps, wake
 }
 
 // fakeProc is a worker, from both sides: a link for the master, and the program.
@@ -56,6 +69,7 @@ type fakeProc struct {
 
 func (o *fakeOS) sys() sys {
 	return sys{
+		next: checkedNext,
 		prepare: func(number int, cfg Config, _ *os.File) (*generation, error) {
 			if o.prepare != nil {
 				if err := o.prepare(number); err != nil {

@@ -53,6 +53,7 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		l.draining(m)
 	case wire.Ready:
 		m.SaysReady = true
+		l.changed(m)
 	case wire.Watch:
 		l.care.CheckHealth(&m.care)
 	case wire.Checked:
@@ -75,6 +76,7 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		})
 	case wire.Retire:
 		m.Retired = true
+		l.changed(m)
 	case wire.Taken:
 		return wire.With(p.Frame, func(body *wire.TakenBody) { m.worker.mail.Taken(body.Messages) })
 	case wire.Broadcast:

@@ -29,6 +29,7 @@ func (l *loop) disconnect(id int, within time.Duration) {
 // bound tells a worker that drains that it has this long from now on.
 func (l *loop) bound(m *member, within time.Duration) {
 	m.Due = time.Now().Add(within)
+	l.changed(m)
 	m.send(wire.Disconnect, wire.DisconnectBody{Grace: within})
 }
 
@@ -40,46 +41,22 @@ func (l *loop) draining(m *member) {
 		return
 	}
 	m.Draining = time.Now()
+	l.changed(m)
 	l.lines.Drains(&m.Member, m.pid())
 	l.refuseAtStop()
 	l.leases.Leaves(m.ID)
 	m.worker.source.Window.Widen(delivery.MaxDraining)
 	m.publish()
-	l.handOver(m)
+	if !l.stops() { // nobody stays
+		l.moves.HandOver(&m.care)
+	}
 	l.closeAtStop()
-}
-
-// handOver lets a worker that leaves move connections to another that stays. In a stop
-// nobody stays. Workers that have left to this one get that other one, too.
-func (l *loop) handOver(m *member) {
-	to := l.receiver(m.Member)
-	if to == nil || l.stops() {
-		return
-	}
-	for _, from := range l.members.All() {
-		if from.moves() && (from == m || from.receiver == m.ID) {
-			from.receiver = to.ID
-			l.pair(from, to.process.TakeOver)
-		}
-	}
-}
-
-// receiver returns the worker to which connections of m move, or nil.
-func (l *loop) receiver(m reload.Member) *member {
-	return l.members.Get(reload.Receiver(m, l.choose((*member).moves)))
-}
-
-// pair lets connections of a worker move over a pair. send owns the receiver's end of it.
-func (l *loop) pair(from *member, send func(receiver *descriptor.FD)) {
-	if err := from.process.HandOver(send); err != nil {
-		l.log.Warn("rota: connections of worker can't move", "worker", from.ID, "pid", from.pid(), "err", err)
-	}
 }
 
 // giveState has the worker that m succeeds write what it leaves to a pipe, which it owns.
 func (l *loop) giveState(m reload.Member, pipe *descriptor.FD) {
-	if from := l.members.Get(reload.Predecessor(m, l.choose((*member).alive))); from != nil {
-		from.process.GiveState(pipe)
+	if from := l.moves.Predecessor(m); from != nil {
+		from.Process().GiveState(pipe)
 	} else if l.takeover != nil {
 		l.takeover.AskState(m.Slot, pipe)
 	} else {
@@ -97,6 +74,7 @@ func (l *loop) kill(id int, sig os.Signal) error {
 		sig = syscall.SIGTERM
 	}
 	m.Retired, m.Voluntary = true, true
+	l.changed(m)
 	if m.process == nil {
 		m.signals = append(m.signals, sig)
 		return nil
@@ -112,6 +90,7 @@ func (l *loop) kill(id int, sig os.Signal) error {
 func (l *loop) unlinked(m *member, err error) {
 	m.linkOpen = false
 	m.Unlinked = time.Now()
+	l.changed(m)
 	l.lines.Drained(&m.Member, m.pid())
 	l.leases.Leaves(m.ID)
 	if !errors.Is(err, io.EOF) {
@@ -140,6 +119,7 @@ func (l *loop) gone(m *member) {
 		return
 	}
 	m.Exited = time.Now()
+	l.changed(m)
 	l.failOnDeath(m)
 	l.leases.Gone(m.ID)
 	l.sockets.Released(m.ID, l.isSteady())
@@ -166,7 +146,7 @@ func (l *loop) gone(m *member) {
 	l.m.events.Then(l.work, func() { close(m.worker.exited) })
 	m.gen.Release()
 	if !m.pooled {
-		l.members.Delete(m.ID)
+		l.forget(m)
 	}
 	l.disconnects.Gone(m.ID)
 }
@@ -177,7 +157,7 @@ func (l *loop) isSteady() func() bool {
 	if l.pool == nil {
 		return nil
 	}
-	return func() bool { return l.isServing() && reload.IsSteady(l.pool.goal.Workers, l.pooled()) }
+	return func() bool { return l.isServing() && l.rota.IsSteady(l.pool.goal.Workers) }
 }
 
 // isServing reports whether no change is under way.
@@ -195,13 +175,17 @@ func (l *loop) killAll() {
 			m.Killed = time.Now()
 			_ = m.signal(os.Kill)
 		}
+		l.changed(m)
 	}
 }
 
 // disconnectAll is Disconnect. It waits for the workers that are alive now.
 func (l *loop) disconnectAll(result chan<- error) {
 	l.stopPool()
-	ids := reload.IDs(l.choose((*member).alive))
+	ids := map[int]bool{}
+	for _, w := range l.workers() {
+		ids[w.id] = true
+	}
 	l.disconnects.Add(ids, func() { l.disconnected(result) })
 	for id := range ids {
 		l.disconnect(id, l.cfg.stopGrace())
@@ -210,7 +194,7 @@ func (l *loop) disconnectAll(result chan<- error) {
 
 // disconnected answers a Disconnect.
 func (l *loop) disconnected(result chan<- error) {
-	if l.living() == 0 {
+	if !l.any((*member).alive) {
 		l.sockets.CloseAll()
 	}
 	l.m.events.Then(l.work, func() { l.files.Await(time.Second, func() { result <- nil }) })

@@ -12,6 +12,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/readiness"
 	"github.com/rota-go/rota/internal/served"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/userfunc"
@@ -132,7 +133,7 @@ func (l *loop) closeUnused() {
 
 // closeAtStop closes all sockets when the last worker of a master that stops begins to drain.
 func (l *loop) closeAtStop() {
-	if l.stops() && len(l.choose((*member).serving)) == 0 {
+	if l.stops() && !l.any((*member).serving) {
 		l.sockets.CloseAll()
 	}
 }
@@ -160,9 +161,9 @@ func (l *loop) accepting(m *member, body *wire.AcceptingBody) {
 }
 
 // readinessOf returns what decides when m is ready. Nobody asks that of one that isn't Run's.
-func (l *loop) readinessOf(m *member) *reload.Readiness {
+func (l *loop) readinessOf(m *member) *readiness.Record {
 	if !m.pooled || l.pool == nil {
-		return &reload.Readiness{}
+		return &readiness.Record{}
 	}
 	return &l.pool.readiness
 }
@@ -195,10 +196,11 @@ func (m *Master) Listen(ctx context.Context, network, address string) (net.Liste
 }
 
 func (l *loop) serving() served.Now {
-	if l.pool == nil {
-		return served.Of(l.state, nil, 0)
+	now := served.Now{State: l.state}
+	if l.pool != nil {
+		now.Ready, now.Slots = l.rota.Served(), l.pool.goal.Workers
 	}
-	return served.Of(l.state, l.pooled(), l.pool.goal.Workers)
+	return now
 }
 
 // Serving returns how many slots of Run have a worker that is ready and doesn't drain, how many

@@ -37,8 +37,10 @@ type loop struct {
 
 	state   reload.State // the phase, and the changes that wait; begin and on set it
 	members child.ByID[*member]
-	chosen  []reload.Member // see choose
-	lastID  int             // of a worker
+	rota    *reload.Rota // the members of Run; changed tells it what becomes of them
+	leaving *reload.Rota // Fork's workers that leave
+	moves   child.Moves  // of their connections
+	lastID  int          // of a worker
 	sockets *sockets.Server
 	leases  *lease.Desk
 	tickets tickets.Keys // of TLS session tickets
@@ -70,7 +72,7 @@ type loop struct {
 }
 
 func newLoop(m *Master, cfg Config, s sys) *loop {
-	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), book: history.New()}
+	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), book: history.New(), rota: reload.NewRota(0), leaving: reload.NewRota(0)}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
 	l.sockets, l.leases = l.socketServer(), l.leaseDesk()
@@ -79,14 +81,18 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.tickets.Set(cfg.TicketKeys)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.teller = view.NewTeller(l.ctx, m.Count, l.work)
-	l.timer = mailbox.NewAlarm()
+	l.timer, l.moves = mailbox.NewAlarm(), child.Moves{Lines: l.lines}
 	l.systemd = sdnotify.New(l.log)
 	l.store = recovery.Store{Sockets: l.sockets.Table, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
 	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance}
-	l.trial = judge.Trial{After: l.after, Ask: func() { l.askCounters() }, Workers: l.onTrial, Worse: func(id int, err error) { l.members.Get(id).Fault = err }}
+	l.trial = judge.Trial{After: l.after, Ask: func() { l.askCounters() }, Workers: l.onTrial, Worse: func(id int, err error) {
+		m := l.members.Get(id)
+		m.Fault = err
+		l.changed(m)
+	}}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }

@@ -2,6 +2,7 @@ package master
 
 import (
 	"os"
+	"slices"
 
 	"github.com/rota-go/rota/internal/balance"
 	"github.com/rota-go/rota/internal/child"
@@ -26,7 +27,7 @@ type member struct {
 	hello     *wire.HelloBody // nil until it came
 	listening bool            // it has been given a socket
 	care      child.Patient   // its health and memory
-	receiver  int             // the worker to which connections move; 0: none
+	leaves    bool            // it is in loop.leaving
 	signals   []os.Signal     // of Kill, for when the process runs
 
 	reader *delivery.Reader[Events]
@@ -82,23 +83,30 @@ func (m *member) signal(s os.Signal) error {
 
 func (m *member) pid() int { return m.process.PID() }
 
-// choose returns the members that are wanted, as the policy sees them, by id. The slice is the
-// loop's, until the next call: each event needs it.
-func (l *loop) choose(wanted func(*member) bool) []reload.Member {
-	l.chosen = l.chosen[:0]
-	for _, m := range l.members.All() {
-		if wanted(m) {
-			l.chosen = append(l.chosen, m.Member)
-		}
-	}
-	return l.chosen
+// forget takes out a member that is dead.
+func (l *loop) forget(m *member) {
+	l.rota.Remove(&m.Member)
+	l.leaving.Remove(&m.Member)
+	l.moves.Delete(&m.care)
+	l.members.Delete(m.ID)
 }
 
-// pooled returns the members of Run.
-func (l *loop) pooled() []reload.Member { return l.choose(func(m *member) bool { return m.pooled }) }
+// any reports whether is is true of a member.
+func (l *loop) any(is func(*member) bool) bool { return slices.ContainsFunc(l.members.All(), is) }
 
-// living returns how many workers are alive.
-func (l *loop) living() int { return len(l.choose((*member).alive)) }
+// changed is called when a field of m.Member has changed.
+func (l *loop) changed(m *member) {
+	switch {
+	case m == nil:
+	case m.pooled:
+		l.rota.Changed(&m.Member)
+	case m.leaves:
+		l.leaving.Changed(&m.Member)
+	case m.alive() && !m.serving():
+		m.leaves = true
+		l.leaving.Add(&m.Member)
+	}
+}
 
 // workers returns the workers that are alive, by id.
 func (l *loop) workers() (all []*Worker) {

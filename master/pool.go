@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/readiness"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 )
@@ -20,7 +21,7 @@ type pool struct {
 
 	generations child.Generations[Config]
 	before      *generation // which the one that serves has replaced; nil: none
-	readiness   reload.Readiness
+	readiness   readiness.Record
 	held        bool   // a reload waits for draining workers
 	endDelay    func() // stops the timer of Config.StopDelay; nil: it does not run
 
@@ -126,6 +127,7 @@ func (l *loop) scale(by string, n int) {
 	l.pool.goal.Workers = n
 	for _, m := range l.members.All() {
 		m.Retired = false
+		l.changed(m)
 	}
 }
 
@@ -145,7 +147,7 @@ func (l *loop) finishPool(err error) {
 	if p.rollout != nil {
 		p.rollout.results.Send(ErrStopping)
 	}
-	if l.living() == 0 {
+	if !l.any((*member).alive) {
 		l.sockets.CloseAll()
 	}
 	l.abandonUpgrade(false) // one that was asked for before the first generation was prepared

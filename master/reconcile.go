@@ -34,18 +34,17 @@ func (l *loop) reconcile() {
 // nextSteps returns what the policy wants done with the pool, and when to ask again.
 func (l *loop) nextSteps(now time.Time) ([]reload.Step, time.Time) {
 	wake := l.checkReady(now)
-	steps, next := l.pool.policy.Next(l.state.Goal(l.pool.goal), l.pooled(), now)
+	steps, next := l.sys.next(l.rota, l.pool.policy, l.state.Goal(l.pool.goal), now)
 	return steps, reload.Earlier(wake, next)
 }
 
 // reconcileForked ends those of Fork's workers that were told to leave and don't. To the
 // policy they are a pool that stops because it was replaced.
 func (l *loop) reconcileForked() (wake time.Time) {
-	leaving := l.choose(func(m *member) bool { return !m.pooled && m.alive() && !m.serving() })
-	if len(leaving) == 0 {
+	if _, _, leaving := l.leaving.Count(); leaving == 0 {
 		return wake
 	}
-	steps, wake := l.cfg.policy().Next(reload.Goal{Stop: true, Replaced: true}, leaving, time.Now())
+	steps, wake := l.sys.next(l.leaving, l.cfg.policy(), reload.Goal{Stop: true, Replaced: true}, time.Now())
 	for _, s := range steps {
 		l.carryOut(s)
 	}
@@ -57,15 +56,10 @@ func (l *loop) reconcileForked() (wake time.Time) {
 
 // checkReady marks the workers that have become ready, and returns when to check again.
 func (l *loop) checkReady(now time.Time) (wake time.Time) {
-	var undecided []*reload.Member // Update needs no others
-	for _, m := range l.members.All() {
-		if m.pooled && (m.Ready.IsZero() || !m.serving()) {
-			undecided = append(undecided, &m.Member)
-		}
-	}
-	ready, wake := l.pool.readiness.Update(undecided, l.pool.policy, l.isEstablished(), now)
+	ready, wake := l.pool.readiness.Update(l.rota.Undecided(), l.pool.policy, l.isEstablished(), now)
 	for _, r := range ready {
 		m := l.members.Get(r.ID)
+		l.changed(m)
 		l.lines.Ready(r, m.pid(), l.sockets.Addresses(r.ID))
 		l.balancer.Start()
 		if m.hello != nil && m.hello.Pings {
@@ -97,12 +91,14 @@ func (l *loop) carryOut(s reload.Step) {
 		m.Late = time.Now()
 		l.lines.Late(&m.Member, m.pid(), l.pool.readiness.Missing(&m.Member, true))
 	case reload.Forget:
-		l.members.Delete(s.ID)
+		l.forget(m)
+		return
 	default:
 		if l.pool != nil {
 			l.carryOutGoal(s, m)
 		}
 	}
+	l.changed(m)
 }
 
 // carryOutGoal carries out a step that starts a worker or is about the whole pool.
@@ -133,12 +129,13 @@ func (l *loop) startPooled(s reload.Step) {
 	}
 	m := l.newMember(s.Slot, l.pool.generations[s.Generation])
 	m.pooled, m.Crashes = true, s.Crashes
+	l.rota.Add(&m.Member)
 	l.spawn(m, nil)
 }
 
 // leaveUnkillable ends a stop in which only workers are left that the kernel can't end.
 func (l *loop) leaveUnkillable() {
-	if left := reload.Unkillable(l.pooled(), time.Now()); left > 0 && l.state.Phase().Stopping() {
+	if left := reload.Unkillable(l.rota.Members(), time.Now()); left > 0 && l.state.Phase().Stopping() {
 		l.log.Error("rota: workers can't be killed, the master leaves them", "workers", left)
 		l.on(reload.EventWorkersGone)
 	}

@@ -46,11 +46,11 @@ func (l *loop) crowd() {
 	if p == nil {
 		return
 	}
-	pooled := l.pooled()
-	l.state = l.state.SetCrowded(p.policy.Crowded(p.goal.Workers, pooled))
+	draining := l.rota.Draining()
+	l.state = l.state.SetCrowded(p.policy.Crowded(p.goal.Workers, draining))
 	before := p.held
 	if p.held = l.state.Held(); p.held && !before {
-		logline.Rollout{Logger: l.log}.Waits(reload.Draining(pooled))
+		logline.Rollout{Logger: l.log}.Waits(draining)
 	}
 }
 
@@ -106,7 +106,7 @@ func (l *loop) onTrial() (all []judge.Worker, ok bool) {
 	if l.state.Phase() != reload.PhaseRollingOut {
 		return nil, false
 	}
-	if p := l.pool; p.policy.Tries(l.state.Goal(p.goal), l.pooled(), time.Now()) {
+	if p := l.pool; l.rota.Tries(p.policy, l.state.Goal(p.goal), time.Now()) {
 		all = child.OnTrial(l.patients(), p.goal.Next, &l.counts)
 	}
 	return all, true

@@ -60,7 +60,7 @@ func (l *loop) forkFrom(g *generation, err error, env map[string]string, answer 
 	if l.pool != nil {
 		first = l.pool.goal.Workers
 	}
-	m := l.newMember(reload.FreeSlot(first, l.choose(func(*member) bool { return true })), g)
+	m := l.newMember(l.moves.FreeSlot(first), g)
 	m.onStart = answer
 	if err != nil {
 		l.spawned(m, nil, err)
@@ -79,11 +79,12 @@ func (l *loop) newMember(slot int, g *generation) *member {
 		reader: &delivery.Reader[Events]{Queue: l.m.events, Source: w.source},
 	}
 	m.care = child.Patient{
-		Member: &m.Member, Process: func() *child.Process { return m.process },
+		Member: &m.Member, Changed: func() { l.changed(m) }, Moves: m.moves, Process: func() *child.Process { return m.process },
 		Memory: g.Config.MaxMemory, Interval: g.Config.HealthInterval, Failures: g.Config.HealthFailures,
 	}
 	g.Use()
 	l.members.Add(w.id, m)
+	l.moves.Add(&m.care)
 	return m
 }
 

@@ -106,5 +106,5 @@ func (l *loop) report() {
 	if again := n.Feed(); again > 0 {
 		l.after(again, func() {})
 	}
-	n.Report(sdnotify.NewStatus(l.state, l.pool.goal, l.pooled(), l.lastGen, l.upgrade != nil, l.failed))
+	n.Report(sdnotify.NewStatus(l.state, l.pool.goal, l.rota, l.lastGen, l.upgrade != nil, l.failed))
 }

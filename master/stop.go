@@ -38,7 +38,7 @@ func (l *loop) stop() {
 	case l.state.Goal(l.pool.goal).Replaced:
 		l.stopPool()
 	case !l.pool.goal.Hurry:
-		l.log.Warn("rota: told to stop again, the grace is over", "workers", l.living())
+		l.log.Warn("rota: told to stop again, the grace is over", "workers", len(l.workers()))
 		l.pool.goal.Hurry = true
 	}
 }

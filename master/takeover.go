@@ -64,7 +64,7 @@ func (l *loop) reportGivenUp(err error) {
 }
 
 func (t *takeover) Serving() bool      { return t.l.state.Phase().Running() }
-func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.pooled()) }
+func (t *takeover) AwaitsAnswer() bool { return reload.AwaitsAnswer(t.l.rota.Members()) }
 func (t *takeover) TakingOver()        { t.l.on(reload.EventTrialPassed) }
 
 func (t *takeover) Begin(s *successor.Snapshot) {
@@ -127,8 +127,8 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 }
 
 func (t *takeover) Receive(slot int, pair *descriptor.FD) {
-	if to := t.l.receiver(reload.Member{Slot: slot}); to != nil {
-		to.process.TakeOver(pair)
+	if to := t.l.moves.Receiver(reload.Member{Slot: slot}); to != nil {
+		to.Process().TakeOver(pair)
 		return
 	}
 	_ = pair.Close() // nothing was written to it

@@ -53,7 +53,7 @@ func (l *loop) startUpgrade() {
 // supersedeUpgrade gives up an upgrade that seems to hang if a reload waits for it.
 func (l *loop) supersedeUpgrade() {
 	if l.state.Phase() == reload.PhaseUpgrading && l.state.Waiting(reload.ChangeReload) {
-		l.upgrade.Supersede(l.pool.policy.UpgradeHangsAfter(l.choose((*member).serving)))
+		l.upgrade.Supersede(l.pool.policy.UpgradeHangsAfter(l.rota.SlowestStart()))
 	}
 }
 
@@ -100,7 +100,7 @@ func (l *loop) snapshot() *successor.Snapshot {
 func (u *upgrade) Pairs(send func(slot int, pair *descriptor.FD)) {
 	for _, m := range u.l.members.All() {
 		if m.pooled && m.serving() && m.moves() {
-			u.l.pair(m, func(pair *descriptor.FD) { send(m.Slot, pair) })
+			u.l.moves.Pair(&m.care, func(pair *descriptor.FD) { send(m.Slot, pair) })
 		}
 	}
 }

@@ -70,7 +70,7 @@ func newWorld(t *testing.T, change ...func(*Config)) *world {
 	for _, c := range change {
 		c(&cfg)
 	}
-	w.Master = newMaster(cfg, sys{prepare: w.prepare, spawn: w.spawn, releaseMemory: func() {}})
+	w.Master = newMaster(cfg, sys{next: checkedNext, prepare: w.prepare, spawn: w.spawn, releaseMemory: func() {}})
 	return w
 }
 

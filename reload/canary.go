@@ -55,7 +55,7 @@ func (g Goal) Pause(now time.Time) Goal {
 // Resume returns g without the pause, and adds its time to Member.Held.
 func (g Goal) Resume(members []*Member, now time.Time) Goal {
 	for _, m := range members {
-		if !g.Paused.IsZero() && m.Generation == g.Next && m.isReady() {
+		if !g.Paused.IsZero() && m.Generation == g.Next && m.IsReady() {
 			m.Held += min(now.Sub(g.Paused), now.Sub(m.Ready))
 		}
 	}
@@ -89,21 +89,26 @@ func (d *decision) canaries() int {
 
 // trySlots sets what a rollout with canaries may do now: while one of them is on trial, only their
 // slots are replaced, all at once.
-func (d *decision) trySlots() {
+func (r *Rota) trySlots(d *decision) {
 	d.places = d.policy.Surge
 	n := d.canaries()
-	for i := range n {
-		if s := d.slot(i); !s.trialPassed {
+	for i := range r.facts[untried].all {
+		if i < n {
 			d.trying, d.places = n, max(n, d.places)
-			return
 		}
+		return
 	}
 }
 
 // Tries reports whether canaries are on trial, or are being started.
 func (p Policy) Tries(goal Goal, members []Member, now time.Time) bool {
-	d := p.decision(goal, members, now)
-	d.trySlots()
+	return rotaOf(goal, members).Tries(p, goal, now)
+}
+
+// Tries is [Policy.Tries] of the members of r.
+func (r *Rota) Tries(p Policy, goal Goal, now time.Time) bool {
+	d := r.decide(p, goal, now)
+	r.trySlots(d)
 	return d.trying > 0
 }
 

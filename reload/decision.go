@@ -3,37 +3,53 @@ package reload
 import "time"
 
 // Next returns what to do now, and when to ask again if nothing happens before.
-// A zero wake means only after an event. The caller carries out all steps, as
-// their [Action] says, and asks again until there are none: then wake counts.
+// The caller carries out all steps, as their [Action] says, and asks again until there
+// are none: then wake counts.
 //
 // Next is pure: it changes nothing, and for the same goal, members (in any order)
 // and time it returns the same steps in the same order.
 func (p Policy) Next(goal Goal, members []Member, now time.Time) (steps []Step, wake time.Time) {
-	d := p.decision(goal, members, now)
-	switch {
-	case goal.Stopped:
-	case goal.Stop:
-		d.stop()
-	case d.changeGoal():
-		// All other steps depend on the goal: the caller asks again.
-	default:
-		d.decideSlots()
-	}
-	return d.steps, d.wake
+	return rotaOf(goal, members).Next(p, goal, now)
 }
 
-// decision returns what a call of Next begins with.
-func (p Policy) decision(goal Goal, members []Member, now time.Time) *decision {
+func rotaOf(goal Goal, members []Member) *Rota {
+	r := NewRota(max(goal.Workers, 0))
+	for i := range members {
+		r.Add(&members[i])
+	}
+	return r
+}
+
+// Next is [Policy.Next] of the members of r. It changes none of them.
+func (r *Rota) Next(p Policy, goal Goal, now time.Time) (steps []Step, wake time.Time) {
+	if goal.Stopped {
+		return nil, wake
+	}
+	d := r.decide(p, goal, now)
+	if goal.Stop {
+		r.stop(d)
+	} else if s, ok := r.changeGoal(d); ok {
+		return []Step{s}, r.change // all other steps depend on the goal: the caller asks again
+	} else {
+		r.decideSlots(d)
+	}
+	return d.steps, r.change
+}
+
+// decide returns what a call of Next begins with: a verdict of every slot.
+func (r *Rota) decide(p Policy, goal Goal, now time.Time) *decision {
 	goal.Workers = max(goal.Workers, 0)
-	d := &decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation, members: members}
+	if goal.Workers != r.workers() {
+		r.resize(goal.Workers)
+	}
+	d := &r.decision
+	*d = decision{policy: p.WithDefaults(), goal: goal, now: now, target: goal.Generation}
 	if goal.Next != 0 && goal.Established {
 		d.rollingOut, d.target = true, goal.Next
 	}
-	if goal.Superseded {
-		d.patience = max(soon, patienceFactor*slowestStart(members))
-	}
 	d.grace = d.policy.graceOf(goal)
-	d.rota = group(members, goal.Workers)
+	r.refresh(d)
+	d.steps = nil
 	return d
 }
 
@@ -42,21 +58,16 @@ type decision struct {
 	policy     Policy // with defaults
 	goal       Goal
 	now        time.Time
-	target     int  // the generation that every slot should come to
-	rollingOut bool // Goal.Next
-	members    []Member
-	rota       rota          // the same, in order
+	target     int           // the generation that every slot should come to
+	rollingOut bool          // Goal.Next
 	patience   time.Duration // of Goal.Superseded with a worker that isn't ready
 	grace      time.Duration // of a drain that begins now
 
-	steps []Step
-	wake  time.Time
-
-	places    int            // for workers beyond one a slot
-	trying    int            // canaries are on trial in so many slots, the lowest; 0: none is
-	surge     int            // workers beyond one a slot
-	recycling int            // slots with a member to recycle and its successor
-	pending   []pendingStart // in the order of their slots
+	steps   []Step       // of one slot, and then of all
+	wake    time.Time    // of one slot
+	pending pendingStart // of one slot
+	places  int          // for workers beyond one a slot
+	trying  int          // canaries are on trial in so many slots, the lowest; 0: none is
 }
 
 // pendingStart is a start that needs one of the surge's places.
@@ -97,37 +108,37 @@ func (d *decision) limit(a Action, m *Member) {
 
 // decideSlots brings every slot closer to one serving member of the target
 // generation, and removes the members of no slot.
-func (d *decision) decideSlots() {
-	d.trySlots()
-	for n := range d.goal.Workers {
-		d.decideSlot(n)
-	}
-	for _, m := range d.rota.outside() {
-		d.remove(m)
-	}
-	for _, start := range d.pending {
-		d.startIfPlace(start)
+func (r *Rota) decideSlots(d *decision) {
+	r.trySlots(d)
+	r.act(d)
+	surge, recycled := r.surge, false
+	for n := range r.facts[waits].all {
+		start := r.verdicts[n].start
+		switch {
+		case surge >= d.places:
+			return
+		case !d.mayReplace(n) || start.recycle && (recycled || !r.mayRecycle(d)):
+			continue
+		}
+		surge++
+		recycled = recycled || start.recycle
+		d.steps = append(d.steps, start.Step)
 	}
 }
 
-// startIfPlace starts a worker if there is a place in the surge. To recycle, it
-// must be the only one, and not too many may drain already.
-func (d *decision) startIfPlace(start pendingStart) {
-	if d.surge >= d.places || start.recycle && !d.mayRecycle() {
-		return
+// act collects the steps that need no place of the surge.
+func (r *Rota) act(d *decision) {
+	for n := range r.facts[acts].all {
+		d.steps = append(d.steps, r.verdicts[n].steps...)
 	}
-	d.surge++
-	if start.recycle {
-		d.recycling++
-	}
-	d.steps = append(d.steps, start.Step)
 }
 
-func (d *decision) mayRecycle() bool {
-	if d.recycling > 0 {
+// mayRecycle reports whether no worker is being recycled, and not too many drain.
+func (r *Rota) mayRecycle(d *decision) bool {
+	if _, ok := r.first(recycling); ok {
 		return false
 	}
-	draining := Draining(d.members)
+	draining := r.total.draining
 	for _, s := range d.steps {
 		if s.Do == Disconnect {
 			draining++
@@ -141,7 +152,7 @@ func (d *decision) remove(m *Member) {
 	switch {
 	case m.dead():
 		d.do(Forget, m)
-	case m.serving():
+	case m.Serving():
 		d.limit(Disconnect, m)
 	default:
 		d.force(m)

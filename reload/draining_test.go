@@ -3,7 +3,6 @@ package reload
 import (
 	"math"
 	"testing"
-	"time"
 )
 
 // How many workers may drain when a reload begins.
@@ -23,15 +22,7 @@ func TestCrowded(t *testing.T) {
 		{math.MaxInt, 8, 1000, false},
 		{-1, 8, 25, true}, // the default
 	} {
-		members := make([]Member, tc.draining)
-		for i := range members {
-			members[i] = Member{ID: i + 1, Draining: time.Unix(1, 0)}
-		}
-		for range tc.draining { // the dead don't count
-			members = append(members, Member{Draining: time.Unix(1, 0), Exited: time.Unix(2, 0)})
-		}
-		members = append(members, Member{}) // nor do those that serve
-		if got := (Policy{MaxDraining: tc.most}).Crowded(tc.workers, members); got != tc.want {
+		if got := (Policy{MaxDraining: tc.most}).Crowded(tc.workers, tc.draining); got != tc.want {
 			t.Errorf("%+v: %t", tc, got)
 		}
 	}

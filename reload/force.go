@@ -5,7 +5,7 @@ import "time"
 // force ends a member that does not end by itself: SIGTERM KillAfter after its
 // drain, SIGKILL KillAfter after SIGTERM, each once.
 func (d *decision) force(m *Member) {
-	if m.dead() || m.serving() || !m.Killed.IsZero() {
+	if m.dead() || m.Serving() || !m.Killed.IsZero() {
 		return
 	}
 	switch {
@@ -45,7 +45,7 @@ func (d *decision) drainOf(m *Member) (from time.Time, grace time.Duration) {
 // hurries reports whether a stop leaves m less time than it has: it drains already, for longer
 // than a drain that begins now may take.
 func (d *decision) hurries(m *Member) bool {
-	if m.dead() || m.serving() || !m.Killed.IsZero() || m.hasDrained() || d.grace == NoLimit {
+	if m.dead() || m.Serving() || !m.Killed.IsZero() || m.hasDrained() || d.grace == NoLimit {
 		return false
 	}
 	from, grace := d.drainOf(m)
@@ -53,10 +53,16 @@ func (d *decision) hurries(m *Member) bool {
 }
 
 // stop ends every member, and starts none.
-func (d *decision) stop() {
-	alive := false
-	for _, m := range d.rota.order {
-		alive = alive || !m.dead()
+func (r *Rota) stop(d *decision) {
+	r.act(d)
+	if _, ok := r.first(alive); !ok {
+		d.steps = append(d.steps, Step{Do: Stopped})
+	}
+}
+
+// stop ends the members of a slot.
+func (d *decision) stop(members []*Member) {
+	for _, m := range members {
 		if d.goal.Kill && !m.dead() {
 			d.killOnce(m)
 			continue
@@ -65,9 +71,6 @@ func (d *decision) stop() {
 			d.limit(Hurry, m)
 		}
 		d.remove(m)
-	}
-	if !alive {
-		d.steps = append(d.steps, Step{Do: Stopped})
 	}
 }
 

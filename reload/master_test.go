@@ -114,7 +114,7 @@ func (m *master) event(e Event) {
 
 // crowd returns the state with what it has to know of the workers.
 func (m *master) crowd() State {
-	return m.state.SetCrowded(m.world.policy.Crowded(m.goal.Workers, m.members))
+	return m.state.SetCrowded(m.world.policy.Crowded(m.goal.Workers, rotaOf(m.goal, m.members).Draining()))
 }
 
 // follow returns the goal as the state has it.

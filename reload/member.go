@@ -1,6 +1,9 @@
 package reload
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A member is in exactly one of these states: dead, draining, lost (its link has
 // closed or it got SIGKILL, and its exit is not known yet) or serving (which
@@ -9,8 +12,12 @@ import "time"
 func (m *Member) dead() bool     { return !m.Exited.IsZero() }
 func (m *Member) draining() bool { return !m.dead() && !m.Draining.IsZero() }
 func (m *Member) lost() bool     { return !m.dead() && !m.draining() && !m.lostAt().IsZero() }
-func (m *Member) serving() bool  { return !m.dead() && !m.draining() && m.lostAt().IsZero() }
-func (m *Member) isReady() bool  { return !m.Ready.IsZero() }
+
+// Serving reports whether m isn't dead, draining or lost. It may be starting.
+func (m *Member) Serving() bool { return !m.dead() && !m.draining() && m.lostAt().IsZero() }
+
+// IsReady reports whether m has become ready, whatever has become of it since.
+func (m *Member) IsReady() bool { return !m.Ready.IsZero() }
 
 func (m *Member) lostAt() time.Time {
 	if m.Unlinked.IsZero() {
@@ -35,7 +42,7 @@ func (m *Member) stoppedServing() time.Time {
 // before it was ready, or by itself soon after, has not crashed, but starting the next at
 // once could repeat without a pause.
 func (d *decision) needsBackoff(m *Member) bool {
-	if !m.Voluntary || !m.isReady() {
+	if !m.Voluntary || !m.IsReady() {
 		return true
 	}
 	return !m.Dismissed && m.stoppedServing().Sub(m.Ready) < max(d.policy.MinUptime, soon)
@@ -44,18 +51,22 @@ func (d *decision) needsBackoff(m *Member) bool {
 // crashes returns how many crashes in a row the slot has had when m, gone or
 // serving, is followed by another.
 func (d *decision) crashes(m *Member) int {
-	end := d.now
-	if !m.serving() {
-		end = m.stoppedServing()
-	}
 	n := m.Crashes
-	if m.isReady() && end.Sub(m.Ready) >= Sum(d.policy.healed) {
+	if n > 0 && d.endsRow(m) {
 		n = 0
 	}
-	if !m.serving() && d.needsBackoff(m) {
+	if !m.Serving() && d.needsBackoff(m) {
 		n++
 	}
 	return n
+}
+
+// endsRow reports whether m has been ready for so long that it ends a row of crashes.
+func (d *decision) endsRow(m *Member) bool {
+	if m.Serving() {
+		return m.IsReady() && d.passed(m.Ready, d.policy.healed)
+	}
+	return m.IsReady() && m.stoppedServing().Sub(m.Ready) >= Sum(d.policy.healed)
 }
 
 // isGone reports whether m is dead, or lost for so long that its exit is no longer
@@ -71,7 +82,7 @@ func (d *decision) hasCrashed(m *Member) bool { return !m.Voluntary && d.isGone(
 // its age or Member.Recycle. During the first start, a rollout and a roll-back
 // nothing is recycled.
 func (d *decision) needsRecycling(m *Member) bool {
-	if !d.goal.Established || d.rollingOut || d.goal.RollingBack || !m.isReady() {
+	if !d.goal.Established || d.rollingOut || d.goal.RollingBack || !m.IsReady() {
 		return false
 	}
 	return m.Recycle || d.passed(m.Ready, d.policy.lifetime(m.ID))
@@ -79,25 +90,20 @@ func (d *decision) needsRecycling(m *Member) bool {
 
 // readyOverdue reports whether m is not ready ReadyTimeout after its start.
 func (d *decision) readyOverdue(m *Member) bool {
-	return d.goal.Established && !m.isReady() && d.passed(m.Started, d.policy.ReadyTimeout)
+	return d.goal.Established && !m.IsReady() && d.passed(m.Started, d.policy.ReadyTimeout)
 }
 
 // seemsToHang reports whether m is not ready after three times as long as the slowest
 // worker of the proven generation took, at least a second. That is not what a worker may
 // take, which is ReadyTimeout, but counts when another rollout waits.
 func (d *decision) seemsToHang(m *Member) bool {
-	if m.isReady() || !m.serving() {
+	if m.IsReady() || !m.Serving() {
 		return false
 	}
 	return d.reached(m.Started.Add(d.patience))
 }
 
-// slowestStart returns how long the slowest of the serving members took to become ready.
-func slowestStart(members []Member) (slowest time.Duration) {
-	for i := range members {
-		if m := &members[i]; m.serving() && m.isReady() {
-			slowest = max(slowest, m.Ready.Sub(m.Started))
-		}
-	}
-	return slowest
+// AwaitsAnswer reports whether a member that serves owes the sign of life it was asked for.
+func AwaitsAnswer(members []Member) bool {
+	return slices.ContainsFunc(members, func(m Member) bool { return m.Serving() && !m.Asked.IsZero() })
 }

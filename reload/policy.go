@@ -22,6 +22,10 @@ const (
 	// AnswerWait is how long a worker on trial may take to give a sign of life.
 	AnswerWait = 5 * time.Second
 
+	// patienceFactor is how many times longer than the slowest worker before it a new worker may take until it
+	// seems to hang. Two generations start more slowly than one, and a machine is busy during a reload.
+	patienceFactor = 3
+
 	// failedStarts is how many workers in a row of one slot must die for a first start to
 	// have failed that no worker has survived for MinUptime.
 	failedStarts = 3
@@ -90,20 +94,11 @@ func (p Policy) graceOf(g Goal) time.Duration {
 // its predecessor.
 func (p Policy) HoldOff() time.Duration { return Sum(p.WithDefaults().MinUptime) / 4 * 3 }
 
-// IDs returns the ids of members.
-func IDs(members []Member) map[int]bool {
-	ids := map[int]bool{}
-	for _, m := range members {
-		ids[m.ID] = true
-	}
-	return ids
-}
-
-// UpgradeHangsAfter returns how long a successor to this master may take, of whose workers
-// these are the predecessors, before it seems to hang. That counts only if a reload waits for
+// UpgradeHangsAfter returns how long a successor to this master may take, the slowest of whose workers has taken
+// so long to become ready, before it seems to hang. That counts only if a reload waits for
 // the upgrade.
-func (p Policy) UpgradeHangsAfter(members []Member) time.Duration {
-	return Sum(p.WithDefaults().MinUptime, max(upgradeSoon, patienceFactor*slowestStart(members)))
+func (p Policy) UpgradeHangsAfter(slowest time.Duration) time.Duration {
+	return Sum(p.WithDefaults().MinUptime, max(upgradeSoon, patienceFactor*slowest))
 }
 
 // maxDraining returns how many workers may drain in a rota of so many slots.
@@ -117,19 +112,8 @@ func (p Policy) maxDraining(workers int) int {
 // Crowded reports whether so many workers drain that a reload has to wait, for
 // [State.SetCrowded]. A reload adds one for each of the workers; where that alone is more
 // than MaxDraining, it waits for all to end.
-func (p Policy) Crowded(workers int, members []Member) bool {
-	n := Draining(members)
-	return n > 0 && n > p.maxDraining(workers)-workers
-}
-
-// Draining returns how many members drain.
-func Draining(members []Member) (n int) {
-	for i := range members {
-		if members[i].draining() {
-			n++
-		}
-	}
-	return n
+func (p Policy) Crowded(workers, draining int) bool {
+	return draining > 0 && draining > p.maxDraining(workers)-workers
 }
 
 // lifetime returns how long after it became ready the worker of that id is recycled:

@@ -7,7 +7,7 @@
 //   - [Policy.Next] is a pure function of a goal, the members of the rota and the
 //     time. It says which workers to start, to disconnect and to force, and when a
 //     rollout is complete or has failed.
-//   - [Readiness] decides when a new worker is ready that does not say so itself.
+//   - [Rota] holds the members, and answers Next without looking at all of them.
 //
 // A program that uses rota meets only [Error] and what it wraps. Everything else is
 // exported for package master, or for a master of one's own.
@@ -161,7 +161,7 @@ type Member struct {
 	Exited   time.Time // zero: it is alive
 
 	// SaysReady means that the program has said that it is ready, and WaitReady that it is
-	// not ready before. Only Readiness.Update reads them.
+	// not ready before. Only package readiness reads them.
 	SaysReady, WaitReady bool
 	// Held is for how long its trial has stood still in pauses that are over.
 	Held time.Duration

@@ -1,92 +1,105 @@
 package reload
 
-// changeGoal adds the step that ends the first start, a rollout or a roll-back, whether
-// or not it succeeded. It reports whether there is such a step.
-func (d *decision) changeGoal() bool {
+// changeGoal returns the step that ends the first start, a rollout or a roll-back, whether
+// or not it succeeded; ok is false if there is none.
+func (r *Rota) changeGoal(d *decision) (s Step, ok bool) {
 	switch {
 	case !d.goal.Established:
-		d.endStart()
+		return r.endStart()
 	case d.rollingOut:
-		d.endRollout()
+		return r.endRollout(d)
 	case d.goal.RollingBack:
-		if d.everySlot(d.isServed) {
-			d.steps = append(d.steps, Step{Do: RolledBack})
-		}
+		return Step{Do: RolledBack}, r.isDone()
 	case d.goal.Unproven:
-		d.proveStart()
+		return r.proveStart()
 	}
-	return len(d.steps) > 0
+	return s, false
+}
+
+// isDone reports whether every slot is as it should be, and no member outside of them serves.
+func (r *Rota) isDone() bool {
+	_, is := r.first(undone)
+	return !is
 }
 
 // endStart ends the first start. A worker that dies before it is ready fails it, as there
 // is no older generation to return to.
-func (d *decision) endStart() {
-	for _, m := range d.rota.order {
-		if d.hasCrashed(m) && !m.isReady() {
-			d.do(Fail, m)
-			return
+func (r *Rota) endStart() (s Step, ok bool) {
+	if v, ok := r.first(failed); ok {
+		return Step{Do: Fail, ID: v.fault.ID}, true
+	}
+	return Step{Do: Establish}, r.isDone()
+}
+
+// stillborn returns the first member that died before it was ready; nil: none.
+func (d *decision) stillborn(members []*Member) *Member {
+	for _, m := range members {
+		if d.hasCrashed(m) && !m.IsReady() {
+			return m
 		}
 	}
-	if d.everySlot(d.isServed) {
-		d.steps = append(d.steps, Step{Do: Establish})
-	}
+	return nil
 }
 
 // proveStart fails the first start though it was over, if workers die as soon as they are
 // ready, none has lived for longer, and none serves now.
-func (d *decision) proveStart() {
-	var dead *Member
-	serves, proven := false, false
-	for _, m := range d.rota.order {
-		if m.serving() && m.isReady() {
-			serves = true
-			proven = proven || d.passed(m.Ready, d.policy.MinUptime)
+func (r *Rota) proveStart() (s Step, ok bool) {
+	if _, ok := r.first(proven); ok {
+		return Step{Do: Prove}, true
+	}
+	v, ok := r.first(failed)
+	if _, serves := r.first(served); serves || !ok {
+		return s, false
+	}
+	return Step{Do: Fail, ID: v.fault.ID}, true
+}
+
+// frail returns the first member that is one of too many in a row that died, and whether one has lived
+// for long enough.
+func (d *decision) frail(members []*Member) (dead *Member, proven bool) {
+	for _, m := range members {
+		if m.Serving() && m.IsReady() {
+			proven = d.passed(m.Ready, d.policy.MinUptime) || proven
 		}
 		if dead == nil && d.hasCrashed(m) && d.crashes(m) >= failedStarts {
 			dead = m
 		}
 	}
-	switch {
-	case proven:
-		d.steps = append(d.steps, Step{Do: Prove})
-	case dead != nil && !serves:
-		d.do(Fail, dead)
-	}
+	return dead, proven
 }
 
-func (d *decision) endRollout() {
+// endRollout ends a rollout. Of several new workers that make it fail it names one that died rather than
+// one that is not ready in time, and then the one of the lowest slot.
+func (r *Rota) endRollout(d *decision) (s Step, ok bool) {
 	if d.goal.Aborted {
-		d.steps = append(d.steps, Step{Do: Abort, Err: ErrAborted})
-		return
+		return Step{Do: Abort, Err: ErrAborted}, true
 	}
-	if m, err := d.failed(); m != nil {
-		d.steps = append(d.steps, Step{Do: Abort, ID: m.ID, Err: err})
-		return
+	for _, f := range []fact{failed, overdue} {
+		if v, ok := r.first(f); ok {
+			return Step{Do: Abort, ID: v.fault.ID, Err: v.reason}, true
+		}
 	}
-	if !d.isPaused() && d.everySlot(d.isRolledOut) {
-		d.steps = append(d.steps, Step{Do: Complete})
-	}
+	return Step{Do: Complete}, !d.isPaused() && r.isDone()
 }
 
-// failed returns the new worker that makes the rollout fail, if any, and why. Of
-// several it is one that died rather than one that is not ready in time, and then
-// the one of the lowest slot.
-func (d *decision) failed() (overdue *Member, err error) {
-	for _, m := range d.rota.order {
-		if m.Generation != d.target {
+// failed returns the new worker of a slot that makes the rollout fail, if any, and why: one that died rather than
+// one that is late.
+func (d *decision) failed(members []*Member) (m *Member, err error, late bool) {
+	for _, o := range members {
+		if o.Generation != d.target {
 			continue
 		}
-		if d.hasCrashed(m) {
-			return m, ErrDied
+		if d.hasCrashed(o) {
+			return o, ErrDied, false
 		}
-		if m.Fault != nil && m.serving() {
-			return m, m.Fault
+		if o.Fault != nil && o.Serving() {
+			return o, o.Fault, false
 		}
-		if overdue == nil && m.serving() && m.Slot < d.goal.Workers {
-			overdue, err = d.overdue(m)
+		if m == nil && o.Serving() && o.Slot < d.goal.Workers {
+			m, err = d.overdue(o)
 		}
 	}
-	return overdue, err
+	return m, err, m != nil
 }
 
 // overdue returns m, and why the rollout fails, if m should be ready by now, or should have
@@ -103,20 +116,12 @@ func (d *decision) overdue(m *Member) (*Member, error) {
 	return nil, nil
 }
 
-// everySlot reports whether ok is true of every slot, and no member outside of them
-// serves.
-func (d *decision) everySlot(ok func(*slot) bool) bool {
-	for n := range d.goal.Workers {
-		if s := d.slot(n); !ok(&s) {
-			return false
-		}
+// isDone reports whether s is as it should be.
+func (d *decision) isDone(s *slot) bool {
+	if d.rollingOut {
+		return d.isRolledOut(s)
 	}
-	for _, m := range d.rota.outside() {
-		if m.serving() {
-			return false
-		}
-	}
-	return true
+	return d.isServed(s)
 }
 
 // isRolledOut reports whether the new generation alone serves s.
@@ -128,12 +133,12 @@ func (d *decision) isServed(s *slot) bool {
 	if s.target == nil {
 		return d.staysEmpty(s) && s.onlyTargetServes()
 	}
-	return s.target.isReady() && s.onlyTargetServes()
+	return s.target.IsReady() && s.onlyTargetServes()
 }
 
 func (s *slot) onlyTargetServes() bool {
 	for _, m := range s.members {
-		if m.serving() && m != s.target {
+		if m.Serving() && m != s.target {
 			return false
 		}
 	}

@@ -2,18 +2,13 @@ package reload
 
 import "slices"
 
-// decideSlot ends the members that slot n does not need, and starts the one that
+// decideSlot ends the members that a slot does not need, and starts the one that
 // it lacks.
-func (d *decision) decideSlot(n int) {
-	s := d.slot(n)
+func (d *decision) decideSlot(s *slot) {
 	for _, m := range s.members {
-		d.decideMember(&s, m)
+		d.decideMember(s, m)
 	}
-	d.surge += d.surgePlaces(&s)
-	if s.successor != nil {
-		d.recycling++
-	}
-	d.startMissing(&s)
+	d.startMissing(s)
 }
 
 func (d *decision) decideMember(s *slot, m *Member) {
@@ -22,7 +17,7 @@ func (d *decision) decideMember(s *slot, m *Member) {
 		if !d.isNeeded(s, m) {
 			d.do(Forget, m)
 		}
-	case !m.serving():
+	case !m.Serving():
 		d.force(m)
 	case !s.keeps(m):
 		d.limit(Disconnect, m)
@@ -44,7 +39,7 @@ func (d *decision) endOverdue(s *slot, m *Member) {
 
 // hasReadyBeside reports whether another member than m serves the slot.
 func (s *slot) hasReadyBeside(m *Member) bool {
-	return slices.ContainsFunc(s.members, func(o *Member) bool { return o != m && o.serving() && o.isReady() })
+	return slices.ContainsFunc(s.members, func(o *Member) bool { return o != m && o.Serving() && o.IsReady() })
 }
 
 // surgePlaces returns how many places of the surge the slot uses. A new worker of
@@ -78,7 +73,7 @@ func (d *decision) startMissing(s *slot) {
 		if s.other == nil && !s.trialPassed && !d.staysEmpty(s) {
 			d.startNow(s, proven)
 		}
-		if s.target == nil && d.mayReplace(s.number) {
+		if s.target == nil {
 			d.startLater(s, d.target, false)
 		}
 	case s.target == nil && s.other == nil:
@@ -98,17 +93,13 @@ func (d *decision) startNow(s *slot, generation int) {
 	}
 }
 
-// startLater asks for a place of the surge. Starts that can't get one any more are
-// dropped: in the rollout of a large rota they are nearly all, after every event.
+// startLater asks for a place of the surge.
 func (d *decision) startLater(s *slot, generation int, recycle bool) {
-	if len(d.pending) > d.places {
-		return
-	}
 	if step, ok := d.startOf(s, generation); ok {
 		if recycle {
 			step.ID = s.target.ID
 		}
-		d.pending = append(d.pending, pendingStart{step, recycle})
+		d.pending = pendingStart{step, recycle}
 	}
 }
 
@@ -122,7 +113,7 @@ func (d *decision) startOf(s *slot, generation int) (step Step, ok bool) {
 		return step, true
 	}
 	step.Crashes = d.crashes(last)
-	if !last.serving() && d.needsBackoff(last) {
+	if !last.Serving() && d.needsBackoff(last) {
 		return step, d.passed(last.stoppedServing(), d.policy.backoff(step.Crashes))
 	}
 	return step, true

@@ -6,48 +6,9 @@ import (
 	"time"
 )
 
-// rota is all members, ordered by slot and within a slot by id.
-type rota struct {
-	order []*Member
-	from  []int // slot n is order[from[n]:from[n+1]]; the last is of no slot
-}
-
-// group sorts by counting, because Next is called after every event of a rota that
-// may have 10,000 members.
-func group(members []Member, workers int) rota {
-	place := func(m *Member) int {
-		if m.Slot < 0 || m.Slot >= workers {
-			return workers
-		}
-		return m.Slot
-	}
-	r := rota{order: make([]*Member, len(members)), from: make([]int, workers+3)}
-	for i := range members {
-		r.from[place(&members[i])+2]++
-	}
-	for n := range workers + 1 {
-		r.from[n+2] += r.from[n+1]
-	}
-	for i := range members {
-		end := &r.from[place(&members[i])+1] // of the slot; when all are placed it is the start of the next
-		r.order[*end] = &members[i]
-		*end++
-	}
-	r.from = r.from[:workers+2]
-	for n := range workers + 1 {
-		sortByID(r.order[r.from[n]:r.from[n+1]])
-	}
-	return r
-}
-
 func sortByID(members []*Member) {
-	if len(members) > 1 {
-		slices.SortFunc(members, func(a, b *Member) int { return cmp.Compare(a.ID, b.ID) })
-	}
+	slices.SortFunc(members, func(a, b *Member) int { return cmp.Compare(a.ID, b.ID) })
 }
-
-func (r rota) slot(n int) []*Member { return r.order[r.from[n]:r.from[n+1]] }
-func (r rota) outside() []*Member   { return r.order[r.from[len(r.from)-2]:] }
 
 // slot is the members of a slot, and which of them stay.
 type slot struct {
@@ -61,14 +22,14 @@ type slot struct {
 }
 
 // slot chooses which members of slot n stay.
-func (d *decision) slot(n int) slot {
-	s := slot{number: n, members: d.rota.slot(n)}
+func (d *decision) slot(n int, members []*Member) slot {
+	s := slot{number: n, members: members}
 	for _, m := range s.members {
 		switch {
-		case !m.serving():
+		case !m.Serving():
 		case m.Generation == d.target:
 			s.target = d.better(s.target, m)
-		case m.Generation == d.goal.Generation || m.isReady():
+		case m.Generation == d.goal.Generation || m.IsReady():
 			s.other = d.better(s.other, m)
 		}
 	}
@@ -85,7 +46,7 @@ func (d *decision) slot(n int) slot {
 // hasPassedTrial reports whether m has been ready for MinUptime, and has given the sign of
 // life that it was asked for. Outside a rollout the generation is proven, and ready is enough.
 func (d *decision) hasPassedTrial(m *Member) bool {
-	if !m.isReady() {
+	if !m.IsReady() {
 		return false
 	}
 	return !d.rollingOut || !d.owesAnswer(m) && d.isTried(m)
@@ -102,7 +63,7 @@ func (d *decision) trial(m *Member) time.Duration {
 // owesAnswer reports whether m was asked for a sign of life on trial. If it was asked later,
 // its trial is over, whatever it does.
 func (d *decision) owesAnswer(m *Member) bool {
-	return !m.Asked.IsZero() && m.isReady() && m.Asked.Sub(m.Ready) < d.trial(m)
+	return !m.Asked.IsZero() && m.IsReady() && m.Asked.Sub(m.Ready) < d.trial(m)
 }
 
 // better returns which of two serving members to keep, b being the younger: a ready
@@ -112,12 +73,12 @@ func (d *decision) better(a, b *Member) *Member {
 	switch {
 	case a == nil:
 		return b
-	case a.isReady() != b.isReady():
-		return pick(a.isReady(), a, b)
+	case a.IsReady() != b.IsReady():
+		return pick(a.IsReady(), a, b)
 	case a.Generation != b.Generation:
 		return pick(a.Generation == d.goal.Generation, a, b)
 	}
-	return pick(!a.isReady(), a, b)
+	return pick(!a.IsReady(), a, b)
 }
 
 func pick(first bool, a, b *Member) *Member {
@@ -130,7 +91,7 @@ func pick(first bool, a, b *Member) *Member {
 // startingBeside returns the first member that is starting to replace target.
 func (s *slot) startingBeside(target *Member) *Member {
 	for _, m := range s.members {
-		if m != target && m.serving() && m.Generation == target.Generation && !m.isReady() {
+		if m != target && m.Serving() && m.Generation == target.Generation && !m.IsReady() {
 			return m
 		}
 	}
@@ -156,18 +117,6 @@ func (d *decision) staysEmpty(s *slot) bool {
 	return last != nil && last.Retired && !s.trialPassed
 }
 
-// FreeSlot returns the lowest slot from first on that no living member has.
-func FreeSlot(first int, members []Member) int {
-	taken := map[int]bool{}
-	for i := range members {
-		taken[members[i].Slot] = taken[members[i].Slot] || !members[i].dead()
-	}
-	for taken[first] {
-		first++
-	}
-	return first
-}
-
 // Receiver returns the id of the member to which the connections of m go when it leaves: a
 // ready one of its slot, the latest started if there are several, or else one of another
 // slot. It is 0 if there is none.
@@ -175,7 +124,7 @@ func Receiver(m Member, members []Member) (id int) {
 	var others []*Member
 	for i := range members {
 		switch o := &members[i]; {
-		case o.ID == m.ID || !o.serving() || !o.isReady():
+		case o.ID == m.ID || !o.Serving() || !o.IsReady():
 		case o.Slot == m.Slot:
 			id = max(id, o.ID)
 		default:
@@ -195,36 +144,9 @@ func Receiver(m Member, members []Member) (id int) {
 func Predecessor(m Member, members []Member) (id int) {
 	for i := range members {
 		o := &members[i]
-		if o.Slot == m.Slot && o.isReady() && !o.dead() && (m.ID == 0 || o.ID < m.ID) {
+		if o.Slot == m.Slot && o.IsReady() && !o.dead() && (m.ID == 0 || o.ID < m.ID) {
 			id = max(id, o.ID)
 		}
 	}
 	return id
-}
-
-// Count returns how many members start, are ready, and drain or have lost their link.
-func Count(members []Member) (starting, ready, draining int) {
-	for i := range members {
-		switch m := &members[i]; {
-		case m.dead():
-		case !m.serving():
-			draining++
-		case m.isReady():
-			ready++
-		default:
-			starting++
-		}
-	}
-	return starting, ready, draining
-}
-
-// Served returns how many slots have a member that is ready and serves.
-func Served(members []Member) int {
-	slots := map[int]bool{}
-	for i := range members {
-		if m := &members[i]; m.serving() && m.isReady() {
-			slots[m.Slot] = true
-		}
-	}
-	return len(slots)
 }

@@ -6,18 +6,6 @@ import (
 	"time"
 )
 
-func TestFreeSlot(t *testing.T) {
-	now := time.Now()
-	members := []Member{
-		{Slot: 0}, {Slot: 1, Exited: now}, {Slot: 2}, {Slot: 2, Exited: now}, {Slot: 3, Draining: now},
-	}
-	for first, want := range []int{1, 1, 4, 4, 4, 5} {
-		if got := FreeSlot(first, members); got != want {
-			t.Errorf("from %d: %d, want %d", first, got, want)
-		}
-	}
-}
-
 func TestEarlier(t *testing.T) {
 	never, soon, late := time.Time{}, time.Unix(1, 0), time.Unix(2, 0)
 	for _, tc := range [][3]time.Time{
@@ -69,11 +57,21 @@ func TestPredecessor(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	now := time.Now()
-	starting, ready, draining := Count([]Member{
+	members := []Member{
 		{}, {Ready: now}, {Ready: now, Recycle: true}, {Ready: now, Draining: now}, {Unlinked: now}, {Killed: now}, {Ready: now, Exited: now},
-	})
-	if starting != 1 || ready != 2 || draining != 3 {
-		t.Errorf("%d start, %d are ready, %d drain; want 1, 2, 3", starting, ready, draining)
+		{Slot: 1, Started: now.Add(-time.Second), Ready: now}, {Slot: 2, Ready: now, Draining: now}, {Slot: 7, Ready: now},
+		{Started: now.Add(-time.Hour), Ready: now, Draining: now, Exited: now},
+	}
+	for i := range members {
+		members[i].ID = i + 1
+		if members[i].Started.IsZero() {
+			members[i].Started = now
+		}
+	}
+	r := rotaOf(Goal{Workers: 3}, members)
+	starting, ready, leaving := r.Count()
+	if starting != 1 || ready != 4 || leaving != 4 || r.Draining() != 2 || r.Served() != 2 || r.SlowestStart() != time.Second {
+		t.Errorf("%d start, %d are ready, %d leave, %d drain, %d slots are served, %v", starting, ready, leaving, r.Draining(), r.Served(), r.SlowestStart())
 	}
 }
 

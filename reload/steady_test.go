@@ -24,7 +24,10 @@ func TestIsSteady(t *testing.T) {
 		{"one is lost", 1, []Member{{Slot: 0, Ready: at, Unlinked: at}}, false},
 		{"one is forked", 1, []Member{ready(0), ready(7)}, true},
 	} {
-		if got := IsSteady(tc.workers, tc.members); got != tc.want {
+		for i := range tc.members {
+			tc.members[i].ID = i + 1
+		}
+		if got := rotaOf(Goal{Workers: tc.workers}, tc.members).IsSteady(tc.workers); got != tc.want {
 			t.Errorf("%s: %t, want %t", tc.name, got, tc.want)
 		}
 	}

@@ -19,7 +19,9 @@ type world struct {
 	policy  Policy
 	goal    Goal
 	members []Member
-	index   map[int]int // of members, by id
+	index   map[int]int     // of members, by id
+	rota    *Rota           // of copies of the members, told of each change
+	copies  map[int]*Member // of rota, by id
 	begin   time.Time
 	now     time.Time
 	wake    time.Time
@@ -42,7 +44,7 @@ type world struct {
 func newWorld(t testing.TB, p Policy, workers int) *world {
 	begin := time.Unix(1e9, 0)
 	return &world{
-		t: t, policy: p, index: map[int]int{}, begin: begin, now: begin, newest: 1,
+		t: t, policy: p, index: map[int]int{}, rota: NewRota(0), copies: map[int]*Member{}, begin: begin, now: begin, newest: 1,
 		goal: Goal{Workers: workers, Generation: 1}, minReady: workers,
 	}
 }
@@ -81,8 +83,16 @@ func (w *world) ask() []Step {
 		steps, w.wake = w.policy.Next(w.goal, w.members, w.now)
 		return steps
 	}
+	w.tell()
+	kept, keptWake := w.rota.Next(w.policy, w.goal, w.now)
 	before := slices.Clone(w.members)
 	steps, wake := w.policy.Next(w.goal, w.members, w.now)
+	if !slices.Equal(steps, kept) || !wake.Equal(keptWake) {
+		w.fail("a rota that was told of each change says %v, wake %v, want %v, wake %v", kept, keptWake, steps, wake)
+	}
+	if !w.goal.Stopped { // then Next looks at nothing
+		w.checkCounts()
+	}
 	if !slices.Equal(before, w.members) {
 		w.fail("Next has changed its arguments:\n%s", cmp.Diff(before, w.members))
 	}
@@ -96,6 +106,62 @@ func (w *world) ask() []Step {
 	w.checkForget(steps)
 	w.wake = wake
 	return steps
+}
+
+// tell tells the rota what has changed.
+func (w *world) tell() {
+	for i := range w.members {
+		m := &w.members[i]
+		switch o := w.copies[m.ID]; {
+		case o == nil:
+			o = &Member{}
+			*o, w.copies[m.ID] = *m, o
+			w.rota.Add(o)
+		case *o != *m:
+			*o = *m
+			w.rota.Changed(o)
+		}
+	}
+	for id, o := range w.copies {
+		if _, ok := w.index[id]; !ok {
+			w.rota.Remove(o)
+			delete(w.copies, id)
+		}
+	}
+}
+
+// checkCounts compares what the rota has counted with the members.
+func (w *world) checkCounts() {
+	w.t.Helper()
+	starting, ready, leaving, draining := 0, 0, 0, 0
+	for i := range w.members {
+		switch m := &w.members[i]; {
+		case !m.Exited.IsZero():
+		case !isUp(m):
+			leaving++
+			if !m.Draining.IsZero() {
+				draining++
+			}
+		case m.Ready.IsZero():
+			starting++
+		default:
+			ready++
+		}
+	}
+	slots := 0
+	for _, is := range w.served() {
+		if is {
+			slots++
+		}
+	}
+	s, r, l := w.rota.Count()
+	if s != starting || r != ready || l != leaving || w.rota.Draining() != draining || w.rota.Served() != slots {
+		w.fail("the rota counts %d starting, %d ready, %d leaving, %d draining, %d slots; want %d, %d, %d, %d, %d",
+			s, r, l, w.rota.Draining(), w.rota.Served(), starting, ready, leaving, draining, slots)
+	}
+	if steady := slots == w.goal.Workers && starting+leaving == 0; w.rota.IsSteady(w.goal.Workers) != steady {
+		w.fail("IsSteady isn't %t", steady)
+	}
 }
 
 // checkForget fails the test if the members to forget change the other steps.

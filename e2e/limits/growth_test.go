@@ -3,6 +3,7 @@
 package limits
 
 import (
+	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -20,6 +21,17 @@ import (
 // connection that it still serves, against their number. Run it alone on the machine:
 //
 //	go test ./e2e/limits -run '^$' -bench Growth -benchtime 1x -timeout 30m
+
+// only is the one size that is measured; 0: all.
+var only = flag.Int("size", 0, "measure growth at this size alone")
+
+// sizes returns the sizes to measure.
+func sizes(all ...int) []int {
+	if *only > 0 {
+		return []int{*only}
+	}
+	return all
+}
 
 // many listens on so many ports of 127.0.0.1 as the flags say.
 func many() {
@@ -70,15 +82,16 @@ func await(b *testing.B, p *e2etest.Process, line e2etest.Line, n int) {
 // reloads returns the master's processor time for a reload of a server, the median of three.
 func reloads(b *testing.B, workers, ports int) time.Duration {
 	p := e2etest.Launch(b, "many", server.Quick(workers), e2etest.FlagsEnv+"="+strconv.Itoa(ports), "GOMAXPROCS=1")
-	await(b, p, e2etest.WorkerReady, workers-workers/10) // the log is bounded, and drops some of the lines that come at once
 	p.WaitChildren(workers)
 	var all []float64
-	for i := range 3 {
+	for i := range 4 {
 		before := e2etest.CPUTime(p.PID())
 		p.Signal(syscall.SIGHUP)
 		await(b, p, e2etest.ReloadDone, i+1)
 		p.WaitChildren(workers)
-		all = append(all, float64(e2etest.CPUTime(p.PID())-before))
+		if i > 0 { // the first waits for the start
+			all = append(all, float64(e2etest.CPUTime(p.PID())-before))
+		}
 	}
 	p.Signal(syscall.SIGTERM)
 	<-p.Ended
@@ -87,14 +100,14 @@ func reloads(b *testing.B, workers, ports int) time.Duration {
 
 func BenchmarkGrowthWorkers(b *testing.B) {
 	g := &growth{b: b, what: "worker"}
-	for _, n := range []int{16, 64, 128, 256, 512} {
+	for _, n := range sizes(16, 64, 128, 256, 512) {
 		g.print(n, reloads(b, n, 1))
 	}
 }
 
 func BenchmarkGrowthSockets(b *testing.B) {
 	g := &growth{b: b, what: "socket"}
-	for _, n := range []int{100, 500, 1000, 2000, 4000} {
+	for _, n := range sizes(100, 500, 1000, 2000, 4000) {
 		g.print(n, reloads(b, 1, n))
 	}
 }
@@ -102,7 +115,7 @@ func BenchmarkGrowthSockets(b *testing.B) {
 // A leaving worker looks at its connections in every tenth of a second of its grace.
 func BenchmarkGrowthConnections(b *testing.B) {
 	g := &growth{b: b, what: "connection"}
-	for _, n := range []int{1000, 2000, 4000, 8000} {
+	for _, n := range sizes(1000, 2000, 4000, 8000) {
 		g.print(n, drain(b, n))
 	}
 }

@@ -13,6 +13,6 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
-		"serve": server.Serve, "version": server.Version, "many": many,
+		"serve": server.Serve, "version": server.Version, "many": many, "bare": bare, "idle": idle,
 	}))
 }

@@ -30,7 +30,9 @@ type Care struct {
 // Patient is a worker in the care of a Care.
 type Patient struct {
 	*reload.Member
+	Changed  func()          // is called when a field of Member has changed
 	Process  func() *Process // nil until it is started
+	Moves    func() bool     // it can move connections, or take them
 	Memory   int64           // the limit in bytes; 0: none
 	Interval time.Duration   // between health checks, as configured
 	Failures int             // in a row that are too many, as configured
@@ -74,6 +76,7 @@ func OnTrial(patients []*Patient, next int, counts *Counts) (all []judge.Worker)
 func (c *Care) Recycle(p *Patient, why string) {
 	if !p.Recycle {
 		p.Recycle = true
+		p.Changed()
 		c.Replaced(p.Slot, why)
 		c.Lines.Recycled(p.Member, p.pid(), why)
 	}
@@ -126,6 +129,7 @@ func (c *Care) CheckHealth(p *Patient) {
 func (c *Care) Checked(p *Patient, call uint32, text string) {
 	if call == SignOfLife {
 		p.Asked = time.Time{}
+		p.Changed()
 		return
 	}
 	p.health.Answered(call, text)
@@ -140,6 +144,7 @@ func (c *Care) AskOnTrial(p *Patient, others time.Duration) {
 	}
 	c.After(others, func() {
 		p.Asked = time.Now()
+		p.Changed()
 		p.Process().Send(wire.Check, SignOfLife, wire.CheckBody{})
 	})
 }
@@ -149,6 +154,7 @@ func (c *Care) unwell(p *Patient, err error, times int) {
 	c.Lines.Unwell(p.Member, p.pid(), times, err)
 	if times >= HealthFailures(p.Failures) {
 		p.Fault = reload.ErrUnwell
+		p.Changed()
 		c.Recycle(p, "health")
 	}
 }
@@ -167,6 +173,7 @@ func (c *Care) Reported(p *Patient, text string) {
 	default:
 		p.Fault = fmt.Errorf("%w: %s", reload.ErrReported, text)
 	}
+	p.Changed()
 	if now := time.Now(); text != "" && now.Sub(p.said) >= reportPause {
 		p.said = now
 		c.Lines.Reported(p.Member, p.pid(), text)

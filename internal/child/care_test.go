@@ -18,7 +18,7 @@ import (
 func TestCareLimits(t *testing.T) {
 	now := time.Now()
 	patient := func(limit int64, m reload.Member) *Patient {
-		return &Patient{Member: &m, Process: func() *Process { return nil }, Memory: limit}
+		return &Patient{Member: &m, Changed: func() {}, Process: func() *Process { return nil }, Memory: limit}
 	}
 	c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}, Replaced: func(int, string) {}}
 	c.Patients = func() []*Patient {
@@ -41,7 +41,7 @@ func TestCareReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		c := &Care{Lines: logline.Worker{Logger: slog.New(slog.NewTextHandler(&log, nil))}, Replaced: func(int, string) {}}
-		p := &Patient{Member: &reload.Member{}, Process: func() *Process { return nil }}
+		p := &Patient{Member: &reload.Member{}, Changed: func() {}, Process: func() *Process { return nil }}
 		for range 10 {
 			c.Reported(p, "no database")
 			c.Reported(p, "")
@@ -65,7 +65,7 @@ func TestCareReported(t *testing.T) {
 func TestCareReplacesTheUnwell(t *testing.T) {
 	for configured, want := range map[int]int{0: 3, 1: 1, 5: 5} {
 		c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}, Replaced: func(int, string) {}}
-		p := &Patient{Member: &reload.Member{}, Process: func() *Process { return nil }, Failures: configured}
+		p := &Patient{Member: &reload.Member{}, Changed: func() {}, Process: func() *Process { return nil }, Failures: configured}
 		n := 0
 		for ; !p.Recycle; n++ {
 			c.unwell(p, errors.New("no database"), n+1)

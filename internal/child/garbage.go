@@ -2,8 +2,8 @@ package child
 
 import "time"
 
-// releaseDelay is how long after a reload the master releases memory. In the first tenths
-// of a second the clients of the old workers connect to the new ones: collecting garbage
+// releaseDelay is how long after the last worker of a reload has gone the master releases memory. Before, that
+// would collect garbage again and again in a rota of many. In the first tenths of a second the clients of the old workers connect to the new ones: collecting garbage
 // at that time was measured as a fifth of the processor time that a reload takes.
 const releaseDelay = 300 * time.Millisecond
 
@@ -14,16 +14,25 @@ type Garbage struct {
 	After   func(time.Duration, func()) (stop func())
 	Release func() // to the system
 
-	due bool // the timer runs
+	due  bool      // the timer runs
+	last time.Time // of ReleaseSoon
 }
 
-// ReleaseSoon releases the memory, once for all calls within releaseDelay.
+// ReleaseSoon releases the memory when it hasn't been called for releaseDelay.
 func (g *Garbage) ReleaseSoon() {
-	if g.due {
-		return
+	g.last = time.Now()
+	if !g.due {
+		g.due = true
+		g.wait(releaseDelay)
 	}
-	g.due = true
-	g.After(releaseDelay, func() {
+}
+
+func (g *Garbage) wait(d time.Duration) {
+	g.After(d, func() {
+		if rest := releaseDelay - time.Since(g.last); rest > 0 {
+			g.wait(rest)
+			return
+		}
 		g.due = false
 		g.Work(func() func() { g.Release(); return func() {} })
 	})

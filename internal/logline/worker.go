@@ -51,6 +51,11 @@ func (l Worker) Forced(m *reload.Member, pid int, sig os.Signal, err error) {
 	}
 }
 
+// CantMove says why connections of a worker stay where they are.
+func (l Worker) CantMove(m *reload.Member, pid int, err error) {
+	l.Warn("rota: connections of worker can't move", "worker", m.ID, "pid", pid, "err", err)
+}
+
 // Recycled says that a worker is to be replaced, and why.
 func (l Worker) Recycled(m *reload.Member, pid int, why string) {
 	l.Info("rota: worker is to be replaced", "worker", m.ID, "pid", pid, "why", why)

@@ -21,7 +21,7 @@ func New(to *slog.Logger) *slog.Logger {
 	if _, ok := to.Handler().(handler); ok {
 		return to
 	}
-	return slog.New(handler{q: &queue{to: to.Handler()}, to: to.Handler()})
+	return slog.New(newHandler(&queue{to: to.Handler()}, to.Handler()))
 }
 
 // Flush waits until nothing waits to be written to l, a logger of New, for at most timeout.
@@ -35,23 +35,27 @@ func Flush(l *slog.Logger, timeout time.Duration) {
 
 // handler is the slog.Handler that those who log call.
 type handler struct {
-	q  *queue
-	to slog.Handler
+	q      *queue
+	to     slog.Handler
+	levels *levels
 }
 
-// Enabled reports true: the other handler is asked on the goroutine that writes.
-func (h handler) Enabled(context.Context, slog.Level) bool { return true }
+func newHandler(q *queue, to slog.Handler) handler { return handler{q, to, newLevels()} }
+
+// Enabled reports false if the other handler has said so within the last second. It is asked on the
+// goroutine that writes.
+func (h handler) Enabled(_ context.Context, level slog.Level) bool { return h.levels.wanted(level) }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	h.q.add(line{ctx: ctx, to: h.to, record: r.Clone()})
+	h.q.add(line{ctx: ctx, to: h.to, levels: h.levels, record: r.Clone()})
 	return nil
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return handler{h.q, h.to.WithAttrs(attrs)}
+	return newHandler(h.q, h.to.WithAttrs(attrs))
 }
 
-func (h handler) WithGroup(name string) slog.Handler { return handler{h.q, h.to.WithGroup(name)} }
+func (h handler) WithGroup(name string) slog.Handler { return newHandler(h.q, h.to.WithGroup(name)) }
 
 // Unwrap returns the handler that gets the lines.
 func (h handler) Unwrap() slog.Handler { return h.to }
@@ -60,6 +64,7 @@ func (h handler) Unwrap() slog.Handler { return h.to }
 type line struct {
 	ctx    context.Context
 	to     slog.Handler
+	levels *levels
 	record slog.Record
 	notice bool // of lines that were dropped
 }
@@ -104,7 +109,7 @@ func (q *queue) notice() line {
 func (q *queue) warning(text string, args ...any) line {
 	r := slog.NewRecord(time.Now(), slog.LevelWarn, text, 0)
 	r.Add(args...)
-	return line{ctx: context.Background(), to: q.to, record: r, notice: true}
+	return line{ctx: context.Background(), to: q.to, levels: newLevels(), record: r, notice: true}
 }
 
 // write writes until nothing waits.
@@ -160,7 +165,9 @@ func (q *queue) lost() {
 // other place to report it to.
 func (l line) write() (written bool) {
 	defer func() { _ = recover() }() // counted as dropped
-	if l.to.Enabled(l.ctx, l.record.Level) {
+	wanted := l.to.Enabled(l.ctx, l.record.Level)
+	l.levels.answered(l.record.Level, wanted)
+	if wanted {
 		_ = l.to.Handle(l.ctx, l.record)
 	}
 	return true

@@ -146,3 +146,38 @@ func TestAlwaysPanics(t *testing.T) {
 		}
 	})
 }
+
+// Lines that the handler doesn't want take no place in the queue; when it wants them, they are written within a second.
+func TestUnwantedLevel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, level := newWriter(), &slog.LevelVar{}
+		w.Handler = slog.NewTextHandler(w.text, &slog.HandlerOptions{Level: level})
+		log := logqueue.New(slog.New(w))
+		log.Debug("nobody wants this")
+		synctest.Wait()
+		w.gate = make(chan struct{})
+		log.Info("blocks the others")
+		for range 2 * logqueue.MaxWaiting {
+			log.Debug("nor this")
+		}
+		log.Info("the last")
+		close(w.gate)
+		synctest.Wait()
+		if got := w.lines(); len(got) != 2 || !strings.Contains(got[1], "the last") {
+			t.Errorf("written: %q", got)
+		}
+		level.Set(slog.LevelDebug)
+		time.Sleep(time.Second + time.Millisecond)
+		log.Debug("wanted")
+		synctest.Wait()
+		log.Debug("at once")
+		synctest.Wait()
+		level.Set(slog.LevelWarn)
+		synctest.Wait()
+		log.Info("too low now")
+		synctest.Wait()
+		if got := w.lines(); len(got) != 4 || !strings.Contains(got[2], "wanted") || !strings.Contains(got[3], "at once") {
+			t.Errorf("written when the level has changed: %q", got)
+		}
+	})
+}

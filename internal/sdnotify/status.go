@@ -25,12 +25,12 @@ type Status struct {
 }
 
 // NewStatus returns the status of a master with these workers of Run.
-func NewStatus(state reload.State, goal reload.Goal, workers []reload.Member, latest int, upgrading bool, failed error) Status {
+func NewStatus(state reload.State, goal reload.Goal, workers *reload.Rota, latest int, upgrading bool, failed error) Status {
 	s := Status{
 		Phase: state.Phase(), Leaving: state.Leaving(), Upgrading: upgrading, Failed: failed,
 		Generation: goal.Generation, Latest: latest, Workers: goal.Workers,
 	}
-	s.Starting, s.Ready, s.Draining = reload.Count(workers)
+	s.Starting, s.Ready, s.Draining = workers.Count()
 	return s
 }
 

@@ -17,11 +17,6 @@ type Now struct {
 	State        reload.State
 }
 
-// Of returns how a master with these members of Run serves.
-func Of(s reload.State, members []reload.Member, slots int) Now {
-	return Now{reload.Served(members), slots, s}
-}
-
 // Last is what is kept. The zero value keeps nothing. Any goroutine may call its methods.
 type Last struct{ kept atomic.Pointer[kept] }
 

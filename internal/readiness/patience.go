@@ -1,6 +1,10 @@
-package reload
+package readiness
 
-import "time"
+import (
+	"time"
+
+	"github.com/rota-go/rota/reload"
+)
 
 // patienceFactor is how many times longer than its predecessor a new worker may leave an
 // address unasked. Two generations start more slowly than one, and a machine is busy during
@@ -39,7 +43,7 @@ func (p patience) ends(a, other *acceptor) (end time.Time, ever bool) {
 func (p patience) bound(needed time.Duration) (d time.Duration, ok bool) {
 	d = max(acceptPause, patienceFactor*needed)
 	switch {
-	case p.limit == NoLimit:
+	case p.limit == reload.NoLimit:
 		return d, true
 	case needed >= p.limit:
 		return p.last()
@@ -49,4 +53,6 @@ func (p patience) bound(needed time.Duration) (d time.Duration, ok bool) {
 
 // last is the bound of an address that is not given up before the worker is overdue: it has
 // asked for it already, or its predecessor needed longer than that.
-func (p patience) last() (d time.Duration, ok bool) { return p.limit, p.alone && p.limit != NoLimit }
+func (p patience) last() (d time.Duration, ok bool) {
+	return p.limit, p.alone && p.limit != reload.NoLimit
+}

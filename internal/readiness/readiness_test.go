@@ -1,4 +1,4 @@
-package reload
+package readiness
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rota-go/rota/reload"
 )
 
 func at(seconds float64) time.Time {
@@ -16,7 +18,7 @@ func at(seconds float64) time.Time {
 }
 
 // One new worker of slot 0 that was started at 0 s, and is asked about.
-func newcomer(id int) *Member { return &Member{ID: id, Started: at(0)} }
+func newcomer(id int) *reload.Member { return &reload.Member{ID: id, Started: at(0)} }
 
 // What the new worker does, in the order of its addresses. x, y and z were served by its
 // predecessor, which needed no time, 5 s and 90 s for them. In the texts "x2.5" is the first
@@ -52,7 +54,7 @@ func TestIsReady(t *testing.T) {
 		{"one that needed longer than a worker may take", "x z", "x0.1", 59.9, false, never},
 		{"closing what nobody has", "x y", "x0.1 -y4", 14.9, false, 15},
 	} {
-		var r Readiness
+		var r Record
 		if tc.served != "" {
 			r.Inherit(0, strings.Fields(tc.served), needed)
 		}
@@ -60,7 +62,7 @@ func TestIsReady(t *testing.T) {
 		for what := range strings.FieldsSeq(tc.text) {
 			r.play(t, m, what)
 		}
-		ready, wake := r.IsReady(m, Policy{}, true, at(tc.now))
+		ready, wake := r.IsReady(m, reload.Policy{}, true, at(tc.now))
 		want := at(tc.wake)
 		if tc.wake == never {
 			want = time.Time{}
@@ -72,7 +74,7 @@ func TestIsReady(t *testing.T) {
 }
 
 // play plays one word of a text.
-func (r *Readiness) play(t *testing.T, m *Member, what string) {
+func (r *Record) play(t *testing.T, m *reload.Member, what string) {
 	t.Helper()
 	verb := strings.Trim(what, "0123456789.qwxyz")
 	address := what[len(verb) : len(verb)+1]
@@ -114,7 +116,7 @@ func TestPatience(t *testing.T) {
 		second := float64(time.Second)
 		p := patience{limit: time.Duration(tc.limit * second), alone: tc.alone}
 		if tc.limit == none {
-			p.limit = NoLimit
+			p.limit = reload.NoLimit
 		}
 		d, ok := p.bound(time.Duration(tc.needed * second))
 		if ok != (tc.want > 0) || ok && d != time.Duration(tc.want*second) {
@@ -126,16 +128,16 @@ func TestPatience(t *testing.T) {
 // A program that opens an address when its predecessor has left: the time that it waits for
 // that doesn't make the next worker wait for longer.
 func TestPatienceDoesNotGrow(t *testing.T) {
-	var r Readiness
+	var r Record
 	now, took := at(0), []time.Duration{}
-	first := &Member{ID: 1, Started: now}
+	first := &reload.Member{ID: 1, Started: now}
 	r.Accept(first, "x", now)
 	r.Accept(first, "y", now)
 	r.Ready(first)
 	for id := 2; id < 9; id++ {
-		m := &Member{ID: id, Started: now}
+		m := &reload.Member{ID: id, Started: now}
 		r.Accept(m, "x", now)
-		for ready, wake := r.IsReady(m, Policy{}, true, now); !ready; ready, wake = r.IsReady(m, Policy{}, true, now) {
+		for ready, wake := r.IsReady(m, reload.Policy{}, true, now); !ready; ready, wake = r.IsReady(m, reload.Policy{}, true, now) {
 			if now = wake; now.IsZero() {
 				t.Fatalf("worker %d is never ready; those before it were after %v", id, took)
 			}
@@ -143,7 +145,7 @@ func TestPatienceDoesNotGrow(t *testing.T) {
 		took = append(took, now.Sub(m.Started))
 		r.Ready(m)
 		now = now.Add(5 * time.Second)
-		r.Gone(&Member{ID: id - 1}, now)
+		r.Gone(&reload.Member{ID: id - 1}, now)
 		r.Accept(m, "y", now)
 	}
 	if took[len(took)-1] > time.Second {
@@ -164,7 +166,7 @@ func TestClosedAddresses(t *testing.T) {
 		{"and opened again", 5, true, []string{"x", "y"}},
 		{"when it ended", 9.5, false, []string{"x", "y"}},
 	} {
-		var r Readiness
+		var r Record
 		m := newcomer(1)
 		r.Accept(m, "x", at(0))
 		r.Accept(m, "y", at(1))
@@ -184,7 +186,7 @@ func TestClosedAddresses(t *testing.T) {
 // neither does one that is never ready.
 func TestClosedAddressesAreForgotten(t *testing.T) {
 	for _, ready := range []bool{true, false} {
-		var r Readiness
+		var r Record
 		r.Inherit(0, []string{"x", "17"}, map[string]time.Duration{"17": time.Hour})
 		m := newcomer(1)
 		r.Accept(m, "x", at(0))
@@ -198,14 +200,14 @@ func TestClosedAddressesAreForgotten(t *testing.T) {
 		if got := len(r.workers[1].uses); got > 3 {
 			t.Errorf("ready %t: %d addresses are kept", ready, got)
 		}
-		if ok, _ := r.IsReady(m, Policy{}, true, at(100)); !ok {
+		if ok, _ := r.IsReady(m, reload.Policy{}, true, at(100)); !ok {
 			t.Errorf("ready %t: what it has closed is forgotten, and awaited", ready)
 		}
 	}
 }
 
 func TestMissing(t *testing.T) {
-	var r Readiness
+	var r Record
 	m := newcomer(1)
 	if got := r.Missing(m, true); got != nil {
 		t.Errorf("without a predecessor: %v", got)
@@ -222,7 +224,7 @@ func TestMissing(t *testing.T) {
 // leaves for it.
 func TestAloneInASlot(t *testing.T) {
 	for _, gone := range []bool{true, false} {
-		var r Readiness
+		var r Record
 		old := newcomer(1)
 		r.Accept(old, "x", at(0))
 		r.Accept(old, "y", at(100))
@@ -233,7 +235,7 @@ func TestAloneInASlot(t *testing.T) {
 		m := newcomer(2)
 		r.Accept(m, "x", at(0))
 		for now, want := range map[float64]bool{59.9: false, 60: gone} {
-			if ready, _ := r.IsReady(m, Policy{}, true, at(now)); ready != want {
+			if ready, _ := r.IsReady(m, reload.Policy{}, true, at(now)); ready != want {
 				t.Errorf("gone %t, after %v s: ready %t", gone, now, ready)
 			}
 		}
@@ -270,28 +272,28 @@ func TestReadinessCompares(t *testing.T) {
 		{"with a worker of its own rather than what was inherited", "a=x, a1 z, a1!", 0, false, true},
 		{"with one of another slot that has become ready since another was asked about", "b1 x, b1!, ?, b1-, b2 z, b2!", 0, true, true},
 	} {
-		var r Readiness
+		var r Record
 		now := time.Unix(1e9, 0)
 		playReadiness(t, &r, tc.text, now)
-		m := &Member{ID: 9, Slot: tc.slot, Started: now}
-		r.IsReady(m, Policy{}, tc.established, now)
+		m := &reload.Member{ID: 9, Slot: tc.slot, Started: now}
+		r.IsReady(m, reload.Policy{}, tc.established, now)
 		r.Accept(m, "z", now)
-		if ready, _ := r.IsReady(m, Policy{}, tc.established, now); ready != tc.ready {
+		if ready, _ := r.IsReady(m, reload.Policy{}, tc.established, now); ready != tc.ready {
 			t.Errorf("%s: ready %t, want %t", tc.name, ready, tc.ready)
 		}
 	}
 }
 
-func playReadiness(t *testing.T, r *Readiness, text string, now time.Time) {
+func playReadiness(t *testing.T, r *Record, text string, now time.Time) {
 	t.Helper()
 	for what := range strings.SplitSeq(text, ", ") {
 		if what == "" {
 			continue
 		}
 		if what == "?" { // a new worker of slot a that is not ready
-			m := &Member{ID: 8, Started: now}
+			m := &reload.Member{ID: 8, Started: now}
 			r.Accept(m, "q", now)
-			r.IsReady(m, Policy{}, true, now)
+			r.IsReady(m, reload.Policy{}, true, now)
 			continue
 		}
 		slot := int(what[0] - 'a')
@@ -299,7 +301,7 @@ func playReadiness(t *testing.T, r *Readiness, text string, now time.Time) {
 			r.Inherit(slot, strings.Fields(served), nil)
 			continue
 		}
-		m := &Member{ID: int(what[1] - '0'), Slot: slot, Started: now}
+		m := &reload.Member{ID: int(what[1] - '0'), Slot: slot, Started: now}
 		switch rest := what[2:]; rest {
 		case "!":
 			r.Ready(m)
@@ -319,14 +321,14 @@ func playReadiness(t *testing.T, r *Readiness, text string, now time.Time) {
 
 // What is passed on to another master is what the slots are served on.
 func TestReadinessServed(t *testing.T) {
-	var r Readiness
+	var r Record
 	playReadiness(t, &r, "a1 y x, a1!, b2 x, b2!, b2-, c3 z, d4!", time.Unix(1e9, 0))
 	want := map[int][]string{0: {"x", "y"}, 1: {"x"}, 3: nil}
 	needed := r.Needed()
 	if diff := cmp.Diff(want, r.Served()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	var next Readiness
+	var next Record
 	for slot, addresses := range r.Served() {
 		next.Inherit(slot, addresses, needed[slot])
 	}
@@ -340,7 +342,7 @@ func TestReadinessServed(t *testing.T) {
 
 // However often workers are replaced, only the last of a slot is kept.
 func TestReadinessForgets(t *testing.T) {
-	var r Readiness
+	var r Record
 	for id := 1; id < 100; id++ {
 		r.Accept(newcomer(id), fmt.Sprint(id), at(1))
 		if id%3 != 0 {
@@ -363,12 +365,12 @@ func BenchmarkReadiness(b *testing.B) {
 	}
 	now := time.Unix(1e9, 0)
 	for b.Loop() {
-		var r Readiness
+		var r Record
 		r.Inherit(0, served, nil)
-		m := &Member{ID: 1, Started: now}
+		m := &reload.Member{ID: 1, Started: now}
 		for _, address := range served {
 			r.Accept(m, address, now)
-			r.IsReady(m, Policy{}, true, now)
+			r.IsReady(m, reload.Policy{}, true, now)
 		}
 	}
 }
