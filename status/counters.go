@@ -1,9 +1,6 @@
 package status
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Tally is how often something has happened since the service was started, over upgrades of its master.
 type Tally struct {
@@ -36,12 +33,12 @@ func (c Counters) Plus(d Counters) Counters {
 		if n := a + b; n >= a {
 			return n
 		}
-		return math.MaxInt64 // they aren't negative
+		return 1<<63 - 1 // they aren't negative
 	})
 }
 
-// Past returns c without what is only there now: Open and InFlight.
-func (c Counters) Past() Counters {
+// Lasting returns c without what is only there now: Open and InFlight.
+func (c Counters) Lasting() Counters {
 	c.Open, c.InFlight = 0, 0
 	return c
 }

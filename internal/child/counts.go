@@ -30,7 +30,7 @@ func (c *Counts) Answered(id int, n status.Counters) status.Counters {
 
 // Gone says that a worker has ended.
 func (c *Counts) Gone(id int) {
-	c.gone = c.gone.Plus(c.last[id].Past())
+	c.gone = c.gone.Plus(c.last[id].Lasting())
 	delete(c.last, id)
 	c.waits.Gone(id)
 }
@@ -49,5 +49,5 @@ func (c *Counts) Total() status.Counters {
 
 // Restore takes what the workers of the masters before this one have counted by now.
 func (c *Counts) Restore(n status.Counters) {
-	c.before = c.before.Grow(n.Past().Within(maxCount))
+	c.before = c.before.Grow(n.Lasting().Within(maxCount))
 }
