@@ -3,22 +3,9 @@ package rotahttp
 import (
 	"net/http"
 	"testing"
-	"time"
 
-	"github.com/rota-go/rota/internal/usage"
+	"github.com/rota-go/rota/internal/workerproc"
 )
-
-// countingWorker counts requests as a worker does.
-type countingWorker struct {
-	worker
-	*usage.Counters
-}
-
-func (w countingWorker) BeginRequest() { w.Counters.BeginRequest() }
-func (w countingWorker) EndRequest(status int, took time.Duration) {
-	w.Counters.EndRequest(status, took)
-}
-func (w countingWorker) CountsRequests() { w.Counters.CountsRequests() }
 
 // nowhere is a writer that costs nothing.
 type nowhere struct{ h http.Header }
@@ -32,7 +19,8 @@ func (n *nowhere) WriteHeader(int)             {}
 func BenchmarkHandler(b *testing.B) {
 	text := []byte("hello\n")
 	program := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(text) })
-	w := countingWorker{Counters: &usage.Counters{Most: func() int64 { return 0 }}}
+	w := new(workerproc.Worker)
+	w.Most = func() int64 { return 0 }
 	r, _ := http.NewRequest("GET", "/", nil)
 	to := &nowhere{http.Header{}}
 	for name, h := range map[string]http.Handler{"program": program, "counted": &handler{&server{worker: w}, program}} {
