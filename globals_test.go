@@ -24,6 +24,7 @@ var globals = map[string]string{
 	"internal/successor.predecessor": "the link to the previous master, inherited before main can start a process",
 	"rotahttp.attachMu":              "guards the fields of the http.Server values of the program, which have no lock of their own",
 	"internal/conn.started":          "the base of encoded deadlines, which keep to the monotonic clock",
+	"rotahttp.begun":                 "the base of the times of requests, which are read without the calendar",
 	"internal/link.master":           "a process has one role, and packages that can't import each other ask for it",
 	"internal/link.worker":           "a process has one role, and packages that can't import each other ask for it",
 	"internal/link.segments":         "a pool of buffers, which all links of the process share",

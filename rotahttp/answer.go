@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // answer is what a handler writes to, net/http's writer, and notices the status. It has the methods that net/http's
@@ -35,10 +36,22 @@ func watched(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *answ
 	return a, &a.answer
 }
 
-// count counts a request whose handler has returned or panicked.
-func (s *server) count(a *answer) {
+// begun is the base of times, which are read without the calendar: that is cheaper.
+var begun = time.Now()
+
+// began counts a request whose handler is about to be called, and returns when that was, from begun on.
+func (s *server) began(a *answer) time.Duration {
+	if a == nil {
+		return 0
+	}
+	s.worker.BeginRequest()
+	return time.Since(begun)
+}
+
+// count counts a request whose handler has returned or panicked, and which began returned at for.
+func (s *server) count(a *answer, at time.Duration) {
 	if a != nil {
-		s.worker.CountRequest(a.status == 0 || a.status >= http.StatusInternalServerError)
+		s.worker.EndRequest(a.status, time.Since(begun)-at)
 	}
 }
 

@@ -124,3 +124,22 @@ func TestNestedHandlersCountOnce(t *testing.T) {
 		t.Errorf("counted %d times", n)
 	}
 }
+
+// A request is in flight while its handler runs, which is how long it takes; it counts with its status, in this process's worker.
+func TestRequestsAreTimed(t *testing.T) {
+	const long = 20 * time.Millisecond
+	worker := newWorker(0)
+	h := &handler{&server{worker: worker}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := worker.inFlight.Load(); n != 1 {
+			t.Errorf("%d requests are in flight, want 1", n)
+		}
+		time.Sleep(long)
+		w.WriteHeader(http.StatusTeapot)
+	})}
+	begin := time.Now()
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	took, most := time.Duration(worker.took.Load()), time.Since(begin)
+	if took < long || took > most || worker.status.Load() != http.StatusTeapot || worker.inFlight.Load() != 0 {
+		t.Errorf("status %d after %v, want %d after %v to %v; %d are in flight", worker.status.Load(), took, http.StatusTeapot, long, most, worker.inFlight.Load())
+	}
+}

@@ -28,6 +28,7 @@ type fakeWorker struct {
 	keys                   [][32]byte // of session tickets
 	settled, holds, counts atomic.Bool
 	requests, failed       atomic.Int64
+	inFlight, status, took atomic.Int64 // the last two of the last request that has ended
 
 	mu    sync.Mutex
 	hooks []func(context.Context) error
@@ -49,11 +50,15 @@ func (f *fakeWorker) OnTicketKeys(g func([][32]byte)) {
 func (f *fakeWorker) Settled() bool   { return f.settled.Load() }
 func (f *fakeWorker) HoldAccepts()    { f.holds.Store(true) }
 func (f *fakeWorker) CountsRequests() { f.counts.Store(true) }
-func (f *fakeWorker) CountRequest(failed bool) {
-	f.requests.Add(1)
-	if failed {
+func (f *fakeWorker) BeginRequest()   { f.inFlight.Add(1) }
+func (f *fakeWorker) EndRequest(status int, took time.Duration) {
+	f.inFlight.Add(-1)
+	f.status.Store(int64(status))
+	f.took.Store(int64(took))
+	if status == 0 || status >= 500 {
 		f.failed.Add(1)
 	}
+	f.requests.Add(1)
 }
 func (f *fakeWorker) OnDisconnect(h func(context.Context) error) {
 	f.mu.Lock()

@@ -55,7 +55,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	w, a := watched(w, r)
-	defer h.count(a)
+	defer h.count(a, h.began(a))
 	if mayBecomeHTTP2(r) {
 		w = h.hijackable(w, r)
 	}

@@ -23,7 +23,8 @@ type worker interface {
 	Settled() bool
 	HoldAccepts()
 	CountsRequests()
-	CountRequest(failed bool)
+	BeginRequest()
+	EndRequest(status int, took time.Duration)
 }
 
 // server drains an http.Server, by its hooks. An http.Server has one of it, however many

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +29,7 @@ import (
 // quick is a configuration for short tests.
 func quick(workers int) master.Config {
 	return master.Config{
-		Workers: workers, Grace: 10 * time.Second, IdleGrace: 200 * time.Millisecond, MinUptime: 50 * time.Millisecond,
+		Workers: workers, Grace: 10 * time.Second, IdleGrace: time.Second, MinUptime: 50 * time.Millisecond,
 		KillAfter: time.Second, MinBackoff: 10 * time.Millisecond, MaxBackoff: 50 * time.Millisecond,
 	}
 }
@@ -141,6 +143,7 @@ type clients struct {
 	idle     []func() // close the connections of each that are idle
 	answered atomic.Int64
 	failed   atomic.Int64
+	classes  [len(codes)]atomic.Int64 // of the answered, by codes
 }
 
 func startClients(base string, n int) *clients {
@@ -170,7 +173,8 @@ func (c *clients) run(client *http.Client) {
 
 // one makes a request of a method that net/http never makes twice.
 func (c *clients) one(client *http.Client) {
-	resp, err := client.Post(c.base+"/a", "text/plain", http.NoBody)
+	class := rand.IntN(len(codes))
+	resp, err := client.Post(c.base+"/a?code="+strconv.Itoa(codes[class]), "text/plain", http.NoBody)
 	if err != nil {
 		c.failed.Add(1)
 		return
@@ -181,7 +185,11 @@ func (c *clients) one(client *http.Client) {
 		return
 	}
 	c.answered.Add(1)
+	c.classes[class].Add(1)
 }
+
+// codes are the statuses that clients ask for, one of each class.
+var codes = [...]int{200, 300, 404, 500}
 
 func (c *clients) end() {
 	close(c.stop)
@@ -249,6 +257,7 @@ func TestSumsAreExact(t *testing.T) {
 			t.Errorf("%s: %v, want %v", key, got[key], n)
 		}
 	}
+	mustHaveClasses(t, got, c, w)
 	if died != kills || c.failed.Load() > 0 || answered < 100 {
 		t.Errorf("%v workers killed, %v requests answered, %d failed", died, answered, c.failed.Load())
 	}
@@ -262,6 +271,36 @@ func TestSumsAreExact(t *testing.T) {
 		t.Errorf("%v crashes counted, want %d", crashes, kills)
 	}
 	t.Logf("%v requests, %d scrapes, %d of them failed", answered, w.scrapes.Load(), w.failed)
+}
+
+// mustHaveClasses checks what package rotahttp has served, over all slots. The requests for the metrics are 2xx, too; those
+// that have failed may have met a worker that was killed.
+func mustHaveClasses(t *testing.T, got map[string]float64, c *clients, w *watcher) {
+	t.Helper()
+	sums := map[string]float64{}
+	for key, n := range got {
+		name, labels, _ := strings.Cut(key, "{")
+		class, _, _ := strings.Cut(labels, ",")
+		_, part, _ := strings.Cut(labels, "} ")
+		sums[name+" "+class] += n
+		sums[name+" "+part] += n
+	}
+	for i, code := range codes {
+		class := fmt.Sprintf("class=%dxx", code/100)
+		n, most := float64(c.classes[i].Load()), 0.0
+		if code == http.StatusOK {
+			n, most = n+float64(w.scrapes.Load()), float64(w.failed)
+		}
+		if counted := sums["rota_http_requests_total "+class]; counted < n || counted > n+most || n == 0 {
+			t.Errorf("%s: %v requests, want %v (and at most %v more)", class, counted, n, most)
+		}
+	}
+	if all, timed := sums["rota_http_requests_total "], sums["rota_http_request_duration_seconds count"]; all != timed || sums["rota_http_request_duration_seconds sum"] <= 0 {
+		t.Errorf("%v requests, and the durations of %v", all, timed)
+	}
+	if n := len(slotsOf(got, "rota_http_requests_in_flight")); n != 4 {
+		t.Errorf("requests in flight of %d slots, want 4", n)
+	}
 }
 
 // Workers that are killed in the middle of requests lose nothing that they have answered.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/rotahttp"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +40,9 @@ func count() {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
+		if code, err := strconv.Atoi(r.URL.Query().Get("code")); err == nil {
+			w.WriteHeader(code)
+		}
 		_, _ = io.WriteString(w, "counted")
 	})
 	serve()
@@ -60,7 +65,7 @@ func serve() {
 	http.Handle("/metrics", Handler())
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
-		err = http.Serve(ln, nil)
+		err = rotahttp.Serve(ln, &http.Server{})
 	}
 	fmt.Fprintln(os.Stderr, err)
 }

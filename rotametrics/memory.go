@@ -35,5 +35,7 @@ var theStore = sync.OnceValue(func() *store {
 		}
 	}
 	fmt.Fprintf(os.Stderr, "rotametrics: worker %d: WARN its metrics are not shared: %v\n", w.ID(), err)
-	return newStore(memory{data: private(fileSize)})
+	s := newStore(memory{data: private(fileSize)})
+	s.slot, s.worker = w.Slot(), w.ID()
+	return s
 })

@@ -27,6 +27,7 @@ func (m *Metrics) own(f *families) {
 		o.master(s)
 		o.workers(s)
 		o.connections(s)
+		o.inFlight(s)
 		o.sockets(s)
 		o.tallies(s)
 	}

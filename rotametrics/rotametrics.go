@@ -77,6 +77,7 @@ func New(o Options) *Metrics {
 	if w := worker.Self(); w != nil {
 		m.status = w.Status
 		w.OnLeave(m.copies.take)
+		m.store.observed.Do(func() { w.OnRequest(newRequests(m.store).ended) })
 		go m.copies.run(o.Every, w.Done())
 	}
 	return m

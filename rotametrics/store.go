@@ -124,8 +124,9 @@ type entry struct {
 // store has the series of all processes that have mapped its memory.
 type store struct {
 	memory
-	slot, worker int  // of this process
-	reads        bool // this process adds nothing: it may lose the locks of the file, which it also has for others
+	slot, worker int       // of this process
+	observed     sync.Once // this process counts what package rotahttp serves
+	reads        bool      // this process adds nothing: it may lose the locks of the file, which it also has for others
 
 	mu      sync.Mutex
 	entries []entry           // of the blocks of sums, as far as they have been read

@@ -26,6 +26,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/workerproc"
@@ -428,6 +429,16 @@ func (w *Worker) Status(ctx context.Context) (s status.Status, err error) {
 		err = json.Unmarshal(text, &s)
 	}
 	return s, err
+}
+
+// OnRequest has f called after each HTTP request that package rotahttp serves from now on, with the status of the answer
+// and how long the handler took. The status is 0 if the handler has panicked before it has answered, and 101 if it has taken the
+// connection. f is called on the goroutine of the handler, before package net/http sends what is left of the answer: it should be
+// quick. All functions that were given to OnRequest are called.
+func (w *Worker) OnRequest(f func(status int, took time.Duration)) {
+	if w != nil {
+		w.p.Observe(f)
+	}
 }
 
 // OnLeave has f called when the worker has drained: no connection is open, the functions of OnDisconnect have

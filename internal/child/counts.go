@@ -18,7 +18,7 @@ const maxCount = 1 << 50
 func (c *Counts) Ask(ids map[int]bool, done func()) { c.waits.Add(ids, done) }
 
 // Answered takes a worker's counters, and returns what counts: none falls, whatever the worker says,
-// except Open.
+// except Open and InFlight.
 func (c *Counts) Answered(id int, n status.Counters) status.Counters {
 	if c.last == nil {
 		c.last = map[int]status.Counters{}
@@ -30,10 +30,8 @@ func (c *Counts) Answered(id int, n status.Counters) status.Counters {
 
 // Gone says that a worker has ended.
 func (c *Counts) Gone(id int) {
-	n := c.last[id]
+	c.gone = c.gone.Plus(c.last[id].Lasting())
 	delete(c.last, id)
-	n.Open = 0
-	c.gone = c.gone.Plus(n)
 	c.waits.Gone(id)
 }
 
@@ -51,6 +49,5 @@ func (c *Counts) Total() status.Counters {
 
 // Restore takes what the workers of the masters before this one have counted by now.
 func (c *Counts) Restore(n status.Counters) {
-	n.Open = 0
-	c.before = c.before.Grow(n.Within(maxCount))
+	c.before = c.before.Grow(n.Lasting().Within(maxCount))
 }

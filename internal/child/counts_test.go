@@ -3,6 +3,7 @@ package child
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/rota-go/rota/status"
 )
@@ -37,5 +38,23 @@ func TestCounts(t *testing.T) {
 	next.Restore(status.Counters{Accepted: 7, Open: 2}) // later
 	if want := (status.Counters{Accepted: 7}); next.Total() != want {
 		t.Errorf("%+v", next.Total())
+	}
+}
+
+// Requests by class and their time add up over workers, and those in flight are of the workers that there are.
+func TestCountsOfRequests(t *testing.T) {
+	var c Counts
+	c.Answered(1, status.Counters{Requests: 3, Classes: [5]int64{0, 2, 0, 1}, InFlight: 4, Busy: time.Hour})
+	c.Answered(2, status.Counters{Requests: 1, Classes: [5]int64{0, 0, 0, 0, 1}, InFlight: 2, Busy: math.MaxInt64})
+	c.Gone(1)
+	c.Answered(2, status.Counters{InFlight: 1}) // a worker that counts down
+	want := status.Counters{Requests: 4, Classes: [5]int64{0, 2, 0, 1, 1}, InFlight: 1, Busy: math.MaxInt64}
+	if c.Total() != want {
+		t.Errorf("%+v, want %+v", c.Total(), want)
+	}
+	var next Counts
+	next.Restore(c.Total())
+	if want.InFlight = 0; next.Total() != want {
+		t.Errorf("after an upgrade %+v, want %+v", next.Total(), want)
 	}
 }

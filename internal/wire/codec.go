@@ -104,6 +104,10 @@ type (
 		Cut       int64 `json:"cut,omitempty"`
 		Requests  int64 `json:"requests,omitempty"`
 		Errors    int64 `json:"errors,omitempty"`
+
+		Classes  [5]int64      `json:"classes,omitzero"`
+		InFlight int64         `json:"inFlight,omitempty"`
+		Busy     time.Duration `json:"busy,omitempty"` // ns
 	}
 	// ShareBody names the file that the program asks for, and how large it is if it isn't there, or the
 	// queue of datagrams.

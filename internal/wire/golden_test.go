@@ -82,6 +82,7 @@ var samples = []sample{
 	{"count", Frame{Type: Count}, nil},
 	{"counted", Frame{Type: Counted}, &CountedBody{Accepted: 6, Taken: 5, Open: 4, Moved: 3, Announced: 2, Cut: 1}},
 	{"counted requests", Frame{Type: Counted}, &CountedBody{Accepted: 6, Requests: 8, Errors: 7}},
+	{"counted classes", Frame{Type: Counted}, &CountedBody{Requests: 15, Errors: 5, Classes: [5]int64{1, 2, 3, 4, 5}, InFlight: 6, Busy: 7}},
 	{"share", Frame{Type: Share, Call: 9}, &ShareBody{Name: "metrics", Size: 1 << 20}},
 	{"share queue", Frame{Type: Share, Call: 9}, &ShareBody{Name: "packets", Queue: true}},
 	{"shared", Frame{Type: Shared, FDs: 1, Call: 9}, nil},

@@ -37,7 +37,7 @@ func TestWorn(t *testing.T) {
 	}{
 		"connections":       {3, func(w *Worker) { w.CountAccepted() }, true},
 		"no limit":          {0, func(w *Worker) { w.CountAccepted() }, false},
-		"requests":          {3, func(w *Worker) { w.CountsRequests(); w.CountRequest(true) }, true},
+		"requests":          {3, func(w *Worker) { w.CountsRequests(); w.EndRequest(0, 0) }, true},
 		"connections of it": {3, func(w *Worker) { w.CountsRequests(); w.CountAccepted() }, false},
 	} {
 		inBubble(t, func(t *testing.T, b *bench) {
