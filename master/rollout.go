@@ -81,7 +81,7 @@ func (l *loop) beginRollout(back bool) {
 	p := l.pool
 	l.answerRollout()
 	p.rollout = &rollout{began: time.Now(), results: p.waiting, trial: p.trial}
-	p.waiting, p.trial = nil, nil
+	p.waiting, p.trial, p.goal = nil, nil, p.goal.Undecided()
 	l.lastGen++
 	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen, Back: back})
 	l.systemd.Reloading()
