@@ -24,51 +24,51 @@ import (
 // hostileEnv has the control socket in the process that plays hostile clients.
 const hostileEnv = "ROTA_TEST_HOSTILE"
 
-// hostile are the clients of a control socket. Each function is called again and again by several goroutines, whose
-// number is in how many. It returns the connection if that is to stay open.
+// hostile are the clients of a control socket. Each function is called again and again by many goroutines. It returns the connection
+// if that is to stay open, and whether the master has answered.
 var hostile = map[string]struct {
 	many int
-	play func(path string, n int) net.Conn
+	play func(path string, n int) (net.Conn, bool)
 }{
-	"a process that only computes": {4, func(string, int) net.Conn {
+	computes: {4, func(string, int) (net.Conn, bool) {
 		for end := time.Now().Add(time.Millisecond); time.Now().Before(end); {
 		}
-		return nil
+		return nil, true
 	}},
-	"garbage": {8, func(path string, _ int) net.Conn {
-		exchange(path, "GET / HTTP/1.1\r\n\r\n\x00{{{{"+strings.Repeat("x", 5000))
-		return nil
+	"garbage": {8, func(path string, _ int) (net.Conn, bool) {
+		return nil, exchange(path, "GET / HTTP/1.1\r\n\r\n\x00{{{{"+strings.Repeat("x", 3000))
 	}},
-	"1000 clients at once": {1000, func(path string, n int) net.Conn {
-		exchange(path, []string{`{"do":"status"}`, `{"do":"watch"}`}[n%2]+"\n")
-		return nil
+	"1000 clients at once": {1000, func(path string, n int) (net.Conn, bool) {
+		return nil, exchange(path, []string{`{"do":"status"}`, `{"do":"watch"}`}[n%2]+"\n")
 	}},
-	"clients that never read": {64, func(path string, n int) net.Conn {
+	"clients that never read": {64, func(path string, n int) (net.Conn, bool) {
 		c, err := net.Dial("unix", path)
 		if err != nil {
-			return nil
+			return nil, false
 		}
-		_, _ = c.Write([]byte([]string{`{"do":"status"}`, `{"do":"watch"}`}[n%2] + "\n"))
-		return c
+		_, err = c.Write([]byte([]string{`{"do":"status"}`, `{"do":"watch"}`}[n%2] + "\n"))
+		return c, err == nil
 	}},
 }
 
-// exchange sends a request, and reads one line.
-func exchange(path, request string) {
+// exchange sends a request, reads one line, and reports whether one has come.
+func exchange(path, request string) bool {
 	c, err := net.Dial("unix", path)
 	if err != nil {
-		return
+		return false
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
 	_, _ = c.Write([]byte(request))
-	_, _ = bufio.NewReader(c).ReadString('\n')
+	_, err = bufio.NewReader(c).ReadString('\n')
+	return err == nil
 }
 
 // TestHostile is the process of the clients, of the lowest priority, so that a master isn't slowed down by what the clients
-// themselves compute. It says "begun" and "ended" when a line of its standard input has told it to begin and to end.
+// themselves compute. A line of its standard input tells it to begin, and the next to end; it answers each, the second by how often
+// the clients have played since they began.
 func TestHostile(t *testing.T) {
-	kind, path, ok := strings.Cut(os.Getenv(hostileEnv), " at ")
+	kind, path, ok := strings.Cut(os.Getenv(hostileEnv), "=")
 	if !ok {
 		t.Skip("a helper of TestAskBesideClients")
 	}
@@ -80,24 +80,28 @@ func TestHostile(t *testing.T) {
 	}
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		end := playHostile(kind, path)
-		fmt.Println("begun")
+		fmt.Println(0)
 		in.Scan()
-		end()
-		fmt.Println("ended")
+		fmt.Println(end())
 	}
 }
 
 // playHostile lets the clients of a kind begin, and returns when some have been answered.
-func playHostile(kind, path string) (end func()) {
+func playHostile(kind, path string) (end func() int64) {
 	var stop atomic.Bool
 	var played atomic.Int64
 	var all sync.WaitGroup
-	h := hostile[kind]
+	h, ok := hostile[kind]
+	if !ok {
+		panic("no such clients: " + kind)
+	}
 	for n := range h.many {
 		all.Go(func() {
 			for !stop.Load() {
-				c := h.play(path, n)
-				played.Add(1)
+				c, ok := h.play(path, n)
+				if ok {
+					played.Add(1)
+				}
 				if c != nil {
 					defer c.Close()
 					return
@@ -108,16 +112,25 @@ func playHostile(kind, path string) (end func()) {
 	for played.Load() < int64(min(h.many, 64)) {
 		time.Sleep(time.Millisecond)
 	}
-	return func() { stop.Store(true); all.Wait() }
+	played.Store(0)
+	return func() int64 {
+		stop.Store(true)
+		n := played.Load()
+		all.Wait()
+		return n
+	}
 }
 
-// clients are hostile clients that begin and end when they are told to.
-type clients struct{ begin, end func() }
+// clients are hostile clients that begin and end when they are told to. end returns how often they were answered in between.
+type clients struct {
+	begin func()
+	end   func() float64
+}
 
 // inProcess starts a process that plays a kind of clients.
 func inProcess(t testing.TB, kind, path string) clients {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHostile$")
-	cmd.Env = append(os.Environ(), hostileEnv+"="+kind+" at "+path)
+	cmd.Env = append(os.Environ(), hostileEnv+"="+kind+"="+path)
 	in, err := cmd.StdinPipe()
 	e2etest.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -125,13 +138,15 @@ func inProcess(t testing.TB, kind, path string) clients {
 	e2etest.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	lines := bufio.NewScanner(out)
-	tell := func() {
+	tell := func() (n float64) {
 		_, _ = io.WriteString(in, "go\n")
 		if !lines.Scan() {
 			t.Fatalf("the process of the clients has ended: %v", lines.Err())
 		}
+		_, _ = fmt.Sscan(lines.Text(), &n)
+		return n
 	}
-	return clients{tell, tell}
+	return clients{func() { tell() }, tell}
 }
 
 // unread are readers of Watch that never read.
@@ -143,11 +158,12 @@ func unread(m *Master) clients {
 		for range 16 {
 			_ = m.Watch(ctx)
 		}
-	}, func() { cancel() }}
+	}, func() float64 { cancel(); return 0 }}
 }
 
-// delays are what of a hundred times one was longer than, and the processor time of this process, of one phase.
-type delays struct{ ask, loop, cpu float64 }
+// delays are what of a hundred times one was longer than, in µs, and the processor time of this process and the answers to
+// clients a second, of one phase.
+type delays struct{ ask, loop, cpu, answers float64 }
 
 // phase measures a master for a while, in which its workers change now and then.
 func phase(t testing.TB, m *Master, a asker) delays {
@@ -166,7 +182,7 @@ func phase(t testing.TB, m *Master, a asker) delays {
 	slices.Sort(took)
 	slices.Sort(waits)
 	const p99 = asks * 99 / 100
-	return delays{took[p99].Seconds() * 1e6, waits[p99].Seconds() * 1e6, (processorTime() - used).Seconds() / time.Since(begin).Seconds()}
+	return delays{took[p99].Seconds() * 1e6, waits[p99].Seconds() * 1e6, (processorTime() - used).Seconds() / time.Since(begin).Seconds(), 0}
 }
 
 func processorTime() time.Duration {
@@ -187,14 +203,19 @@ func beside(t testing.TB, kind string, rounds int) (with, without []delays) {
 	for range rounds {
 		without = append(without, phase(t, m, a))
 		c.begin()
-		with = append(with, phase(t, m, a))
-		c.end()
+		began := time.Now()
+		d := phase(t, m, a)
+		d.answers = c.end() / time.Since(began).Seconds()
+		with = append(with, d)
 		time.Sleep(50 * time.Millisecond) // the master notices that they have gone
 	}
 	return with, without
 }
 
-const neverRead = "a Watch that nobody reads"
+const (
+	neverRead = "a Watch that nobody reads"
+	computes  = "a process that only computes"
+)
 
 func kindsOfClients() []string {
 	all := []string{neverRead}
@@ -217,6 +238,9 @@ func pick(all []delays, f func(delays) float64) (of []float64) {
 // the tests of the control server count.
 func TestAskBesideClients(t *testing.T) {
 	for _, kind := range kindsOfClients() {
+		if kind == computes {
+			continue // it is for the benchmark
+		}
 		t.Run(kind, func(t *testing.T) {
 			with, without := beside(t, kind, 3)
 			x, y := pick(with, func(d delays) float64 { return d.loop }), pick(without, func(d delays) float64 { return d.loop })
@@ -250,6 +274,7 @@ func BenchmarkAskBesideClients(b *testing.B) {
 			cpu := func(d delays) float64 { return 100 * d.cpu }
 			b.ReportMetric(e2etest.Median(pick(with, cpu)), "%cpu-with")
 			b.ReportMetric(e2etest.Median(pick(without, cpu)), "%cpu-without")
+			b.ReportMetric(e2etest.Median(pick(with, func(d delays) float64 { return d.answers })), "answers/s")
 		})
 	}
 }
