@@ -94,7 +94,7 @@ func (l *loop) rollOut(g *generation) {
 	l.book.Rolling(g.Runs())
 	l.care.WatchMemory(g.Config.MaxMemory)
 	p.policy = g.Config.policy().Try(p.rollout.trial)
-	p.goal = p.goal.Roll(g.Number)
+	p.goal.Next = g.Number
 	l.on(reload.EventPrepared)
 	if p.policy.Canary > 0 {
 		l.trial.Start(judge.Judge{Requests: g.Config.CanaryRequests})

@@ -389,7 +389,8 @@ func (w *world) unserved(generation int) int {
 
 func (w *world) reload() {
 	w.newest++
-	w.goal, w.pauses = w.goal.Undecided().Roll(w.newest), nil
+	w.goal, w.pauses = w.goal.Undecided(), nil
+	w.goal.Next = w.newest
 }
 
 func (w *world) exit(m *Member) {

@@ -171,7 +171,7 @@ func (a *acceptor) count() (s status.Status, ok bool) {
 	return s, s.PID != 0
 }
 
-// admit serves a client on a goroutine of its own, or says that there are too many. It waits a moment before it says
+// admit serves a client on a goroutine of its own, or says that there are too many. It waits for busyPause before it says
 // that, so that refusals take little time of the master, however many there are.
 func (a *acceptor) admit(c *net.UnixConn) {
 	select {
