@@ -155,6 +155,59 @@ func TestPause(t *testing.T) {
 	})
 }
 
+// What is decided while a reload is being prepared holds for it from its first step on, and not for the next.
+func TestDecidedWhilePrepared(t *testing.T) {
+	inBubble(t, Config{Workers: 3, Canary: 1, CanaryTime: 5 * time.Minute, MinUptime: -1}, func(t *testing.T, b *bench) {
+		ctx := context.Background()
+		b.run()
+		for _, tc := range []struct {
+			name   string
+			decide []func(context.Context) error
+			paused bool
+			want   error
+			took   time.Duration // from the end of the preparation; of a paused one, of the pause
+		}{
+			{"paused", []func(context.Context) error{b.Pause}, true, nil, 5 * time.Minute},
+			{"paused and resumed", []func(context.Context) error{b.Pause, b.Resume}, false, nil, 5 * time.Minute},
+			{"promoted", []func(context.Context) error{b.Promote}, false, nil, 0},
+			{"paused and promoted", []func(context.Context) error{b.Pause, b.Promote}, true, nil, 0},
+			{"aborted", []func(context.Context) error{b.Abort}, false, reload.ErrAborted, 0},
+			{"the next", nil, false, nil, 5 * time.Minute},
+		} {
+			prepared, result := make(chan struct{}), make(chan error, 1)
+			b.os.prepare = func(int) error { <-prepared; return nil }
+			before := b.Status().Generation
+			go func() { result <- b.Reload(ctx) }()
+			elapse(time.Second)
+			for _, decide := range tc.decide {
+				if err := decide(ctx); err != nil {
+					t.Fatalf("%s: %v", tc.name, err)
+				}
+			}
+			elapse(time.Second)
+			close(prepared)
+			synctest.Wait()
+			begun := time.Now()
+			if s := b.Status(); s.Paused.IsZero() == tc.paused {
+				t.Errorf("%s: paused since %v", tc.name, s.Paused)
+			}
+			if tc.paused {
+				if elapse(time.Hour); b.generations()[before] != 3 || b.Status().Next == 0 {
+					t.Errorf("%s: generations %v after an hour", tc.name, b.generations())
+				}
+				if err := b.Resume(ctx); err != nil {
+					t.Fatalf("%s: %v", tc.name, err)
+				}
+				begun = time.Now()
+			}
+			if err := <-result; !errors.Is(err, tc.want) || time.Since(begun) != tc.took {
+				t.Errorf("%s: %v after %v, want %v after %v", tc.name, err, time.Since(begun), tc.want, tc.took)
+			}
+			elapse(time.Minute)
+		}
+	})
+}
+
 // killCanary ends the newest worker.
 func (b *bench) killCanary() error {
 	ids := b.living()

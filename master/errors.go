@@ -17,7 +17,7 @@ var (
 	ErrStopping   = errors.New("pool is stopping")
 	ErrNoWorker   = errors.New("no such worker")
 	ErrBusy       = errors.New("another change is under way")
-	ErrNoReload   = errors.New("no reload is replacing workers")
+	ErrNoReload   = errors.New("no reload is under way")
 	ErrNoRelease  = errors.New("no release before this one is kept")
 )
 

@@ -156,7 +156,8 @@ func (m *Master) Rollback(ctx context.Context) error {
 }
 
 // Promote ends the time that the canaries of the reload under way are tried for (Config.Canary): it
-// goes on when they have been ready for MinUptime. It returns at once, and fails with ErrNoReload.
+// goes on when they have been ready for MinUptime. It returns at once, and fails with ErrNoReload. What is
+// decided while the reload is being prepared holds as soon as it replaces workers.
 // status.By says who asks.
 func (m *Master) Promote(ctx context.Context) error {
 	return m.decide(ctx, "promoted", func(l *loop) { l.pool.goal.Promoted = true })
@@ -181,10 +182,10 @@ func (m *Master) Resume(ctx context.Context) error {
 
 func (m *Master) decide(ctx context.Context, what string, set func(*loop)) error {
 	return m.loop.Ask(func(l *loop) error {
-		if l.state.Phase() != reload.PhaseRollingOut {
+		if !l.state.Phase().Reloading() {
 			return ErrNoReload
 		}
-		l.log.Info("rota: reload decided by hand", "generation", l.pool.goal.Next, "what", what, "by", status.Caller(ctx))
+		l.log.Info("rota: reload decided by hand", "generation", l.lastGen, "what", what, "by", status.Caller(ctx))
 		set(l)
 		return nil
 	})

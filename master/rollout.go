@@ -81,7 +81,7 @@ func (l *loop) beginRollout(back bool) {
 	p := l.pool
 	l.answerRollout()
 	p.rollout = &rollout{began: time.Now(), results: p.waiting, trial: p.trial}
-	p.waiting, p.trial = nil, nil
+	p.waiting, p.trial, p.goal = nil, nil, p.goal.Undecided()
 	l.lastGen++
 	l.book.Begin(status.Reload, p.rollout.began, status.Change{Generation: l.lastGen, Back: back})
 	l.systemd.Reloading()
@@ -94,7 +94,7 @@ func (l *loop) rollOut(g *generation) {
 	l.book.Rolling(g.Runs())
 	l.care.WatchMemory(g.Config.MaxMemory)
 	p.policy = g.Config.policy().Try(p.rollout.trial)
-	p.goal = p.goal.Roll(g.Number)
+	p.goal.Next = g.Number
 	l.on(reload.EventPrepared)
 	if p.policy.Canary > 0 {
 		l.trial.Start(judge.Judge{Requests: g.Config.CanaryRequests})

@@ -36,9 +36,10 @@ func (p Policy) Try(t *Trial) Policy {
 	return p
 }
 
-// Roll returns g with a rollout of a generation that has not been used before.
-func (g Goal) Roll(next int) Goal {
-	g.Next, g.Promoted, g.Aborted, g.Paused = next, false, false, time.Time{}
+// Undecided returns g without what somebody has decided about a rollout: Promoted, Aborted and Paused. A reload
+// begins with it, before its generation is prepared and Next is set.
+func (g Goal) Undecided() Goal {
+	g.Promoted, g.Aborted, g.Paused = false, false, time.Time{}
 	return g
 }
 

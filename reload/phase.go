@@ -56,6 +56,9 @@ func (p Phase) String() string { return nameOf(int(p), phaseNames[:], "unknown p
 // Running reports whether Run is under way and has not been told to stop.
 func (p Phase) Running() bool { return p >= PhasePreparing && p <= PhaseUpgrading }
 
+// Reloading reports whether a new generation is being prepared for a reload, or is replacing the old one.
+func (p Phase) Reloading() bool { return p == PhasePreparingReload || p == PhaseRollingOut }
+
 // Stopping reports whether Run is under way and has been told to stop.
 func (p Phase) Stopping() bool { return p >= PhaseStopping && p <= PhaseEndingUpgrade }
 

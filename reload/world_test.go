@@ -455,7 +455,8 @@ func (w *world) unserved(generation int) int {
 
 func (w *world) reload() {
 	w.newest++
-	w.goal, w.pauses = w.goal.Roll(w.newest), nil
+	w.goal, w.pauses = w.goal.Undecided(), nil
+	w.goal.Next = w.newest
 }
 
 func (w *world) exit(m *Member) {

@@ -6,11 +6,13 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/worker"
 )
 
 func TestMain(m *testing.M) {
@@ -32,6 +35,7 @@ func servePage() {
 		time.Sleep(d)
 	}
 	http.Handle("/rota/", Handler(Options{Write: true, Title: "shop"}))
+	http.HandleFunc("/ill", func(http.ResponseWriter, *http.Request) { worker.Self().Report(errors.New("no <database>")) })
 	ln, err := rota.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
 		err = http.Serve(ln, nil)
@@ -211,6 +215,48 @@ func TestReloadInBrowser(t *testing.T) {
 	b.waitFor("the roll-back", func() bool {
 		return b.eval("document.getElementById('generation')?.textContent") == "4" && strings.Contains(b.text(), "rollback to generation 4")
 	})
+}
+
+// Somebody pauses a reload with a canary, resumes and promotes it, and aborts the next one; and the page says what a worker
+// reports.
+func TestPauseInBrowser(t *testing.T) {
+	cfg := config()
+	cfg.Control, cfg.Canary, cfg.CanaryTime = t.TempDir()+"/rota.sock", 1, time.Hour
+	p := e2etest.Start(t, "page", cfg)
+	b := open(t, "http://"+p.Addr()+"/rota/")
+	b.screen(1000, 900, "light")
+	buttons := func() string {
+		return b.eval("[...document.querySelectorAll('button')].filter((b) => b.offsetParent).map((b) => b.id).join(' ')")
+	}
+	shows := func(want, shown string, texts ...string) {
+		t.Helper()
+		b.waitFor(want, func() bool {
+			text := b.text()
+			return b.eval("link.textContent") == "live" && buttons() == shown && !slices.ContainsFunc(texts, func(s string) bool { return !strings.Contains(text, s) })
+		})
+	}
+	press := func(id string) { t.Helper(); b.eval("document.getElementById('" + id + "').click()") }
+	shows("no reload", "rollback reload", "serving")
+	press("reload")
+	shows("a reload with a canary", "pause promote abort reload", "on trial", "rolling out", "waits")
+	press("pause")
+	shows("a pause", "resume promote abort reload", "rolling out, paused", "paused for")
+	press("resume")
+	shows("no pause", "pause promote abort reload", "on trial")
+	press("promote")
+	shows("the end of the reload", "rollback reload", "reload to generation 2", "done")
+	press("reload")
+	shows("the next reload", "pause promote abort reload", "on trial")
+	press("abort")
+	shows("the roll-back", "rollback reload", "aborted", "serving")
+	if generation := b.eval("document.getElementById('generation').textContent"); generation != "2" {
+		t.Errorf("generation %s after the abort", generation)
+	}
+	resp, err := http.Get("http://" + p.Addr() + "/ill")
+	e2etest.NoError(t, err)
+	_ = resp.Body.Close()
+	shows("what a worker reports", "rollback reload", "no <database>")
+	contrast(t, b, "light")
 }
 
 // On a phone nothing is wider than the screen; the colours are the screen's.

@@ -6,6 +6,9 @@ events.onmessage = (e) => {
 	const open = [...live.querySelectorAll("details")].map((d) => d.open);
 	live.innerHTML = e.data;
 	[...live.querySelectorAll("details")].forEach((d, i) => { d.open = Boolean(open[i]); });
+	const rollout = live.querySelector("[data-rollout]")?.dataset.rollout;
+	// The buttons aren't a part of what moves: one that was replaced between press and release would miss its click.
+	document.querySelectorAll("[data-when]").forEach((b) => { b.hidden = !b.dataset.when.split(" ").includes(rollout); });
 	link.textContent = "live";
 };
 events.onerror = () => {

@@ -9,11 +9,12 @@
 package rotapage
 
 import (
-	"context"
 	"embed"
 	"net/http"
 	"path"
+	"slices"
 
+	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/master"
 )
 
@@ -21,10 +22,10 @@ import (
 type Options struct {
 	// Master is the master that the page shows. Nil means that of the worker that serves the page.
 	Master *master.Master
-	// Write puts two buttons on the page, which reload the workers and roll back to the release before. Who can see the page
-	// can press them. Requests from pages of other origins are refused (http.CrossOriginProtection). In a worker the first
-	// sends the master SIGHUP, and the second asks its control socket (master.Config.Control). The kernel refuses
-	// both if the workers have a user of their own (master.Config.User).
+	// Write puts buttons on the page, which reload the workers and roll back to the release before, and pause, resume, promote
+	// and abort a reload. Who can see the page can press them. Requests from pages of other origins are refused
+	// (http.CrossOriginProtection). In a worker the first sends the master SIGHUP, and the others ask its control
+	// socket (master.Config.Control). The kernel refuses all if the workers have a user of their own (master.Config.User).
 	Write bool
 	// Title is the name of the service. Empty means "rota".
 	Title string
@@ -69,13 +70,13 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *page) route(w http.ResponseWriter, r *http.Request, do string) {
 	read := r.Method == http.MethodGet || r.Method == http.MethodHead
-	press := map[string]func(context.Context, string) error{"reload": p.source.reload, "rollback": p.source.rollback}[do]
+	isButton := slices.Contains(buttons, control.Do(do))
 	switch {
-	case press != nil && !p.Write:
+	case isButton && !p.Write:
 		http.Error(w, "this page is read-only", http.StatusForbidden)
-	case press != nil && r.Method == http.MethodPost:
-		p.press(w, r, press)
-	case !read || press != nil:
+	case isButton && r.Method == http.MethodPost:
+		p.press(w, r, control.Do(do))
+	case !read || isButton:
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	case do == "":
 		p.html(w, r)
@@ -88,9 +89,12 @@ func (p *page) route(w http.ResponseWriter, r *http.Request, do string) {
 	}
 }
 
-// press begins a reload. It doesn't wait for its end, which the page shows, and which may be the end of this worker.
-func (p *page) press(w http.ResponseWriter, r *http.Request, begin func(context.Context, string) error) {
-	if err := begin(r.Context(), "page "+r.RemoteAddr); err != nil {
+// buttons are what a page that may be written to can do.
+var buttons = []control.Do{control.Reload, control.Rollback, control.Pause, control.Resume, control.Promote, control.Abort}
+
+// press does what a button says. It doesn't wait for the end of a reload, which the page shows, and which may be the end of this worker.
+func (p *page) press(w http.ResponseWriter, r *http.Request, button control.Do) {
+	if err := p.source.press(r.Context(), button, "page "+r.RemoteAddr); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/status"
 )
 
@@ -18,20 +19,15 @@ import (
 type fake struct {
 	s       status.Status
 	err     error
-	asked   []string // who has asked for reloads
-	back    []string // who has asked to roll back
+	asked   []string // which buttons were pressed, by whom
 	left    chan struct{}
 	changes chan struct{}
 }
 
 func (f *fake) status(context.Context) (status.Status, error) { return f.s, f.err }
 func (f *fake) changed(context.Context) <-chan struct{}       { return f.changes }
-func (f *fake) reload(_ context.Context, who string) error {
-	f.asked = append(f.asked, who)
-	return f.err
-}
-func (f *fake) rollback(_ context.Context, who string) error {
-	f.back = append(f.back, who)
+func (f *fake) press(_ context.Context, button control.Do, who string) error {
+	f.asked = append(f.asked, string(button)+" by "+who)
 	return f.err
 }
 func (f *fake) leaving() <-chan struct{} { return f.left }
@@ -108,6 +104,44 @@ func TestNoMaster(t *testing.T) {
 	}
 }
 
+// The page says what is wrong with a worker, how many of its requests have failed, and that a reload is paused; and it has the buttons
+// that make sense then.
+func TestFaultsAndPause(t *testing.T) {
+	s := midway()
+	s.Paused = now.Add(-65 * time.Second)
+	s.Workers[1].Fault, s.Workers[1].Counters.Requests, s.Workers[1].Counters.Errors = "no <database>", 1000, 37
+	s.Workers[2].Counters.Requests = 3000
+	s.Total.Requests, s.Total.Errors = 4000, 37
+	body := func(s status.Status, o Options) string {
+		_, body := get((&fake{s: s}).handler(o), http.MethodGet, "/rota/")
+		return body
+	}
+	for _, want := range []string{
+		"no &lt;database&gt;</span>", "1000 requests</span> <span class=\"bad\">3.7 % failed", "3000 requests</span></p>", "<dd>4000</dd>",
+		"rolling out, <span class=\"move\">paused", "paused for 1m 5s",
+	} {
+		if !strings.Contains(body(s, Options{}), want) {
+			t.Errorf("%q is not in the page\n%s", want, body(s, Options{}))
+		}
+	}
+	still := midway()
+	still.Next, still.Phase = 0, "serving"
+	for name, tc := range map[string]struct {
+		s    status.Status
+		want string
+	}{"none": {still, "rollback reload"}, "under way": {midway(), "pause promote abort reload"}, "paused": {s, "resume promote abort reload"}} {
+		var shown []string
+		for line := range strings.Lines(body(tc.s, Options{Write: true})) {
+			if id, ok := strings.CutPrefix(line, `<button id="`); ok && !strings.Contains(line, " hidden>") {
+				shown = append(shown, id[:strings.Index(id, `"`)])
+			}
+		}
+		if got := strings.Join(shown, " "); got != tc.want {
+			t.Errorf("%s: the buttons %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
 // Nobody reloads by a page that is read-only, by a page of another site, or by a link.
 func TestWho(t *testing.T) {
 	for _, tc := range []struct {
@@ -128,13 +162,12 @@ func TestWho(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := &fake{s: midway()}
-			for path, asked := range map[string]*[]string{"/rota/reload": &f.asked, "/rota/rollback": &f.back} {
-				if code, body := get(f.handler(Options{Write: tc.write}), tc.method, path, tc.header...); code != tc.want || len(*asked) != tc.reloads {
-					t.Errorf("%s: %d by %q, want %d and %d times\n%s", path, code, *asked, tc.want, tc.reloads, body)
+			for _, button := range []string{"reload", "rollback", "pause", "resume", "promote", "abort"} {
+				f.asked = nil
+				code, body := get(f.handler(Options{Write: tc.write}), tc.method, "/rota/"+button, tc.header...)
+				if code != tc.want || len(f.asked) != tc.reloads || tc.reloads > 0 && !strings.HasPrefix(f.asked[0], button+" by page ") {
+					t.Errorf("%s: %d, pressed: %q, want %d and %d times\n%s", button, code, f.asked, tc.want, tc.reloads, body)
 				}
-			}
-			if len(f.asked) != len(f.back) {
-				t.Errorf("reloads by %q, rollbacks by %q", f.asked, f.back)
 			}
 		})
 	}

@@ -21,10 +21,8 @@ type source interface {
 	status(ctx context.Context) (status.Status, error)
 	// changed returns a channel that gets a value when something may have changed, or is closed.
 	changed(ctx context.Context) <-chan struct{}
-	// reload begins a reload; who is the name of the client.
-	reload(ctx context.Context, who string) error
-	// rollback begins a reload to the release before; who is as for reload.
-	rollback(ctx context.Context, who string) error
+	// press does what a button says, or begins it; who is the name of the client.
+	press(ctx context.Context, button control.Do, who string) error
 	// leaving returns a channel that is closed when this process stops serving; nil: nobody knows.
 	leaving() <-chan struct{}
 }
@@ -63,10 +61,12 @@ func (o ofMaster) changed(ctx context.Context) <-chan struct{} {
 	return c
 }
 
-func (o ofMaster) reload(ctx context.Context, who string) error { return begin(ctx, who, o.m.Reload) }
-
-func (o ofMaster) rollback(ctx context.Context, who string) error {
-	return begin(ctx, who, o.m.Rollback)
+func (o ofMaster) press(ctx context.Context, button control.Do, who string) error {
+	change := map[control.Do]func(context.Context) error{
+		control.Reload: o.m.Reload, control.Rollback: o.m.Rollback, control.Pause: o.m.Pause, control.Resume: o.m.Resume,
+		control.Promote: o.m.Promote, control.Abort: o.m.Abort,
+	}[button]
+	return begin(ctx, who, change)
 }
 
 // begin calls change, and waits a moment for a refusal.
@@ -96,27 +96,22 @@ func (o ofWorker) status(ctx context.Context) (status.Status, error) {
 
 func (o ofWorker) changed(context.Context) <-chan struct{} { return nil }
 
-func (o ofWorker) reload(ctx context.Context, _ string) error {
+// press asks the control socket, but for a reload, which needs none: it is a signal.
+func (o ofWorker) press(ctx context.Context, button control.Do, _ string) error {
 	s, err := o.status(ctx)
 	if err != nil {
 		return err
 	}
-	return hangUp(s.PID)
-}
-
-// rollback asks the control socket: no signal rolls back.
-func (o ofWorker) rollback(ctx context.Context, _ string) error {
-	s, err := o.status(ctx)
-	if err != nil {
-		return err
+	if button == control.Reload {
+		return hangUp(s.PID)
 	}
 	path, err := controlclient.Find("", s.PID, os.Getenv)
 	if err != nil {
-		return fmt.Errorf("roll back by a worker's page: %w", err)
+		return fmt.Errorf("%s by a worker's page: %w", button, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	r, err := controlclient.Do(ctx, path, control.Request{Do: control.Rollback, NoWait: true}, nil)
+	r, err := controlclient.Do(ctx, path, control.Request{Do: button, NoWait: true}, nil)
 	if err == nil && r.Code != control.Done {
 		err = errors.New(r.Error)
 	}

@@ -32,7 +32,9 @@ func (p *page) html(w http.ResponseWriter, r *http.Request) {
 // view is a Status as the page shows it.
 type view struct {
 	status.Status
-	Failed  string // why there is no status
+	Failed  string        // why there is no status
+	Rollout string        // "none", "under-way" or "paused": which buttons there are
+	Stands  time.Duration // for how long the reload has been paused
 	Runs    status.Release
 	Rows    []row
 	Done    int             // slots that have a worker of the generation that is rolled out
@@ -51,10 +53,18 @@ type workerView struct {
 	status.Worker
 	Age   time.Duration
 	Shown string // the state, in a word
+	Share string // of its requests that have failed; "": none has
 }
 
 func newView(s status.Status, err error) *view {
-	v := &view{Status: s, Runs: s.Release(s.Generation)}
+	v := &view{Status: s, Runs: s.Release(s.Generation), Rollout: "none"}
+	switch {
+	case s.Next == 0:
+	case s.Paused.IsZero():
+		v.Rollout = "under-way"
+	default:
+		v.Rollout, v.Stands = "paused", s.Time.Sub(s.Paused)
+	}
 	if err != nil {
 		v.Failed = err.Error()
 		return v
@@ -65,7 +75,7 @@ func newView(s status.Status, err error) *view {
 			v.Done++
 		}
 		for _, w := range workers {
-			r.Workers = append(r.Workers, workerView{w, w.Age(s.Time), shown(w)})
+			r.Workers = append(r.Workers, workerView{w, w.Age(s.Time), shown(w), share(w.Counters)})
 		}
 		v.Rows = append(v.Rows, r)
 	}
@@ -120,6 +130,14 @@ func shown(w status.Worker) string {
 		return "ending"
 	}
 	return "starting"
+}
+
+// share returns which part of the requests have failed, for people.
+func share(c status.Counters) string {
+	if c.Errors <= 0 || c.Requests <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.3g %%", 100*float64(c.Errors)/float64(c.Requests))
 }
 
 // short returns a duration for people.

@@ -28,7 +28,8 @@ func (c *client) serve() {
 	if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) {
 		return // it has sent nothing, or not in time
 	}
-	r, err := control.Parse(line)
+	var r control.Request
+	c.alone(func() { r, err = control.Parse(line) })
 	if err != nil {
 		_ = c.end(err, control.Invalid)
 		return
@@ -105,34 +106,23 @@ func (c *client) upgrade(ctx context.Context) error {
 
 // status sends the status.
 func (c *client) status() error {
-	var err error
-	c.limited(func() {
-		if s, ok := c.recent.Now(); ok {
-			err = c.send(control.Reply{Status: &s})
+	if s, ok := c.recent.Now(); ok {
+		if err := c.write(c.line(s)); err != nil {
+			return err
 		}
-	})
-	if err != nil {
-		return err
 	}
 	return c.end(nil, control.Done)
 }
 
-// limited calls f when not too many clients are being worked for.
-func (c *client) limited(f func()) {
-	select {
-	case c.work <- struct{}{}:
-		defer func() { <-c.work }()
-		f()
-	case <-c.acceptor.ctx.Done():
-	}
+// line returns the line of a status.
+func (c *client) line(s status.Status) (line []byte) {
+	c.alone(func() { line = c.lines.of(s) })
+	return line
 }
 
 // watch sends every status until the client or the master has gone.
 func (c *client) watch() error {
-	return c.each(nil, func(s status.Status) (err error) {
-		c.limited(func() { err = c.send(control.Reply{Status: &s}) })
-		return err
-	})
+	return c.each(nil, func(s status.Status) error { return c.write(c.line(s)) })
 }
 
 // follow makes a change and reports its progress and its result. If the client goes, the change
@@ -146,7 +136,11 @@ func (c *client) follow(call func(context.Context) error) error {
 	}
 	result := make(chan error, 1)
 	go func() { result <- call(ctx) }()
-	err := c.each(result, func(s status.Status) error { return c.progress(t.Next(s)) })
+	err := c.each(result, func(s status.Status) (err error) {
+		var next []control.Progress
+		c.alone(func() { next = t.Next(s) })
+		return c.progress(next)
+	})
 	if errors.Is(err, errMasterEnds) {
 		err = c.lastResult(result)
 	}

@@ -1,6 +1,7 @@
 // Package controlserver serves a master's control socket: the file of the socket, its clients,
-// and what they ask for. It runs on goroutines of its own, and is bounded: no client, however
-// many they are and whatever they send or don't read, delays the master.
+// and what they ask for. It runs on goroutines of its own, and is bounded: clients are accepted at a pace,
+// a number of them are served at a time, what is worked out for them is worked out for one at a time, and a status is
+// encoded once for all. So no client, however many they are and whatever they send or don't read, delays the master.
 package controlserver
 
 import (
@@ -19,8 +20,7 @@ import (
 )
 
 const (
-	maxClients   = 64                     // that are connected; more are answered that it is busy
-	maxWork      = 4                      // requests and statuses that are handled at a time
+	maxClients   = 64                     // that are served; more are answered that it is busy
 	countTimeout = 300 * time.Millisecond // for the workers to say what they have counted
 	readTimeout  = 2 * time.Second        // for the request
 	writeTimeout = 2 * time.Second        // for a line of the answer
@@ -106,7 +106,7 @@ func (s *Server) Close() {
 // serve accepts clients on a goroutine of its own, until Close.
 func (s *Server) serve(f *file) {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &acceptor{master: s.Master, isReplaced: f.isReplaced, ctx: ctx, clients: make(chan struct{}, maxClients), work: make(chan struct{}, maxWork)}
+	a := &acceptor{master: s.Master, isReplaced: f.isReplaced, ctx: ctx, clients: make(chan struct{}, maxClients)}
 	a.recent.Get = a.count
 	s.cancel, s.wait = cancel, a.all.Wait
 	a.all.Add(1)
@@ -122,27 +122,44 @@ type acceptor struct {
 	recent     newest.Source[status.Status] // shared by all clients
 	isReplaced func() bool                  // the path is another master's
 	ctx        context.Context              // ends with Close
-	clients    chan struct{}                // a value for each that is connected
-	work       chan struct{}                // a value for each that is being worked for
+	pace       pace                         // used by accept
+	clients    chan struct{}                // a value for each that is served
+	work       sync.Mutex                   // of alone
+	lines      lines                        // of statuses
 	all        sync.WaitGroup
 }
 
 func (a *acceptor) accept(ln *net.UnixListener) {
 	for {
+		a.sleep(a.pace.next(time.Now()))
 		c, err := ln.AcceptUnix()
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // too many open files
-			select {
-			case <-time.After(100 * time.Millisecond):
-			case <-a.ctx.Done():
-				return
-			}
+			a.sleep(100 * time.Millisecond)
 		default:
 			a.admit(c)
 		}
 	}
+}
+
+// sleep sleeps for d, or until Close.
+func (a *acceptor) sleep(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-a.ctx.Done():
+	}
+}
+
+// alone calls f while nothing else is worked out for a client: however many they are, they keep one processor busy at most.
+func (a *acceptor) alone(f func()) {
+	a.work.Lock()
+	defer a.work.Unlock()
+	f()
 }
 
 // count returns the status with what the workers have counted. ok is false when the master has
@@ -154,11 +171,12 @@ func (a *acceptor) count() (s status.Status, ok bool) {
 	return s, s.PID != 0
 }
 
-// admit serves a client on a goroutine of its own, or says that there are too many.
+// admit serves a client on a goroutine of its own, or says that there are too many. It waits for busyPause before it says
+// that, so that refusals take little time of the master, however many there are.
 func (a *acceptor) admit(c *net.UnixConn) {
 	select {
 	case a.clients <- struct{}{}:
-	default:
+	case <-time.After(busyPause):
 		refuse(c, control.Busy, fmt.Errorf("%d clients are connected", maxClients))
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/rotahttp"
 	"github.com/rota-go/rota/worker"
 )
 
@@ -23,7 +24,7 @@ func main() {
 		Workers:        2,                // workers = 2
 		Grace:          30 * time.Second, // graceful_timeout = 30
 		HealthInterval: 10 * time.Second, // timeout = 30: three answers missing
-		MaxAge:         24 * time.Hour,   // instead of max_requests
+		MaxRequests:    10000,            // max_requests = 10000
 		MaxMemory:      1 << 30,          // puma_worker_killer
 		WaitReady:      true,             // Ready below
 	})
@@ -40,7 +41,11 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	log.Fatal(http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "hello from process %d\n", os.Getpid())
-	})))
+	})
+	err = rotahttp.Serve(ln, &http.Server{Handler: handler}) // counts requests
+	if err != nil {
+		log.Fatal(err)
+	}
 }

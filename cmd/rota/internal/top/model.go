@@ -21,10 +21,13 @@ type (
 // screen is what a frame shows.
 type screen struct {
 	status status.Status
-	now    time.Time       // by the master's clock
-	rates  map[int]float64 // by worker: connections accepted a second
-	lost   error           // why the status is old; nil: it isn't
+	now    time.Time    // by the master's clock
+	rates  map[int]rate // by worker
+	lost   error        // why the status is old; nil: it isn't
 }
+
+// rate is how much a worker has served a second.
+type rate struct{ accepted, requests float64 }
 
 // model is the state of the live table. It is a value: Update returns the next one.
 type model struct {
@@ -36,7 +39,7 @@ type model struct {
 }
 
 func newModel(s status.Status, at time.Time) model {
-	return model{screen: screen{status: s, now: s.Time, rates: map[int]float64{}}, came: at, base: s}
+	return model{screen: screen{status: s, now: s.Time, rates: map[int]rate{}}, came: at, base: s}
 }
 
 // Init starts the clock.
@@ -77,19 +80,25 @@ func (m model) learn(k known) model {
 	return m
 }
 
-// rates returns how many connections a second each worker has accepted between two statuses.
-func rates(from, to status.Status, passed time.Duration) map[int]float64 {
-	all := map[int]float64{}
+// rates returns how many connections each worker has accepted, and how many requests it has served, a second between two statuses.
+func rates(from, to status.Status, passed time.Duration) map[int]rate {
+	all := map[int]rate{}
 	if from.PID != to.PID || passed <= 0 {
 		return all
 	}
+	before := map[int]status.Counters{}
 	for _, w := range from.Workers {
-		all[w.ID] = -float64(w.Counters.Accepted)
+		before[w.ID] = w.Counters
 	}
 	for _, w := range to.Workers {
-		all[w.ID] = max(0, all[w.ID]+float64(w.Counters.Accepted)) / passed.Seconds()
+		a, b := before[w.ID], w.Counters
+		all[w.ID] = rate{perSecond(a.Accepted, b.Accepted, passed), perSecond(a.Requests, b.Requests, passed)}
 	}
 	return all
+}
+
+func perSecond(from, to int64, passed time.Duration) float64 {
+	return max(0, float64(to-from)) / passed.Seconds()
 }
 
 // key obeys a key.

@@ -24,7 +24,7 @@ func sample(after time.Duration, n int, accepted int64) status.Status {
 	for i := range n {
 		s.Workers = append(s.Workers, status.Worker{
 			ID: 100 + i, Slot: i, Generation: 3, PID: 4000 + i, State: status.Listening, Started: began, Ready: began,
-			Counters: status.Counters{Accepted: accepted},
+			Counters: status.Counters{Accepted: accepted, Requests: 3 * accepted},
 		})
 	}
 	return s
@@ -42,11 +42,15 @@ func update(m model, all ...tea.Msg) model {
 func TestPrint(t *testing.T) {
 	s := sample(90*time.Second, 3, 17)
 	s.Next, s.Workers[1].State, s.Workers[1].Draining, s.Workers[2].Crashes = 4, status.Draining, began, 2
+	s.Paused = s.Time.Add(-65 * time.Second)
+	s.Workers[0].Fault, s.Workers[0].Counters.Errors = "no\x1b[2Jdatabase", 4321
+	s.Tallies = []status.Tally{{Kind: status.Restart, Slot: 1, Times: 3000}, {Kind: status.Crash, Slot: 1, Times: 77}, {Kind: status.Reload, Times: 5}}
 	s.Reload = &status.Change{Kind: status.Reload, Err: "died:\nexit status 3"}
 	var b bytes.Buffer
 	Print(&b, s)
 	for _, want := range []string{
-		"master 7: serving, generation 3, rolling out 4, 2 of 3 slots served", "4002", "102", "1m30s", "draining", "17",
+		"worker 100, slot 0: no", "database", "4321", "3077",
+		"master 7: serving, generation 3, rolling out 4, paused for 1m05s, 2 of 3 slots served", "4002", "102", "1m30s", "draining", "17",
 		"tcp [::]:80", "5 of 128", "the last reload has failed: died: exit status 3",
 	} {
 		if !strings.Contains(b.String(), want) {
@@ -62,11 +66,11 @@ func TestPrint(t *testing.T) {
 func TestNewestWins(t *testing.T) {
 	m := newModel(sample(0, 2, 10), began)
 	m = update(m, known{sample(2*time.Second, 2, 30), began}, known{sample(time.Second, 2, 20), began})
-	if got := m.status.Workers[0].Counters.Accepted; got != 30 || m.rates[100] != 10 {
-		t.Errorf("accepted %d, %v a second, want 30 and 10", got, m.rates[100])
+	if got := m.status.Workers[0].Counters.Accepted; got != 30 || m.rates[100] != (rate{10, 30}) {
+		t.Errorf("accepted %d, %v a second, want 30 and 10, and 30 requests", got, m.rates[100])
 	}
 	m = update(m, known{sample(2*time.Second+pause/2, 2, 31), began}) // too soon for a rate
-	if m.rates[100] != 10 || m.status.Workers[0].Counters.Accepted != 31 {
+	if m.rates[100] != (rate{10, 30}) || m.status.Workers[0].Counters.Accepted != 31 {
 		t.Errorf("%v a second, want the last rate", m.rates[100])
 	}
 	if m = update(m, tick(began.Add(5*time.Second))); !m.now.Equal(m.status.Time.Add(5 * time.Second)) {

@@ -57,7 +57,7 @@ func (m model) last() int {
 
 // frame draws everything, one line each.
 func frame(s screen) string {
-	text := head(s) + "\n\n" + workers(s) + "\n\n" + sockets(s.status.Sockets) + "\n"
+	text := head(s) + "\n\n" + workers(s) + "\n" + faults(s.status) + "\n" + sockets(s.status.Sockets) + "\n"
 	if r := s.status.Reload; r != nil && r.Failed() {
 		text += "\n" + bad.Render("the last reload has failed: "+line(r.Err)) + "\n"
 	}
@@ -73,6 +73,9 @@ func head(s screen) string {
 	}
 	if st.Next != 0 {
 		text += move.Render(fmt.Sprintf(", rolling out %d", st.Next))
+	}
+	if !st.Paused.IsZero() {
+		text += move.Render(", paused for " + age(s.now.Sub(st.Paused)))
 	}
 	text += fmt.Sprintf(", %d of %d slots served, %d connections", served(st), st.Want, st.Total.Open)
 	if s.lost != nil {
@@ -102,16 +105,40 @@ func served(s status.Status) (n int) {
 }
 
 func workers(s screen) string {
-	rows := [][]string{{"SLOT", "WORKER", "PID", "GEN", "STATE", "AGE", "OPEN", "ACCEPTED", "PER SEC", "MOVED", "CRASHES"}}
+	rows := [][]string{{"SLOT", "WORKER", "PID", "GEN", "STATE", "AGE", "OPEN", "ACCEPTED", "PER SEC", "REQ/SEC", "FAILED", "MOVED", "RESTARTS", "CRASHES"}}
+	again := restarts(s.status.Tallies)
 	for _, w := range s.status.Workers {
 		slot := strconv.Itoa(w.Slot)
 		if w.Forked {
 			slot = "-"
 		}
+		r := s.rates[w.ID]
 		rows = append(rows, []string{slot, strconv.Itoa(w.ID), number(w.PID), strconv.Itoa(w.Generation), state(w), age(w.Age(s.now)),
-			count64(w.Counters.Open), count64(w.Counters.Accepted), fmt.Sprintf("%.1f", s.rates[w.ID]), count64(w.Counters.Moved), number(w.Crashes)})
+			count64(w.Counters.Open), count64(w.Counters.Accepted), fmt.Sprintf("%.1f", r.accepted), fmt.Sprintf("%.1f", r.requests), count64(w.Counters.Errors),
+			count64(w.Counters.Moved), number(again[slot]), number(w.Crashes)})
 	}
 	return columns(rows)
+}
+
+// restarts returns how many workers of each slot have been replaced or have crashed outside of reloads.
+func restarts(all []status.Tally) map[string]int {
+	of := map[string]int{}
+	for _, t := range all {
+		if t.Kind == status.Restart || t.Kind == status.Crash {
+			of[strconv.Itoa(t.Slot)] += int(t.Times)
+		}
+	}
+	return of
+}
+
+// faults says what is wrong with workers, one line each.
+func faults(s status.Status) (text string) {
+	for _, w := range s.Workers {
+		if w.Fault != "" {
+			text += bad.Render(fmt.Sprintf("worker %d, slot %d: %s", w.ID, w.Slot, line(w.Fault))) + "\n"
+		}
+	}
+	return text
 }
 
 func sockets(all []status.Socket) string {
