@@ -48,6 +48,7 @@ type keeper struct {
 	crashes int  // in a row
 	held    []syscall.Signal
 	over    bool
+	hurry   bool // asked to stop when it was over
 	status  int
 	err     error
 }

@@ -28,11 +28,11 @@ func watched() []os.Signal {
 	return append(passed(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGCONT)
 }
 
-// signal handles one.
+// signal handles one. A master that has ended is known to have before, so that it isn't sent to that.
 func (k *keeper) signal(s syscall.Signal) {
+	k.reap()
 	switch s {
 	case syscall.SIGCHLD:
-		k.reap()
 	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
 		k.stop(s)
 	case syscall.SIGPIPE, syscall.SIGCONT:
@@ -64,6 +64,8 @@ func (k *keeper) stop(s syscall.Signal) {
 	k.asked = true
 	was := k.main
 	switch {
+	case k.over:
+		k.hurry = true
 	case was.pid == 0:
 		k.finish(0, nil)
 	case s == syscall.SIGTERM || !was.shares || !k.inForeground():
@@ -101,6 +103,9 @@ const endWithin = 30 * time.Second
 func (k *keeper) clear() {
 	with, told := syscall.SIGTERM, map[int]bool{}
 	harder := func() { with, told = syscall.SIGKILL, map[int]bool{} }
+	if k.hurry {
+		harder()
+	}
 	k.after(endWithin, harder)
 	onSignal := func(s syscall.Signal) {
 		if s == syscall.SIGTERM || s == syscall.SIGINT || s == syscall.SIGQUIT {
