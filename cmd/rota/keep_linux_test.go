@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,26 @@ import (
 
 	"github.com/rota-go/rota/internal/e2etest"
 )
+
+// built is the directory that theCommand has built in, or "".
+var built struct {
+	sync.Mutex
+	dir string
+}
+
+// theCommand builds the command rota once for all tests, and returns its path.
+func theCommand(t *testing.T) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "rota-test-")
+		e2etest.NoError(t, err)
+		e2etest.NoError(t, os.Rename(e2etest.Build(t, "."), filepath.Join(dir, "rota")))
+		built.dir = dir
+	}
+	return filepath.Join(built.dir, "rota")
+}
 
 // keptServer is a server with a keeper.
 type keptServer struct {
@@ -57,7 +78,7 @@ func descriptors(pid int) (all string) {
 
 func launchKept(t *testing.T, env []string, workers int, args ...string) *keptServer {
 	t.Helper()
-	cmd := exec.Command(e2etest.Build(t, "."), args...)
+	cmd := exec.Command(theCommand(t), args...)
 	cmd.Env = append(env, "ROTA_MIN_UPTIME=50ms", "ROTA_WORKERS="+strconv.Itoa(workers))
 	k := &keptServer{e2etest.Run(t, cmd), t}
 	t.Cleanup(k.stop)
@@ -112,6 +133,7 @@ func (k *keptServer) crash(workers int) {
 // no request is lost. So it is with a program that knows nothing of rota, but for what its own
 // drain loses.
 func TestKeepUnderLoad(t *testing.T) {
+	t.Parallel()
 	plain := e2etest.Command(t, "plain", struct{}{})
 	for name, start := range map[string]func(*testing.T) *keptServer{
 		"the one line": func(t *testing.T) *keptServer { return keepLine(t, 3) },
@@ -120,6 +142,7 @@ func TestKeepUnderLoad(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := start(t)
 			l := e2etest.StartLoad(k.Addr(), "/", 8)
 			n := e2etest.Times(10, 4)
@@ -143,6 +166,7 @@ func TestKeepUnderLoad(t *testing.T) {
 
 // Signals to the keeper reach the master that serves, over upgrades and crashes.
 func TestKeepPassesSignals(t *testing.T) {
+	t.Parallel()
 	k := keepLine(t, 1)
 	k.signal(syscall.SIGHUP)
 	k.WaitLog(e2etest.ReloadDone, 1)
@@ -169,23 +193,25 @@ func TestKeepPassesSignals(t *testing.T) {
 
 // A signal that comes while no master is ready waits for that.
 func TestKeepHoldsSignals(t *testing.T) {
+	t.Parallel()
 	k := keepLine(t, 1)
 	e2etest.StandStill(t, k.keeper())
 	master := k.master()
 	e2etest.Kill(t, master)
 	e2etest.WaitFor(t, "the end of the master", func() bool { return !e2etest.Alive(master) })
 	k.signal(syscall.SIGHUP)
-	k.signal(syscall.SIGTTIN)
+	k.signal(syscall.SIGUSR2)
 	k.signal(syscall.SIGCONT)
 	k.WaitLog(e2etest.ReloadDone, 1)
-	e2etest.WaitFor(t, "two workers", func() bool { return len(e2etest.WorkersOf(k.master())) == 2 })
-	if n := len(k.masters()); n != 2 {
+	k.WaitLog(e2etest.TookOver, 1)
+	if n := len(k.masters()); n != 3 {
 		t.Errorf("%d masters", n)
 	}
 }
 
 // The master's exit status is the keeper's. A first start that fails is not repeated.
 func TestKeepExitStatus(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		command []string
 		status  int
@@ -198,6 +224,7 @@ func TestKeepExitStatus(t *testing.T) {
 		"has descriptors": {[]string{"sh", "-c", "test -z \"$LISTEN_FDS\" -a -n \"$NOTIFY_SOCKET\" && exit 7"}, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := launchKept(t, os.Environ(), 1, append([]string{"keep", "--"}, c.command...)...)
 			if status := k.Wait(); status != c.status {
 				t.Errorf("exit status %d, want %d", status, c.status)
@@ -215,15 +242,13 @@ func notExecutable(t *testing.T) string {
 
 // A start after a crash that fails is repeated, as a new start: what the first one says is not known.
 func TestKeepStartFailsAfterCrash(t *testing.T) {
+	t.Parallel()
 	marker := filepath.Join(t.TempDir(), "broken")
 	cmd := e2etest.Command(t, "line", struct{}{})
 	k := keepArgs(t, cmd.Env, 1, "keep", "--", "sh", "-c", `test -e "$0" && exit 5; exec "$1"`, marker, cmd.Path)
 	e2etest.NoError(t, os.WriteFile(marker, nil, 0o600))
 	e2etest.Kill(t, k.master())
 	k.WaitLog(keeperStartsNext, 3)
-	if _, err := e2etest.Request("tcp", k.Addr(), "/"); err == nil {
-		t.Error("somebody has answered")
-	}
 	e2etest.NoError(t, os.Remove(marker))
 	k.WaitLog(e2etest.WorkerReady, 2)
 	if k.Logged(e2etest.GoesOn) != 1 {
@@ -235,6 +260,7 @@ const keeperStartsNext e2etest.Line = "rota: keeper: the master has died"
 
 // A stop while no master runs ends the keeper.
 func TestKeepStopsBetweenMasters(t *testing.T) {
+	t.Parallel()
 	marker := filepath.Join(t.TempDir(), "broken")
 	cmd := e2etest.Command(t, "line", struct{}{})
 	k := keepArgs(t, cmd.Env, 1, "keep", "--", "sh", "-c", `test -e "$0" && exit 5; exec "$1"`, marker, cmd.Path)
@@ -261,6 +287,7 @@ func (k *keptServer) slow(d string) <-chan error {
 // If the keeper is killed the master stops: what has begun is answered, new clients are refused, and
 // nothing is left. So it is after an upgrade, and if the master is killed with it.
 func TestKeeperKilled(t *testing.T) {
+	t.Parallel()
 	for name, before := range map[string]func(*keptServer){
 		"at once": func(*keptServer) {},
 		"after an upgrade": func(k *keptServer) {
@@ -271,6 +298,7 @@ func TestKeeperKilled(t *testing.T) {
 		"with the master": func(k *keptServer) {},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			k := keepLine(t, 1)
 			before(k)
 			answered, master := k.slow("500ms"), k.master()
@@ -299,6 +327,7 @@ func TestKeeperKilled(t *testing.T) {
 // Workers of a master that was killed finish their requests before the keeper ends, unless it is
 // told again.
 func TestKeepWaitsForWhatIsLeft(t *testing.T) {
+	t.Parallel()
 	k := keepLine(t, 1)
 	answered := k.slow("1s")
 	k.crash(1)
@@ -325,6 +354,7 @@ func TestKeepWaitsForWhatIsLeft(t *testing.T) {
 
 // A signal to the keeper's process group reaches the master once: a second TERM would end the grace.
 func TestKeepGroupSignal(t *testing.T) {
+	t.Parallel()
 	k := keepLine(t, 1)
 	answered := k.slow("500ms")
 	e2etest.NoError(t, syscall.Kill(-k.keeper(), syscall.SIGTERM))
@@ -336,8 +366,9 @@ func TestKeepGroupSignal(t *testing.T) {
 
 // Ctrl-C in a terminal, which reaches keeper and master, is one INT: a second would kill at once.
 func TestKeepInTerminal(t *testing.T) {
+	t.Parallel()
 	cmd := e2etest.Command(t, "line", struct{}{})
-	rota := exec.Command(e2etest.Build(t, "."), "keep", "--", cmd.Path)
+	rota := exec.Command(theCommand(t), "keep", "--", cmd.Path)
 	rota.Env = append(cmd.Env, "ROTA_MIN_UPTIME=50ms", "ROTA_WORKERS=1")
 	master, terminal, err := pty.Open()
 	e2etest.NoError(t, err)
@@ -356,6 +387,7 @@ func TestKeepInTerminal(t *testing.T) {
 
 // An INT to the keeper's pid reaches the master, in a terminal too.
 func TestKeepInterruptedByPID(t *testing.T) {
+	t.Parallel()
 	k := keepLine(t, 1)
 	answered := k.slow("300ms")
 	k.signal(syscall.SIGINT)
@@ -365,6 +397,7 @@ func TestKeepInterruptedByPID(t *testing.T) {
 // What the manager of the keeper has passed is the master's, also of the next one, and it is told
 // the master's state, but neither descriptors nor pids.
 func TestKeepUnderAManager(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	e2etest.NoError(t, err)
@@ -375,7 +408,7 @@ func TestKeepUnderAManager(t *testing.T) {
 	e2etest.NoError(t, err)
 	ln.Close()
 	plain := e2etest.Command(t, "plain", struct{}{})
-	exe := e2etest.Build(t, ".")
+	exe := theCommand(t)
 	cmd := exec.Command("sh", "-c", `export LISTEN_PID=$$; exec "$@"`, "sh", exe, "run", "-keep", "-b", "fd:web", "--", plain.Path)
 	cmd.Env = append(plain.Env, "ROTA_MIN_UPTIME=50ms", "ROTA_WORKERS=1", "NOTIFY_SOCKET="+path, "LISTEN_FDS=1", "LISTEN_FDNAMES=web")
 	cmd.ExtraFiles = []*os.File{file}
@@ -405,6 +438,7 @@ func TestKeepUnderAManager(t *testing.T) {
 }
 
 func TestKeepUsage(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"keep"}, {"keep", "--"}, {"keep", "-x"}, {"keep", ""}} {
 		var out, errs strings.Builder
 		if got := run(args, &out, &errs, os.Getenv); got != usage || errs.Len() == 0 {
