@@ -256,7 +256,7 @@ func TestKeepStartFailsAfterCrash(t *testing.T) {
 	}
 }
 
-const keeperStartsNext e2etest.Line = "rota: keeper: the master has died"
+const keeperStartsNext e2etest.Line = "rota keep: the master has died"
 
 // A stop while no master runs ends the keeper.
 func TestKeepStopsBetweenMasters(t *testing.T) {

@@ -61,7 +61,7 @@ type mainProcess struct {
 	shares   bool // the keeper's process group
 }
 
-// Run starts the program, and returns its exit status when it has ended for good, and nothing of
+// Run starts the program, and returns its exit status when it has ended permanently, and nothing of
 // it is left. An error says that it could not be started.
 func Run(o Options) (status int, err error) {
 	k := &keeper{Options: o, name: fmt.Sprintf("@rota.%d.%s", os.Getpid(), rand.Text()), calls: make(chan func(), 16)}

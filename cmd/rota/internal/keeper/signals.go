@@ -101,8 +101,8 @@ const endWithin = 30 * time.Second
 // clear ends what is left: workers of a master that was killed, which finish their requests, and what
 // the program has started besides. After endWithin, or at another signal that ends, it is killed.
 func (k *keeper) clear() {
-	with, told := syscall.SIGTERM, map[int]bool{}
-	harder := func() { with, told = syscall.SIGKILL, map[int]bool{} }
+	with, sent := syscall.SIGTERM, map[int]bool{}
+	harder := func() { with, sent = syscall.SIGKILL, map[int]bool{} }
 	if k.hurry {
 		harder()
 	}
@@ -114,8 +114,8 @@ func (k *keeper) clear() {
 	}
 	for k.reap() {
 		for _, pid := range process.Children() {
-			if !told[pid] {
-				told[pid] = true
+			if !sent[pid] {
+				sent[pid] = true
 				_ = unix.Kill(pid, with) // it may have just ended
 			}
 		}

@@ -32,7 +32,7 @@ func (k *keeper) start() {
 	case err == nil:
 		k.main = mainProcess{pid: pid, shares: shares}
 	case k.served:
-		k.Log.Error("rota: keeper: the master can't be started", "err", err)
+		k.Log.Error("rota keep: the master can't be started", "err", err)
 		k.ended(ending{status: 1})
 	default:
 		k.finish(0, err)
@@ -63,7 +63,7 @@ func files(all []kept) (fds []uintptr) {
 	return fds
 }
 
-// ended goes on after the end of the main process: with another, unless it is the end for good.
+// ended goes on after the end of the main process: with another, unless it is the last one.
 func (k *keeper) ended(e ending) {
 	was := k.main
 	e.stopping, e.asked, e.served = was.stopping, k.asked, k.served || len(k.store.all) > 0
@@ -77,6 +77,6 @@ func (k *keeper) ended(e ending) {
 	}
 	k.crashes++
 	wait := pause(k.crashes)
-	k.Log.Warn("rota: keeper: the master has died, the next one is started", "pid", was.pid, "status", e.status, "keeps", len(k.store.all), "after", wait)
+	k.Log.Warn("rota keep: the master has died, the next one is started", "pid", was.pid, "status", e.status, "keeps", len(k.store.all), "after", wait)
 	k.after(wait, k.start)
 }
