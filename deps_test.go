@@ -54,7 +54,7 @@ internal/handover   : internal/descriptor
 	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
-	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor
+	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor status internal/lease internal/sharedfile
 	internal/spread     :
 	internal/socketfile : internal/bind internal/directory
 	internal/balance    : internal/descriptor internal/wire reload status

@@ -17,7 +17,7 @@ func (l *loop) keep() {
 		l.forsake()
 	case l.isEstablished():
 		s := recovery.State{Generation: l.pool.goal.Generation, Latest: l.lastGen, Workers: l.pool.goal.Workers, Scaled: l.scaled,
-			Tickets: l.tickets.All(), Snapshot: l.snapshot}
+			Tickets: l.tickets.All(), Counters: l.counts.Total(), Changes: l.book.Tallies().Changes(), Snapshot: l.snapshot}
 		if g := l.pool.generations[s.Generation]; g != nil {
 			s.Image = g.Image
 		}

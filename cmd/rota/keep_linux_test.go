@@ -356,6 +356,9 @@ func TestKeepWaitsForWhatIsLeft(t *testing.T) {
 func TestKeepGroupSignal(t *testing.T) {
 	t.Parallel()
 	k := keepLine(t, 1)
+	if group, err := syscall.Getpgid(k.master()); err != nil || group != k.master() {
+		t.Errorf("the master is in group %d, %v", group, err)
+	}
 	answered := k.slow("500ms")
 	e2etest.NoError(t, syscall.Kill(-k.keeper(), syscall.SIGTERM))
 	k.EndsWell(answered)

@@ -9,15 +9,20 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/fdstore"
+	"github.com/rota-go/rota/internal/lease"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/sharedfile"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/successor"
+	"github.com/rota-go/rota/status"
 )
 
 // Store is what the manager keeps for a master. The master's loop owns it.
 type Store struct {
 	fdstore.Keeper
 	Sockets *sockets.Table
+	Shared  *sharedfile.Table
+	Leases  *lease.Desk
 }
 
 // State is what a master has besides its sockets.
@@ -28,20 +33,27 @@ type State struct {
 	Workers    int                        // how many are wanted
 	Scaled     bool                       // by somebody, and not by the configuration
 	Tickets    [][32]byte                 // the keys of TLS session tickets, the newest first
+	Counters   status.Counters            // of connections, as far as anybody has been told
+	Changes    int                        // how many crashes, reloads and the like there were
 	Snapshot   func() *successor.Snapshot // what an upgrade would tell the new master
 }
 
 // stamp stands for what is kept.
 type stamp struct {
-	sockets, generation, latest, workers int
-	scaled                               bool
-	ticket                               [32]byte
+	sockets, shared, leases, generation, latest, workers, changes int
+	scaled                                                        bool
+	ticket                                                        [32]byte
+	counters                                                      status.Counters
 }
 
 // Save has the manager keep what the master has, unless it does already, or hasn't read all that
 // was sent before.
 func (s *Store) Save(of State) error {
-	is := stamp{s.Sockets.Changes(), of.Generation, of.Latest, of.Workers, of.Scaled, [32]byte{}}
+	is := stamp{
+		sockets: s.Sockets.Changes(), shared: s.Shared.Changes(), leases: s.Leases.Changes(),
+		generation: of.Generation, latest: of.Latest, workers: of.Workers, scaled: of.Scaled, changes: of.Changes, counters: of.Counters,
+	}
+	is.counters.Open = 0
 	if len(of.Tickets) > 0 {
 		is.ticket = of.Tickets[0]
 	}
@@ -62,6 +74,27 @@ func (s *Store) items(of State) (items []fdstore.Item, r fdstore.Record) {
 			r.Sockets = append(r.Sockets, fdstore.Socket{Name: name, Socket: payload})
 		}
 	})
+	s.Shared.Files(func(file string, spare bool, fd *descriptor.FD) {
+		var name string
+		if name, items = add(items, fdstore.SharedName, fd); name != "" {
+			r.Shared = append(r.Shared, fdstore.Shared{Name: name, File: file, Spare: spare})
+		}
+	})
+	return s.leases(items, r)
+}
+
+// leases adds the pipes of the leases. Without them the next master can't know of leaders.
+func (s *Store) leases(items []fdstore.Item, r fdstore.Record) ([]fdstore.Item, fdstore.Record) {
+	ends, err := s.Leases.Ends()
+	if err != nil {
+		return items, r
+	}
+	for _, fd := range ends {
+		var name string
+		if name, items = add(items, fdstore.LeaseName, fd); name != "" {
+			r.Leases = append(r.Leases, name)
+		}
+	}
 	return items, r
 }
 
@@ -107,6 +140,7 @@ func (s *Store) TakeUp(kept *fdstore.Kept) (*Left, error) {
 		}
 		left.Sockets++
 	}
+	failed = append(failed, s.takeShared(kept, r.Shared), s.takeLeases(kept, r.Leases))
 	if fd := kept.TakeExecutable(r.Executable); fd != nil {
 		left.Executable = os.NewFile(uintptr(fd.Take()), "executable")
 	}
@@ -119,6 +153,31 @@ func (s *Store) takeSocket(kept *fdstore.Kept, is fdstore.Socket) error {
 		return err
 	}
 	return s.Sockets.TakeUp(is.Socket, fd)
+}
+
+func (s *Store) takeShared(kept *fdstore.Kept, all []fdstore.Shared) error {
+	var failed []error
+	for _, is := range all {
+		fd, err := kept.TakeShared(is.Name)
+		if err == nil {
+			err = s.Shared.TakeUp(is.File, is.Spare, fd)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// takeLeases has no lease granted before the leaders have ended that the last master has left.
+func (s *Store) takeLeases(kept *fdstore.Kept, names []string) error {
+	var failed []error
+	for _, name := range names {
+		fd, err := kept.TakeLease(name)
+		if err == nil {
+			s.Leases.Await(fd)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
 }
 
 func read(kept *fdstore.Kept) (r fdstore.Record, state *successor.Snapshot, err error) {

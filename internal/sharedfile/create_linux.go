@@ -10,6 +10,25 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
+// seals keep the size as it is.
+const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+
+// check fails if a file isn't as create makes it.
+func check(fd *descriptor.FD) error {
+	has, err := unix.FcntlInt(uintptr(fd.Int()), unix.F_GET_SEALS, 0)
+	if err == nil && has&seals != seals {
+		err = unix.EPERM
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(fd.Int(), &st)
+	}
+	if err == nil && (st.Size < 1 || st.Size > MaxSize) {
+		err = unix.EFBIG
+	}
+	return err
+}
+
 // create makes a file of size bytes that are zero. Its size can't change: a process that has mapped
 // it would die of another's truncate.
 func create(size int64) (*descriptor.FD, error) {
@@ -19,7 +38,7 @@ func create(size int64) (*descriptor.FD, error) {
 	}
 	err = unix.Ftruncate(fd.Int(), size)
 	if err == nil {
-		_, err = unix.FcntlInt(uintptr(fd.Int()), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
+		_, err = unix.FcntlInt(uintptr(fd.Int()), unix.F_ADD_SEALS, seals)
 	}
 	if err != nil {
 		_ = fd.Close() // nothing was written to it
