@@ -4,6 +4,7 @@ package operations
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -12,11 +13,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -33,9 +33,7 @@ func shares() {
 	ln, self := server.MustListen(), worker.Self()
 	f, err := self.SharedFile("numbers", 8)
 	must(err)
-	memory, err := unix.Mmap(int(f.Fd()), 0, 8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	must(err)
-	count := (*int64)(unsafe.Pointer(&memory[0]))
+	n := &number{file: f}
 	journal, err := os.OpenFile(os.Getenv(e2etest.FlagsEnv), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	must(err)
 	go func() {
@@ -48,7 +46,7 @@ func shares() {
 		})
 	}()
 	mux := http.NewServeMux()
-	mux.HandleFunc("/count", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, atomic.LoadInt64(count)) })
+	mux.HandleFunc("/count", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, n.add(0)) })
 	mux.HandleFunc("/status", func(w http.ResponseWriter, r *http.Request) {
 		s, err := self.Status(r.Context())
 		if err == nil {
@@ -59,10 +57,33 @@ func shares() {
 		}
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		atomic.AddInt64(count, 1)
+		n.add(1)
 		server.Answer(w, r)
 	})
 	log.Fatal(http.Serve(ln, mux))
+}
+
+// number is one in a file that processes share.
+type number struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+// add adds d and returns the sum. The kernel's lock excludes other processes, and ends with this one.
+func (n *number) add(d uint64) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	must(unix.FcntlFlock(n.file.Fd(), unix.F_SETLKW, &lock))
+	b := make([]byte, 8)
+	_, err := n.file.ReadAt(b, 0)
+	must(err)
+	sum := binary.NativeEndian.Uint64(b) + d
+	_, err = n.file.WriteAt(binary.NativeEndian.AppendUint64(nil, sum), 0)
+	must(err)
+	lock.Type = unix.F_UNLCK
+	must(unix.FcntlFlock(n.file.Fd(), unix.F_SETLK, &lock))
+	return sum
 }
 
 func must(err error) {
@@ -141,21 +162,22 @@ func TestCrashKeepsSums(t *testing.T) {
 	addr := p.Addr()
 	e2etest.Kill(t, e2etest.WorkersOf(p.PID())[0])
 	p.WaitLog(e2etest.WorkerReady, 2)
+	e2etest.WaitFor(t, "a record of the crash", func() bool { return strings.Contains(m.record(), `"why":"crash"`) }, m.record)
 	for range 20 {
 		_, err := e2etest.Request("tcp", addr, "/")
 		e2etest.NoError(t, err)
 	}
-	told := statusOf(t, addr)
-	if told.Total.Accepted < 20 || crashes(told) != 1 {
-		t.Fatalf("the master says %+v, %d crashes", told.Total, crashes(told))
+	first := statusOf(t, addr)
+	if first.Total.Accepted < 20 || crashes(first) != 1 {
+		t.Fatalf("the master says %+v, %d crashes", first.Total, crashes(first))
 	}
-	text := fmt.Sprintf(`"accepted":%d,`, told.Total.Accepted)
+	text := fmt.Sprintf(`"accepted":%d,`, first.Total.Accepted)
 	e2etest.WaitFor(t, "a record of that", func() bool { return strings.Contains(m.record(), text) }, m.record)
 	crash(p)
 	p = m.start(e2etest.Self(t), "shares", server.Quick(1), flags)
 	p.WaitLog(e2etest.WorkerReady, 1)
-	if now := statusOf(t, addr); now.Total.Accepted < told.Total.Accepted || crashes(now) < 1 {
-		t.Errorf("the next master says %+v, %d crashes, and the one before %+v", now.Total, crashes(now), told.Total)
+	if now := statusOf(t, addr); now.Total.Accepted < first.Total.Accepted || crashes(now) < 1 {
+		t.Errorf("the next master says %+v, %d crashes, and the one before %+v", now.Total, crashes(now), first.Total)
 	}
 }
 

@@ -107,7 +107,9 @@ func (r Record) check() error {
 	return nil
 }
 
-func (r Record) isBounded() bool { return max(len(r.Sockets), len(r.Leases), len(r.Shared)) <= maxSockets }
+func (r Record) isBounded() bool {
+	return max(len(r.Sockets), len(r.Leases), len(r.Shared)) <= maxSockets
+}
 
 // maxNumber bounds generations and the like, so that counting on from them overflows nothing.
 const maxNumber = 1 << 30

@@ -13,8 +13,11 @@ import (
 // seals keep the size as it is.
 const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
 
-// check fails if a file isn't as create makes it.
+// check fails if a descriptor isn't as create or createQueue makes it.
 func check(fd *descriptor.FD) error {
+	if isQueue(fd) {
+		return checkQueue(fd.Int())
+	}
 	has, err := unix.FcntlInt(uintptr(fd.Int()), unix.F_GET_SEALS, 0)
 	if err == nil && has&seals != seals {
 		err = unix.EPERM
@@ -72,6 +75,28 @@ func connectToItself(n int) error {
 		return os.NewSyscallError("getsockname", err)
 	}
 	return os.NewSyscallError("connect", unix.Connect(n, name))
+}
+
+// checkQueue fails if a socket isn't of datagrams and connected to itself.
+func checkQueue(n int) error {
+	kind, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil || kind != unix.SOCK_DGRAM {
+		return unix.EPROTOTYPE
+	}
+	name, err := unix.Getsockname(n)
+	if err != nil {
+		return err
+	}
+	peer, err := unix.Getpeername(n)
+	if err != nil {
+		return err
+	}
+	a, is := name.(*unix.SockaddrUnix)
+	b, was := peer.(*unix.SockaddrUnix)
+	if !is || !was || len(a.Name) < 2 || a.Name != b.Name {
+		return unix.EADDRNOTAVAIL
+	}
+	return nil
 }
 
 func discard(n int) {

@@ -130,14 +130,14 @@ func (t *Table) Adopt(name string, spare bool, fd *descriptor.FD) {
 	t.changes++
 }
 
-// TakeUp is Adopt for a file that another master has left. It fails if it isn't one that a table has made.
+// TakeUp is Adopt for a file or queue that another master has left. It fails if it isn't one that a table has made.
 func (t *Table) TakeUp(name string, spare bool, fd *descriptor.FD) error {
 	err := check(fd)
 	switch {
 	case err != nil:
 	case name == "" || len(name) > MaxName:
 		err = syscall.EINVAL
-	case t.full(false):
+	case t.full(isQueue(fd)):
 		err = syscall.EMFILE
 	default:
 		t.Adopt(name, spare, fd)
@@ -150,14 +150,11 @@ func (t *Table) TakeUp(name string, spare bool, fd *descriptor.FD) error {
 // Changes returns how often what Files returns has changed.
 func (t *Table) Changes() int { return t.changes }
 
-// Files calls send with the name of each file, but no queue, and a duplicate of its descriptor, which send owns.
+// Files calls send with the name of each file and queue, and a duplicate of its descriptor, which send owns.
 // One that can't be duplicated is left out.
 func (t *Table) Files(send func(name string, spare bool, fd *descriptor.FD)) {
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
 		f := t.files[name]
-		if f.queue {
-			continue
-		}
 		if fd, err := f.Dup(); err == nil {
 			send(name, !f.kept, fd)
 		}
