@@ -15,7 +15,9 @@ func (l *loop) keep() {
 	case !l.systemd.Stores() || l.takeover != nil || l.pool == nil || l.state.Phase() == reload.PhaseUpgrading:
 	case l.state.Phase().Stopping():
 		l.forsake()
-	case l.isEstablished():
+	case !l.isEstablished():
+		l.store.SaveLeases()
+	default:
 		s := recovery.State{Generation: l.pool.goal.Generation, Latest: l.lastGen, Workers: l.pool.goal.Workers, Scaled: l.scaled,
 			Tickets: l.tickets.All(), Counters: l.counts.Total(), Changes: l.book.Tallies().Changes(), Snapshot: l.snapshot}
 		if g := l.pool.generations[s.Generation]; g != nil {

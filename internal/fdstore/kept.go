@@ -41,6 +41,11 @@ func (k *Kept) Names() []string {
 	return k.names
 }
 
+// Leases returns the names of the pipes of leases.
+func (k *Kept) Leases() []string {
+	return slices.DeleteFunc(slices.Clone(k.Names()), func(name string) bool { return !isLease(name) })
+}
+
 // Take returns the descriptor of this name, which the caller owns from now on, or nil.
 func (k *Kept) Take(name string) *descriptor.FD {
 	if k == nil {

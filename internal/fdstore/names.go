@@ -56,6 +56,8 @@ func fileName(prefix string, fd *descriptor.FD) (string, error) {
 	return fmt.Sprintf("%s%x.%x", prefix, device, inode), nil
 }
 
+func isLease(name string) bool { return strings.HasPrefix(name, leasePrefix) }
+
 func isSocket(name string) bool { return strings.HasPrefix(name, socketPrefix) }
 
 func recordName(number uint64) string { return recordPrefix + strconv.FormatUint(number, 10) }

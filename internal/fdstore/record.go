@@ -33,7 +33,6 @@ type Record struct {
 	Generation int             `json:"generation"`           // whose workers serve
 	Executable string          `json:"executable,omitempty"` // the name of the descriptor that they were started from
 	Sockets    []Socket        `json:"sockets"`
-	Leases     []string        `json:"leases,omitempty"` // the names of the descriptors of pipes that end with the last leader
 	Shared     []Shared        `json:"shared,omitempty"`
 	State      json.RawMessage `json:"state"`
 }
@@ -108,7 +107,7 @@ func (r Record) check() error {
 }
 
 func (r Record) isBounded() bool {
-	return max(len(r.Sockets), len(r.Leases), len(r.Shared)) <= maxSockets
+	return max(len(r.Sockets), len(r.Shared)) <= maxSockets
 }
 
 // maxNumber bounds generations and the like, so that counting on from them overflows nothing.

@@ -23,6 +23,8 @@ type Store struct {
 	Sockets *sockets.Table
 	Shared  *sharedfile.Table
 	Leases  *lease.Desk
+
+	leases int // changes of Leases that the manager knows, and one more; 0: it knows nothing
 }
 
 // State is what a master has besides its sockets.
@@ -60,6 +62,21 @@ func (s *Store) Save(of State) error {
 	return s.Keep(is, func() ([]fdstore.Item, fdstore.Record) { return s.items(of) })
 }
 
+// SaveLeases has the manager keep the pipes of the leases, unless it does already. It is for the time before
+// Save: a leader may be the first that a master has.
+func (s *Store) SaveLeases() {
+	if n := s.Leases.Changes() + 1; n != s.leases {
+		s.leases = n
+		s.KeepLeases(s.pipes(nil))
+	}
+}
+
+// Empty has the manager keep nothing.
+func (s *Store) Empty() {
+	s.Keeper.Empty()
+	s.leases = 0
+}
+
 // items returns the descriptors to keep, and the record of them. A descriptor that fails is left
 // out: the next master opens that socket, or that file, itself.
 func (s *Store) items(of State) (items []fdstore.Item, r fdstore.Record) {
@@ -80,22 +97,19 @@ func (s *Store) items(of State) (items []fdstore.Item, r fdstore.Record) {
 			r.Shared = append(r.Shared, fdstore.Shared{Name: name, File: file, Spare: spare})
 		}
 	})
-	return s.leases(items, r)
+	return s.pipes(items), r
 }
 
-// leases adds the pipes of the leases. Without them the next master can't know of leaders.
-func (s *Store) leases(items []fdstore.Item, r fdstore.Record) ([]fdstore.Item, fdstore.Record) {
+// pipes adds the pipes of the leases. No record has to name them. Without them the next master can't know of leaders.
+func (s *Store) pipes(items []fdstore.Item) []fdstore.Item {
 	ends, err := s.Leases.Ends()
 	if err != nil {
-		return items, r
+		return items
 	}
 	for _, fd := range ends {
-		var name string
-		if name, items = add(items, fdstore.LeaseName, fd); name != "" {
-			r.Leases = append(r.Leases, name)
-		}
+		_, items = add(items, fdstore.LeaseName, fd)
 	}
-	return items, r
+	return items
 }
 
 // add adds fd, which it owns, under the name that nameOf returns. It returns "" if there is none.
@@ -123,16 +137,16 @@ func (s *Store) TakeUp(kept *fdstore.Kept) (*Left, error) {
 	defer kept.Close()
 	names := kept.Names()
 	s.Holds(names)
-	if len(names) == 0 {
-		return nil, nil
+	failed := []error{s.takeLeases(kept)}
+	if len(names) == len(kept.Leases()) {
+		return nil, failed[0]
 	}
 	r, state, err := read(kept)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, failed[0])
 	}
 	left := &Left{Generation: r.Generation, State: state}
 	left.State.Stored = names
-	var failed []error
 	for _, socket := range r.Sockets {
 		if err := s.takeSocket(kept, socket); err != nil {
 			failed = append(failed, err)
@@ -140,7 +154,7 @@ func (s *Store) TakeUp(kept *fdstore.Kept) (*Left, error) {
 		}
 		left.Sockets++
 	}
-	failed = append(failed, s.takeShared(kept, r.Shared), s.takeLeases(kept, r.Leases))
+	failed = append(failed, s.takeShared(kept, r.Shared))
 	if fd := kept.TakeExecutable(r.Executable); fd != nil {
 		left.Executable = os.NewFile(uintptr(fd.Take()), "executable")
 	}
@@ -168,9 +182,9 @@ func (s *Store) takeShared(kept *fdstore.Kept, all []fdstore.Shared) error {
 }
 
 // takeLeases has no lease granted before the leaders have ended that the last master has left.
-func (s *Store) takeLeases(kept *fdstore.Kept, names []string) error {
+func (s *Store) takeLeases(kept *fdstore.Kept) error {
 	var failed []error
-	for _, name := range names {
+	for _, name := range kept.Leases() {
 		fd, err := kept.TakeLease(name)
 		if err == nil {
 			s.Leases.Await(fd)

@@ -24,6 +24,7 @@ type master struct {
 	Store
 	t       *testing.T
 	records int
+	names   map[string]bool // that are kept
 	state   successor.Snapshot
 	changes int
 	counted status.Counters
@@ -39,6 +40,13 @@ func newMaster(t *testing.T) *master {
 	m.Send = func(fd *descriptor.FD, lines ...string) {
 		if fd != nil {
 			_ = fd.Close()
+		}
+		if m.names == nil {
+			m.names = map[string]bool{}
+		}
+		m.names[strings.TrimPrefix(lines[1], "FDNAME=")] = true
+		if lines[0] == "FDSTOREREMOVE=1" {
+			delete(m.names, strings.TrimPrefix(lines[1], "FDNAME="))
 		}
 		if lines[0] == "FDSTORE=1" && strings.Contains(lines[1], ".record.") {
 			m.records++
@@ -108,6 +116,41 @@ func TestSave(t *testing.T) {
 	m.wants(11, "a leader of a master before this one")
 	m.Empty()
 	m.wants(12, "nothing was kept")
+}
+
+// The pipes of leases are kept before there is a record, as long as they matter.
+func TestSaveLeases(t *testing.T) {
+	m := newMaster(t)
+	calls := make(chan func(), 4)
+	m.Leases.Work = func(f func() func()) { go func() { calls <- f() }() }
+	has := func(want int, when string) {
+		t.Helper()
+		m.SaveLeases()
+		m.SaveLeases()
+		if len(m.names) != want || m.records != 0 {
+			t.Errorf("%s: %v are kept, want %d pipes", when, m.names, want)
+		}
+	}
+	has(1, "at the start")
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	m.Leases.Await(descriptor.New(p[0]))
+	has(2, "with a leader of a master before this one")
+	_ = unix.Close(p[1])
+	select {
+	case f := <-calls:
+		f()
+	case <-time.After(10 * time.Second):
+		t.Fatal("the end of the leader is not noticed")
+	}
+	has(1, "when that has ended")
+	m.Empty()
+	if len(m.names) != 0 {
+		t.Errorf("%v are kept", m.names)
+	}
+	has(1, "after Empty")
 }
 
 // pipe returns the reading end of one.
