@@ -208,6 +208,33 @@ func call(t *testing.T, k *keeper) {
 	}
 }
 
+// A signal to a master that is dead, but not yet waited for, waits too, and a second one that ends is one to hurry.
+func TestSignalsToTheDead(t *testing.T) {
+	cmd := exec.Command("true")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	k := newKeeper(t, cmd.Process.Pid)
+	for until := time.Now().Add(10 * time.Second); !k.isEnding(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the process doesn't end")
+		}
+	}
+	k.pass(syscall.SIGHUP)
+	if want := []syscall.Signal{syscall.SIGHUP}; !slices.Equal(k.held, want) {
+		t.Errorf("held %v, want %v", k.held, want)
+	}
+	k.stop(syscall.SIGTERM)
+	if !k.asked || k.hurry {
+		t.Errorf("asked %v, hurry %v", k.asked, k.hurry)
+	}
+	k.stop(syscall.SIGTERM)
+	if !k.hurry {
+		t.Error("the second TERM is lost")
+	}
+}
+
 // Signals wait for a ready master, each once.
 func TestHeld(t *testing.T) {
 	pid, _ := sleeper(t)

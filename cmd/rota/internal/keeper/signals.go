@@ -3,9 +3,11 @@
 package keeper
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,11 +47,21 @@ func (k *keeper) signal(s syscall.Signal) {
 func (k *keeper) pass(s syscall.Signal) {
 	switch {
 	case k.background && slices.Contains(jobSignals(), os.Signal(s)): // the terminal's
-	case !k.main.ready.IsZero():
+	case !k.main.ready.IsZero() && !k.isEnding():
 		k.kill(s)
 	case !slices.Contains(k.held, s):
 		k.held = append(k.held, s)
 	}
+}
+
+// isEnding reports whether the master is dead, but can't be waited for yet: some of its threads haven't ended.
+func (k *keeper) isEnding() bool {
+	if k.main.pid == 0 {
+		return false
+	}
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", k.main.pid)) // without /proc it is alive
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
 // kill sends a signal to the master, which may have just ended.
@@ -61,11 +73,11 @@ const stopsWithin = 300 * time.Millisecond
 // stop passes a signal that ends the master. Those of the terminal, Ctrl-C and Ctrl-\, have reached
 // the master too if it is in the keeper's process group.
 func (k *keeper) stop(s syscall.Signal) {
+	again, was := k.asked, k.main
 	k.asked = true
-	was := k.main
 	switch {
-	case k.over:
-		k.hurry = true
+	case k.over, k.isEnding():
+		k.hurry = again
 	case was.pid == 0:
 		k.finish(0, nil)
 	case s == syscall.SIGTERM || !was.shares || !k.inForeground():
