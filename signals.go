@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/hangup"
+	"github.com/rota-go/rota/internal/lifeline"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/terminal"
@@ -82,7 +83,9 @@ func (h *signalHandler) begin() (end func()) {
 		defer close(ended)
 		h.handle(signals, done)
 	}()
+	unwatch := lifeline.Watch(os.Getenv(link.EnvKeeper), h.keeperGone)
 	return func() {
+		unwatch()
 		close(done)
 		<-ended
 		h.giveBack(signals)
@@ -143,6 +146,13 @@ func (h *signalHandler) hangup() {
 		h.stopping.Store(true)
 		h.stop()
 	}
+}
+
+// keeperGone stops: a master that nobody keeps would be in the way of the next start.
+func (h *signalHandler) keeperGone() {
+	h.log.Warn("rota: the keeper has ended, the server stops")
+	h.stopping.Store(true)
+	h.stop()
 }
 
 func (h *signalHandler) reload() {

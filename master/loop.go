@@ -83,7 +83,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.teller = view.NewTeller(l.ctx, m.Count, l.work)
 	l.timer, l.moves = mailbox.NewAlarm(), child.Moves{Lines: l.lines}
 	l.systemd = sdnotify.New(l.log)
-	l.store = recovery.Store{Sockets: l.sockets.Table, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
+	l.store = recovery.Store{Sockets: l.sockets.Table, Shared: &l.shared, Leases: l.leases, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}

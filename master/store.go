@@ -15,9 +15,11 @@ func (l *loop) keep() {
 	case !l.systemd.Stores() || l.takeover != nil || l.pool == nil || l.state.Phase() == reload.PhaseUpgrading:
 	case l.state.Phase().Stopping():
 		l.forsake()
-	case l.isEstablished():
+	case !l.isEstablished():
+		l.store.SaveLeases()
+	default:
 		s := recovery.State{Generation: l.pool.goal.Generation, Latest: l.lastGen, Workers: l.pool.goal.Workers, Scaled: l.scaled,
-			Tickets: l.tickets.All(), Snapshot: l.snapshot}
+			Tickets: l.tickets.All(), Counters: l.counts.Total(), Changes: l.book.Tallies().Changes(), Snapshot: l.snapshot}
 		if g := l.pool.generations[s.Generation]; g != nil {
 			s.Image = g.Image
 		}
@@ -53,14 +55,14 @@ func (l *loop) startAlone(err error) {
 	}
 	left, err := l.store.TakeUp(l.sys.kept())
 	if err != nil {
-		l.log.Warn("rota: what systemd has kept can't be used", "err", err)
+		l.log.Warn("rota: what the last master has left can't be used", "err", err)
 	}
 	if left == nil {
 		l.forsake()
 		l.startPool(nil)
 		return
 	}
-	l.log.Info("rota: the last master has died, this one goes on with what systemd has kept", "generation", left.Generation, "sockets", left.Sockets)
+	l.log.Info("rota: the last master has died, this one goes on with what it has left", "generation", left.Generation, "sockets", left.Sockets)
 	l.continueFrom(left.State)
 	l.after(unaskedAfter, func() { l.sockets.Released(0, l.isSteady()) })
 	l.startFrom(left.Generation, left.Executable)

@@ -157,7 +157,8 @@ func (w *Worker) Broadcast(v any) error {
 // waits until nobody else holds the lease; of several that wait, one of the newest generation
 // gets it next, and of these the first that has asked. Each name, of at most 256 bytes, is a
 // lease of its own, also for two goroutines of one worker. Processes that f has started are not
-// waited for, and a master that was killed and is started again doesn't know who held its leases.
+// waited for. A master that was killed and is started again knows who held its leases only if systemd or "rota keep"
+// has kept what the killed one had.
 //
 // f's context ends with ctx, and when this worker begins to drain. f should return then, as the
 // successor waits for it; the drain waits for f, within the grace. A worker that is stopped or
@@ -379,7 +380,7 @@ func (w *Worker) Inherit(ctx context.Context) (io.ReadCloser, error) {
 
 // SharedFile returns a file in memory that all workers of the rota share, and the master, which keeps it: what is
 // in it outlives reloads, crashes of workers, and upgrades of the master. It ends with the service, and when
-// the master is killed. The first call with a name makes the file, of size bytes that are zero;
+// the master is killed, unless systemd or "rota keep" has kept it. The first call with a name makes the file, of size bytes that are zero;
 // its size never changes. So processes may map it, and count or keep tables in it.
 //
 // Who has the file can change all of it: a program that shares it reads it with care, also because another

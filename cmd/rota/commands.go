@@ -62,6 +62,7 @@ func commands() []command {
 		}},
 		{name: "watch", short: "the status as a line of JSON, now and after each change"},
 		runRow(),
+		keepRow(),
 		devRow(),
 		{name: "completion", argument: "SHELL", short: "completion for bash, zsh or fish, to be sourced", words: shells, run: completion,
 			long: "For example: source <(rota completion bash)"},

@@ -21,7 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "healthy": healthy}))
+	status := e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "healthy": healthy})
+	_ = os.RemoveAll(built.dir)
+	os.Exit(status)
 }
 
 // service is a server with a control socket.

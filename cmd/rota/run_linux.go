@@ -10,21 +10,28 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rota-go/rota/cmd/rota/internal/launch"
 	"github.com/rota-go/rota/cmd/rota/internal/runner"
 )
 
 // runRow is the row of "rota run".
 func runRow() command {
 	return command{name: "run", argument: "-- COMMAND [argument]...", short: "a rota for any program", long: runText,
-		flags: func(fs *flag.FlagSet, _ *call) { runFlags(fs, &runner.Options{}) }, run: runProgram}
+		flags: func(fs *flag.FlagSet, _ *call) { runFlags(fs, &runOptions{}) }, run: runProgram}
 }
 
 const runText = `A master owns the sockets and replaces its workers one by one at HUP; each of them starts the program. It gets the
 sockets as descriptors from 3 on, and LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES as from systemd, EINHORN_FDS, and
 SERVER_STARTER_PORT. The variables ROTA_GRACE, ROTA_MIN_UPTIME, ROTA_CONTROL and so on set the rest.`
 
+// runOptions are those of the command line.
+type runOptions struct {
+	runner.Options
+	keep bool
+}
+
 // runFlags adds the flags of "rota run", which set o.
-func runFlags(fs *flag.FlagSet, o *runner.Options) {
+func runFlags(fs *flag.FlagSet, o *runOptions) {
 	o.Leave = syscall.SIGTERM
 	fs.Func("b", "a socket, as `ADDRESS`: HOST:PORT, unix:PATH, or fd:NAME of systemd's; may be repeated", func(s string) error {
 		o.Bind = append(o.Bind, s)
@@ -40,6 +47,7 @@ func runFlags(fs *flag.FlagSet, o *runner.Options) {
 		o.Leave, err = parseSignal(s)
 		return err
 	})
+	fs.BoolVar(&o.keep, "keep", false, "have a keeper, as by rota keep: a parent of the master that keeps the sockets if the master is killed, and starts the next one")
 }
 
 // runProgram is "rota run". It returns the exit status of the program.
@@ -52,7 +60,10 @@ func runProgram(c *call, args []string) int {
 		fmt.Fprintf(c.stderr, "rota: run: %v; see rota help run\n", err)
 		return usage
 	}
-	status, err := runner.Run(o)
+	if o.keep && !isKept() {
+		return keepCommand(c, os.Args)
+	}
+	status, err := runner.Run(o.Options)
 	if err != nil {
 		fmt.Fprintf(c.stderr, "rota: run: %v\n", err)
 		return failed
@@ -60,7 +71,7 @@ func runProgram(c *call, args []string) int {
 	return status
 }
 
-func parseRun(args []string) (o runner.Options, err error) {
+func parseRun(args []string) (o runOptions, err error) {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	runFlags(fs, &o)
@@ -92,11 +103,11 @@ func parseSignal(s string) (syscall.Signal, error) {
 	return syscall.Signal(n), nil
 }
 
-// mustExecProgram executes the program of "rota run" if this process has been started for that.
+// mustExecProgram executes the program of "rota run" or "rota keep" if this process has been started for that.
 // If that fails it ends the process, as a shell does.
 func mustExecProgram() {
-	if err := runner.Exec(); err != nil {
-		fmt.Fprintf(os.Stderr, "rota: run: %v\n", err)
+	if err := launch.Exec(); err != nil {
+		fmt.Fprintf(os.Stderr, "rota: %v\n", err)
 		os.Exit(127)
 	}
 }

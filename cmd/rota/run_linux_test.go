@@ -87,7 +87,7 @@ func runPlain(t *testing.T, flags string, args ...string) *e2etest.Process {
 // runCommand starts "rota run" with short trials.
 func runCommand(t *testing.T, env []string, args ...string) *e2etest.Process {
 	t.Helper()
-	cmd := exec.Command(e2etest.Build(t, "."), append([]string{"run", "-b", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(theCommand(t), append([]string{"run", "-b", "127.0.0.1:0"}, args...)...)
 	cmd.Env = append(env, "ROTA_MIN_UPTIME=50ms", "ROTA_WORKERS=2")
 	p := e2etest.Run(t, cmd)
 	p.WaitLog(e2etest.WorkerReady, 2)

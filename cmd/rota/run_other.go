@@ -21,3 +21,11 @@ func runRow() command {
 		return failed
 	}}
 }
+
+// keepRow is the row of "rota keep".
+func keepRow() command {
+	return command{name: "keep", short: "start a server again if its master is killed; it needs Linux", run: func(c *call, _ []string) int {
+		fmt.Fprintln(c.stderr, "rota: keep needs Linux")
+		return failed
+	}}
+}

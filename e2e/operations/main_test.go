@@ -23,5 +23,6 @@ func TestMain(m *testing.M) {
 		"late":      late,
 		"brief":     brief,
 		"init":      initProcess,
+		"shares":    shares,
 	}))
 }

@@ -97,7 +97,7 @@ func (m *manager) record() (all string) {
 // generation that serves.
 func (m *manager) holds(sockets, generation int) {
 	m.t.Helper()
-	want := map[string]int{"rota.executable": 1, "rota.record": 1, "rota.socket": sockets}
+	want := map[string]int{"rota.executable": 1, "rota.lease": 1, "rota.record": 1, "rota.socket": sockets}
 	e2etest.WaitFor(m.t, fmt.Sprintf("systemd to keep %v", want), func() bool {
 		return fmt.Sprint(m.names()) == fmt.Sprint(want) && strings.Contains(m.record(), fmt.Sprintf(`"version":1,"generation":%d,`, generation))
 	},

@@ -77,7 +77,7 @@ func sender(oob []byte) (pid int, files []int) {
 func (m *manager) add(state string, pid int, files []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.main == 0 {
+	if m.main == 0 && e2etest.Alive(pid) { // not what a master that was killed has sent before
 		m.main = pid
 	}
 	if pid == m.main {

@@ -52,7 +52,7 @@ const (
 	WorkerExited     Line = "rota: process of worker ended"
 	GoesOn           Line = "rota: the last master has died"
 	HealthNotServed  Line = "rota: health isn't served"
-	KeptIsOfNoUse    Line = "rota: what systemd has kept can't be used"
+	KeptIsOfNoUse    Line = "rota: what the last master has left can't be used"
 )
 
 // Reasons that follow in a line of the master, and what programs print when they fail.

@@ -56,6 +56,11 @@ func read(n int) ([]byte, error) {
 	return b[:max(got, 0)], err
 }
 
+func isPipe(n int) bool {
+	var st unix.Stat_t
+	return unix.Fstat(n, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO
+}
+
 func identify(n int) (device, inode uint64, err error) {
 	var st unix.Stat_t
 	err = unix.Fstat(n, &st)

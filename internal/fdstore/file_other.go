@@ -12,4 +12,6 @@ func write([]byte) (*descriptor.FD, error) { return nil, errors.ErrUnsupported }
 
 func read(int) ([]byte, error) { return nil, errors.ErrUnsupported }
 
+func isPipe(int) bool { return false }
+
 func identify(int) (device, inode uint64, err error) { return 0, 0, errors.ErrUnsupported }

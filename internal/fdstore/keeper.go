@@ -89,14 +89,24 @@ func closeItems(items []Item) {
 // order there is a whole record at any time, which names what is there. Sockets that are closed go
 // first: the manager's descriptor keeps them open.
 func (k *Keeper) update(items []Item) {
-	keep := func(name string) bool {
-		return slices.ContainsFunc(items, func(i Item) bool { return i.Name == name })
-	}
+	keep := func(name string) bool { return has(items, name) }
 	k.remove(func(name string) bool { return isSocket(name) && !keep(name) })
 	for _, i := range items {
 		k.add(i)
 	}
 	k.remove(func(name string) bool { return !keep(name) })
+}
+
+// KeepLeases has the manager keep these pipes of leases, and no others, whatever else it keeps.
+func (k *Keeper) KeepLeases(items []Item) {
+	for _, i := range items {
+		k.add(i)
+	}
+	k.remove(func(name string) bool { return isLease(name) && !has(items, name) })
+}
+
+func has(items []Item, name string) bool {
+	return slices.ContainsFunc(items, func(i Item) bool { return i.Name == name })
 }
 
 func (k *Keeper) add(i Item) {

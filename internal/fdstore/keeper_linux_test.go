@@ -260,6 +260,48 @@ func TestTake(t *testing.T) {
 	none.Close()
 }
 
+// So are pipes of leases, and shared files.
+func TestTakeLeasesAndFiles(t *testing.T) {
+	s := newShop(t)
+	k := s.kept()
+	defer k.Close()
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[1])
+	end := descriptor.New(ends[0])
+	lease, err := LeaseName(end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := null(t)
+	defer other.Close()
+	shared, err := SharedName(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, err := LeaseName(other); err == nil {
+		t.Errorf("a device is lease %s", name)
+	}
+	k.files[lease], k.files[shared] = end, null(t)
+	if fd, err := k.TakeLease(lease); err != nil {
+		t.Error(err)
+	} else {
+		_ = fd.Close()
+	}
+	if fd, err := k.TakeShared(shared); err != nil {
+		t.Error(err)
+	} else {
+		_ = fd.Close()
+	}
+	for _, name := range []string{lease, "rota.lease.1.1"} {
+		if _, err := k.TakeLease(name); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
+
 // The variables count for the process that they name. A master's descriptors leave their numbers.
 func TestPassed(t *testing.T) {
 	env := map[string]string{"LISTEN_PID": "7", "LISTEN_FDS": "3", "LISTEN_FDNAMES": "web::rota.socket.1"}

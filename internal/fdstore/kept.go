@@ -41,6 +41,11 @@ func (k *Kept) Names() []string {
 	return k.names
 }
 
+// Leases returns the names of the pipes of leases.
+func (k *Kept) Leases() []string {
+	return slices.DeleteFunc(slices.Clone(k.Names()), func(name string) bool { return !isLease(name) })
+}
+
 // Take returns the descriptor of this name, which the caller owns from now on, or nil.
 func (k *Kept) Take(name string) *descriptor.FD {
 	if k == nil {
@@ -53,32 +58,36 @@ func (k *Kept) Take(name string) *descriptor.FD {
 
 // TakeSocket is Take for a socket. It fails if what has its name isn't that socket.
 func (k *Kept) TakeSocket(name string) (*descriptor.FD, error) {
-	fd := k.Take(name)
-	if fd == nil {
-		return nil, fmt.Errorf("%s was not passed", name)
-	}
-	is, err := SocketName(fd)
-	if err == nil && is != name {
-		err = fmt.Errorf("%s is another socket", name)
-	}
-	if err != nil {
-		_ = fd.Close() // nothing was written to it
-		return nil, err
-	}
-	return fd, nil
+	return k.takeAs(SocketName, name)
 }
 
 // TakeExecutable is Take for an executable: nil if what has its name isn't that file.
 func (k *Kept) TakeExecutable(name string) *descriptor.FD {
+	fd, _ := k.takeAs(ExecutableName, name) // without it the file at the path is started
+	return fd
+}
+
+// TakeLease is Take for the pipe of a lease. It fails if what has its name isn't that pipe.
+func (k *Kept) TakeLease(name string) (*descriptor.FD, error) { return k.takeAs(LeaseName, name) }
+
+// TakeShared is Take for a file that workers share. It fails if what has its name isn't that file.
+func (k *Kept) TakeShared(name string) (*descriptor.FD, error) { return k.takeAs(SharedName, name) }
+
+// takeAs is Take for a descriptor whose name must be the one that nameOf returns.
+func (k *Kept) takeAs(nameOf func(*descriptor.FD) (string, error), name string) (*descriptor.FD, error) {
 	fd := k.Take(name)
 	if fd == nil {
-		return nil
+		return nil, fmt.Errorf("%s was not passed", name)
 	}
-	if is, err := ExecutableName(fd); err != nil || is != name {
+	is, err := nameOf(fd)
+	if err == nil && is != name {
+		err = errors.New("it is another")
+	}
+	if err != nil {
 		_ = fd.Close() // nothing was written to it
-		return nil
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return fd
+	return fd, nil
 }
 
 // Close closes what was not taken, and forgets the names.

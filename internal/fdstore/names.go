@@ -1,6 +1,7 @@
 package fdstore
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,6 +20,8 @@ const (
 	socketPrefix     = Prefix + "socket."
 	executablePrefix = Prefix + "executable."
 	recordPrefix     = Prefix + "record."
+	leasePrefix      = Prefix + "lease."
+	sharedPrefix     = Prefix + "shared."
 )
 
 // SocketName returns the name of a socket: by the kernel's cookie of it, which no other socket
@@ -32,13 +35,28 @@ func SocketName(fd *descriptor.FD) (string, error) {
 }
 
 // ExecutableName returns the name of an executable.
-func ExecutableName(fd *descriptor.FD) (string, error) {
+func ExecutableName(fd *descriptor.FD) (string, error) { return fileName(executablePrefix, fd) }
+
+// LeaseName returns the name of the reading end of a pipe, which ends with the last holder of a lease.
+func LeaseName(fd *descriptor.FD) (string, error) {
+	if !isPipe(fd.Int()) {
+		return "", errors.New("it is no pipe")
+	}
+	return fileName(leasePrefix, fd)
+}
+
+// SharedName returns the name of a file that workers share.
+func SharedName(fd *descriptor.FD) (string, error) { return fileName(sharedPrefix, fd) }
+
+func fileName(prefix string, fd *descriptor.FD) (string, error) {
 	device, inode, err := identify(fd.Int())
 	if err != nil {
-		return "", fmt.Errorf("executable: %w", err)
+		return "", fmt.Errorf("stat: %w", err)
 	}
-	return fmt.Sprintf("%s%x.%x", executablePrefix, device, inode), nil
+	return fmt.Sprintf("%s%x.%x", prefix, device, inode), nil
 }
+
+func isLease(name string) bool { return strings.HasPrefix(name, leasePrefix) }
 
 func isSocket(name string) bool { return strings.HasPrefix(name, socketPrefix) }
 

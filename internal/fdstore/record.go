@@ -33,6 +33,7 @@ type Record struct {
 	Generation int             `json:"generation"`           // whose workers serve
 	Executable string          `json:"executable,omitempty"` // the name of the descriptor that they were started from
 	Sockets    []Socket        `json:"sockets"`
+	Shared     []Shared        `json:"shared,omitempty"`
 	State      json.RawMessage `json:"state"`
 }
 
@@ -42,11 +43,18 @@ type Socket struct {
 	Socket json.RawMessage `json:"socket"`
 }
 
+// Shared is a file that the workers share.
+type Shared struct {
+	Name  string `json:"name"` // of its descriptor
+	File  string `json:"file"` // what workers ask for
+	Spare bool   `json:"spare,omitempty"`
+}
+
 // Encode returns r as one line with a check sum, and then JSON.
 func (r Record) Encode() ([]byte, error) {
 	r.Version = Version
 	body, err := json.Marshal(r)
-	if err == nil && (len(body) > maxRecord-128 || len(r.Sockets) > maxSockets) {
+	if err == nil && (len(body) > maxRecord-128 || !r.isBounded()) {
 		err = errTooLarge
 	}
 	if err != nil {
@@ -92,10 +100,14 @@ func (r Record) check() error {
 		return fmt.Errorf("it has version %d, this master reads %d", r.Version, Version)
 	case r.Generation < 1 || r.Generation > maxNumber:
 		return errNumbers
-	case len(r.Sockets) > maxSockets:
+	case !r.isBounded():
 		return errTooLarge
 	}
 	return nil
+}
+
+func (r Record) isBounded() bool {
+	return max(len(r.Sockets), len(r.Shared)) <= maxSockets
 }
 
 // maxNumber bounds generations and the like, so that counting on from them overflows nothing.

@@ -12,7 +12,11 @@ import (
 type Tallies struct {
 	before map[status.Tally]int64 // by masters before this one; Times of the keys is 0
 	own    map[status.Tally]int64
+	counts int // calls of Count
 }
+
+// Changes returns how often something was counted.
+func (t *Tallies) Changes() int { return t.counts }
 
 // Count counts one more.
 func (t *Tallies) Count(k status.Kind, slot int, why string) {
@@ -20,6 +24,7 @@ func (t *Tallies) Count(k status.Kind, slot int, why string) {
 		t.own = map[status.Tally]int64{}
 	}
 	t.own[status.Tally{Kind: k, Slot: slot, Why: why}]++
+	t.counts++
 }
 
 // Restore takes what masters before this one have counted by now. It never lowers a count.

@@ -26,7 +26,11 @@ type Desk struct {
 	end    *descriptor.FD   // the reading end, for a successor
 	others map[int]*os.File // reading ends of predecessors whose workers may hold leases
 	last   int              // of others
+	gone   int              // of others, so far
 }
+
+// Changes returns how often what Ends returns has changed.
+func (d *Desk) Changes() int { return d.last + d.gone }
 
 // Handle handles a frame of a worker: Lead is answered, now or later, and Yield is not.
 func (d *Desk) Handle(worker, generation int, f wire.Frame) error {
@@ -166,6 +170,7 @@ func (d *Desk) ended(n int, err error) {
 		return // by Close
 	}
 	delete(d.others, n)
+	d.gone++
 	_ = f.Close() // nothing was written to it
 	if err == nil {
 		d.Unblock()

@@ -102,13 +102,17 @@ const (
 // master sets it for itself, and executes its program again; see docs/decisions/0021.
 const EnvMaster = hangup.EnvMaster
 
+// EnvKeeper is the address of the unix socket of a process that keeps the master, and that the
+// master doesn't outlive.
+const EnvKeeper = "ROTA_KEEPER"
+
 // masterOnly are the variables that are meant for the master: from systemd, from another
 // supervisor, or, in an upgrade, from its predecessor (through tableflip).
 var masterOnly = []string{
 	EnvName,
 	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
 	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "FDSTORE",
-	EnvUpgrade, EnvTableflip, EnvMaster,
+	EnvUpgrade, EnvTableflip, EnvMaster, EnvKeeper,
 }
 
 // Environ returns env without the variables that are not meant for workers.

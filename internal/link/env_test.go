@@ -83,7 +83,7 @@ func FuzzParseIdentity(f *testing.F) {
 func TestEnviron(t *testing.T) {
 	env := []string{
 		"PATH=/bin", EnvName + "=fd=3", "LISTEN_FDS=2", "LISTEN_PID=1", "LISTEN_PIDFDID=1", "LISTEN_FDNAMES=a:b",
-		"NOTIFY_SOCKET=@x", "WATCHDOG_USEC=1", "WATCHDOG_PID=1", "FDSTORE=9", "TABLEFLIP_HAS_PARENT_7DIU3=yes",
+		"NOTIFY_SOCKET=@x", "WATCHDOG_USEC=1", "WATCHDOG_PID=1", "FDSTORE=9", EnvKeeper + "=@x", "TABLEFLIP_HAS_PARENT_7DIU3=yes",
 		"LISTEN_ADDR=:80", "EMPTY=", "NOVALUE", "A=LISTEN_FDS=3", "ROTA=off", "=C:=C:\\",
 	}
 	before := slices.Clone(env)

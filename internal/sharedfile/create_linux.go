@@ -10,6 +10,28 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 )
 
+// seals keep the size as it is.
+const seals = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+
+// check fails if a descriptor isn't as create or createQueue makes it.
+func check(fd *descriptor.FD) error {
+	if isQueue(fd) {
+		return checkQueue(fd.Int())
+	}
+	has, err := unix.FcntlInt(uintptr(fd.Int()), unix.F_GET_SEALS, 0)
+	if err == nil && has&seals != seals {
+		err = unix.EPERM
+	}
+	var st unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(fd.Int(), &st)
+	}
+	if err == nil && (st.Size < 1 || st.Size > MaxSize) {
+		err = unix.EFBIG
+	}
+	return err
+}
+
 // create makes a file of size bytes that are zero. Its size can't change: a process that has mapped
 // it would die of another's truncate.
 func create(size int64) (*descriptor.FD, error) {
@@ -19,7 +41,7 @@ func create(size int64) (*descriptor.FD, error) {
 	}
 	err = unix.Ftruncate(fd.Int(), size)
 	if err == nil {
-		_, err = unix.FcntlInt(uintptr(fd.Int()), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
+		_, err = unix.FcntlInt(uintptr(fd.Int()), unix.F_ADD_SEALS, seals)
 	}
 	if err != nil {
 		_ = fd.Close() // nothing was written to it
@@ -53,6 +75,28 @@ func connectToItself(n int) error {
 		return os.NewSyscallError("getsockname", err)
 	}
 	return os.NewSyscallError("connect", unix.Connect(n, name))
+}
+
+// checkQueue fails if a socket isn't of datagrams and connected to itself.
+func checkQueue(n int) error {
+	kind, err := unix.GetsockoptInt(n, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil || kind != unix.SOCK_DGRAM {
+		return unix.EPROTOTYPE
+	}
+	name, err := unix.Getsockname(n)
+	if err != nil {
+		return err
+	}
+	peer, err := unix.Getpeername(n)
+	if err != nil {
+		return err
+	}
+	a, is := name.(*unix.SockaddrUnix)
+	b, was := peer.(*unix.SockaddrUnix)
+	if !is || !was || len(a.Name) < 2 || a.Name != b.Name {
+		return unix.EADDRNOTAVAIL
+	}
+	return nil
 }
 
 func discard(n int) {

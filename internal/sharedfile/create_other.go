@@ -10,6 +10,8 @@ import (
 
 func create(int64) (*descriptor.FD, error) { return nil, errors.ErrUnsupported }
 
+func check(*descriptor.FD) error { return errors.ErrUnsupported }
+
 func createQueue() (*descriptor.FD, error) { return nil, errors.ErrUnsupported }
 
 func isQueue(*descriptor.FD) bool { return false }

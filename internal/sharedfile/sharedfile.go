@@ -29,7 +29,10 @@ const (
 const SpareFor = 2 * time.Second
 
 // Table has the files and queues of a master, whose loop owns it. The zero value is empty.
-type Table struct{ files map[string]*file }
+type Table struct {
+	files   map[string]*file
+	changes int // of files, so far
+}
 
 // file is a file or queue of a Table. It is spare unless it is kept: then it is closed some time after
 // the last of askers has gone. Otherwise an attacker who has one worker could have the master
@@ -59,7 +62,10 @@ func (t *Table) OpenQueue(name string) (*descriptor.FD, error) {
 // MaxFiles or MaxQueues already.
 func (t *Table) open(body wire.ShareBody, ask func(*file)) (*descriptor.FD, error) {
 	if f := t.files[body.Name]; f != nil && f.queue == body.Queue {
-		ask(f)
+		was := f.kept
+		if ask(f); f.kept != was {
+			t.changes++
+		}
 		return f.Dup()
 	} else if f != nil || !valid(body) {
 		return nil, syscall.EINVAL
@@ -121,6 +127,38 @@ func (t *Table) Adopt(name string, spare bool, fd *descriptor.FD) {
 		return
 	}
 	t.files[name] = &file{FD: fd, queue: isQueue(fd), kept: !spare, askers: map[int]bool{}}
+	t.changes++
+}
+
+// TakeUp is Adopt for a file or queue that another master has left. It fails if it isn't one that a table has made.
+func (t *Table) TakeUp(name string, spare bool, fd *descriptor.FD) error {
+	err := check(fd)
+	switch {
+	case err != nil:
+	case name == "" || len(name) > MaxName:
+		err = syscall.EINVAL
+	case t.full(isQueue(fd)):
+		err = syscall.EMFILE
+	default:
+		t.Adopt(name, spare, fd)
+		return nil
+	}
+	_ = fd.Close() // nothing was written to it
+	return fmt.Errorf("shared file: %w", err)
+}
+
+// Changes returns how often what Files returns has changed.
+func (t *Table) Changes() int { return t.changes }
+
+// Files calls send with the name of each file and queue, and a duplicate of its descriptor, which send owns.
+// One that can't be duplicated is left out.
+func (t *Table) Files(send func(name string, spare bool, fd *descriptor.FD)) {
+	for _, name := range slices.Sorted(maps.Keys(t.files)) {
+		f := t.files[name]
+		if fd, err := f.Dup(); err == nil {
+			send(name, !f.kept, fd)
+		}
+	}
 }
 
 // Each calls send with the name of each file that is not in sent, in their order, and a duplicate of its
@@ -168,6 +206,7 @@ func (t *Table) CloseSpare() {
 		if f.isUnwanted() {
 			_ = f.Close() // nothing was written to it
 			delete(t.files, name)
+			t.changes++
 		}
 	}
 }

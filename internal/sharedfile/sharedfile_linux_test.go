@@ -283,3 +283,84 @@ func TestQueueOfATableIsClosedToOthers(t *testing.T) {
 		t.Errorf("another socket sends to %q: %v", to.Name, err)
 	}
 }
+
+// What a table has can be taken up by another, with what is in it, and nothing else can.
+func TestTakeUp(t *testing.T) {
+	var tab, next Table
+	defer tab.Close()
+	defer next.Close()
+	f := open(t, &tab, "numbers", 8)
+	if _, err := f.WriteAt([]byte("7"), 0); err != nil {
+		t.Fatal(err)
+	}
+	queue, err := tab.OpenQueue("queue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer queue.Close()
+	changes := tab.Changes()
+	tab.Files(func(name string, spare bool, fd *descriptor.FD) {
+		if err := next.TakeUp(name, spare, fd); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	})
+	b := make([]byte, 1)
+	if _, err := open(t, &next, "numbers", 8).ReadAt(b, 0); err != nil || b[0] != '7' {
+		t.Errorf("it has %q, %v", b, err)
+	}
+	if next.Changes() != 2 || tab.Changes() != changes {
+		t.Errorf("%d and %d changes", next.Changes(), tab.Changes())
+	}
+	other, err := next.OpenQueue("queue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := unix.Write(queue.Int(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Read(other.Int(), b); err != nil || b[0] != 'x' {
+		t.Errorf("the queue has %q, %v", b, err)
+	}
+	refuses(t, &next)
+}
+
+// refuses checks what isn't taken up, and is closed.
+func refuses(t *testing.T, tab *Table) {
+	t.Helper()
+	loose, err := unix.MemfdCreate("x", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Ftruncate(loose, 8); err != nil {
+		t.Fatal(err)
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[1])
+	stream, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, n := range map[string]int{"a file without seals": loose, "a pair": pair[0], "a stream": stream, "a device": null} {
+		if err := tab.TakeUp(what, false, descriptor.New(n)); err == nil {
+			t.Errorf("%s is taken up", what)
+		}
+		if _, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err == nil {
+			t.Errorf("%s is open", what)
+		}
+	}
+	fd, err := create(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tab.TakeUp(strings.Repeat("x", MaxName+1), false, fd); err == nil {
+		t.Error("a long name is taken up")
+	}
+}

@@ -5,17 +5,14 @@ package runner
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 
+	"github.com/rota-go/rota/cmd/rota/internal/launch"
 	"github.com/rota-go/rota/worker"
 )
-
-// firstFD is the descriptor of the first socket, as with systemd.
-const firstFD = 3
 
 // program is the one that runs.
 type program struct {
@@ -26,36 +23,31 @@ type program struct {
 	state   *os.ProcessState
 }
 
-// start starts the program with the sockets as descriptors from firstFD on.
-func start(o Options, sockets []socket) (*program, error) {
-	path, err := exec.LookPath(o.Command[0])
-	if err != nil {
-		return nil, err
-	}
-	p := &program{sockets: sockets, ended: make(chan struct{})}
-	env := environment(os.Environ(), sockets)
+// start starts the program with the sockets as descriptors from launch.FirstFD on.
+func start(o Options, sockets []socket) (p *program, err error) {
+	p = &program{sockets: sockets, ended: make(chan struct{})}
+	l := &launch.Program{Command: o.Command, Env: environment(os.Environ(), sockets), OwnPID: []string{"LISTEN_PID"}}
 	if o.Ready.kind == notified {
 		if p.notify, err = listenNotify(); err != nil {
 			return nil, err
 		}
-		env = append(env, "NOTIFY_SOCKET="+p.notify.path)
+		l.Env = append(l.Env, "NOTIFY_SOCKET="+p.notify.path)
 	}
-	attr := &syscall.ProcAttr{Env: append(env, pathEnv+"="+path), Files: []uintptr{0, 1, 2}}
-	attr.Sys = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	l.Sys = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	for _, s := range sockets {
-		attr.Files = append(attr.Files, uintptr(s.fd))
+		l.Files = append(l.Files, uintptr(s.fd))
 	}
 	started := make(chan error)
-	go p.run(o.Command, attr, started)
+	go p.run(l, started)
 	return p, <-started
 }
 
 // run starts the program and waits for its end. The kernel kills the program when the thread
 // that has started it ends, as it does if this worker is killed: nobody else would end the
 // program. So the thread stays.
-func (p *program) run(argv []string, attr *syscall.ProcAttr, started chan<- error) {
+func (p *program) run(l *launch.Program, started chan<- error) {
 	runtime.LockOSThread()
-	pid, err := syscall.ForkExec("/proc/self/exe", argv, attr)
+	pid, err := l.Start()
 	if err == nil {
 		p.process, err = os.FindProcess(pid)
 	}
@@ -87,11 +79,11 @@ func (p *program) status() int {
 
 // environment returns env with what says which descriptors are the sockets: as systemd
 // (LISTEN_FDS), Einhorn (EINHORN_FDS) and Server::Starter (SERVER_STARTER_PORT) do. LISTEN_PID
-// is added by Exec, which has that pid.
+// is added by package launch.
 func environment(env []string, sockets []socket) []string {
 	var fds, ports, names []string
 	for i, s := range sockets {
-		fd := strconv.Itoa(firstFD + i)
+		fd := strconv.Itoa(launch.FirstFD + i)
 		fds = append(fds, fd)
 		ports = append(ports, s.name+"="+fd)
 		names = append(names, fmt.Sprintf("socket%d", i))
@@ -107,23 +99,4 @@ func environment(env []string, sockets []socket) []string {
 		"SERVER_STARTER_GENERATION="+strconv.Itoa(worker.Self().Generation()),
 		"ROTA_SLOT="+strconv.Itoa(worker.Self().Slot()),
 	)
-}
-
-// pathEnv is the variable that makes a process of this command execute the program at that
-// path with its own arguments.
-const pathEnv = "ROTA_RUN_PATH"
-
-// Exec executes the program if this process has been started for that, and then doesn't return
-// unless it fails: LISTEN_PID has to be the pid of the program itself. It is to be called at the
-// beginning of main.
-func Exec() (err error) {
-	path, ok := os.LookupEnv(pathEnv)
-	if !ok {
-		return nil
-	}
-	if err := os.Unsetenv(pathEnv); err != nil {
-		return err
-	}
-	env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()))
-	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, env)}
 }

@@ -1,0 +1,253 @@
+package keeper
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/sdnotify"
+)
+
+func TestEnding(t *testing.T) {
+	for name, c := range map[string]struct {
+		ending
+		final bool
+	}{
+		"as asked":                     {ending{served: true}, true},
+		"first start fails":            {ending{status: 3, stopping: true}, true},
+		"killed before it was ready":   {ending{status: 137, killed: true}, true},
+		"killed":                       {ending{status: 137, killed: true, served: true}, false},
+		"nobody knows how":             {ending{killed: true, served: true}, false},
+		"panic":                        {ending{status: 2, served: true}, false},
+		"start after a crash fails":    {ending{status: 3, stopping: true, served: true}, false},
+		"killed in a stop":             {ending{status: 137, killed: true, stopping: true, served: true}, true},
+		"fails in a stop of the user":  {ending{status: 1, asked: true, served: true}, true},
+		"killed in a stop of the user": {ending{status: 137, killed: true, asked: true, served: true}, true},
+	} {
+		if c.isFinal() != c.final {
+			t.Errorf("%s: final is %v", name, !c.final)
+		}
+	}
+	if e := endingOf(unix.WaitStatus(9)); e.status != 137 || !e.killed {
+		t.Errorf("SIGKILL is %+v", e)
+	}
+	if e := endingOf(unix.WaitStatus(3 << 8)); e.status != 3 || e.killed {
+		t.Errorf("exit 3 is %+v", e)
+	}
+}
+
+func TestPause(t *testing.T) {
+	for crashes, want := range map[int]time.Duration{0: 0, 1: 0, 2: 100 * time.Millisecond, 3: 150 * time.Millisecond, 4: 225 * time.Millisecond, 50: maxPause, 1 << 40: maxPause} {
+		if got := pause(crashes); got != want {
+			t.Errorf("after %d crashes %v, want %v", crashes, got, want)
+		}
+	}
+}
+
+func TestMessage(t *testing.T) {
+	m := parse([]byte("READY=1\nSTATUS=generation 1: MAINPID=3\nMAINPID=7\nFDNAME=x\n"), nil)
+	if !m.says("READY=1") || m.says("READY") || m.value("FDNAME") != "x" || m.value("FD") != "" || m.mainPID() != 7 {
+		t.Errorf("read as %+v", m)
+	}
+	if got := m.forOthers(); got != "READY=1\nSTATUS=generation 1: MAINPID=3" {
+		t.Errorf("others are told %q", got)
+	}
+	for _, text := range []string{"", "MAINPID=", "MAINPID=1", "MAINPID=0", "MAINPID=-7", "MAINPID=x"} {
+		if m := parse([]byte(text), nil); m.mainPID() != 0 || m.forOthers() != "" {
+			t.Errorf("%q: pid %d, others are told %q", text, m.mainPID(), m.forOthers())
+		}
+	}
+}
+
+// memory returns a descriptor of a file of its own.
+func memory(t *testing.T) int {
+	t.Helper()
+	n, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func isOpen(n int) bool {
+	_, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0)
+	return err == nil
+}
+
+// What is sent is kept or closed, and what is removed is closed.
+func TestStore(t *testing.T) {
+	var s store
+	defer s.close()
+	a, b, c := memory(t), memory(t), memory(t)
+	again, err := unix.FcntlInt(uintptr(a), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(text string, files ...int) { s.obey(message{lines: strings.Split(text, "\n"), files: files}) }
+	say("FDSTORE=1\nFDNAME=rota.a\nFDPOLL=0", a)
+	say("FDSTORE=1\nFDNAME=bad:name", b)
+	say("FDSTORE=1\nFDNAME=other", again)
+	say("READY=1", c)
+	if want := []kept{{"rota.a", a}, {"stored", b}}; !slices.Equal(s.all, want) || !isOpen(a) || !isOpen(b) || isOpen(again) || isOpen(c) {
+		t.Fatalf("kept %v, want %v", s.all, want)
+	}
+	say("FDSTOREREMOVE=1\nFDNAME=rota.a")
+	say("FDSTOREREMOVE=1\nFDNAME=other")
+	if want := []kept{{"stored", b}}; !slices.Equal(s.all, want) || isOpen(a) {
+		t.Fatalf("kept %v, want %v", s.all, want)
+	}
+	for range maxKept - 1 {
+		s.all = append(s.all, kept{"x", -1})
+	}
+	full := memory(t)
+	say("FDSTORE=1\nFDNAME=full", full)
+	if len(s.all) != maxKept || isOpen(full) {
+		t.Errorf("%d are kept", len(s.all))
+	}
+	s.all = s.all[:1]
+}
+
+// newKeeper returns one whose master is process pid, which is ready.
+func newKeeper(t *testing.T, pid int) *keeper {
+	t.Setenv("NOTIFY_SOCKET", "")
+	k := &keeper{Options: Options{Log: slog.New(slog.DiscardHandler)}, calls: make(chan func(), 16)}
+	inbox, err := openInbox("@rota.test." + rand.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(inbox.close)
+	k.inbox, k.outer = inbox, sdnotify.New(k.Log)
+	k.main = mainProcess{pid: pid, ready: time.Now()}
+	k.served = true
+	return k
+}
+
+func (k *keeper) hears(pid int, lines ...string) { k.obey(message{pid: pid, lines: lines}) }
+
+// sleeper starts a process that does nothing.
+func sleeper(t *testing.T) (pid int, end func()) {
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	t.Cleanup(end)
+	return cmd.Process.Pid, end
+}
+
+// Only the main process is believed, and the one before it when it says that it is the main one again.
+func TestFollow(t *testing.T) {
+	first, _ := sleeper(t)
+	second, _ := sleeper(t)
+	k := newKeeper(t, first)
+	k.hears(second, "MAINPID="+strconv.Itoa(second), "STOPPING=1")
+	if k.main.pid != first || k.main.stopping {
+		t.Fatalf("a stranger is believed: %+v", k.main)
+	}
+	k.hears(first, "MAINPID="+strconv.Itoa(second))
+	k.hears(first, "STOPPING=1")
+	if k.main.pid != second || k.main.stopping || k.before != first {
+		t.Fatalf("the main process is %+v", k.main)
+	}
+	k.hears(first, "MAINPID="+strconv.Itoa(first))
+	k.hears(second, "STOPPING=1")
+	if k.main.pid != first || k.main.stopping || k.before != 0 {
+		t.Fatalf("the main process is %+v", k.main)
+	}
+	k.hears(0, "STOPPING=1")
+	k.main = mainProcess{}
+	k.hears(0, "STOPPING=1")
+	if k.main.stopping {
+		t.Error("nobody is believed")
+	}
+}
+
+// The end of a main process that is the child of the one before is noticed. The one before may
+// take its place.
+func TestLost(t *testing.T) {
+	first, _ := sleeper(t)
+	second, end := sleeper(t)
+	k := newKeeper(t, first)
+	k.hears(first, "MAINPID="+strconv.Itoa(second))
+	end()
+	call(t, k) // the pidfd
+	if k.main.pid != second || k.crashes != 0 {
+		t.Fatalf("the one before was not waited for: %+v", k.main)
+	}
+	call(t, k)
+	if k.main.pid != 0 || k.crashes != 1 {
+		t.Errorf("the main process is %+v after %d crashes", k.main, k.crashes)
+	}
+	k = newKeeper(t, first)
+	k.hears(first, "MAINPID="+strconv.Itoa(second)) // has ended
+	k.hears(first, "MAINPID="+strconv.Itoa(first))
+	call(t, k)
+	if k.main.pid != first || k.crashes != 0 {
+		t.Errorf("the main process is %+v after %d crashes", k.main, k.crashes)
+	}
+}
+
+func call(t *testing.T, k *keeper) {
+	t.Helper()
+	select {
+	case f := <-k.calls:
+		f()
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing has happened")
+	}
+}
+
+// A signal to a master that is dead, but not yet waited for, waits too, and a second one that ends is one to hurry.
+func TestSignalsToTheDead(t *testing.T) {
+	cmd := exec.Command("true")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	k := newKeeper(t, cmd.Process.Pid)
+	for until := time.Now().Add(10 * time.Second); !k.isEnding(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the process doesn't end")
+		}
+	}
+	k.pass(syscall.SIGHUP)
+	if want := []syscall.Signal{syscall.SIGHUP}; !slices.Equal(k.held, want) {
+		t.Errorf("held %v, want %v", k.held, want)
+	}
+	k.stop(syscall.SIGTERM)
+	if !k.asked || k.hurry {
+		t.Errorf("asked %v, hurry %v", k.asked, k.hurry)
+	}
+	k.stop(syscall.SIGTERM)
+	if !k.hurry {
+		t.Error("the second TERM is lost")
+	}
+}
+
+// Signals wait for a ready master, each once.
+func TestHeld(t *testing.T) {
+	pid, _ := sleeper(t)
+	k := newKeeper(t, pid)
+	k.main.ready = time.Time{}
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGHUP} {
+		k.pass(s)
+	}
+	if want := []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1}; !slices.Equal(k.held, want) {
+		t.Errorf("held %v, want %v", k.held, want)
+	}
+	k.hears(pid, "READY=1")
+	if k.held != nil || k.main.ready.IsZero() {
+		t.Errorf("held %v", k.held)
+	}
+}

@@ -1,0 +1,136 @@
+//go:build linux
+
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/process"
+)
+
+// passed are the signals that wait until a master is ready.
+func passed() []os.Signal {
+	return append([]os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}, jobSignals()...)
+}
+
+// jobSignals are those that a terminal sends to its background jobs.
+func jobSignals() []os.Signal { return []os.Signal{syscall.SIGTTIN, syscall.SIGTTOU} }
+
+// watched are all that the keeper handles. SIGPIPE has no effect: the reader of the log may have gone.
+// After SIGCONT the process may be in the background of its terminal.
+func watched() []os.Signal {
+	return append(passed(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGCONT)
+}
+
+// signal handles one. A master that has ended is known to have before, so that it isn't sent to that.
+func (k *keeper) signal(s syscall.Signal) {
+	k.reap()
+	switch s {
+	case syscall.SIGCHLD:
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
+		k.stop(s)
+	case syscall.SIGPIPE, syscall.SIGCONT:
+	default:
+		k.pass(s)
+	}
+}
+
+// pass passes a signal to the master, when it is ready.
+func (k *keeper) pass(s syscall.Signal) {
+	switch {
+	case k.background && slices.Contains(jobSignals(), os.Signal(s)): // the terminal's
+	case !k.main.ready.IsZero() && !k.isEnding():
+		k.kill(s)
+	case !slices.Contains(k.held, s):
+		k.held = append(k.held, s)
+	}
+}
+
+// isEnding reports whether the master is dead, but can't be waited for yet: some of its threads haven't ended.
+func (k *keeper) isEnding() bool {
+	if k.main.pid == 0 {
+		return false
+	}
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", k.main.pid)) // without /proc it is alive
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
+}
+
+// kill sends a signal to the master, which may have just ended.
+func (k *keeper) kill(s syscall.Signal) { _ = syscall.Kill(k.main.pid, s) }
+
+// stopsWithin is how long after a signal of the terminal the master has begun to stop.
+const stopsWithin = 300 * time.Millisecond
+
+// stop passes a signal that ends the master. Those of the terminal, Ctrl-C and Ctrl-\, have reached
+// the master too if it is in the keeper's process group.
+func (k *keeper) stop(s syscall.Signal) {
+	again, was := k.asked, k.main
+	k.asked = true
+	switch {
+	case k.over, k.isEnding():
+		k.hurry = again
+	case was.pid == 0:
+		k.finish(0, nil)
+	case s == syscall.SIGTERM || !was.shares || !k.inForeground():
+		k.kill(s)
+	default:
+		k.after(stopsWithin, func() {
+			if k.main.pid == was.pid && !k.main.stopping {
+				k.kill(s)
+			}
+		})
+	}
+}
+
+// inForeground reports whether this process is in the foreground of a terminal.
+func (k *keeper) inForeground() bool { return k.terminal != nil && !k.terminal.InBackground() }
+
+// followJobControl ignores SIGTTIN and SIGTTOU as long as this process is a background job of
+// its terminal: the kernel sends them for what it writes, without end if they are handled.
+func (k *keeper) followJobControl() {
+	was := k.background
+	k.background = k.terminal.InBackground()
+	switch {
+	case k.background && !was:
+		signal.Ignore(jobSignals()...)
+	case !k.background && was:
+		signal.Notify(k.signals, jobSignals()...)
+	}
+}
+
+// endWithin is how long what is left may take to end when no master runs any more.
+const endWithin = 30 * time.Second
+
+// clear ends what is left: workers of a master that was killed, which finish their requests, and what
+// the program has started besides. After endWithin, or at another signal that ends, it is killed.
+func (k *keeper) clear() {
+	with, sent := syscall.SIGTERM, map[int]bool{}
+	harder := func() { with, sent = syscall.SIGKILL, map[int]bool{} }
+	if k.hurry {
+		harder()
+	}
+	k.after(endWithin, harder)
+	onSignal := func(s syscall.Signal) {
+		if s == syscall.SIGTERM || s == syscall.SIGINT || s == syscall.SIGQUIT {
+			harder()
+		}
+	}
+	for k.reap() {
+		for _, pid := range process.Children() {
+			if !sent[pid] {
+				sent[pid] = true
+				_ = unix.Kill(pid, with) // it may have just ended
+			}
+		}
+		k.next(onSignal)
+	}
+}

@@ -1,0 +1,73 @@
+//go:build linux
+
+// Package launch starts a program with descriptors, and with variables that name the program's own
+// pid, as systemd's do. The process is one of this command at first, which executes the program
+// when it has set them.
+package launch
+
+import (
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// FirstFD is the descriptor of the first of Program.Files.
+const FirstFD = 3
+
+// Program is what to start.
+type Program struct {
+	Command []string  // as on a command line; the first is looked up in PATH
+	Env     []string  // without LISTEN_PID
+	Files   []uintptr // from FirstFD on. They stay the caller's, and non-blocking as they are
+	Sys     *syscall.SysProcAttr
+	OwnPID  []string // the variables that are set to the pid
+	Nohup   bool     // it ignores SIGHUP at first
+}
+
+// pathEnv makes a process of this command execute the program at that path with its own arguments,
+// after setting the variables that pidEnv lists, and ignoring SIGHUP if nohupEnv has a value.
+const (
+	pathEnv  = "ROTA_EXEC_PATH"
+	pidEnv   = "ROTA_EXEC_PID"
+	nohupEnv = "ROTA_EXEC_NOHUP"
+)
+
+// Start starts the program, and returns its pid.
+func (p *Program) Start() (pid int, err error) {
+	path, err := exec.LookPath(p.Command[0])
+	if err != nil {
+		return 0, err
+	}
+	attr := &syscall.ProcAttr{Files: append([]uintptr{0, 1, 2}, p.Files...), Sys: p.Sys}
+	attr.Env = append(p.Env[:len(p.Env):len(p.Env)], pathEnv+"="+path, pidEnv+"="+strings.Join(p.OwnPID, " "))
+	if p.Nohup {
+		attr.Env = append(attr.Env, nohupEnv+"=1")
+	}
+	return syscall.ForkExec("/proc/self/exe", p.Command, attr)
+}
+
+// Exec executes the program if this process has been started for that, and then doesn't return
+// unless it fails. It is to be called at the beginning of main.
+func Exec() (err error) {
+	path, ok := os.LookupEnv(pathEnv)
+	if !ok {
+		return nil
+	}
+	names := os.Getenv(pidEnv)
+	if os.Getenv(nohupEnv) != "" {
+		signal.Ignore(syscall.SIGHUP)
+	}
+	for _, name := range []string{pathEnv, pidEnv, nohupEnv} {
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
+	env := os.Environ()
+	for name := range strings.FieldsSeq(names) {
+		env = append(env, name+"="+strconv.Itoa(os.Getpid()))
+	}
+	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, env)}
+}
