@@ -70,7 +70,7 @@ func (o socketOwner) Connected(worker int) bool {
 
 func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD) {
 	m := o.l.members.Get(c.Holder)
-	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID, Cookie: s.Cookie})}, fd)
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID, Cookie: s.Cookie, InTurn: s.InTurn})}, fd)
 	m.listening = true
 	m.publish()
 	name, _ := o.l.sockets.Name(s.ID)

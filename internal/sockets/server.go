@@ -51,8 +51,8 @@ type Owner interface {
 	// CanHelp reports whether a holder accepts connections now, and can be given those of
 	// another slot.
 	CanHelp(holder int) bool
-	// Help has a holder accept what waits in the queue of another slot of socket id, and then
-	// answer by Helped. It closes fd.
+	// Help has a holder accept what waits in fd, a queue of socket id of which another should
+	// accept, and then answer by Helped. It closes fd.
 	Help(holder, id int, fd *descriptor.FD)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
@@ -210,7 +210,7 @@ func (s *Server) send(a Answer) {
 		return
 	}
 	s.Owner.Send(a.Caller, a.Socket, fd)
-	s.wake(a.Socket.ID)
+	s.guard(a.Socket.ID)
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.

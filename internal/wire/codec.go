@@ -55,6 +55,9 @@ type (
 		ID int `json:"id"`
 		// Cookie is what the sockets of one address have in common, where each slot has one.
 		Cookie uint64 `json:"cookie,omitempty"`
+		// InTurn says that other workers accept from the socket too, and the master notices when
+		// the one that the kernel has woken for a connection doesn't.
+		InTurn bool `json:"inTurn,omitempty"`
 	}
 	// AcceptingBody says that the program has called Accept (or ReadFrom) on a socket
 	// for the first time. Own names a socket that the master doesn't know.
@@ -62,7 +65,8 @@ type (
 		ID  int    `json:"id,omitempty"`
 		Own string `json:"own,omitempty"`
 	}
-	// HelpBody says whose connections are to be accepted: those of another slot of socket ID.
+	// HelpBody says whose connections are to be accepted: those of another slot of socket ID, or
+	// those for which another worker was woken.
 	HelpBody struct {
 		ID int `json:"id"`
 	}

@@ -29,8 +29,8 @@ func (h helped) Close() error {
 	return h.Conn.Close()
 }
 
-// help accepts what waits in the queue of another slot, whose worker doesn't. It owns p unless
-// it fails.
+// help accepts what waits in the queue of another slot, whose worker doesn't, or in that of all,
+// where another one was woken for it. It owns p unless it fails.
 func (w *Worker) help(p link.Packet) error {
 	var body wire.HelpBody
 	if err := p.Decode(&body); err != nil {
@@ -52,6 +52,10 @@ func (w *Worker) acceptFor(id int, fd *descriptor.FD) {
 	defer fd.Close()
 	l := w.drain.listener(id)
 	if l == nil || w.onTrial() {
+		return
+	}
+	if c, err := descriptor.Cookie(fd.Int()); err == nil && c == l.conns.Cookie {
+		l.wake() // it is this worker's own queue, and its turn
 		return
 	}
 	queue, err := fd.Listener()
