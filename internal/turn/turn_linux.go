@@ -49,11 +49,23 @@ func (p *Poller) take(raw syscall.RawConn) (add, remove func(fd uintptr), ok boo
 func entry(epoll int, raw syscall.RawConn) (add, remove func(fd uintptr), ok bool) {
 	var event unix.EpollEvent
 	_ = raw.Control(func(fd uintptr) { event, ok = eventOf(epoll, int(fd)) }) // fails if it is closed
-	// It fails if the user has no room for one more entry in all its epolls. Then the process is not
-	// woken, and the master notices that nobody accepts.
-	add = func(fd uintptr) { _ = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, int(fd), &event) }
+	add = func(fd uintptr) {
+		if !blocks(int(fd)) {
+			// It fails if the user has no room for one more entry in all its epolls. Then the process is
+			// not woken, and the master notices that nobody accepts.
+			_ = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, int(fd), &event)
+		}
+	}
 	remove = func(fd uintptr) { _ = unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, int(fd), nil) } // it may not be there
 	return add, remove, ok
+}
+
+// blocks reports whether accept(2) of a socket blocks, because one of the processes that have it has
+// cleared O_NONBLOCK. A thread that waits there has its turn in the kernel's list itself, and would miss
+// what its process is woken for.
+func blocks(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK == 0
 }
 
 // eventOf returns an event with the value that descriptor fd has in an epoll.

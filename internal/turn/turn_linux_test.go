@@ -110,7 +110,8 @@ func ends(t *testing.T, what string, result <-chan error) error {
 	}
 }
 
-func blocks(t *testing.T, what string, result <-chan error) {
+// remains waits a moment, and fails if what goes on meanwhile ends.
+func remains(t *testing.T, what string, result <-chan error) {
 	t.Helper()
 	select {
 	case err := <-result:
@@ -168,7 +169,7 @@ func wait(t *testing.T, l *Listener) *other {
 		}
 		woken <- err
 	}()
-	blocks(t, "the other's wait", woken)
+	remains(t, "the other's wait", woken)
 	t.Cleanup(func() { _ = unix.Close(epoll) })
 	return &other{epoll, woken}
 }
@@ -189,7 +190,7 @@ func TestTurns(t *testing.T) {
 		if err := ends(t, "the other's turn", o.woken); err != nil {
 			t.Fatal(network, err)
 		}
-		blocks(t, network+": Accept, which has had its turn,", second)
+		remains(t, network+": Accept, which has had its turn,", second)
 		dial(t, l) // the other doesn't wait now
 		if err := ends(t, "Accept", second); err != nil {
 			t.Fatal(network, err)
@@ -256,6 +257,34 @@ func TestSeveralAccepts(t *testing.T) {
 	next, q := listen(t, "tcp") // may have its descriptor
 	if all := entries(t, next, q); q.epoll != p.epoll || len(all) != 0 {
 		t.Errorf("epoll %d, was %d, with %x", q.epoll, p.epoll, all)
+	}
+}
+
+// Where another process has cleared O_NONBLOCK, the thread in accept(2) has its turn.
+func TestBlockingSocket(t *testing.T) {
+	l, p := listen(t, "tcp")
+	control(t, l, func(fd int) error { return unix.SetNonblock(fd, false) })
+	t.Cleanup(func() { // package net can't interrupt the thread
+		control(t, l, func(fd int) error { return unix.SetNonblock(fd, true) })
+		dial(t, l)
+	})
+	for range 3 {
+		result := make(chan error, 1)
+		go func() {
+			c, err := l.Accept()
+			if err == nil {
+				_ = c.Close()
+			}
+			result <- err
+		}()
+		remains(t, "Accept", result)
+		if all := entries(t, l, p); len(all) != 0 {
+			t.Errorf("the poller waits for %x", all)
+		}
+		dial(t, l)
+		if err := ends(t, "Accept", result); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
