@@ -92,15 +92,15 @@ func (o socketOwner) Refuse(c sockets.Caller, err error) {
 	}
 }
 
-func (o socketOwner) CanHelp(worker int) bool {
+func (o socketOwner) CanHelp(worker int, own bool) bool {
 	m := o.l.members.Get(worker)
-	return m != nil && m.serving() && m.hello != nil && m.hello.Helps &&
+	return m != nil && m.serving() && m.hello != nil && (own && m.hello.Turns || !own && m.hello.Helps) &&
 		(!m.pooled || !m.Ready.IsZero() && time.Since(m.Ready) >= o.l.holdOff(m))
 }
 
-func (o socketOwner) Help(worker, id int, fd *descriptor.FD) {
+func (o socketOwner) Help(worker, id int, queue ...*descriptor.FD) {
 	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
-	_ = o.l.members.Get(worker).process.Link.Send(f, fd)
+	_ = o.l.members.Get(worker).process.Link.Send(f, queue...)
 }
 
 func (o socketOwner) Denied(c sockets.Caller, name string) {

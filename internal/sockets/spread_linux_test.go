@@ -82,18 +82,17 @@ func (r *rota) Refuse(_ Caller, err error) {
 	defer r.mu.Unlock()
 	r.refused = append(r.refused, err)
 }
-func (r *rota) Denied(Caller, string)   {}
-func (r *rota) CanHelp(holder int) bool { return true }
-func (r *rota) Help(holder, id int, fd *descriptor.FD) {
+func (r *rota) Denied(Caller, string)             {}
+func (r *rota) CanHelp(holder int, own bool) bool { return true }
+func (r *rota) Help(holder, id int, queue ...*descriptor.FD) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked[holder]++
+	defer descriptor.CloseAll(queue)
 	if r.stopped[holder] {
-		_ = fd.Close()
 		return
 	}
-	r.acceptAll(holder, fd)
-	_ = fd.Close()
+	r.acceptAll(holder, append(queue, r.queues[holder])[0])
 	r.s.Helped(holder)
 }
 

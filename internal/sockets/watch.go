@@ -128,12 +128,13 @@ func (s *Server) lookAtLine(e *entry, now time.Time) {
 	}
 	var all []int
 	for id, h := range e.askers {
-		if h.accepts[e.id] && !h.helps && s.Owner.CanHelp(id) {
+		if h.accepts[e.id] && !h.helps && s.Owner.CanHelp(id, true) {
 			all = append(all, id)
 		}
 	}
 	if id, ok := e.line.Next(all); ok {
-		s.helpBy(s.holder(id), e, e.fd)
+		s.holder(id).helps = true
+		s.Owner.Help(id, e.id)
 	}
 }
 
@@ -142,7 +143,7 @@ func (s *Server) holdersOf(e *entry) map[int]*holder {
 	all := map[int]*holder{}
 	for id, h := range e.askers {
 		slot := h.slot % len(e.all())
-		if h.accepts[e.id] && s.Owner.CanHelp(id) && (all[slot] == nil || all[slot].helps) {
+		if h.accepts[e.id] && s.Owner.CanHelp(id, false) && (all[slot] == nil || all[slot].helps) {
 			all[slot] = h
 		}
 	}
@@ -155,15 +156,11 @@ func (s *Server) help(e *entry, slot int, holders map[int]*holder) {
 	if !ok {
 		return // at the next look
 	}
-	s.helpBy(holders[helper], e, e.queue(slot))
-}
-
-// helpBy has h accept what waits in a queue of e.
-func (s *Server) helpBy(h *holder, e *entry, queue *descriptor.FD) {
-	fd, err := queue.Dup()
+	fd, err := e.queue(slot).Dup()
 	if err != nil {
 		return // out of descriptors: at the next look
 	}
+	h := holders[helper]
 	h.helps = true
 	s.Owner.Help(h.id, e.id, fd)
 }

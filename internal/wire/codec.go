@@ -23,6 +23,8 @@ type (
 		Counts bool `json:"counts,omitempty"`
 		// Helps says that the worker accepts connections of other slots: it understands Help.
 		Helps bool `json:"helps,omitempty"`
+		// Turns says that the worker understands InTurn, and Help without a descriptor.
+		Turns bool `json:"turns,omitempty"`
 		// Spares says that connections can move while the worker stays: it understands Spare.
 		Spares bool `json:"spares,omitempty"`
 	}
@@ -65,8 +67,8 @@ type (
 		ID  int    `json:"id,omitempty"`
 		Own string `json:"own,omitempty"`
 	}
-	// HelpBody says whose connections are to be accepted: those of another slot of socket ID, or
-	// those for which another worker was woken.
+	// HelpBody says whose connections are to be accepted: those of another slot of socket ID, whose
+	// descriptor comes with it, or without one those in the worker's queue for which another was woken.
 	HelpBody struct {
 		ID int `json:"id"`
 	}

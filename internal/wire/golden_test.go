@@ -74,6 +74,8 @@ var samples = []sample{
 	{"hello that helps", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Helps: true}},
 	{"socket of a slot", Frame{Type: Socket, FDs: 1, Call: 1}, &SocketBody{ID: 3, Cookie: 4097}},
 	{"socket with turns", Frame{Type: Socket, FDs: 1, Call: 1}, &SocketBody{ID: 3, InTurn: true}},
+	{"hello that turns", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Turns: true}},
+	{"help with its own queue", Frame{Type: Help}, &HelpBody{ID: 3}},
 	{"help", Frame{Type: Help, FDs: 1}, &HelpBody{ID: 3}},
 	{"helped", Frame{Type: Helped}, nil},
 	{"hello that spares", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Spares: true}},

@@ -36,11 +36,15 @@ func (w *Worker) help(p link.Packet) error {
 	if err := p.Decode(&body); err != nil {
 		return err
 	}
-	if len(p.Files) != 1 {
+	if len(p.Files) > 1 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
 	}
 	go func() {
-		w.acceptFor(body.ID, p.Files[0])
+		if len(p.Files) == 1 {
+			w.acceptFor(body.ID, p.Files[0])
+		} else if l := w.drain.listener(body.ID); l != nil {
+			l.wake() // it is this worker's own queue, and its turn
+		}
 		_ = w.send(wire.Helped, nil)
 	}()
 	return nil
@@ -52,10 +56,6 @@ func (w *Worker) acceptFor(id int, fd *descriptor.FD) {
 	defer fd.Close()
 	l := w.drain.listener(id)
 	if l == nil || w.onTrial() {
-		return
-	}
-	if c, err := descriptor.Cookie(fd.Int()); err == nil && c == l.conns.Cookie {
-		l.wake() // it is this worker's own queue, and its turn
 		return
 	}
 	queue, err := fd.Listener()

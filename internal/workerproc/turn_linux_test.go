@@ -152,7 +152,7 @@ func waitAhead(t *testing.T, s syscall.Conn) {
 func TestTurnOfAnother(t *testing.T) {
 	for name, look := range map[string]func(t *testing.T, i *inTurn){
 		"help": func(t *testing.T, i *inTurn) {
-			p := packet(wire.Help, 0, dupOf(t, i.socket))
+			p := packet(wire.Help, 0)
 			p.Body = wire.Body(wire.HelpBody{ID: 3})
 			if err := i.help(p); err != nil {
 				t.Fatal(err)
