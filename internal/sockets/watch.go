@@ -30,7 +30,8 @@ func (e *entry) isSplit() bool { return e.spread != nil && len(e.spread.beside) 
 // acceptsInTurn reports whether the holders of e accept from its one queue in turn: there are several,
 // and this process sees when the one that was woken doesn't.
 func (t *Table) acceptsInTurn(e *entry) bool {
-	e.inTurn = e.inTurn || t.queues > 1 && !e.key.Packet
+	listens, err := descriptor.Listens(e.fd.Int())
+	e.inTurn = e.inTurn || t.queues > 1 && !e.key.Packet && listens && err == nil
 	return e.inTurn && !e.isSplit()
 }
 
