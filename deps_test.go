@@ -29,7 +29,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge internal/served internal/readiness
 	worker              : ipc internal/workerproc internal/handover status
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage internal/resting
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage internal/resting internal/turn
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	status              :
@@ -83,6 +83,7 @@ internal/window     :
 internal/lifeline   :
 internal/terminal   :
 	internal/thread     :
+	internal/turn       :
 	internal/ratelimit  :
 	internal/replyaddr  :
 	internal/packetconn : internal/replyaddr internal/sharedsocket
@@ -104,7 +105,7 @@ internal/terminal   :
 // modules are the packages of other modules that may be imported, the packages that may
 // import them, and the reason. "tests" stands for the tests of every package.
 var modules = []struct{ path, by, reason string }{
-	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/directory internal/e2etest internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/resting internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
+	{"golang.org/x/sys/unix", "internal/account internal/bind internal/conn internal/controlserver internal/descriptor internal/directory internal/e2etest internal/fdstore internal/handover internal/link internal/process internal/replyaddr internal/resting internal/sdnotify internal/sharedfile internal/sharedsocket internal/sockets internal/spread internal/terminal internal/thread internal/turn internal/workerproc tests", "socketpair, SCM_RIGHTS, pidfd and socket options, which package syscall lacks or names by platform"},
 	{"github.com/cloudflare/tableflip", "internal/successor", "the upgrade of the master itself"},
 	{"github.com/coreos/go-systemd/v22/daemon", "internal/sdnotify", "sd_notify"},
 	{"github.com/google/go-cmp/cmp", "tests", "readable differences"},

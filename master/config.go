@@ -278,8 +278,9 @@ type Spread int
 
 const (
 	// SpreadShared is one queue, from which all workers accept. A busy worker takes fewer
-	// connections; but the kernel wakes several workers for one connection, and one of them
-	// may get most of the connections that stay open.
+	// connections. On Linux, with several workers, those that wait for a stream connection have their
+	// turn: the kernel wakes the one that has waited for longest. Elsewhere all of them wake,
+	// and one may get most of the connections that stay open.
 	SpreadShared Spread = bind.Shared
 	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the
 	// kernel chooses one for each new connection by a hash of its addresses. A worker's

@@ -71,7 +71,7 @@ func (o socketOwner) Connected(worker int) bool {
 
 func (o socketOwner) Send(c sockets.Caller, s *sockets.Socket, fd *descriptor.FD) {
 	m := o.l.members.Get(c.Holder)
-	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID, Cookie: s.Cookie})}, fd)
+	_ = m.process.Link.Send(wire.Frame{Type: wire.Socket, Call: c.Call, Body: wire.Body(wire.SocketBody{ID: s.ID, Cookie: s.Cookie, InTurn: s.InTurn})}, fd)
 	m.listening = true
 	m.publish()
 	name, _ := o.l.sockets.Name(s.ID)
@@ -93,15 +93,15 @@ func (o socketOwner) Refuse(c sockets.Caller, err error) {
 	}
 }
 
-func (o socketOwner) CanHelp(worker int) bool {
+func (o socketOwner) CanHelp(worker int, own bool) bool {
 	m := o.l.members.Get(worker)
-	return m != nil && m.serving() && m.hello != nil && m.hello.Helps &&
+	return m != nil && m.serving() && m.hello != nil && (own && m.hello.Turns || !own && m.hello.Helps) &&
 		(!m.pooled || !m.Ready.IsZero() && time.Since(m.Ready) >= o.l.holdOff(m))
 }
 
-func (o socketOwner) Help(worker, id int, fd *descriptor.FD) {
+func (o socketOwner) Help(worker, id int, queue ...*descriptor.FD) {
 	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
-	_ = o.l.members.Get(worker).process.Link.Send(f, fd)
+	_ = o.l.members.Get(worker).process.Link.Send(f, queue...)
 }
 
 func (o socketOwner) Denied(c sockets.Caller, name string) {

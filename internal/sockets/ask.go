@@ -192,7 +192,7 @@ func (t *Table) answer(e *entry, w waiter, r Request) Answer {
 		a.Request.Duplicate = true
 		return a
 	}
-	s := e.of(t.holder(w.Holder))
+	s := t.of(e, t.holder(w.Holder))
 	a.Socket = &s
 	return a
 }

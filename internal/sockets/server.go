@@ -49,11 +49,11 @@ type Owner interface {
 	// does nothing if the holder can't be answered any more.
 	Refuse(c Caller, err error)
 	// CanHelp reports whether a holder accepts connections now, and can be given those of
-	// another slot.
-	CanHelp(holder int) bool
-	// Help has a holder accept what waits in the queue of another slot of socket id, and then
-	// answer by Helped. It closes fd.
-	Help(holder, id int, fd *descriptor.FD)
+	// another slot, or with own be told to look at its queue.
+	CanHelp(holder int, own bool) bool
+	// Help has a holder accept what waits in a queue of socket id, of another slot, and then answer by
+	// Helped. It closes queue. Without queue it is the holder's own: it may be out of descriptors.
+	Help(holder, id int, queue ...*descriptor.FD)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)
@@ -210,7 +210,7 @@ func (s *Server) send(a Answer) {
 		return
 	}
 	s.Owner.Send(a.Caller, a.Socket, fd)
-	s.wake(a.Socket.ID)
+	s.guard(a.Socket.ID)
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.

@@ -131,56 +131,9 @@ func (o *Opened) openBeside(ctx context.Context, r Request) error {
 
 // open opens the sockets of the slots from have on.
 func (o *Opened) open(ctx context.Context, r Request, have int) error {
-	first, err := conn(o.FD, r.Packet)
-	if err != nil {
-		return err
-	}
-	defer first.Close()
-	for range r.Queues - have {
-		fd, err := openOne(ctx, r, first, o.Addr)
-		if err != nil {
-			return err
-		}
-		o.beside = append(o.beside, fd)
-	}
-	return nil
-}
-
-// socketConn is a net.Listener or net.PacketConn of package net.
-type socketConn interface {
-	syscall.Conn
-	Close() error
-}
-
-func conn(fd *descriptor.FD, packet bool) (socketConn, error) {
-	var s any
-	var err error
-	if packet {
-		s, err = fd.PacketConn()
-	} else {
-		s, err = fd.Listener()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.(socketConn), nil // TCP or UDP
-}
-
-func openOne(ctx context.Context, r Request, first syscall.Conn, addr net.Addr) (*descriptor.FD, error) {
-	if r.Packet {
-		c, err := r.Options.ListenPacketBeside(ctx, first, r.Network, addr.String())
-		if err != nil {
-			return nil, err
-		}
-		defer c.Close()
-		return descriptor.DupOf(c)
-	}
-	ln, err := r.Options.ListenBeside(ctx, first, r.Network, addr.String())
-	if err != nil {
-		return nil, err
-	}
-	defer ln.Close()
-	return descriptor.DupOf(ln)
+	more, err := r.Options.OpenBeside(ctx, o.FD, r.Packet, r.Network, o.Addr.String(), r.Queues-have)
+	o.beside = append(o.beside, more...)
+	return err
 }
 
 // grown takes the result of a Bind of grow, and answers the calls that waited for it.

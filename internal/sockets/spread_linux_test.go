@@ -28,13 +28,14 @@ type rota struct {
 	queues   map[int]*descriptor.FD // by holder
 	stopped  map[int]bool           // holders that accept nothing, and help nobody
 	accepted map[int]int            // by holder
+	asked    map[int]int            // how many times for help, by holder
 	refused  []error
 }
 
 func newRota(t *testing.T, slots int) *rota {
 	r := &rota{
 		t: t, loop: mailbox.New[struct{}](errors.New("closed")),
-		queues: map[int]*descriptor.FD{}, stopped: map[int]bool{}, accepted: map[int]int{},
+		queues: map[int]*descriptor.FD{}, stopped: map[int]bool{}, accepted: map[int]int{}, asked: map[int]int{},
 	}
 	r.s = &Server{Table: New(), Owner: r, Open: Open, Loop: Loop{Work: r.loop.Work, After: r.loop.After}}
 	r.s.Resize(slots)
@@ -81,17 +82,17 @@ func (r *rota) Refuse(_ Caller, err error) {
 	defer r.mu.Unlock()
 	r.refused = append(r.refused, err)
 }
-func (r *rota) Denied(Caller, string)   {}
-func (r *rota) CanHelp(holder int) bool { return true }
-func (r *rota) Help(holder, id int, fd *descriptor.FD) {
+func (r *rota) Denied(Caller, string)             {}
+func (r *rota) CanHelp(holder int, own bool) bool { return true }
+func (r *rota) Help(holder, id int, queue ...*descriptor.FD) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.asked[holder]++
+	defer descriptor.CloseAll(queue)
 	if r.stopped[holder] {
-		_ = fd.Close()
 		return
 	}
-	r.acceptAll(holder, fd)
-	_ = fd.Close()
+	r.acceptAll(holder, append(queue, r.queues[holder])[0])
 	r.s.Helped(holder)
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/socketfile"
+	"github.com/rota-go/rota/internal/spread"
 	"github.com/rota-go/rota/status"
 )
 
@@ -68,6 +69,7 @@ type Socket struct {
 	FD   *descriptor.FD // the table's, which closes it; duplicate it before the next call of a method
 
 	Cookie uint64 // what the sockets of the same address have in common, if each slot has one; else 0
+	InTurn bool   // several holders accept from it, each in its turn
 }
 
 // entry is a socket in the table. The table closes fd and unlinks file.
@@ -78,6 +80,8 @@ type entry struct {
 	foreign    bool           // that holder had a user of its own
 	fd         *descriptor.FD // nil while a bind is under way
 	spread     *spreading     // nil: one queue for all holders
+	inTurn     bool           // holders have got it with InTurn
+	line       spread.Line    // those that wait for a connection to it in turn
 	addr       net.Addr
 	file       *socketfile.File // the file to unlink; nil if there is none
 	borrowed   *socketfile.File // becomes file when the predecessor has left
@@ -174,9 +178,9 @@ func (t *Table) remove(e *entry) {
 func (e *entry) socket() Socket { return Socket{ID: e.id, Key: e.key, Addr: e.addr, FD: e.fd} }
 
 // of returns the socket with the queue of a holder.
-func (e *entry) of(h *holder) Socket {
+func (t *Table) of(e *entry, h *holder) Socket {
 	s := e.socket()
-	s.FD, s.Cookie = e.queue(h.slot), e.cookie()
+	s.FD, s.Cookie, s.InTurn = e.queue(h.slot), e.cookie(), t.acceptsInTurn(e)
 	return s
 }
 

@@ -11,10 +11,10 @@ import (
 // any more, until a connection comes.
 const restAfter = time.Second
 
-// patrol is what a Server knows of the queues of the slots: it looks at those of a socket while
-// connections come to it, and sleeps otherwise.
+// patrol is what a Server knows of the queues that several workers accept from: it looks at those of
+// a socket while connections come to it, and sleeps otherwise.
 type patrol struct {
-	sentry *spread.Sentry    // nil: there are no queues of slots
+	sentry *spread.Sentry    // nil: there are no such queues
 	busy   map[int]time.Time // when a connection was last seen waiting, by the id of a socket that is looked at
 	looks  bool              // a timer runs
 	stop   func()            // stops the timer
@@ -22,14 +22,33 @@ type patrol struct {
 
 // isWatched reports whether connections of e may wait for a worker that doesn't accept them,
 // while others could.
-func (e *entry) isWatched() bool {
-	return e.spread != nil && len(e.spread.beside) > 0 && !e.key.Packet
+func (e *entry) isWatched() bool { return !e.key.Packet && (e.isSplit() || e.inTurn) }
+
+// isSplit reports whether e has a queue for each slot.
+func (e *entry) isSplit() bool { return e.spread != nil && len(e.spread.beside) > 0 }
+
+// acceptsInTurn reports whether the holders of e accept from its one queue in turn: there are several,
+// and this process sees when the one that was woken doesn't.
+func (t *Table) acceptsInTurn(e *entry) bool {
+	listens, err := descriptor.Listens(e.fd.Int())
+	e.inTurn = e.inTurn || t.queues > 1 && !e.key.Packet && listens && err == nil
+	return e.inTurn && !e.isSplit()
 }
 
-// wake begins to look at the queues of socket id, if it has some.
-func (s *Server) wake(id int) {
+// guard has the sentry report the next connection to socket id, unless its queues are looked at.
+func (s *Server) guard(id int) {
 	e := s.byID[id]
 	if e == nil || !e.isWatched() || s.patrol.sentry == nil && !s.post() {
+		return
+	}
+	if s.patrol.busy[id].IsZero() {
+		s.rest(e)
+	}
+}
+
+// wake begins to look at the queues of socket id, which the sentry has reported.
+func (s *Server) wake(id int) {
+	if s.patrol.sentry == nil {
 		return
 	}
 	s.patrol.busy[id] = time.Now()
@@ -83,6 +102,10 @@ func (s *Server) rest(e *entry) {
 
 func (s *Server) lookAt(e *entry, now time.Time) {
 	all := e.all()
+	if len(all) == 1 {
+		s.lookAtLine(e, now)
+		return
+	}
 	queues, holders := make([]spread.Queue, len(all)), s.holdersOf(e)
 	for i, fd := range all {
 		queues[i] = spread.Queue{Waits: descriptor.Waiting(fd.Int()), Served: holders[i] != nil}
@@ -95,12 +118,33 @@ func (s *Server) lookAt(e *entry, now time.Time) {
 	}
 }
 
+// lookAtLine is lookAt for a socket with one queue.
+func (s *Server) lookAtLine(e *entry, now time.Time) {
+	waits := descriptor.Waiting(e.fd.Int())
+	if waits {
+		s.patrol.busy[e.id] = now
+	}
+	if !e.line.Look(waits) {
+		return
+	}
+	var all []int
+	for id, h := range e.askers {
+		if h.accepts[e.id] && !h.helps && s.Owner.CanHelp(id, true) {
+			all = append(all, id)
+		}
+	}
+	if id, ok := e.line.Next(all); ok {
+		s.holder(id).helps = true
+		s.Owner.Help(id, e.id)
+	}
+}
+
 // holdersOf returns a holder for each slot that accepts from e there, by slot.
 func (s *Server) holdersOf(e *entry) map[int]*holder {
 	all := map[int]*holder{}
 	for id, h := range e.askers {
 		slot := h.slot % len(e.all())
-		if h.accepts[e.id] && s.Owner.CanHelp(id) && (all[slot] == nil || all[slot].helps) {
+		if h.accepts[e.id] && s.Owner.CanHelp(id, false) && (all[slot] == nil || all[slot].helps) {
 			all[slot] = h
 		}
 	}

@@ -1,4 +1,4 @@
-// Package spread is about the sockets of one address that have a queue for each slot: which
+// Package spread is about the queues of one address, one for all workers or one for each slot: which
 // of them is stuck because its worker doesn't accept, who helps, and which of them get new
 // connections. The sockets are the master's.
 package spread

@@ -23,6 +23,8 @@ type (
 		Counts bool `json:"counts,omitempty"`
 		// Helps says that the worker accepts connections of other slots: it understands Help.
 		Helps bool `json:"helps,omitempty"`
+		// Turns says that the worker understands InTurn, and Help without a descriptor.
+		Turns bool `json:"turns,omitempty"`
 		// Spares says that connections can move while the worker stays: it understands Spare.
 		Spares bool `json:"spares,omitempty"`
 	}
@@ -55,6 +57,9 @@ type (
 		ID int `json:"id"`
 		// Cookie is what the sockets of one address have in common, where each slot has one.
 		Cookie uint64 `json:"cookie,omitempty"`
+		// InTurn says that other workers accept from the socket too, and the master notices when
+		// the one that the kernel has woken for a connection doesn't.
+		InTurn bool `json:"inTurn,omitempty"`
 	}
 	// AcceptingBody says that the program has called Accept (or ReadFrom) on a socket
 	// for the first time. Own names a socket that the master doesn't know.
@@ -62,7 +67,8 @@ type (
 		ID  int    `json:"id,omitempty"`
 		Own string `json:"own,omitempty"`
 	}
-	// HelpBody says whose connections are to be accepted: those of another slot of socket ID.
+	// HelpBody says whose connections are to be accepted: those of another slot of socket ID, whose
+	// descriptor comes with it, or without one those in the worker's queue for which another was woken.
 	HelpBody struct {
 		ID int `json:"id"`
 	}

@@ -87,7 +87,7 @@ const (
 	Count   Type = 0xb0 // master: what has the worker counted?
 	Counted Type = 0xb1 // worker: the answer, and its last counters when it leaves
 
-	Help   Type = 0xb4 // master: the worker is to accept from the queue of another slot, which comes with it
+	Help   Type = 0xb4 // master: the worker is to accept from the queue of another slot, which comes with it, or from its own
 	Helped Type = 0xb5 // worker: it has
 	Spare  Type = 0xb6 // master: some connections of the worker may move to another, with its end of a pair
 

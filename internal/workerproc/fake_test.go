@@ -171,7 +171,7 @@ func (l *pipeListener) Close() error {
 	return nil
 }
 
-func (l *pipeListener) Addr() net.Addr { return named{"pipe", "memory"} }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Net: "pipe", Name: "memory"} }
 
 // dial connects a client.
 func (l *pipeListener) dial() net.Conn {

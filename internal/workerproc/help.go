@@ -29,18 +29,22 @@ func (h helped) Close() error {
 	return h.Conn.Close()
 }
 
-// help accepts what waits in the queue of another slot, whose worker doesn't. It owns p unless
-// it fails.
+// help accepts what waits in the queue of another slot, whose worker doesn't, or in that of all,
+// where another one was woken for it. It owns p unless it fails.
 func (w *Worker) help(p link.Packet) error {
 	var body wire.HelpBody
 	if err := p.Decode(&body); err != nil {
 		return err
 	}
-	if len(p.Files) != 1 {
+	if len(p.Files) > 1 {
 		return fmt.Errorf("%w: %d with %v", wire.ErrDescriptors, len(p.Files), p.Type)
 	}
 	go func() {
-		w.acceptFor(body.ID, p.Files[0])
+		if len(p.Files) == 1 {
+			w.acceptFor(body.ID, p.Files[0])
+		} else if l := w.drain.listener(body.ID); l != nil {
+			l.wake() // it is this worker's own queue, and its turn
+		}
 		_ = w.send(wire.Helped, nil)
 	}()
 	return nil

@@ -18,7 +18,7 @@ import (
 func (w *Worker) hello() {
 	_ = w.send(wire.Hello, wire.HelloBody{
 		Min: wire.MinVersion, Max: wire.Version, PID: os.Getpid(),
-		Moves: handover.Supported, Pings: true, Counts: true, Helps: true, Spares: handover.Supported,
+		Moves: handover.Supported, Pings: true, Counts: true, Helps: true, Turns: true, Spares: handover.Supported,
 	})
 }
 

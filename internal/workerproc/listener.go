@@ -38,7 +38,11 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 		return nil, w.giveBack(s.ID, r, err)
 	}
 	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
-	if w.onTrial() { // it would be woken for the connections of its predecessor
+	turns := false
+	if s.InTurn {
+		inner, turns = w.poller.Listen(inner)
+	}
+	if !turns && w.onTrial() { // it would be woken for the connections of its predecessor
 		inner = sharedsocket.Lazy(inner, s.fd)
 	}
 	return w.trackListener(&listener{Listener: inner, id: s.ID, group: s.Cookie, keepAlive: keepAlive, backlog: r.Backlog}, r)
@@ -104,14 +108,8 @@ func (w *Worker) cannotListen(r bind.Request, err error) error {
 	if err == nil {
 		err = w.disconnected("listen")
 	}
-	return &net.OpError{Op: "listen", Net: r.Network, Addr: named{r.Network, r.Address}, Err: err}
+	return bind.OpError(r, err)
 }
-
-// named is an address as the program wrote it.
-type named struct{ network, address string }
-
-func (n named) Network() string { return n.network }
-func (n named) String() string  { return n.address }
 
 // listener adds the drain to a listener: it tracks the connections, and its Accept blocks
 // while the worker drains.
@@ -170,8 +168,8 @@ type trackedListener interface {
 // withMethods returns l with the methods that package net's listener of its kind has.
 func (l *listener) withMethods() trackedListener {
 	kind := l.Listener
-	if lazy, ok := kind.(*sharedsocket.LazyListener); ok {
-		kind = lazy.Kind()
+	if other, ok := kind.(interface{ Kind() net.Listener }); ok {
+		kind = other.Kind()
 	}
 	switch kind.(type) {
 	case *net.TCPListener:

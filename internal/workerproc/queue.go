@@ -55,13 +55,15 @@ func closedPermanently(sources []source) (last []*listener) {
 	return last
 }
 
-func anyWaits(all []*listener) bool {
+// anyWaits reports whether somebody waits in a queue, which the program is to accept.
+func anyWaits(all []*listener) (waits bool) {
 	for _, l := range all {
 		if !l.isClosed() && descriptor.Ask(l.Listener, descriptor.Waiting) {
-			return true
+			l.wake() // the worker that the kernel has woken for it may be gone
+			waits = true
 		}
 	}
-	return false
+	return waits
 }
 
 func (l *listener) isClosed() bool {

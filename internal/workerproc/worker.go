@@ -18,6 +18,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/statepipe"
+	"github.com/rota-go/rota/internal/turn"
 	"github.com/rota-go/rota/internal/usage"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -54,6 +55,7 @@ type Worker struct {
 	trial    trial
 	times    atomic.Pointer[wire.WelcomeBody]
 	tickets  tickets
+	poller   turn.Poller
 	handed   handed
 	state    state
 	asking   chan struct{} // full while the answer to Status is awaited

@@ -1,0 +1,75 @@
+//go:build linux
+
+package sockets
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/bind"
+)
+
+// turns returns whether the holders of the only socket of r accept from it in turn.
+func (r *rota) turns() (all bool) {
+	r.on(func() {
+		for _, e := range r.s.byID {
+			all = r.s.acceptsInTurn(e)
+		}
+	})
+	return all
+}
+
+// Holders accept in turn from one queue, if there are several.
+func TestWhoAcceptsInTurn(t *testing.T) {
+	for _, tt := range []struct {
+		slots, spread int
+		want          bool
+	}{
+		{1, bind.Auto, false}, {2, bind.Auto, true}, {8, bind.Shared, true}, {2, bind.Slots, false}, {1, bind.Slots, false},
+	} {
+		r := newRota(t, tt.slots)
+		r.listen("127.0.0.1:0", tt.spread, 0, 0)
+		if got := r.turns(); got != tt.want {
+			t.Errorf("%d slots, spread %d: %v, want %v", tt.slots, tt.spread, got, tt.want)
+		}
+	}
+	r := newRota(t, 2)
+	r.listen("127.0.0.1:0", bind.Shared, 0, 1)
+	r.on(func() { r.s.Resize(1) })
+	if !r.turns() {
+		t.Error("the queue isn't looked after while those that accept from it in turn may still be there")
+	}
+}
+
+// A connection that nobody accepts, although the kernel has woken one of the holders, is shown to the
+// others in turn, also when nobody has come for a long time before.
+func TestHoldersAreWokenInTurn(t *testing.T) {
+	r := newRota(t, 4)
+	addr := r.listen("127.0.0.1:0", bind.Shared, 0, 3)
+	r.mu.Lock()
+	r.stopped[1], r.stopped[2], r.stopped[4] = true, true, true
+	r.mu.Unlock()
+	for round := range 2 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		begin := time.Now()
+		for r.total() == round { // nobody looks without being asked
+			if time.Since(begin) > 10*time.Second {
+				t.Fatalf("round %d: nobody was asked who accepts", round)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if round == 0 {
+			time.Sleep(restAfter + 100*time.Millisecond) // until nobody looks any more
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.accepted[3] != 2 || r.asked[1] > 1 || r.asked[2] > 1 || r.asked[4] > 1 {
+		t.Errorf("accepted %v, asked %v: want 2 by holder 3, and the others asked once, who do not answer", r.accepted, r.asked)
+	}
+}

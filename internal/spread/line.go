@@ -1,0 +1,37 @@
+package spread
+
+import "slices"
+
+// Line finds out, of the one queue at which all workers of a socket wait in turn, that the one
+// that the kernel has woken for a connection doesn't accept it: it was stopped in that moment, or
+// has ended, or is out of descriptors. The zero value is ready.
+type Line struct {
+	waits int // at how many looks in a row somebody has waited
+	last  int // the worker that was woken last
+}
+
+// Look takes whether somebody waits in the queue, and reports whether another worker is to be
+// woken: where somebody has waited at two looks in a row.
+func (l *Line) Look(waits bool) bool {
+	if !waits {
+		l.waits = 0
+		return false
+	}
+	l.waits++
+	return l.waits >= stuckAfter
+}
+
+// Next returns which of some workers is to be woken, by its id: each in turn. ok is false if
+// there is none.
+func (l *Line) Next(workers []int) (id int, ok bool) {
+	if len(workers) == 0 {
+		return 0, false
+	}
+	slices.Sort(workers)
+	i, found := slices.BinarySearch(workers, l.last)
+	if found {
+		i++
+	}
+	l.last = workers[i%len(workers)]
+	return l.last, true
+}

@@ -1,0 +1,170 @@
+//go:build linux
+
+package turn
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// With EPOLLEXCLUSIVE the kernel wakes, of the threads that wait in an epoll for a socket, the
+// first of those that were entered so. A process of which no thread waits in that epoll doesn't
+// count, and the next one is woken. So the epoll must be that of Go's runtime, in which a thread
+// waits when the process has nothing to do: an epoll within that one never counts, and a thread
+// that waits in one of its own costs more than it saves.
+//
+// The runtime enters each socket with a value that names the goroutines that wait for it. The kernel shows the
+// entries of an epoll in /proc, so that the entry can be replaced by an exclusive one with the same
+// value. When package net closes the socket, the runtime removes the entry.
+
+// events are what a listener waits for. In an edge-triggered epoll nobody is woken again for
+// what another process accepts.
+const events = unix.EPOLLIN | unix.EPOLLET | unix.EPOLLEXCLUSIVE
+
+// probeTime is how long the trial of the poller may take, which takes some microseconds.
+const probeTime = time.Second
+
+// take takes a socket out of the poller. It returns functions that have the poller wait for it,
+// and no longer. ok is false if that can't be done; then the poller has it as before.
+func (p *Poller) take(raw syscall.RawConn) (add, remove func(fd uintptr), ok bool) {
+	p.once.Do(p.find)
+	if p.epoll < 0 {
+		return nil, nil, false
+	}
+	add, remove, ok = entry(p.epoll, raw)
+	return add, remove, ok && raw.Control(remove) == nil
+}
+
+// entry returns functions that add a socket to an epoll, exclusively, and remove it. ok is false if
+// it isn't there now.
+func entry(epoll int, raw syscall.RawConn) (add, remove func(fd uintptr), ok bool) {
+	var event unix.EpollEvent
+	_ = raw.Control(func(fd uintptr) { event, ok = eventOf(epoll, int(fd)) }) // fails if it is closed
+	add = func(fd uintptr) {
+		if !blocks(int(fd)) {
+			// It fails if the user has no room for one more entry in all its epolls. Then the process is
+			// not woken, and the master notices that nobody accepts.
+			_ = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, int(fd), &event)
+		}
+	}
+	remove = func(fd uintptr) { _ = unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, int(fd), nil) } // it may not be there
+	return add, remove, ok
+}
+
+// blocks reports whether accept(2) of a socket blocks, because one of the processes that have it has
+// cleared O_NONBLOCK. A thread that waits there has its turn in the kernel's list itself, and would miss
+// what its process is woken for.
+func blocks(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK == 0
+}
+
+// eventOf returns an event with the value that descriptor fd has in an epoll.
+func eventOf(epoll, fd int) (event unix.EpollEvent, ok bool) {
+	f, err := os.Open("/proc/self/fdinfo/" + strconv.Itoa(epoll))
+	if err != nil {
+		return event, false
+	}
+	defer f.Close()
+	prefix := fmt.Sprintf("tfd: %8d ", fd)
+	for s := bufio.NewScanner(f); s.Scan(); {
+		line, found := strings.CutPrefix(s.Text(), prefix)
+		if !found {
+			continue
+		}
+		var is uint32
+		var value uint64
+		_, err := fmt.Sscanf(line, "events: %x data: %x", &is, &value)
+		return withValue(value), err == nil
+	}
+	return event, false
+}
+
+func withValue(value uint64) unix.EpollEvent {
+	var b [8]byte
+	binary.NativeEndian.PutUint64(b[:], value)
+	return unix.EpollEvent{
+		Events: events,
+		Fd:     int32(binary.NativeEndian.Uint32(b[:4])),
+		Pad:    int32(binary.NativeEndian.Uint32(b[4:])),
+	}
+}
+
+// find finds the runtime's epoll, and tries it with a socket of its own.
+func (p *Poller) find() {
+	p.epoll = -1
+	c, peer, err := pair()
+	if err != nil {
+		return // out of descriptors, for example
+	}
+	defer c.Close()
+	defer unix.Close(peer)
+	raw, err := c.(syscall.Conn).SyscallConn() // of a *net.UnixConn
+	if err != nil {
+		return
+	}
+	_ = c.SetReadDeadline(time.Now().Add(probeTime)) // it is open
+	if n := epollOf(raw); n >= 0 && works(n, raw, peer) {
+		p.epoll = n
+	}
+}
+
+// pair returns a connection and the descriptor of its peer. The caller closes both.
+func pair() (c net.Conn, peer int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	file := os.NewFile(uintptr(fds[0]), "socket")
+	defer file.Close()
+	if c, err = net.FileConn(file); err != nil { // a duplicate
+		_ = unix.Close(fds[1])
+		return nil, 0, err
+	}
+	return c, fds[1], nil
+}
+
+// epollOf returns the epoll of this process that has a socket; -1 if none has.
+func epollOf(raw syscall.RawConn) int {
+	all, _ := os.ReadDir("/proc/self/fd") // without it there is none
+	for _, e := range all {
+		n, err := strconv.Atoi(e.Name())
+		if to, _ := os.Readlink("/proc/self/fd/" + e.Name()); err != nil || to != "anon_inode:[eventpoll]" {
+			continue
+		}
+		if _, _, ok := entry(n, raw); ok {
+			return n
+		}
+	}
+	return -1
+}
+
+// works reports whether a Read of a socket of package net is woken by what its peer sends, where an
+// epoll has the socket exclusively: whether that epoll is the runtime's, and the runtime knows the
+// socket by the value alone. The socket has a deadline.
+func works(epoll int, raw syscall.RawConn, peer int) bool {
+	add, remove, ok := entry(epoll, raw)
+	if !ok {
+		return false
+	}
+	calls := 0
+	err := raw.Read(func(fd uintptr) bool {
+		if calls++; calls > 1 {
+			return true
+		}
+		remove(fd)
+		add(fd)
+		_, err := unix.Write(peer, []byte{0})
+		return err != nil // false: now the goroutine waits
+	})
+	return err == nil && calls > 1
+}

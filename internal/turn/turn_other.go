@@ -1,0 +1,9 @@
+//go:build !linux
+
+package turn
+
+import "syscall"
+
+func (p *Poller) take(syscall.RawConn) (add, remove func(fd uintptr), ok bool) {
+	return nil, nil, false
+}

@@ -1,0 +1,184 @@
+//go:build linux
+
+package workerproc
+
+import (
+	"net"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/turn"
+	"github.com/rota-go/rota/internal/wire"
+)
+
+// inTurn is a worker that the master has given a listening socket, and that socket.
+type inTurn struct {
+	*bench
+	listener net.Listener
+	socket   net.Listener // the master's
+}
+
+func listenInTurn(t *testing.T, network string, body wire.SocketBody, holdOff time.Duration) *inTurn {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "s")
+	}
+	ln, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	i := &inTurn{bench: &bench{link: newFakeLink()}, socket: ln}
+	i.Worker = newWorker(link.Identity{ID: 7}, i.link)
+	i.Worker.times.Store(&wire.WelcomeBody{HoldOff: holdOff})
+	i.link.onSend = func(f wire.Frame) {
+		if f.Type == wire.Listen {
+			p := packet(wire.Socket, f.Call, dupOf(t, ln))
+			p.Body = wire.Body(body)
+			go i.handle(p)
+		}
+	}
+	i.listener, err = i.Listen(t.Context(), bind.Request{Network: network, Address: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { i.listener.Close() })
+	return i
+}
+
+func dupOf(t *testing.T, s any) *descriptor.FD {
+	t.Helper()
+	fd, err := descriptor.DupOf(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// A worker takes turns at a socket where the master says so, also on trial, and its listener has the
+// methods of its kind.
+func TestListenInTurn(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for _, turns := range []bool{false, true} {
+			for _, holdOff := range []time.Duration{0, time.Hour} {
+				i := listenInTurn(t, network, wire.SocketBody{ID: 3, InTurn: turns}, holdOff)
+				_, got := baseOf(i.listener.(source)).Listener.(*turn.Listener)
+				if got != turns {
+					t.Errorf("%s: turns %v, hold-off %v: %T", network, turns, holdOff, baseOf(i.listener.(source)).Listener)
+				}
+				_, tcp := i.listener.(interface {
+					AcceptTCP() (*net.TCPConn, error)
+				})
+				_, unix := i.listener.(interface {
+					AcceptUnix() (*net.UnixConn, error)
+				})
+				if tcp != (network == "tcp") || unix != (network == "unix") {
+					t.Errorf("%s: turns %v: AcceptTCP %v, AcceptUnix %v", network, turns, tcp, unix)
+				}
+			}
+		}
+	}
+}
+
+// miss has the program call Accept, and a connection come for which another process is woken.
+func (i *inTurn) miss(t *testing.T) (accepted <-chan error) {
+	t.Helper()
+	waitAhead(t, i.socket.(syscall.Conn))
+	result := make(chan error, 1)
+	go func() {
+		c, err := i.listener.Accept()
+		if err == nil {
+			c.Close()
+		}
+		result <- err
+	}()
+	for end := time.Now().Add(10 * time.Second); baseOf(i.listener.(source)).accepting.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no Accept")
+		}
+	}
+	time.Sleep(10 * time.Millisecond) // until it blocks
+	c, err := net.Dial("tcp", i.socket.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	select {
+	case err := <-result:
+		t.Fatalf("it is not the worker's turn: %v", err)
+	case <-time.After(10 * time.Millisecond):
+	}
+	return result
+}
+
+// waitAhead is another process that waits for one connection, ahead of all that wait later.
+func waitAhead(t *testing.T, s syscall.Conn) {
+	t.Helper()
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := s.SyscallConn()
+	if err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET | unix.EPOLLEXCLUSIVE})
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var e [1]unix.EpollEvent
+		for n, err := 0, error(nil); n == 0 && (err == nil || err == unix.EINTR); {
+			n, err = unix.EpollWait(epoll, e[:], 10_000)
+		}
+	}()
+	t.Cleanup(func() { <-ended; unix.Close(epoll) })
+	time.Sleep(10 * time.Millisecond) // until it blocks
+}
+
+// A connection for which another process was woken that doesn't accept it is accepted when the master
+// asks for help, and when the worker empties the queue at a stop.
+func TestTurnOfAnother(t *testing.T) {
+	for name, look := range map[string]func(t *testing.T, i *inTurn){
+		"help": func(t *testing.T, i *inTurn) {
+			p := packet(wire.Help, 0)
+			p.Body = wire.Body(wire.HelpBody{ID: 3})
+			if err := i.help(p); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a stop": func(t *testing.T, i *inTurn) {
+			if !anyWaits([]*listener{baseOf(i.listener.(source))}) {
+				t.Error("nobody waits")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := listenInTurn(t, "tcp", wire.SocketBody{ID: 3, InTurn: true}, 0)
+			result := i.miss(t)
+			look(t, i)
+			select {
+			case err := <-result:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("nobody accepts")
+			}
+			if n := baseOf(i.listener.(source)).worker.drain.accepts.Load(); name == "help" && n != 0 {
+				t.Errorf("the drain waits for %d Accepts", n)
+			}
+		})
+	}
+}
