@@ -25,8 +25,8 @@ var (
 // a number when the package does, and delete the line when it is within the bounds.
 var larger = map[string]size{
 	"internal/sockets":    {lines: 2790, files: 20, tests: 30}, // what a master that died leaves, what comes during a bind, and the queues of slots
-	"internal/workerproc": {lines: 2610, files: 21, tests: 30}, // the counters, the help for other slots, and connections that move while the worker stays
-	"master":              {lines: 3040, files: 22, tests: 30}, // the API with its comments, the loop, and pauses, trials and drains by hand
+	"internal/workerproc": {lines: 2620, files: 21, tests: 30}, // the counters, the help for other slots, and connections that move while the worker stays
+	"master":              {lines: 3050, files: 22, tests: 30}, // the API with its comments, the loop, and pauses, trials and drains by hand
 }
 
 // checkSizes finds packages that are over their bounds, and exceptions that are no longer
