@@ -21,9 +21,10 @@ func TestStopGrace(t *testing.T) {
 	t.Parallel()
 	cfg := server.Quick(1)
 	cfg.Grace, cfg.StopGrace = time.Hour, 300*time.Millisecond
-	p := e2etest.Start(t, "serve", cfg)
+	p := e2etest.Start(t, "serve", cfg, "ROTA_LOG=debug")
 	old := p.InFlight("/?sleep=60s&of=old")
 	p.Reload()
+	p.WaitLog(e2etest.WorkerDrains, 1) // it accepts no more
 	young := p.InFlight("/?sleep=60s&of=young")
 	brief := p.InFlight("/?sleep=100ms")
 	if n := p.Log.Count(cut); n > 0 {
