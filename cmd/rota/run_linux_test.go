@@ -135,6 +135,7 @@ func TestRunReload(t *testing.T) {
 		"Python": {"python3", script("server.py", pythonServer)},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if _, err := exec.LookPath(command[0]); err != nil {
 				t.Skip(err)
 			}
@@ -143,6 +144,7 @@ func TestRunReload(t *testing.T) {
 		})
 	}
 	t.Run("the one line", func(t *testing.T) {
+		t.Parallel()
 		p := e2etest.Run(t, e2etest.Command(t, "line", struct{}{}, "ROTA_WORKERS=4", "ROTA_MIN_UPTIME=50ms"))
 		if r := reloads(t, p, "rota.Listen, Go"); r.Failed > 0 {
 			t.Errorf("%d failed: %v", r.Failed, r.First)

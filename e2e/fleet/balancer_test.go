@@ -118,7 +118,7 @@ func (b *balancer) waitState(h *host, want ...string) {
 func (f fleet) nginx(t *testing.T) *balancer {
 	t.Helper()
 	b := &balancer{t: t, addr: e2etest.FreeAddress(t)}
-	path := f.configure(t, "nginx/nginx.conf", "listen 80;", "listen "+b.addr+";", "keepalive_timeout 2s", "keepalive_timeout 400ms",
+	path := f.configure(t, "nginx/nginx.conf", "listen 80;", "listen "+b.addr+";", "keepalive_timeout 2s", "keepalive_timeout 200ms",
 		"events {", "daemon off;\nworker_processes 2;\npid nginx.pid;\nerror_log stderr warn;\nevents {")
 	dir := filepath.Dir(path)
 	e2etest.NoError(t, os.Chmod(dir, 0o755))

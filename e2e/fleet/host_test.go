@@ -93,7 +93,7 @@ func ip(args ...string) error {
 
 // command returns the command that runs a helper on the host.
 func (h *host) command(helper string, env ...string) *exec.Cmd {
-	cfg := master.Config{Workers: 2, MinUptime: 50 * time.Millisecond, StopDelay: time.Second, StopGrace: 5 * time.Second, IdleGrace: 2 * time.Second}
+	cfg := master.Config{Workers: 2, MinUptime: 50 * time.Millisecond, StopDelay: time.Second, StopGrace: 5 * time.Second, IdleGrace: time.Second}
 	cmd := e2etest.Command(h.t, helper, cfg, append(env, h.release.Flags)...)
 	if h.netns != "" {
 		cmd.Args = append([]string{"ip", "netns", "exec", h.netns}, cmd.Args...) // it executes the program in its place
