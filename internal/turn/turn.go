@@ -23,11 +23,13 @@ type Poller struct {
 // Everything but Accept is package net's.
 type Listener struct {
 	netListener
-	raw         syscall.RawConn
-	add, remove func(fd uintptr) // have the poller wait for connections, and no longer
+	poller *Poller
+	raw    syscall.RawConn
 
-	mu      sync.Mutex
-	waiting int // Accepts
+	mu          sync.Mutex
+	taken       bool             // take was called
+	add, remove func(fd uintptr) // have the poller wait for connections, and no longer; do nothing if it can't be changed
+	waiting     int              // Accepts
 }
 
 // netListener is a *net.TCPListener or a *net.UnixListener.
@@ -39,7 +41,10 @@ type netListener interface {
 
 // Listen returns a Listener that owns ln, of package net, and true. Where there can be none it
 // returns ln and false: elsewhere than on Linux from 4.5 on, without /proc, and for other types.
-func (p *Poller) Listen(ln net.Listener) (net.Listener, bool) {
+//
+// The first Accept takes the socket out of the poller, which takes some microseconds. Until then the
+// process is woken for each connection; if quiet is set, Listen does it.
+func (p *Poller) Listen(ln net.Listener, quiet bool) (net.Listener, bool) {
 	inner, ok := ln.(netListener)
 	if !ok {
 		return ln, false
@@ -48,11 +53,24 @@ func (p *Poller) Listen(ln net.Listener) (net.Listener, bool) {
 	if err != nil {
 		return ln, false
 	}
-	l := &Listener{netListener: inner, raw: raw}
-	if l.add, l.remove, ok = p.take(raw); !ok {
+	l := &Listener{netListener: inner, poller: p, raw: raw}
+	if !p.works() || quiet && !l.take() {
 		return ln, false
 	}
 	return l, true
+}
+
+// take takes the socket out of the poller, once. It reports whether that could be done. The caller
+// holds mu, or is Listen.
+func (l *Listener) take() bool {
+	ok := true
+	if !l.taken {
+		l.taken = true
+		if l.add, l.remove, ok = l.poller.take(l.raw); !ok {
+			l.add, l.remove = func(uintptr) {}, func(uintptr) {}
+		}
+	}
+	return ok
 }
 
 // Kind returns the listener of package net.
@@ -71,6 +89,7 @@ func (l *Listener) enter() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting++; l.waiting == 1 {
+		l.take()
 		_ = l.raw.Control(l.add) // fails if it is closed: then Accept fails too
 	}
 }

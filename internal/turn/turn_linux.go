@@ -33,13 +33,15 @@ const events = unix.EPOLLIN | unix.EPOLLET | unix.EPOLLEXCLUSIVE
 // probeTime is how long the trial of the poller may take, which takes some microseconds.
 const probeTime = time.Second
 
+// works reports whether the poller can be used.
+func (p *Poller) works() bool {
+	p.once.Do(p.find)
+	return p.epoll >= 0
+}
+
 // take takes a socket out of the poller. It returns functions that have the poller wait for it,
 // and no longer. ok is false if that can't be done; then the poller has it as before.
 func (p *Poller) take(raw syscall.RawConn) (add, remove func(fd uintptr), ok bool) {
-	p.once.Do(p.find)
-	if p.epoll < 0 {
-		return nil, nil, false
-	}
 	add, remove, ok = entry(p.epoll, raw)
 	return add, remove, ok && raw.Control(remove) == nil
 }

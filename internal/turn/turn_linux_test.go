@@ -34,7 +34,7 @@ func listen(t *testing.T, network string) (*Listener, *Poller) {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	p := &Poller{}
-	l, ok := p.Listen(ln)
+	l, ok := p.Listen(ln, true)
 	if !ok {
 		t.Fatalf("no turns with the poller of this Go, or here: epoll %d", p.epoll)
 	}
@@ -138,6 +138,32 @@ func TestOnlyAcceptWaits(t *testing.T) {
 			}
 		}
 		_ = l.Close()
+	}
+}
+
+// A listener that need not be quiet is in the poller as the runtime has entered it until its first Accept.
+func TestFirstAcceptTakes(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	p := &Poller{}
+	loud, ok := p.Listen(ln, false)
+	l := loud.(*Listener)
+	if all := entries(t, l, p); !ok || len(all) != 1 || all[0]&unix.EPOLLEXCLUSIVE != 0 {
+		t.Fatalf("before the first Accept: %x, %v", all, ok)
+	}
+	result := accept(t, l, p)
+	for len(entries(t, l, p)) != 1 || entries(t, l, p)[0]&unix.EPOLLEXCLUSIVE == 0 {
+		time.Sleep(time.Millisecond) // it is between removing and adding
+	}
+	dial(t, l)
+	if err := ends(t, "Accept", result); err != nil {
+		t.Fatal(err)
+	}
+	if all := entries(t, l, p); len(all) != 0 {
+		t.Errorf("after it: %x", all)
 	}
 }
 
@@ -320,15 +346,15 @@ func TestAnotherEpoll(t *testing.T) {
 	}
 	q := &Poller{}
 	q.once.Do(func() { q.epoll = -1 })
-	if ln, ok := q.Listen(l.Kind()); ok || ln != l.Kind() {
+	if ln, ok := q.Listen(l.Kind(), true); ok || ln != l.Kind() {
 		t.Errorf("without a poller: %T", ln)
 	}
 	q = &Poller{}
 	q.once.Do(func() { q.epoll = epoll })
-	if ln, ok := q.Listen(l.Kind()); ok || ln != l.Kind() {
+	if ln, ok := q.Listen(l.Kind(), true); ok || ln != l.Kind() {
 		t.Errorf("with a poller that doesn't have the socket: %T", ln)
 	}
-	if ln, ok := p.Listen(struct{ net.Listener }{l}); ok {
+	if ln, ok := p.Listen(struct{ net.Listener }{l}, true); ok {
 		t.Errorf("of another type: %T", ln)
 	}
 }
@@ -341,7 +367,7 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		l, ok := p.Listen(ln)
+		l, ok := p.Listen(ln, true)
 		if !ok {
 			t.Fatalf("no turns: %T", ln)
 		}

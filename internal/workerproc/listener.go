@@ -40,7 +40,7 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 	keepAlive := bind.KeepAlive(inner, r.KeepAliveConfig)
 	turns := false
 	if s.InTurn {
-		inner, turns = w.poller.Listen(inner)
+		inner, turns = w.poller.Listen(inner, w.onTrial())
 	}
 	if !turns && w.onTrial() { // it would be woken for the connections of its predecessor
 		inner = sharedsocket.Lazy(inner, s.fd)
