@@ -12,6 +12,7 @@ type acceptor struct {
 	required int                      // those of them that are open: a worker after it is to accept on them
 	latest   time.Time                // of its first Accepts
 	givenUp  map[string]time.Duration // addresses it did without when it became ready, and the time that those before it needed
+	forgot   time.Time                // of the last forgetClosed that looked
 }
 
 // use is what a worker does with one address.
@@ -71,8 +72,12 @@ func (a *acceptor) close(address string, now time.Time) {
 }
 
 // forgetClosed forgets what was closed a second ago or earlier, except what a worker that
-// is not ready yet would be waited for.
+// is not ready yet would be waited for. It looks once a second at most.
 func (a *acceptor) forgetClosed(awaited *acceptor, now time.Time) {
+	if now.Sub(a.forgot) < acceptPause {
+		return
+	}
+	a.forgot = now
 	for address, u := range a.uses {
 		if !u.isOpen() && now.Sub(u.closed) >= acceptPause && !awaited.requires(address) {
 			a.remove(address)
