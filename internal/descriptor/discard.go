@@ -24,6 +24,7 @@ func (d *Discarder) Discard(fds []*FD) {
 		CloseAll(fds)
 		return
 	}
+	fds = closeQuick(fds)
 	if len(fds) == 0 {
 		return
 	}
@@ -34,6 +35,15 @@ func (d *Discarder) Discard(fds []*FD) {
 		d.running = true
 		go d.run()
 	}
+}
+
+// closeQuick closes those of fds whose Close doesn't block, and returns the others.
+func closeQuick(fds []*FD) []*FD {
+	if len(fds) != 1 || !fds[0].quick.Load() { // a frame with several has none that this process has opened
+		return fds
+	}
+	_ = fds[0].Close() // nothing was written to it
+	return nil
 }
 
 func (d *Discarder) run() {

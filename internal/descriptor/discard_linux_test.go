@@ -75,3 +75,18 @@ func TestNilDiscarder(t *testing.T) {
 		t.Error("the descriptor is open")
 	}
 }
+
+// A descriptor whose close doesn't block is closed at once, and not after those that wait.
+func TestDiscardQuick(t *testing.T) {
+	noneLeft(t)
+	slow, released := someFD(t, ""), make(chan struct{})
+	d := Discarder{closing: func(*FD) { <-released }}
+	d.Discard([]*FD{slow})
+	quick := someFD(t, "")
+	quick.Quick()
+	if d.Discard([]*FD{quick}); quick.Int() >= 0 {
+		t.Error("it waits")
+	}
+	close(released)
+	awaitIdle(t, &d)
+}

@@ -14,7 +14,10 @@ import (
 // FD owns one descriptor. It is not an *os.File, because that would enter the poller, and
 // a listening socket in the master's poller wakes the master for every connection that its
 // workers accept.
-type FD struct{ n atomic.Int64 }
+type FD struct {
+	n     atomic.Int64
+	quick atomic.Bool // Close doesn't block
+}
 
 // New returns an FD that owns descriptor n. The owner of the FD closes it.
 func New(n int) *FD {
@@ -28,6 +31,10 @@ func (f *FD) Int() int { return int(f.n.Load()) }
 
 // Take returns the descriptor, which the caller owns from now on; -1 after Close or Take.
 func (f *FD) Take() int { return int(f.n.Swap(-1)) }
+
+// Quick says that Close doesn't block, because this process has opened the file, or keeps another descriptor
+// of it. A Discarder closes f at once.
+func (f *FD) Quick() { f.quick.Store(true) }
 
 // Close closes the descriptor. After Close or Take it does nothing.
 func (f *FD) Close() error {

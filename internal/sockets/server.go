@@ -209,6 +209,7 @@ func (s *Server) send(a Answer) {
 		s.deliver(a.Caller, a.Socket, fd)
 		return
 	}
+	fd.Quick() // the table has the socket, too
 	s.Owner.Send(a.Caller, a.Socket, fd)
 	s.guard(a.Socket.ID)
 }
