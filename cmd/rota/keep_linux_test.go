@@ -240,14 +240,22 @@ func notExecutable(t *testing.T) string {
 	return path
 }
 
+// crashedForGood returns a kept server whose master was killed, and the path of a file: while it
+// exists, no master can start.
+func crashedForGood(t *testing.T) (k *keptServer, marker string) {
+	t.Helper()
+	marker = filepath.Join(t.TempDir(), "broken")
+	cmd := e2etest.Command(t, "line", struct{}{})
+	k = keepArgs(t, cmd.Env, 1, "keep", "--", "sh", "-c", `test -e "$0" && exit 5; exec "$1"`, marker, cmd.Path)
+	e2etest.NoError(t, os.WriteFile(marker, nil, 0o600))
+	e2etest.Kill(t, k.master())
+	return k, marker
+}
+
 // A start after a crash that fails is repeated, as a new start: what the first one says is not known.
 func TestKeepStartFailsAfterCrash(t *testing.T) {
 	t.Parallel()
-	marker := filepath.Join(t.TempDir(), "broken")
-	cmd := e2etest.Command(t, "line", struct{}{})
-	k := keepArgs(t, cmd.Env, 1, "keep", "--", "sh", "-c", `test -e "$0" && exit 5; exec "$1"`, marker, cmd.Path)
-	e2etest.NoError(t, os.WriteFile(marker, nil, 0o600))
-	e2etest.Kill(t, k.master())
+	k, marker := crashedForGood(t)
 	k.WaitLog(keeperStartsNext, 3)
 	e2etest.NoError(t, os.Remove(marker))
 	k.WaitLog(e2etest.WorkerReady, 2)
@@ -261,11 +269,7 @@ const keeperStartsNext e2etest.Line = "rota keep: the master has died"
 // A stop while no master runs ends the keeper.
 func TestKeepStopsBetweenMasters(t *testing.T) {
 	t.Parallel()
-	marker := filepath.Join(t.TempDir(), "broken")
-	cmd := e2etest.Command(t, "line", struct{}{})
-	k := keepArgs(t, cmd.Env, 1, "keep", "--", "sh", "-c", `test -e "$0" && exit 5; exec "$1"`, marker, cmd.Path)
-	e2etest.NoError(t, os.WriteFile(marker, nil, 0o600))
-	e2etest.Kill(t, k.master())
+	k, _ := crashedForGood(t)
 	k.WaitLog(keeperStartsNext, 6)
 	k.signal(syscall.SIGTERM)
 	k.Wait()

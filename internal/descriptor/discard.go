@@ -1,6 +1,9 @@
 package descriptor
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // MaxDiscarded is how many descriptors wait to be closed by a Discarder when Room begins to
 // wait.
@@ -39,11 +42,13 @@ func (d *Discarder) Discard(fds []*FD) {
 
 // closeQuick closes those of fds whose Close doesn't block, and returns the others.
 func closeQuick(fds []*FD) []*FD {
-	if len(fds) != 1 || !fds[0].quick.Load() { // a frame with several has none that this process has opened
-		return fds
-	}
-	_ = fds[0].Close() // nothing was written to it
-	return nil
+	return slices.DeleteFunc(fds, func(fd *FD) bool {
+		quick := fd.quick.Load()
+		if quick {
+			_ = fd.Close() // nothing was written to it
+		}
+		return quick
+	})
 }
 
 func (d *Discarder) run() {
