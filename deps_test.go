@@ -56,7 +56,7 @@ internal/handover   : internal/descriptor
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
 	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor status internal/lease internal/sharedfile
-	internal/spread     :
+	internal/spread     : internal/descriptor
 	internal/socketfile : internal/bind internal/directory
 	internal/balance    : internal/descriptor internal/wire reload status
 	internal/directory  :

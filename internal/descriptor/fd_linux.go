@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -83,4 +84,20 @@ func (f *FD) file() (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(d.Take()), "socket"), nil
+}
+
+// NewEpoll returns an epoll instance that the runtime's poller watches: raw.Read waits until one of its
+// sockets is ready. The caller closes the file.
+func NewEpoll() (file *os.File, raw syscall.RawConn, err error) {
+	n, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("epoll_create1", err)
+	}
+	_ = unix.SetNonblock(n, true) // only then the runtime watches it; it fails for no open descriptor
+	file = os.NewFile(uintptr(n), "epoll")
+	if raw, err = file.SyscallConn(); err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return file, raw, nil
 }

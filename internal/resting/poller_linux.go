@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // poller waits for the clients of many sockets. It is an epoll instance that the runtime's poller
@@ -21,16 +23,12 @@ type poller struct {
 }
 
 func newPoller() (*poller, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	file, raw, err := descriptor.NewEpoll()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	_ = unix.SetNonblock(fd, true) // only then the runtime watches it; it fails for no open descriptor
-	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
-	if p.raw, err = p.file.SyscallConn(); err != nil {
-		_ = p.file.Close()
 		return nil, err
 	}
+	p := &poller{file: file, raw: raw}
+	_ = raw.Control(func(fd uintptr) { p.fd = int(fd) }) // it is open
 	return p, nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // Sentry waits until a connection comes to one of some sockets. Each of them reports once,
@@ -21,17 +23,11 @@ type Sentry struct {
 
 // NewSentry returns a Sentry for no socket. The caller closes it.
 func NewSentry() (*Sentry, error) {
-	n, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	epoll, raw, err := descriptor.NewEpoll()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	_ = unix.SetNonblock(n, true) // so that package os puts it into the poller
-	s := &Sentry{epoll: os.NewFile(uintptr(n), "epoll")}
-	if s.raw, err = s.epoll.SyscallConn(); err != nil {
-		_ = s.epoll.Close()
 		return nil, err
 	}
-	return s, nil
+	return &Sentry{epoll, raw}, nil
 }
 
 // Arm has socket fd report id once, of which 31 bits count. A socket where a connection waits
