@@ -110,7 +110,7 @@ func (m *manager) start(exe, helper string, cfg master.Config, env ...string) *e
 	m.t.Helper()
 	cmd := e2etest.Command(m.t, helper, cfg, append(env, "NOTIFY_SOCKET="+m.path, "FDSTORE=100")...)
 	m.mu.Lock()
-	m.main = 0
+	m.last, m.main = m.main, 0
 	var names []string
 	for _, k := range m.kept {
 		n, err := unix.FcntlInt(uintptr(k.n), unix.F_DUPFD_CLOEXEC, 0)
