@@ -39,7 +39,9 @@ func traceMe(dir string) {
 	_, _ = out.Read(make([]byte, 1))
 }
 
-// trace traces process pid until the attack is over.
+// trace traces process pid until the attack is over. Each signal stops a thread that is traced,
+// and the runtime of Go sends its threads SIGURG: trace lets the process go on then. It waits for
+// stops alone, so that it doesn't wait for the end.
 func trace(pid, dir string) {
 	runtime.LockOSThread()
 	n, _ := strconv.Atoi(pid)
@@ -51,6 +53,10 @@ func trace(pid, dir string) {
 	for {
 		if _, err := os.Stat(dir + "/attack"); err != nil {
 			os.Exit(0)
+		}
+		var info unix.Siginfo
+		if err := unix.Waitid(unix.P_PID, n, &info, unix.WSTOPPED|unix.WNOHANG, nil); err == nil && info.Signo != 0 {
+			_ = unix.PtraceCont(n, int(unix.SIGURG))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
