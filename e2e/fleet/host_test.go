@@ -25,6 +25,7 @@ type host struct {
 	here    string // as the host reaches itself
 	netns   string // "": none
 	release server.Release
+	others  fleet // with this one
 	*e2etest.Process
 }
 
@@ -42,9 +43,24 @@ func newFleet(t *testing.T) fleet {
 	}
 	for _, h := range f {
 		h.release = server.NewRelease(t, "good")
+		h.others = f
 		h.start()
 	}
 	return f
+}
+
+// stop tells all hosts to stop at the end of a test: one after the other would take two seconds each.
+func (f fleet) stop() {
+	for _, h := range f {
+		if h.Process == nil {
+			continue
+		}
+		select {
+		case <-h.Ended:
+		default:
+			_ = syscall.Kill(h.PID(), syscall.SIGTERM)
+		}
+	}
 }
 
 // networks is how many were made, each with a name of its own: the kernel takes its time to remove
@@ -110,6 +126,7 @@ func (h *host) start() {
 		listen = h.ip
 	}
 	h.Process = e2etest.Run(h.t, h.command("serve", ipEnv+"="+listen))
+	h.t.Cleanup(h.others.stop)
 	h.WaitLog(e2etest.WorkerReady, 2)
 }
 
