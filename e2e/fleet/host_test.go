@@ -34,10 +34,11 @@ type fleet []*host
 
 // newFleet makes three hosts with a server each.
 func newFleet(t *testing.T) fleet {
-	f := namespaces(t)
+	n := int(networks.Add(1))
+	f := namespaces(t, n)
 	if f == nil {
 		for i, name := range []string{"a", "b", "c"} {
-			ip := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>8%250, os.Getpid()%256, 11+i)
+			ip := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>8%250, os.Getpid()%256, 1+(3*n+i)%250)
 			f = append(f, &host{t: t, name: name, ip: ip, here: ip})
 		}
 	}
@@ -67,10 +68,9 @@ func (f fleet) stop() {
 // one.
 var networks atomic.Int64
 
-// namespaces returns hosts in namespaces of their own, with addresses on one bridge, or nil if
+// namespaces returns hosts of the nth network in namespaces of their own, with addresses on one bridge, or nil if
 // that isn't allowed here.
-func namespaces(t *testing.T) (f fleet) {
-	n := networks.Add(1)
+func namespaces(t *testing.T, n int) (f fleet) {
 	id := fmt.Sprintf("rf%dn%d", os.Getpid()%100000, n)
 	net := fmt.Sprintf("10.%d.%d", 100+os.Getpid()%100, n%256)
 	if err := ip("link", "add", id, "type", "bridge"); err != nil {
