@@ -104,6 +104,7 @@ func useOf(p *e2etest.Process) use {
 // Clients keep their connections when the master is replaced, too: they go from its workers
 // to those of the new one.
 func TestUpgradesUnseen(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	crowd := newCrowd(t, p.Addr(), 40)
 	crowd.ask(t)
@@ -156,6 +157,7 @@ func TestTermToWorker(t *testing.T) {
 
 // In a roll-back connections move back.
 func TestRollBack(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "dies-second", master.Config{Workers: 2, MinUptime: 2 * time.Second})
 	crowd := newCrowd(t, p.Addr(), 40)
 	crowd.ask(t)
@@ -172,6 +174,7 @@ func TestRollBack(t *testing.T) {
 // A listener whose connections aren't looked at keeps them: the client is told nothing, and
 // the answer at the end of the grace comes from the old worker.
 func TestOpaqueStays(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "opaque", master.Config{MinUptime: -1, Grace: time.Minute})
 	crowd := newCrowd(t, p.Addr(), 1)
 	crowd.ask(t)
@@ -185,6 +188,7 @@ func TestOpaqueStays(t *testing.T) {
 
 // A stop tells clients to go, as there is nobody to give their connections to.
 func TestStopTellsClients(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "serve", server.Quick(1), "ROTA_LOG=debug")
 	crowd := newCrowd(t, p.Addr(), 1)
 	answer, gate := make(chan bool, 1), server.NewGate(t)
@@ -220,6 +224,7 @@ func TestStoppedReceiver(t *testing.T) {
 // If the receiver is killed while it takes connections, those that it has are lost, and no
 // other.
 func TestKilledReceiver(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	crowd := newCrowd(t, p.Addr(), 400)
 	crowd.ask(t)
