@@ -102,7 +102,7 @@ func (s *devService) becomes(want string) {
 
 // A program is edited twice, and once so that it doesn't compile. Each version serves when it is built, what the
 // compiler says is printed, and no request is refused. Those that come while it is built wait for the new version.
-func TestDev(t *testing.T) { // not parallel: the requests that are held don't wait for ever
+func TestDev(t *testing.T) { // not parallel: the requests that are held wait for 20 seconds
 	s := startDev(t)
 	s.answers("one hello")
 	l := e2etest.StartLoad(s.addr, "/", 2)
