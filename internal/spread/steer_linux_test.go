@@ -68,7 +68,7 @@ func TestSteerDatagrams(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(address, func(t *testing.T) {
 			all := group(t, address, 4)
-			control(t, all[3], func(fd int) error { return Steer(fd, 3, true) })
+			control(t, all[3], func(fd int) error { return Steer(fd, First(3), true) })
 			clients := dialAll(t, all[0].LocalAddr().String(), 90)
 			sendAll(t, clients, 3)
 			seen := 0
