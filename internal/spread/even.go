@@ -30,8 +30,8 @@ type Load struct {
 // Fewest returns the slots that are to get new connections, so that those that stay open are shared
 // evenly; nil: all, as the kernel chooses. A slot is left out if its worker has more than the mean, and none
 // if the difference is small. At least half of the slots with a worker are in, so that no share is more than doubled:
-// a worker that has just been started isn't given all. The number of a worker may be by so many higher, or lower, from one
-// moment to the next, as noise says.
+// a worker that has just been started isn't given all. One where somebody waits is out if as many are left. The number of a worker
+// may be by so many higher, or lower, from one moment to the next, as noise says.
 func Fewest(loads []Load, noise int) (slots []int) {
 	able, sum := []int{}, 0
 	for i, l := range loads {
@@ -40,23 +40,33 @@ func Fewest(loads []Load, noise int) (slots []int) {
 		}
 	}
 	slices.SortStableFunc(able, func(a, b int) int { return cmp.Compare(loads[a].Open, loads[b].Open) })
-	if len(able) < 2 {
-		return nil
-	}
-	if least, most := loads[able[0]].Open, loads[able[len(able)-1]].Open; most-least <= max(few, least/fair, 2*noise) {
+	if len(able) < 2 || !isUneven(loads[able[0]].Open, loads[able[len(able)-1]].Open, noise) {
 		return nil
 	}
 	half := (len(able) + 1) / 2
 	for i, slot := range able {
-		if l := loads[slot]; !l.Waits && (i < half || l.Open*len(able) <= sum) {
+		if i < half || loads[slot].Open*len(able) <= sum {
 			slots = append(slots, slot)
 		}
 	}
-	if len(slots) < half {
-		return nil
-	}
 	slices.Sort(slots)
-	return slots
+	return withoutWaiting(slots, loads, half)
+}
+
+// isUneven reports whether the difference between the fewest and the most is large.
+func isUneven(least, most, noise int) bool { return most-least > max(few, least/fair, 2*noise) }
+
+// withoutWaiting returns those of some slots where nobody waits; all, if these are fewer than least.
+func withoutWaiting(slots []int, loads []Load, least int) (quiet []int) {
+	for _, slot := range slots {
+		if !loads[slot].Waits {
+			quiet = append(quiet, slot)
+		}
+	}
+	if len(quiet) < least {
+		return slots
+	}
+	return quiet
 }
 
 // Step is what is to be done at a look.
