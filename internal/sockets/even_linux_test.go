@@ -13,14 +13,17 @@ import (
 func (r *rota) gets(addr string, n int) (all [4]int) {
 	r.t.Helper()
 	before := r.total()
-	for i := range all {
-		all[i] -= r.accepted[i+1]
+	count := func(sign int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for i := range all {
+			all[i] += sign * r.accepted[i+1]
+		}
 	}
+	count(-1)
 	r.dial(addr, n)
 	r.await(before + n)
-	for i := range all {
-		all[i] += r.accepted[i+1]
-	}
+	count(1)
 	return all
 }
 

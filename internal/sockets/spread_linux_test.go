@@ -88,7 +88,11 @@ func (r *rota) Refuse(_ Caller, err error) {
 	r.refused = append(r.refused, err)
 }
 func (r *rota) Denied(Caller, string) {}
-func (r *rota) Count() bool           { return r.levels }
+func (r *rota) Count() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.levels
+}
 func (r *rota) Connections(holder int) (open int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
