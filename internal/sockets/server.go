@@ -8,6 +8,7 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/spread"
 )
 
 // Server answers the calls of holders: it carries out what its Table decides. It runs the
@@ -23,14 +24,16 @@ type Server struct {
 	// garbage. It may be nil.
 	Freed func()
 
-	timer      bool // a timer will close sockets that linger
-	abandoning bool // a timer will close sockets of holders that are gone
-	sealing    bool // a holder accepts
-	patrol     patrol
-	calls      map[int]int // that wait for an answer, by holder
-	own        *own        // sockets of this process; nil until it asks for one
-	ownConns   ownConns    // of its listeners
-	onOpened   func()      // see OnOpened
+	timer      bool          // a timer will close sockets that linger
+	abandoning bool          // a timer will close sockets of holders that are gone
+	sealing    bool          // a holder accepts
+	patrol     spread.Patrol // of the queues that several holders accept from
+	counted    time.Time     // when Owner.Count was called
+	levels     bool          // what it has returned
+	calls      map[int]int   // that wait for an answer, by holder
+	own        *own          // sockets of this process; nil until it asks for one
+	ownConns   ownConns      // of its listeners
+	onOpened   func()        // see OnOpened
 }
 
 // Loop is the goroutine that owns a Server.
@@ -54,6 +57,11 @@ type Owner interface {
 	// Help has a holder accept what waits in a queue of socket id, of another slot, and then answer by
 	// Helped. It closes queue. Without queue it is the holder's own: it may be out of descriptors.
 	Help(holder, id int, queue ...*descriptor.FD)
+	// Count asks the holders how many connections they have open. It reports false if connections
+	// are not to be spread evenly for now.
+	Count() bool
+	// Connections returns what a holder has answered. ok is false if it never has.
+	Connections(holder int) (open int, ok bool)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)

@@ -19,6 +19,7 @@ type spreading struct {
 	grows  bool             // more are being opened
 	failed bool             // the last could not be opened
 	watch  spread.Watch
+	even   spread.Even
 }
 
 // spreads reports whether there may be a queue for each slot.
@@ -163,19 +164,24 @@ func (t *Table) Resize(slots int) {
 	t.queues = slots
 	for _, e := range t.spread {
 		e.spread.failed = false
+		e.spread.even.Release()
 		t.steer(e)
 	}
 }
 
-// steer chooses which queues of e get new connections: those of the slots that there are.
+// steer chooses which queues of e get new connections: those of the slots that there are, or of them
+// those of the holders that have fewest.
 func (t *Table) steer(e *entry) {
 	fds := e.all()
-	switch n := len(fds) - 1; {
-	case n < 1:
-	case n+1 > t.queues:
-		_ = spread.Steer(fds[n].Int(), max(t.queues, 1), e.key.Packet) // where it fails, slots help each other: see Server.look
-	default:
-		_ = spread.Unsteer(fds[n].Int()) // fails only where Steer does
+	if len(fds) < 2 {
+		return
+	}
+	last, slots := fds[len(fds)-1].Int(), e.spread.even.Slots()
+	if slots == nil && len(fds) > t.queues {
+		slots = spread.First(max(t.queues, 1))
+	}
+	if slots == nil || spread.Steer(last, slots, e.key.Packet) != nil { // where it fails, slots help each other: see Server.look
+		_ = spread.Unsteer(last) // fails only where Steer does
 	}
 }
 

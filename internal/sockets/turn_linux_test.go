@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/spread"
 )
 
 // turns returns whether the holders of the only socket of r accept from it in turn.
@@ -64,7 +65,7 @@ func TestHoldersAreWokenInTurn(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if round == 0 {
-			time.Sleep(restAfter + 100*time.Millisecond) // until nobody looks any more
+			time.Sleep(spread.RestAfter + 100*time.Millisecond) // until nobody looks any more
 		}
 	}
 	r.mu.Lock()
