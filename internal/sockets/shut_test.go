@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // askIn asks for a socket, and returns the one that the table has then.
@@ -134,6 +135,47 @@ func testShutDown(t *testing.T, r bind.Request, harm func(*testing.T, int, bind.
 	if reuse, err := syscall.GetsockoptInt(others.Int(), syscall.SOL_SOCKET, syscall.SO_REUSEADDR); r.Packet && (reuse != 0 || err != nil) {
 		t.Errorf("SO_REUSEADDR of the old one: %d, %v", reuse, err)
 	}
+}
+
+// A successor looks at the sockets of its predecessor as at its own.
+func TestShutDownAfterAnUpgrade(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		for _, name := range []string{"shut down", "shut down for reading", "move"} {
+			t.Run(address+" "+name, func(t *testing.T) {
+				d, r := newTestServer(t), bind.Request{Network: "tcp", Address: address}
+				d.Open = Open
+				if first := d.askIn(1, r); first.FD == nil {
+					t.Skip(d.answers)
+				}
+				next := newTestServer(t)
+				next.Open = Open
+				testShutDownAfterAnUpgrade(t, d, next, r, harms[name])
+			})
+		}
+	}
+}
+
+func testShutDownAfterAnUpgrade(t *testing.T, d, next *testServer, r bind.Request, harm func(*testing.T, int, bind.Request) error) {
+	e := d.byID[1]
+	fd, err := e.fd.Dup()
+	next.RestorePorts(d.Ports())
+	if err == nil {
+		err = next.Restore(payload(e.snapshot()), []*descriptor.FD{fd}, false)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := harm(t, e.fd.Int(), r); err != nil {
+		t.Skip(err) // to move goes to 127.0.0.1
+	}
+	if s := next.askIn(2, r); s.Addr.String() != e.addr.String() {
+		t.Errorf("socket %d at %v, after one at %v", s.ID, s.Addr, e.addr)
+	}
+	c, err := net.Dial("tcp", e.addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
 }
 
 // wantAnswer asks and answers on a socket for datagrams.

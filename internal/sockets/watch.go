@@ -30,12 +30,15 @@ func (e *entry) isSplit() bool { return e.spread != nil && len(e.spread.beside) 
 // acceptsInTurn reports whether the holders of e accept from its one queue in turn: there are several,
 // and this process sees when the one that was woken doesn't.
 func (t *Table) acceptsInTurn(e *entry) bool {
-	listens, err := descriptor.Listens(e.fd.Int())
-	e.inTurn = e.inTurn || t.queues > 1 && !e.key.Packet && listens && err == nil
+	if !e.inTurn && t.queues > 1 && !e.key.Packet {
+		listens, err := descriptor.Listens(e.fd.Int()) // a supervisor's may not
+		e.inTurn = listens && err == nil
+	}
 	return e.inTurn && !e.isSplit()
 }
 
-// guard has the sentry report the next connection to socket id, unless its queues are looked at.
+// guard has the sentry report the next connection to socket id, unless its queues are looked at. It is
+// called when a holder accepts: before, nobody could help.
 func (s *Server) guard(id int) {
 	e := s.byID[id]
 	if e == nil || !e.isWatched() || s.patrol.sentry == nil && !s.post() {
