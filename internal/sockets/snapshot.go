@@ -222,6 +222,7 @@ func (t *Table) restore(e *entry, all ...*restored) {
 func (t *Table) restoreFirst(e *entry, r *restored) {
 	t.setSpread(e, r.Spread)
 	e.fd, e.addr, e.shared = r.fd, recorded(r.NameNet, r.Name), r.Own
+	e.cookie = cookie(r.fd.Int())
 	if r.Path != "" {
 		e.borrowed = &socketfile.File{Path: r.Path, Is: directory.Identity{Device: r.Device, Inode: r.Inode}, User: r.User}
 	}
