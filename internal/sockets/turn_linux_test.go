@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // turns returns whether the holders of the only socket of r accept from it in turn.
@@ -71,5 +72,46 @@ func TestHoldersAreWokenInTurn(t *testing.T) {
 	defer r.mu.Unlock()
 	if r.accepted[3] != 2 || r.asked[1] > 1 || r.asked[2] > 1 || r.asked[4] > 1 {
 		t.Errorf("accepted %v, asked %v: want 2 by holder 3, and the others asked once, who do not answer", r.accepted, r.asked)
+	}
+}
+
+// Nobody looks for connections to a socket before a holder accepts from it: an ask is not held up by that.
+func TestSentryComesWithTheFirstAccept(t *testing.T) {
+	d := newTestServer(t)
+	d.Open = Open
+	d.Resize(2)
+	s := d.askIn(1, bind.Request{Network: "tcp", Address: "127.0.0.1:0"})
+	if d.patrol.sentry != nil || !d.byID[s.ID].inTurn {
+		t.Errorf("a sentry: %v, in turn: %v, want none yet, and true", d.patrol.sentry, d.byID[s.ID].inTurn)
+	}
+	d.AcceptsOn(1, s.ID, "", Terms{})
+	if d.patrol.sentry == nil {
+		t.Error("no sentry after the first accept")
+	}
+	d.stopWatch()
+}
+
+// Every holder is told the kernel's number of its socket, also those of a successor.
+func TestNumberOfASocket(t *testing.T) {
+	d := newTestServer(t)
+	d.Open = Open
+	d.askIn(1, bind.Request{Network: "tcp", Address: "127.0.0.1:0"})
+	e := d.byID[1]
+	want, err := descriptor.Cookie(e.fd.Int())
+	if err != nil || want == 0 {
+		t.Fatal(want, err)
+	}
+	fd, err := e.fd.Dup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := newTestServer(t)
+	if err := next.Restore(payload(e.snapshot()), []*descriptor.FD{fd}, false); err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range map[string]*Table{"the master": d.Table, "its successor": next.Table} {
+		if s := table.of(table.byID[1], table.holder(2)); s.Cookie != want {
+			t.Errorf("%s says %d, want %d", name, s.Cookie, want)
+		}
 	}
 }
