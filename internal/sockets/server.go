@@ -192,6 +192,9 @@ func (s *Server) bind(ctx context.Context, b *Bind) {
 		return func() {
 			answers, again := s.Bound(b, opened, err, time.Now())
 			s.answer(ctx, answers, again)
+			if b.beside != nil {
+				s.guard(b.entry.id) // others accept, and clients come to the new queues already
+			}
 			if err == nil && s.onOpened != nil {
 				s.onOpened()
 			}

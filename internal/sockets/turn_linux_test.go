@@ -4,6 +4,10 @@ package sockets
 
 import (
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,4 +118,43 @@ func TestNumberOfASocket(t *testing.T) {
 			t.Errorf("%s says %d, want %d", name, s.Cookie, want)
 		}
 	}
+}
+
+// A queue that is opened for one more slot is looked after before that slot's holder accepts: the others can help.
+func TestSentryWatchesANewQueue(t *testing.T) {
+	d := newTestServer(t)
+	d.Open = Open
+	d.Resize(2)
+	r := bind.Request{Network: "tcp", Address: "127.0.0.1:0", Options: bind.Options{Spread: bind.Slots}}
+	s := d.askIn(1, r)
+	d.AcceptsOn(1, s.ID, "", Terms{})
+	d.Resize(3)
+	d.Place(3, 2)
+	d.askIn(3, r)
+	for slot, fd := range d.byID[s.ID].all() {
+		if !isPolled(t, fd.Int()) {
+			t.Errorf("nobody looks after the queue of slot %d", slot)
+		}
+	}
+	if n := len(d.byID[s.ID].all()); n != 3 {
+		t.Errorf("%d queues, want 3", n)
+	}
+	d.stopWatch()
+}
+
+// isPolled reports whether an epoll of this process has descriptor n.
+func isPolled(t *testing.T, n int) bool {
+	all, err := filepath.Glob("/proc/self/fdinfo/*")
+	if err != nil || len(all) == 0 {
+		t.Skip("no /proc")
+	}
+	for _, name := range all {
+		text, _ := os.ReadFile(name) // it may be closed by now
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "tfd:" && f[1] == strconv.Itoa(n) {
+				return true
+			}
+		}
+	}
+	return false
 }
