@@ -3,8 +3,6 @@ package sockets
 import (
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/netip"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
@@ -148,23 +146,6 @@ func (e *entry) snapshot() *snapshot {
 
 func (s *snapshot) key() Key { return Key{s.Network, s.Address, s.Packet, s.Index} }
 
-// recorded returns the address of a socket as the predecessor knew it. That of a TCP socket is one of package
-// net, by which the socket can be made to listen again.
-func recorded(network, text string) net.Addr {
-	if a, err := netip.ParseAddrPort(text); err == nil && network == "tcp" {
-		return net.TCPAddrFromAddrPort(a)
-	}
-	return recordedAddr{network, text}
-}
-
-// recordedAddr is the address of a socket that is none of TCP.
-type recordedAddr struct{ network, text string }
-
-var _ net.Addr = recordedAddr{}
-
-func (a recordedAddr) Network() string { return a.network }
-func (a recordedAddr) String() string  { return a.text }
-
 // Restore takes a socket of the predecessor, as its SendOpen has described it, and with it
 // the files: one descriptor. A file in the file system stays the predecessor's until
 // OwnFiles. If the table has the socket already, Restore closes the descriptor; if it is
@@ -221,7 +202,7 @@ func (t *Table) restore(e *entry, all ...*restored) {
 
 func (t *Table) restoreFirst(e *entry, r *restored) {
 	t.setSpread(e, r.Spread)
-	e.fd, e.addr, e.shared = r.fd, recorded(r.NameNet, r.Name), r.Own
+	e.fd, e.addr, e.shared = r.fd, bind.Addr(r.NameNet, r.Name), r.Own
 	e.cookie = cookie(r.fd.Int())
 	if r.Path != "" {
 		e.borrowed = &socketfile.File{Path: r.Path, Is: directory.Identity{Device: r.Device, Inode: r.Inode}, User: r.User}
