@@ -76,7 +76,7 @@ func (s *Server) Ask(ctx context.Context, c Caller, r bind.Request, terms Terms)
 	}
 	s.begin(c.Holder)
 	if terms.Allow == nil {
-		s.allowed(ctx, c, r, terms.User, nil)
+		s.ask(ctx, c, r, terms.User)
 		return
 	}
 	s.Loop.Work(func() func() {
@@ -146,14 +146,21 @@ func (s *Server) allowed(ctx context.Context, c Caller, r bind.Request, user *bi
 	switch {
 	case err != nil:
 		s.refuse(c, r, err)
-	case !s.Owner.Connected(c.Holder):
-		s.end(c.Holder)
 	case s.Full(c.Holder, r):
 		s.refuse(c, r, os.NewSyscallError("socket", syscall.EMFILE))
 	default:
-		answers, b := s.Table.Ask(c, r, user)
-		s.answer(ctx, answers, b)
+		s.ask(ctx, c, r, user)
 	}
+}
+
+// ask asks the table for what is permitted, unless the holder can't be answered any more.
+func (s *Server) ask(ctx context.Context, c Caller, r bind.Request, user *bind.User) {
+	if !s.Owner.Connected(c.Holder) {
+		s.end(c.Holder)
+		return
+	}
+	answers, b := s.Table.Ask(c, r, user)
+	s.answer(ctx, answers, b)
 }
 
 // AcceptsOn is Table.AcceptsOn. When the first holder accepts, clients can reach it: what
@@ -163,6 +170,7 @@ func (s *Server) AcceptsOn(id, socket int, own string, terms Terms) (name string
 		s.sealing = true
 		s.Loop.After(SealAfter, s.Seal)
 	}
+	defer s.guard(socket)
 	return s.Table.AcceptsOn(id, socket, own, terms)
 }
 
@@ -192,6 +200,9 @@ func (s *Server) bind(ctx context.Context, b *Bind) {
 		return func() {
 			answers, again := s.Bound(b, opened, err, time.Now())
 			s.answer(ctx, answers, again)
+			if b.beside != nil {
+				s.guard(b.entry.id) // others accept, and clients come to the new queues already
+			}
 			if err == nil && s.onOpened != nil {
 				s.onOpened()
 			}
@@ -219,7 +230,6 @@ func (s *Server) send(a Answer) {
 	}
 	fd.Quick() // the table has the socket, too
 	s.Owner.Send(a.Caller, a.Socket, fd)
-	s.guard(a.Socket.ID)
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.

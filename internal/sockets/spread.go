@@ -56,15 +56,6 @@ func (e *entry) queue(slot int) *descriptor.FD {
 
 func (e *entry) grows() bool { return e.spread != nil && e.spread.grows }
 
-// cookie returns the number of the first socket if there are more.
-func (e *entry) cookie() uint64 {
-	if e.spread == nil || len(e.spread.beside) == 0 {
-		return 0
-	}
-	c, _ := descriptor.Cookie(e.fd.Int()) // 0 if it fails: connections don't move
-	return c
-}
-
 // opened takes the sockets of o that are beside the first.
 func (s *spreading) opened(o Opened) {
 	if s == nil || !o.own {

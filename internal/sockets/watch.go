@@ -17,12 +17,15 @@ func (e *entry) isSplit() bool { return e.spread != nil && len(e.spread.beside) 
 // acceptsInTurn reports whether the holders of e accept from its one queue in turn: there are several,
 // and this process sees when the one that was woken doesn't.
 func (t *Table) acceptsInTurn(e *entry) bool {
-	listens, err := descriptor.Listens(e.fd.Int())
-	e.inTurn = e.inTurn || t.queues > 1 && !e.key.Packet && listens && err == nil
+	if !e.inTurn && t.queues > 1 && !e.key.Packet {
+		listens, err := descriptor.Listens(e.fd.Int()) // a supervisor's may not
+		e.inTurn = listens && err == nil
+	}
 	return e.inTurn && !e.isSplit()
 }
 
-// guard has somebody look at the queues of socket id when a connection comes.
+// guard has somebody look at the queues of socket id when a connection comes. It is called when a holder
+// accepts: before, nobody could help.
 func (s *Server) guard(id int) {
 	if s.forget == nil {
 		s.patrol = spread.Patrol{After: s.Loop.After, Queues: s.watched, Look: s.look, Rest: s.release}
