@@ -55,7 +55,7 @@ func TestPassOn(t *testing.T) {
 		s := leaver(leaving, leaving)
 		ended := passes(t.Context(), s)
 		for i := range uint8(2) {
-			if isOver(ended, time.Hour) {
+			if isOver(ended, time.Minute) {
 				t.Errorf("it has left before %d others were done", 2-i)
 			}
 			s.memory.set(member{place{i + 1, 1}, 1, passing})
@@ -92,6 +92,44 @@ func TestPassOnBesideServers(t *testing.T) {
 	})
 }
 
+// A worker that drains reads on from the socket of its slot, unless another one of the slot serves.
+func TestChooseReads(t *testing.T) {
+	site := newSite(t)
+	s := &shared{memory: &memory{table: site.table}, conn: site.worker(0, draining), self: member{place{0, 1}, 1, draining}}
+	site.table.set(member{place{1, 1}, 2, serving})
+	for _, socket := range []uint64{1, 0, 1} {
+		site.table.sockets[1].Store(socket) // that of member 0 is 0
+		s.chooseReads()
+		if want := socket != 0; s.conn.reads != want {
+			t.Errorf("one serves that has socket %d, and it reads: %t", socket, s.conn.reads)
+		}
+	}
+}
+
+// When there are fewer slots, the worker of one that is gone keeps its connections, and leaves after them.
+func TestFewerWorkers(t *testing.T) {
+	cfg := configOf(2)
+	cfg.Spread = master.SpreadSlots
+	p, addr := start(t, "http3", cfg)
+	for who, url := "", "https://"+addr; !strings.Contains(who, "slot=1"); {
+		c := newClient(t)
+		var err error
+		who, err = get(c, url+"/whoami")
+		e2etest.NoError(t, err)
+		if strings.Contains(who, "slot=1") {
+			body := slowDownload(t, c, url)
+			p.Signal(syscall.SIGTTOU)
+			if n, err := io.Copy(io.Discard, body); n != 480_000 || err != nil {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		}
+	}
+	p.WaitLog(e2etest.WorkerLeft, 1)
+	if _, err := get(newClient(t), "https://"+addr+"/whoami"); err != nil {
+		t.Error(err)
+	}
+}
+
 // In a stop a worker that is done passes on what comes to its slot's socket for the connections of others: here of
 // clients whose address changes, which the kernel gives to any slot.
 func TestStopReadsForOthers(t *testing.T) {
@@ -99,10 +137,7 @@ func TestStopReadsForOthers(t *testing.T) {
 	cfg.Spread = master.SpreadSlots
 	p, addr := start(t, "http3", cfg)
 	over := filepath.Join(t.TempDir(), "over")
-	bodies, nats := downloadsAtOneSlot(t, addr, over)
-	for _, n := range nats {
-		n.change(t)
-	}
+	bodies := downloadsAtOneSlot(t, addr, over)
 	p.Signal(syscall.SIGTERM)
 	p.WaitLog(e2etest.StopStarts, 1)
 	for i, b := range bodies {
@@ -116,8 +151,8 @@ func TestStopReadsForOthers(t *testing.T) {
 	}
 }
 
-// downloadsAtOneSlot begins eight downloads from slot 0. Slot 1 has no connection, and its worker lingers until a file is there.
-func downloadsAtOneSlot(t *testing.T, addr, until string) (bodies []io.Reader, nats []*nat) {
+// downloadsAtOneSlot begins eight downloads from slot 0, of clients whose address has changed meanwhile. Slot 1 has no connection, and its worker lingers until a file is there.
+func downloadsAtOneSlot(t *testing.T, addr, until string) (bodies []io.Reader) {
 	t.Helper()
 	for lingers := false; len(bodies) < 8 || !lingers; {
 		n, c := newNAT(t, addr), newClient(t)
@@ -131,9 +166,12 @@ func downloadsAtOneSlot(t *testing.T, addr, until string) (bodies []io.Reader, n
 			c.Close()
 			continue
 		}
-		bodies, nats = append(bodies, slowDownload(t, c, url)), append(nats, n)
+		bodies = append(bodies, slowDownload(t, c, url))
+		n.change(t)
+		_, err = get(c, url+"/whoami") // or the server learns of the new address when the client sends again
+		e2etest.NoError(t, err)
 	}
-	return bodies, nats
+	return bodies
 }
 
 // slowDownload begins a download of 480,000 bytes that takes three seconds.
