@@ -25,12 +25,14 @@ type client struct {
 func (c *client) serve() {
 	_ = c.conn.SetReadDeadline(time.Now().Add(readTimeout))
 	line, err := bufio.NewReaderSize(io.LimitReader(c.conn, control.MaxRequest+1), 512).ReadBytes('\n')
-	if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) {
-		return // it has sent nothing, or not in time
+	if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) { // it has sent nothing, or not in time
+		c.pace.count(time.Now(), garbage)
+		return
 	}
 	var r control.Request
 	c.alone(func() { r, err = control.Parse(line) })
 	if err != nil {
+		c.pace.count(time.Now(), garbage)
 		_ = c.end(err, control.Invalid)
 		return
 	}

@@ -122,10 +122,10 @@ type acceptor struct {
 	recent     newest.Source[status.Status] // shared by all clients
 	isReplaced func() bool                  // the path is another master's
 	ctx        context.Context              // ends with Close
-	pace       pace                         // used by accept
-	clients    chan struct{}                // a value for each that is served
-	work       sync.Mutex                   // of alone
-	lines      lines                        // of statuses
+	pace       pace
+	clients    chan struct{} // a value for each that is served
+	work       sync.Mutex    // of alone
+	lines      lines         // of statuses
 	all        sync.WaitGroup
 }
 
