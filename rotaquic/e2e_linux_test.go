@@ -156,7 +156,7 @@ func requestsInReloads(t *testing.T, cfg master.Config) {
 	for ; reloads < 20 || counts.made.Load() < least; reloads++ {
 		p.Reload()
 		p.WaitLog(e2etest.WorkerLeft, (reloads+1)*cfg.Workers)
-		counts.settle() // what one generation has rejected, the next one may not reject again
+		counts.await() // what one generation has rejected, the next one may not reject again
 	}
 	r := l.MustBeWhole(t)
 	t.Logf("%d reloads, %v; %d requests were sent again on another connection; in %d the client has closed its own connection",
@@ -175,7 +175,7 @@ type counter struct {
 	made, again, closed atomic.Int64
 
 	mu       sync.Mutex
-	underWay *sync.WaitGroup // the requests that have begun since settle was called
+	underWay *sync.WaitGroup // the requests that have begun since await was called
 }
 
 // begin says that a request is under way, until ends is called.
@@ -189,8 +189,8 @@ func (n *counter) begin() (ends func()) {
 	return n.underWay.Done
 }
 
-// settle waits for the requests that are under way. Others begin meanwhile.
-func (n *counter) settle() {
+// await waits for the requests that are under way. Others begin meanwhile.
+func (n *counter) await() {
 	n.mu.Lock()
 	before := n.underWay
 	n.underWay = nil
