@@ -3,10 +3,12 @@ package rotahttp
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +22,12 @@ const (
 	// soon is a limit for what must not wait for an IdleGrace or a grace of timeout.
 	soon = timeout / 2
 )
+
+// TestMain lets eight tests wait at a time, unless the command line says otherwise.
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8")
+	os.Exit(m.Run())
+}
 
 // fakeWorker is a worker without a master. It drains when the test calls beginDrain.
 type fakeWorker struct {

@@ -88,6 +88,7 @@ func observe(t *testing.T, secure bool, ln net.Listener, serve func(*http.Server
 // The functions that a program sets in an http.Server are called as with net/http alone,
 // with conns and listeners of the same types.
 func TestServerFieldsAreCalledAsByNetHTTP(t *testing.T) {
+	t.Parallel()
 	for _, secure := range []bool{false, true} {
 		ln := mustListen(t)
 		want := observe(t, secure, ln, func(srv *http.Server, run func(net.Listener) error) func() {

@@ -72,6 +72,7 @@ func answersIn(p []byte) (n int) {
 
 // A client that reads late gets the second GOAWAY after it has answered the PING.
 func TestSlowClientIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	s := start(t, h2cServer(echo), newWorker(timeout))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)

@@ -37,6 +37,7 @@ func serverTLS(t testing.TB) *tls.Config {
 // HTTP/1.1 over TLS drains too: the response says close, and an idle connection is closed
 // after IdleGrace.
 func TestHTTP1OverTLS(t *testing.T) {
+	t.Parallel()
 	srv := &http.Server{Handler: echoHandler, TLSConfig: serverTLS(t)}
 	s := startOn(t, srv, newWorker(5*idleCheckInterval), mustListen(t), func(l net.Listener) error { return srv.ServeTLS(l, "", "") })
 	secure := func() *client {
@@ -126,6 +127,7 @@ func h2cServer(h http.HandlerFunc) *http.Server {
 // A stream in flight finishes. The client gets the first GOAWAY at once, with the highest
 // possible stream, and the second one later.
 func TestHTTP2StreamInFlightFinishes(t *testing.T) {
+	t.Parallel()
 	release := make(chan bool)
 	s := start(t, h2cServer(func(w http.ResponseWriter, r *http.Request) {
 		for i := range 3 {
@@ -149,7 +151,7 @@ func TestHTTP2StreamInFlightFinishes(t *testing.T) {
 	if line, err := r.ReadString('\n'); line != "part 1\n" {
 		t.Fatal(line, err)
 	}
-	time.Sleep(goAwayTime + 2*idleCheckInterval) // net/http sends the second GOAWAY; the stream is still open
+	waitFor(t, "the second GOAWAY", func() bool { return len(g.got()) > 1 }) // of net/http; the stream is still open
 	s.mustServe()
 	close(release)
 	if rest, err := io.ReadAll(r); string(rest) != "part 2\n" || err != nil {
@@ -164,6 +166,7 @@ func TestHTTP2StreamInFlightFinishes(t *testing.T) {
 // The first GOAWAY refuses no request: requests that cross it are answered. This client
 // writes frames itself, because net/http's would retry.
 func TestHTTP2RequestsThatCrossGoAwayAreAnswered(t *testing.T) {
+	t.Parallel()
 	s := start(t, h2cServer(echo), newWorker(timeout))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
@@ -206,12 +209,13 @@ func (c *client) awaitFrame(typ, stream byte) {
 // An idle HTTP/2 connection is closed soon after noAnswerTime, even if the client does
 // nothing.
 func TestHTTP2IdleConnIsClosed(t *testing.T) {
+	t.Parallel()
 	s := start(t, h2cServer(echo), newWorker(timeout))
 	c := dial(t, s.addr)
 	c.send("%s%s", preface, settings)
 	c.awaitFrame(4, 0)
 	s.beginDrain()
-	s.mustReturn(nil, noAnswerTime+3*time.Second)
+	s.mustReturn(nil, soon)
 }
 
 // A connection is closed if the client has negotiated HTTP/2 but doesn't send its preface.

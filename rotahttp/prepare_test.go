@@ -77,6 +77,7 @@ func TestPreparedHTTP1(t *testing.T) {
 
 // An HTTP/2 stream in flight finishes, after two GOAWAYs, and Serve doesn't return before.
 func TestPreparedHTTP2(t *testing.T) {
+	t.Parallel()
 	release := make(chan bool)
 	srv := h2cServer(nil)
 	s := startPrepared(t, srv, newWorker(timeout), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -151,6 +152,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 // Several Serves of one server, whose Handler the library replaces before each, are one
 // drain: a client gets one GOAWAY of this package.
 func TestPreparedTwice(t *testing.T) {
+	t.Parallel()
 	srv, worker := h2cServer(nil), newWorker(timeout)
 	s := startPrepared(t, srv, worker, echoHandler, srv.Serve)
 	c1, g := cleartext(t, s.addr)
@@ -253,6 +255,7 @@ func TestHijackedHTTP2(t *testing.T) {
 // A connection that a handler has hijacked for HTTP/2 ends when no request is open on it, and
 // not before: nobody else would end it if its client does nothing.
 func TestHijackedHTTP2EndsWhenIdle(t *testing.T) {
+	t.Parallel()
 	headers := frame(frameHeaders, flagEndHeaders|flagEndStream, 4)
 	release, served := make(chan bool), make(chan error, 1)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ import (
 // Under load, a release whose canary dies is rolled back, one that is well goes on by itself, and
 // one that waits is promoted or aborted by hand. No request fails that reached an old worker.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	s := start(t, func(c *master.Config) { c.Canary, c.CanaryTime = 1, time.Second })
 	l := e2etest.StartLoad(s.Addr(), "/", 4)
 	begun := time.Now()

@@ -12,6 +12,7 @@ import (
 
 // Another user is told that the master isn't his to command, by an exit status of its own.
 func TestDenied(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start a process of another user")
 	}

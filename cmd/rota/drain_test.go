@@ -27,6 +27,7 @@ func healthy() {
 // Balancers are told to send their clients elsewhere, by the command, while everybody is served
 // and a reload and an upgrade go on; undrain takes it back.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	address := e2etest.FreeAddress(t)
 	s := startAs(t, "healthy", func(c *master.Config) { c.StopDelay = time.Second }, healthEnv+"="+address)
 	ready := func() bool {

@@ -127,6 +127,7 @@ func TestCounters(t *testing.T) {
 
 // What is still under way at the time-out goes on.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	s := start(t, func(c *master.Config) {
 		c.ReadyTimeout, c.KillAfter = master.NoLimit, 100*time.Millisecond
 	})
@@ -183,6 +184,7 @@ func TestSocketOfKilledMaster(t *testing.T) {
 
 // On a terminal a reload has a progress bar.
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	script, err := exec.LookPath("script")
 	if err != nil {
 		t.Skip("no script(1) to make a terminal with")

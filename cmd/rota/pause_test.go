@@ -20,6 +20,7 @@ func (s *service) rolls(generation int) {
 // A reload that is paused stays where it is, and its canary's time with it, until it is resumed. No
 // request fails.
 func TestPause(t *testing.T) {
+	t.Parallel()
 	const trial = time.Second
 	s := start(t, func(c *master.Config) { c.Canary, c.CanaryTime = 1, 10*time.Second })
 	l := e2etest.StartLoad(s.Addr(), "/", 4)

@@ -28,6 +28,7 @@ func (s *service) run(info os.FileInfo) bool {
 // A rollback returns to the executable of the release before, whose file was removed, and a
 // second one to the other. No request fails.
 func TestRollback(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	exe, stat := filepath.Join(dir, "server"), func() os.FileInfo {
 		info, err := os.Stat(filepath.Join(dir, "server"))
@@ -66,6 +67,7 @@ func TestRollback(t *testing.T) {
 // After an upgrade of the master, a rollback returns to the executable of the workers before, and after an upgrade that has
 // changed nothing to the one before that. No request fails.
 func TestRollbackAfterUpgrade(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	exe := filepath.Join(dir, "server")
 	deploy := func() os.FileInfo {

@@ -123,6 +123,7 @@ server.server_close()
 // beside them the Go program with the one line. Nobody is refused. What is lost is at the edge
 // of each program's own drain, and is printed; with the one line it is nothing.
 func TestRunReload(t *testing.T) {
+	t.Parallel()
 	script := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)
 		e2etest.NoError(t, os.WriteFile(path, []byte(text), 0o600))
@@ -183,6 +184,7 @@ func line() {
 // A program is told to leave, finishes its request, and the server ends with status 0. SIGUSR1
 // reaches it.
 func TestRunStop(t *testing.T) {
+	t.Parallel()
 	p := runPlain(t, "")
 	p.Signal(syscall.SIGUSR1)
 	p.WaitOutput("logs are opened again", 2)
@@ -203,6 +205,7 @@ func TestRunStop(t *testing.T) {
 
 // A program that doesn't leave is killed at the end of the grace.
 func TestRunKillsAfterGrace(t *testing.T) {
+	t.Parallel()
 	cmd := e2etest.Command(t, "plain", struct{}{}, e2etest.FlagsEnv+"=deaf", "ROTA_STOP_GRACE=200ms", "ROTA_KILL_AFTER=nolimit")
 	p := runCommand(t, cmd.Env, "--", cmd.Path)
 	p.Signal(syscall.SIGTERM)
@@ -249,6 +252,7 @@ func programs(t *testing.T, p *e2etest.Process) (pids []int) {
 
 // A program may say itself when it is ready.
 func TestRunNotify(t *testing.T) {
+	t.Parallel()
 	p := runPlain(t, "notify", "-ready", "notify")
 	if said, ready := strings.Index(p.Log.String(), "says that it is ready"), strings.Index(p.Log.String(), "worker ready"); said < 0 || said > ready {
 		t.Error("a worker was ready before its program")
@@ -258,6 +262,7 @@ func TestRunNotify(t *testing.T) {
 
 // A release that doesn't accept is rolled back.
 func TestRunBrokenRelease(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "server")
 	cmd := e2etest.Command(t, "plain", struct{}{}, "ROTA_READY_TIMEOUT=500ms")
 	e2etest.NoError(t, os.Symlink(cmd.Path, path))

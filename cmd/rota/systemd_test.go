@@ -19,6 +19,7 @@ var execReload = regexp.MustCompile(`(?m)^ExecReload=/usr/local/bin/rota (.*)$`)
 // systemd runs ExecReload= of the documentation with the variables of the service. It fails when
 // the reload fails, or isn't over in time, and then so does systemctl reload.
 func TestExecReload(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../docs/systemd.md")
 	e2etest.NoError(t, err)
 	m := execReload.FindSubmatch(page)

@@ -51,6 +51,7 @@ func (s *screen) shows(t *testing.T, all ...string) {
 // On a terminal top shows workers and sockets, draws itself anew when the terminal is resized, and
 // ends at q, with the terminal as before.
 func TestTop(t *testing.T) {
+	t.Parallel()
 	s := start(t, nil)
 	cmd := exec.Command(e2etest.Build(t, "."), "top", "-socket", s.path)
 	cmd.Env = append(os.Environ(), "TERM=xterm-256color")
@@ -108,6 +109,7 @@ func TestTopWithoutTerminal(t *testing.T) {
 // tmux is a terminal whose screen can be read: what an operator sees, line by line, while workers and
 // the master are replaced.
 func TestTopInTmux(t *testing.T) {
+	t.Parallel()
 	tmux, err := exec.LookPath("tmux")
 	if err != nil {
 		t.Skip("no tmux(1)")

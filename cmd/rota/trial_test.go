@@ -14,6 +14,7 @@ import (
 
 // One reload has canaries though none are configured, and the next has none.
 func TestReloadWithCanary(t *testing.T) {
+	t.Parallel()
 	s := start(t, nil)
 	l := e2etest.StartLoad(s.Addr(), "/", 4)
 	begun := time.Now()

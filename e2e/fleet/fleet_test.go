@@ -44,9 +44,11 @@ func (f fleet) reloadAll(t *testing.T, l load, n int) {
 
 // One host after the other is drained and restarted: 0 failed.
 func TestRollingRestart(t *testing.T) {
+	t.Parallel()
 	tool(t, "haproxy")
 	for name, drain := range map[string]bool{"with drain": true, "StopDelay alone": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFleet(t)
 			b := f.haproxy(t, false)
 			l := b.load()
@@ -155,6 +157,7 @@ func TestReloadBehindNginx(t *testing.T) {
 // One host after the other is restarted behind nginx, which has no checks, and learns of it by connections that are
 // refused, and by answers that end the kept ones: 0 failed. Each takes part again before the next one stops.
 func TestRollingRestartBehindNginx(t *testing.T) {
+	t.Parallel()
 	tool(t, "nginx")
 	f := newFleet(t)
 	l := f.nginx(t).load()

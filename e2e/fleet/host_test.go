@@ -25,6 +25,7 @@ type host struct {
 	here    string // as the host reaches itself
 	netns   string // "": none
 	release server.Release
+	others  fleet // with this one
 	*e2etest.Process
 }
 
@@ -33,28 +34,43 @@ type fleet []*host
 
 // newFleet makes three hosts with a server each.
 func newFleet(t *testing.T) fleet {
-	f := namespaces(t)
+	n := int(networks.Add(1))
+	f := namespaces(t, n)
 	if f == nil {
 		for i, name := range []string{"a", "b", "c"} {
-			ip := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>8%250, os.Getpid()%256, 11+i)
+			ip := fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()>>8%250, os.Getpid()%256, 1+(3*n+i)%250)
 			f = append(f, &host{t: t, name: name, ip: ip, here: ip})
 		}
 	}
 	for _, h := range f {
 		h.release = server.NewRelease(t, "good")
+		h.others = f
 		h.start()
 	}
 	return f
+}
+
+// stop tells all hosts to stop at the end of a test: one after the other would take two seconds each.
+func (f fleet) stop() {
+	for _, h := range f {
+		if h.Process == nil {
+			continue
+		}
+		select {
+		case <-h.Ended:
+		default:
+			_ = syscall.Kill(h.PID(), syscall.SIGTERM)
+		}
+	}
 }
 
 // networks is how many were made, each with a name of its own: the kernel takes its time to remove
 // one.
 var networks atomic.Int64
 
-// namespaces returns hosts in namespaces of their own, with addresses on one bridge, or nil if
+// namespaces returns hosts of the nth network in namespaces of their own, with addresses on one bridge, or nil if
 // that isn't allowed here.
-func namespaces(t *testing.T) (f fleet) {
-	n := networks.Add(1)
+func namespaces(t *testing.T, n int) (f fleet) {
 	id := fmt.Sprintf("rf%dn%d", os.Getpid()%100000, n)
 	net := fmt.Sprintf("10.%d.%d", 100+os.Getpid()%100, n%256)
 	if err := ip("link", "add", id, "type", "bridge"); err != nil {
@@ -110,6 +126,7 @@ func (h *host) start() {
 		listen = h.ip
 	}
 	h.Process = e2etest.Run(h.t, h.command("serve", ipEnv+"="+listen))
+	h.t.Cleanup(h.others.stop)
 	h.WaitLog(e2etest.WorkerReady, 2)
 }
 

@@ -58,9 +58,11 @@ func TestPipelinedRequestsAreAnswered(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, p *e2etest.Process) {
 		c := dialHTTP(t, p.Addr())
-		c.send("%s", e2etest.Get("/?sleep=1s")+strings.Repeat(e2etest.Get("/"), 20))
+		gate := server.NewGate(t)
+		c.send("%s", e2etest.Get(gate.Path)+strings.Repeat(e2etest.Get("/"), 20))
 		p.WaitOutput("handling", 1)
 		drain(t, p)
+		gate.Open()
 		for i := range 21 {
 			if resp, _ := c.answer(http.StatusOK); resp.Close != (i == 20) {
 				t.Errorf("answer %d: close %v", i, resp.Close)
@@ -195,9 +197,12 @@ func streamAcrossTheDrain(t *testing.T, p *e2etest.Process) {
 func TestTermDrainsConnections(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, p *e2etest.Process) {
-		busy, idle := p.InFlight("/?sleep=500ms"), dialHTTP(t, p.Addr())
+		gate := server.NewGate(t)
+		busy, idle := p.InFlight(gate.Path), dialHTTP(t, p.Addr())
 		idle.get("/")
 		p.Signal(syscall.SIGTERM)
+		p.WaitOutput("drain begins", 1)
+		gate.Open()
 		if err := <-busy; err != nil {
 			t.Error(err)
 		}

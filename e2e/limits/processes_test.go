@@ -19,14 +19,18 @@ import (
 )
 
 // limited is a user that no other process has: RLIMIT_NPROC counts the threads of a user.
-const limited = 54_321
+type limited int
 
-// threadsOf returns how many threads a user has.
-func threadsOf(uid int) (n int) {
+func (uid limited) credential() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+}
+
+// threads returns how many threads the user has.
+func (uid limited) threads() (n int) {
 	all, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range all {
 		var is syscall.Stat_t
-		if syscall.Stat(dir, &is) == nil && int(is.Uid) == uid {
+		if syscall.Stat(dir, &is) == nil && is.Uid == uint32(uid) {
 			n += threadsIn(dir)
 		}
 	}
@@ -38,19 +42,19 @@ func threadsIn(dir string) int {
 	return len(tasks)
 }
 
-// userLimit lets the user of p have more threads than now, as far as the processes of p are
+// limit lets the user of p have more threads than now, as far as the processes of p are
 // concerned. Only that user, or one with CAP_SYS_RESOURCE, may say so.
-func userLimit(p *e2etest.Process, more int) {
+func (uid limited) limit(p *e2etest.Process, more int) {
 	p.TB().Helper()
-	cmd := exec.Command("prlimit", fmt.Sprint("--pid=", p.PID()), fmt.Sprintf("--nproc=%d:", max(1, threadsOf(limited)+more)))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: limited, Gid: limited}}
+	cmd := exec.Command("prlimit", fmt.Sprint("--pid=", p.PID()), fmt.Sprintf("--nproc=%d:", max(1, uid.threads()+more)))
+	cmd.SysProcAttr = uid.credential()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.TB().Fatalf("%v: %v\n%s", cmd, err, out)
 	}
 }
 
-// startLimited starts a master of a user who has no other processes.
-func startLimited(t *testing.T, cfg master.Config) (*e2etest.Process, func(p *e2etest.Process, more int)) {
+// start starts a master of the user.
+func (uid limited) start(t *testing.T, cfg master.Config) (*e2etest.Process, func(p *e2etest.Process, more int)) {
 	t.Helper()
 	if _, err := exec.LookPath("prlimit"); err != nil {
 		t.Skip(err)
@@ -58,8 +62,8 @@ func startLimited(t *testing.T, cfg master.Config) (*e2etest.Process, func(p *e2
 	cmd := e2etest.Command(t, "serve", cfg)
 	exe := elsewhere(t)
 	cmd.Path, cmd.Args[0], cmd.Dir = exe, exe, "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: limited, Gid: limited}}
-	return e2etest.Run(t, cmd), userLimit
+	cmd.SysProcAttr = uid.credential()
+	return e2etest.Run(t, cmd), uid.limit
 }
 
 // elsewhere copies the test binary to a folder that every user may read.
@@ -105,8 +109,9 @@ func TestProcessLimit(t *testing.T) {
 		name  string
 		cfg   master.Config
 		start func(*testing.T, master.Config) (*e2etest.Process, func(p *e2etest.Process, more int))
-	}{{"user", quick, startLimited}, {"confined", confined, startLimited}, {"cgroup", quick, startInGroup}} {
+	}{{"user", quick, limited(54_321).start}, {"confined", confined, limited(54_322).start}, {"cgroup", quick, startInGroup}} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			p, limit := tc.start(t, tc.cfg)
 			p.WaitLog(e2etest.WorkerReady, 2)
 			load := e2etest.StartLoad(p.Addr(), "/", 2)

@@ -130,6 +130,7 @@ func counters(t *testing.T, load *e2etest.Load, addr string, clients int) {
 // Connections that the program hands over live through reloads, with what it knows of them: no
 // answer is lost, or out of its turn.
 func TestHandOverInReloads(t *testing.T) {
+	t.Parallel()
 	for _, workers := range []int{1, 4} {
 		t.Run(e2etest.Plural(workers), func(t *testing.T) {
 			p := e2etest.Start(t, "count", server.Quick(workers))
@@ -148,6 +149,7 @@ func TestHandOverInReloads(t *testing.T) {
 
 // They go to the workers of the new master in an upgrade, and on in its reloads.
 func TestHandOverInUpgrades(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "count", server.Quick(2))
 	load := e2etest.NewLoad()
 	counters(t, load, p.Addr(), 8)
@@ -179,6 +181,7 @@ func TestHandOverInScaleDown(t *testing.T) {
 
 // They go back in a roll-back.
 func TestHandOverInRollBack(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "count-dies-second", master.Config{Workers: 2, MinUptime: 2 * time.Second})
 	load := e2etest.NewLoad()
 	counters(t, load, p.Addr(), 12)
@@ -193,6 +196,7 @@ func TestHandOverInRollBack(t *testing.T) {
 // A receiver that doesn't answer gets none: the program goes on with its connection, and tries
 // again, until the grace ends or there is another receiver.
 func TestHandOverToStoppedReceiver(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "count", server.Quick(2))
 	load := e2etest.NewLoad()
 	counters(t, load, p.Addr(), 8)

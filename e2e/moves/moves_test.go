@@ -43,13 +43,15 @@ func TestIdleConnectionsMove(t *testing.T) {
 	if os.Getenv("ROTA_E2E_LONG") != "" {
 		n = 5000
 	}
-	p := e2etest.Start(t, "serve", server.Quick(1))
+	cfg := server.Quick(1)
+	cfg.IdleGrace = time.Minute // longer than the end of the old worker is waited for
+	p := e2etest.Start(t, "serve", cfg)
 	crowd := newCrowd(t, p.Addr(), n)
 	crowd.ask(t)
 	old := p.Children()[0]
 	began := time.Now()
 	p.Reload()
-	e2etest.WaitFor(t, "the end of the old worker", func() bool { return !e2etest.Alive(old) }, nil)
+	e2etest.WaitFor(t, "the end of the old worker", func() bool { return !e2etest.Alive(old) })
 	gone := time.Since(began)
 	bodies := crowd.ask(t)
 	if len(bodies) != 1 {
@@ -61,9 +63,6 @@ func TestIdleConnectionsMove(t *testing.T) {
 		}
 	}
 	t.Logf("%d connections; the old worker was gone %v after the reload began", n, gone)
-	if gone > 4*time.Second { // IdleGrace is 5 s
-		t.Errorf("the old worker took %v to end", gone)
-	}
 }
 
 // The first hundred connections are still there after many reloads, and nothing is left of
@@ -85,7 +84,7 @@ func TestManyReloads(t *testing.T) {
 		p.Reload()
 	}
 	p.WaitChildren(1)
-	e2etest.WaitFor(t, "the descriptors of before", func() bool { return useOf(p).descriptors <= before.descriptors }, nil)
+	e2etest.WaitFor(t, "the descriptors of before", func() bool { return useOf(p).descriptors <= before.descriptors })
 	after := useOf(p)
 	t.Logf("%d reloads: %+v, and then %+v", reloads, before, after)
 	if e2etest.Long() && after.kB > before.kB+2000 {
@@ -105,6 +104,7 @@ func useOf(p *e2etest.Process) use {
 // Clients keep their connections when the master is replaced, too: they go from its workers
 // to those of the new one.
 func TestUpgradesUnseen(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	crowd := newCrowd(t, p.Addr(), 40)
 	crowd.ask(t)
@@ -147,7 +147,7 @@ func TestTermToWorker(t *testing.T) {
 	crowd.ask(t)
 	old := p.Children()[0]
 	e2etest.NoError(t, syscall.Kill(old, syscall.SIGTERM))
-	e2etest.WaitFor(t, "the end of the worker", func() bool { return !e2etest.Alive(old) }, nil)
+	e2etest.WaitFor(t, "the end of the worker", func() bool { return !e2etest.Alive(old) })
 	for body := range crowd.ask(t) {
 		if strings.Contains(body, "pid "+strconv.Itoa(old)+"\n") {
 			t.Errorf("%s answers, which is gone", body)
@@ -157,6 +157,7 @@ func TestTermToWorker(t *testing.T) {
 
 // In a roll-back connections move back.
 func TestRollBack(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "dies-second", master.Config{Workers: 2, MinUptime: 2 * time.Second})
 	crowd := newCrowd(t, p.Addr(), 40)
 	crowd.ask(t)
@@ -173,7 +174,8 @@ func TestRollBack(t *testing.T) {
 // A listener whose connections aren't looked at keeps them: the client is told nothing, and
 // the answer at the end of the grace comes from the old worker.
 func TestOpaqueStays(t *testing.T) {
-	p := e2etest.Start(t, "opaque", master.Config{MinUptime: -1, Grace: time.Second})
+	t.Parallel()
+	p := e2etest.Start(t, "opaque", master.Config{MinUptime: -1, Grace: time.Minute})
 	crowd := newCrowd(t, p.Addr(), 1)
 	crowd.ask(t)
 	p.Reload()
@@ -186,15 +188,18 @@ func TestOpaqueStays(t *testing.T) {
 
 // A stop tells clients to go, as there is nobody to give their connections to.
 func TestStopTellsClients(t *testing.T) {
-	p := e2etest.Start(t, "serve", server.Quick(1))
+	t.Parallel()
+	p := e2etest.Start(t, "serve", server.Quick(1), "ROTA_LOG=debug")
 	crowd := newCrowd(t, p.Addr(), 1)
-	answer := make(chan bool, 1)
+	answer, gate := make(chan bool, 1), server.NewGate(t)
 	go func() {
-		_, closes, err := crowd.conns[0].RoundTrip(e2etest.Get("/?sleep=300ms"))
+		_, closes, err := crowd.conns[0].RoundTrip(e2etest.Get(gate.Path))
 		answer <- closes && err == nil
 	}()
-	e2etest.WaitFor(t, "the request", func() bool { return strings.Contains(p.Log.String(), e2etest.Handling("/?sleep=300ms")) }, nil)
+	p.WaitOutput(e2etest.Handling(gate.Path), 1)
 	p.Signal(syscall.SIGTERM)
+	p.WaitLog(e2etest.WorkerDrains, 1)
+	gate.Open()
 	if !<-answer {
 		t.Error("the answer doesn't say that the connection is closed")
 	}
@@ -210,7 +215,7 @@ func TestStoppedReceiver(t *testing.T) {
 	workers := p.Children()
 	e2etest.StandStill(t, workers[1])
 	e2etest.NoError(t, syscall.Kill(workers[0], syscall.SIGTERM))
-	e2etest.WaitFor(t, "the end of the worker", func() bool { return !e2etest.Alive(workers[0]) }, nil)
+	e2etest.WaitFor(t, "the end of the worker", func() bool { return !e2etest.Alive(workers[0]) })
 	e2etest.NoError(t, syscall.Kill(workers[1], syscall.SIGCONT))
 	load.Goes(t, 100)
 	load.MustBeWhole(t)
@@ -219,13 +224,14 @@ func TestStoppedReceiver(t *testing.T) {
 // If the receiver is killed while it takes connections, those that it has are lost, and no
 // other.
 func TestKilledReceiver(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	crowd := newCrowd(t, p.Addr(), 400)
 	crowd.ask(t)
 	workers := p.Children()
 	e2etest.NoError(t, syscall.Kill(workers[0], syscall.SIGTERM))
 	e2etest.Kill(t, workers[1])
-	e2etest.WaitFor(t, "both ends", func() bool { return !e2etest.Alive(workers[0]) && !e2etest.Alive(workers[1]) }, nil)
+	e2etest.WaitFor(t, "both ends", func() bool { return !e2etest.Alive(workers[0]) && !e2etest.Alive(workers[1]) })
 	p.WaitIdle(2)
 	if body, err := e2etest.Request("tcp", p.Addr(), "/"); err != nil {
 		t.Errorf("%s, %v", body, err)

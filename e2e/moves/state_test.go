@@ -134,6 +134,7 @@ func TestStateIsInherited(t *testing.T) {
 
 // Each slot has a state of its own, and a roll-back goes on from what the new workers knew.
 func TestStateInRollBack(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "remember-dies-second", master.Config{Workers: 2, MinUptime: time.Second})
 	p.Signal(syscall.SIGHUP)
 	p.WaitLog(e2etest.ReloadFailed, 1)

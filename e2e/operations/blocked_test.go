@@ -64,6 +64,7 @@ func waitReplaced(t *testing.T, p *e2etest.Process, old []int) {
 
 // A master whose standard error nobody reads starts workers again, reloads, and stops.
 func TestNobodyReadsStderr(t *testing.T) {
+	t.Parallel()
 	p := startUnread(t)
 	old := workersOf(p)
 	if len(old) != 2 {
@@ -84,6 +85,7 @@ func TestNobodyReadsStderr(t *testing.T) {
 
 // INT INT ends it at once.
 func TestNobodyReadsStderrAtOnce(t *testing.T) {
+	t.Parallel()
 	p := startUnread(t)
 	begin := time.Now()
 	during(time.Second/2, 50*time.Millisecond, func() { _ = p.Cmd.Process.Signal(syscall.SIGINT) }) // several may be one

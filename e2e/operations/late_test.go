@@ -118,6 +118,7 @@ func TestStartThatDiesWhenReady(t *testing.T) {
 // However often the program is reloaded, the workers that drain are bounded
 // (docs/contract.md#reload-generations).
 func TestDrainingWorkersAreBounded(t *testing.T) {
+	t.Parallel()
 	cfg := server.Quick(1)
 	cfg.MaxDraining, cfg.Grace = 2, 3*time.Second
 	p := e2etest.Start(t, "operated", cfg)

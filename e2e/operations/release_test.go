@@ -57,6 +57,7 @@ func TestSymlinkSwitch(t *testing.T) {
 // After a crash the master starts the executable of the worker's generation, whatever is on
 // disk now, and under its name.
 func TestCrashIsRespawnedFromItsOwnRelease(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		spoil func(t *testing.T, exe string)
@@ -112,6 +113,7 @@ func TestWorkingDirectoryIsRemoved(t *testing.T) {
 // A reload to an executable that can't be started fails and logs the reason. The service
 // goes on, and the next good executable is used.
 func TestReleaseThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		why   e2etest.Line

@@ -42,6 +42,7 @@ func TestReloadEveryMillisecond(t *testing.T) {
 
 // Random signals cost no request. Those that reach a master that is leaving have no effect.
 func TestRandomSignals(t *testing.T) {
+	t.Parallel()
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	l := e2etest.StartLoad(p.Addr(), "/", 16)
 	l.AddKeepAlive(p.Addr(), e2etest.Get("/"), 8, 0)
@@ -56,6 +57,7 @@ func TestRandomSignals(t *testing.T) {
 }
 
 func TestWorkersKilledDuringReloads(t *testing.T) {
+	t.Parallel()
 	const workers, clients = 2, 8
 	p := e2etest.Start(t, "serve", server.Quick(workers))
 	l := e2etest.StartLoad(p.Addr(), "/", clients)

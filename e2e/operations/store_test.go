@@ -110,7 +110,7 @@ func (m *manager) start(exe, helper string, cfg master.Config, env ...string) *e
 	m.t.Helper()
 	cmd := e2etest.Command(m.t, helper, cfg, append(env, "NOTIFY_SOCKET="+m.path, "FDSTORE=100")...)
 	m.mu.Lock()
-	m.last, m.main = m.main, 0
+	defer m.mu.Unlock()
 	var names []string
 	for _, k := range m.kept {
 		n, err := unix.FcntlInt(uintptr(k.n), unix.F_DUPFD_CLOEXEC, 0)
@@ -119,11 +119,12 @@ func (m *manager) start(exe, helper string, cfg master.Config, env ...string) *e
 		defer f.Close()
 		names, cmd.ExtraFiles = append(names, k.name), append(cmd.ExtraFiles, f)
 	}
-	m.mu.Unlock()
 	cmd.Args = []string{"sh", "-c", `export LISTEN_PID=$$; exec "$0"`, exe}
 	cmd.Path = "/bin/sh"
 	cmd.Env = append(cmd.Env, "LISTEN_FDNAMES="+strings.Join(names, ":"), fmt.Sprintf("LISTEN_FDS=%d", len(names)))
-	return e2etest.Run(m.t, cmd)
+	p := e2etest.Run(m.t, cmd)
+	m.main = cmd.Process.Pid
+	return p
 }
 
 // crash kills the master of p, and returns when it has ended.

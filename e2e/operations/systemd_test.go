@@ -29,8 +29,7 @@ type manager struct {
 
 	mu     sync.Mutex
 	kept   []kept
-	main   int      // pid of the main process; 0 before the first datagram
-	last   int      // that of the one before
+	main   int      // pid of the main process; 0 if that is whoever sends the first datagram
 	states []string // the datagrams
 }
 
@@ -78,7 +77,7 @@ func sender(oob []byte) (pid int, files []int) {
 func (m *manager) add(state string, pid int, files []int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.main == 0 && pid != m.last { // not what a master that was killed has sent before
+	if m.main == 0 {
 		m.main = pid
 	}
 	if pid == m.main {

@@ -35,6 +35,7 @@ func labPairs(v url.Values) (string, error) {
 // Listening on every network and closing at once, many times, leaves the master and the
 // worker with the descriptors that they had.
 func TestListenAndCloseLeakNothing(t *testing.T) {
+	t.Parallel()
 	dir := e2etest.ShortDir(t)
 	given, _ := socketFile(t, "tcp", "127.0.0.1:0")
 	gram, _ := socketFile(t, "udp", "127.0.0.1:0")

@@ -19,17 +19,17 @@ import (
 	"github.com/rota-go/rota/internal/e2etest"
 )
 
-// example builds a program of examples/ and runs it with two workers.
+// example builds a program of examples/ and runs it with two workers, and short trials.
 func example(t *testing.T, name string, args ...string) *e2etest.Process {
 	t.Helper()
 	cmd := exec.Command(e2etest.Build(t, "../../examples/"+name), args...)
-	cmd.Env = append(os.Environ(), "ROTA_WORKERS=2")
+	cmd.Env = append(os.Environ(), "ROTA_WORKERS=2", "ROTA_MIN_UPTIME=200ms")
 	p := e2etest.Run(t, cmd)
 	p.WaitLog(e2etest.WorkerReady, 2)
 	return p
 }
 
-var exampleReloads = e2etest.Times(10, 3) // each has two trials of a second
+var exampleReloads = e2etest.Times(50, 4) // each has two trials
 
 func TestExampleUnixHTTP(t *testing.T) {
 	t.Parallel()

@@ -122,6 +122,7 @@ func TestPacketsAcrossTheDrain(t *testing.T) {
 // Datagrams that come while no worker reads, because it has died or left, wait in the
 // queue.
 func TestPacketsWaitForAReader(t *testing.T) {
+	t.Parallel()
 	dir := e2etest.ShortDir(t)
 	for _, network := range []string{"udp", "unixgram"} {
 		address := e2etest.FreeAddress(t)

@@ -118,6 +118,7 @@ func TestUnixFileOfOthersStays(t *testing.T) {
 // Of many masters that start at the same time on a stale file, one gets the socket, and the
 // others fail without changing it.
 func TestOneOfManyMastersGetsTheUnixFile(t *testing.T) {
+	t.Parallel()
 	rounds := 10
 	if testing.Short() {
 		rounds = 2

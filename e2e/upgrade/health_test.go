@@ -104,6 +104,7 @@ func (c checker) waitLine(t *testing.T, p *e2etest.Process, want string) {
 // Not one check fails through upgrades of the master and reloads, over TCP and at a unix socket.
 // An upgrade keeps a drain, until it is taken back. In a stop, the checks say so until the master has ended.
 func TestHealthThroughUpgrades(t *testing.T) {
+	t.Parallel()
 	c := checker{filepath.Join(e2etest.ShortDir(t), "h"), e2etest.FreeAddress(t)}
 	cfg := server.Quick(2)
 	cfg.StopDelay = 2 * time.Second

@@ -129,6 +129,7 @@ func checkJournal(t *testing.T, path string, killed map[int]bool, rest time.Dura
 // Through reloads, kills and upgrades there is one leader, and never two: see
 // docs/contract.md#lead.
 func TestOneLeader(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	cfg := server.Quick(4)
 	cfg.Surge = 4
@@ -162,6 +163,7 @@ func TestOneLeader(t *testing.T) {
 // The new master of an upgrade waits for the leader of the old one, also if the old master is
 // killed meanwhile: its workers are nobody's then, and the leader still works.
 func TestOneLeaderWhenTheOldMasterIsKilled(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	p := e2etest.Start(t, "lead", server.Quick(2), e2etest.FlagsEnv+"="+path+" 700ms")
 	old, first := p.PID(), leader(t, path, 0)

@@ -28,7 +28,9 @@ import (
 func TestReloadUnderRequests(t *testing.T) {
 	cert, key := certificate(t)
 	addr := e2etest.FreeAddress(t)
-	p := e2etest.Run(t, exec.Command(e2etest.Build(t, "."), "-addr", addr, "-cert", cert, "-key", key))
+	cmd := exec.Command(e2etest.Build(t, "."), "-addr", addr, "-cert", cert, "-key", key)
+	cmd.Env = append(os.Environ(), "ROTA_MIN_UPTIME=100ms")
+	p := e2etest.Run(t, cmd)
 	p.WaitLog(e2etest.WorkerReady, 1)
 	l := e2etest.NewLoad()
 	for range 4 {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 )
 
@@ -54,27 +55,53 @@ func encode(t testing.TB, config any) string {
 	return string(b)
 }
 
-// Build builds the program in a folder, as its reader would, and returns its path.
+// programs are those that this process has built, by their folders.
+var programs struct {
+	mu    sync.Mutex
+	built map[string][]byte
+}
+
+// Build builds the program in a folder, as its reader would, and returns its path. It builds
+// each once, and gives each test a copy.
 func Build(t testing.TB, dir string) string {
+	t.Helper()
+	dir, err := filepath.Abs(dir)
+	NoError(t, err)
+	programs.mu.Lock()
+	defer programs.mu.Unlock()
+	exe := filepath.Join(t.TempDir(), "program")
+	if b, ok := programs.built[dir]; ok {
+		writeFile(t, exe, b, 0o755)
+		return exe
+	}
+	build(t, dir, exe)
+	b, err := os.ReadFile(exe)
+	NoError(t, err)
+	if programs.built == nil {
+		programs.built = map[string][]byte{}
+	}
+	programs.built[dir] = b
+	return exe
+}
+
+func build(t testing.TB, dir, exe string) {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("no go command to build the program with")
 	}
-	exe := filepath.Join(t.TempDir(), "program")
 	cmd := exec.Command("go", "build", "-o", exe, ".")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build in %s: %v\n%s", dir, err, out)
 	}
-	return exe
 }
 
 // StartProgram builds the program in the working directory and runs it with -addr and an
-// address that is free, until its first worker is ready.
+// address that is free, until its first worker is ready. Trials are short.
 func StartProgram(t *testing.T) *Process {
 	t.Helper()
 	cmd := exec.Command(Build(t, "."), "-addr", FreeAddress(t))
-	cmd.Env = os.Environ()
+	cmd.Env = append(os.Environ(), "ROTA_MIN_UPTIME=100ms")
 	p := Run(t, cmd)
 	p.WaitLog(WorkerReady, 1)
 	return p

@@ -32,10 +32,16 @@ func CopyFile(t testing.TB, from, to string) {
 // meanwhile, as in CopyFile.
 func ReplaceFile(t testing.TB, path, content string, mode os.FileMode) {
 	t.Helper()
+	writeFile(t, path+".new", []byte(content), mode)
+	NoError(t, os.Rename(path+".new", path))
+}
+
+// writeFile is os.WriteFile. No process is started meanwhile, as in CopyFile.
+func writeFile(t testing.TB, path string, content []byte, mode os.FileMode) {
+	t.Helper()
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	NoError(t, os.WriteFile(path+".new", []byte(content), mode))
-	NoError(t, os.Rename(path+".new", path))
+	NoError(t, os.WriteFile(path, content, mode))
 }
 
 // ShortDir returns a folder whose path is short enough for unix sockets in it, and that

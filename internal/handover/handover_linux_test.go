@@ -281,7 +281,13 @@ func TestForeignDescriptors(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, rests=%v", name, rests), func(t *testing.T) {
 				w := newWorld(t, "tcp", "127.0.0.1:0")
 				w.rests = rests
-				fd := descriptor.New(open(t, w))
+				n := open(t, w)
+				for n < 0 {
+					w = newWorld(t, "tcp", "127.0.0.1:0")
+					w.rests = rests
+					n = open(t, w)
+				}
+				fd := descriptor.New(n)
 				defer fd.Close()
 				send(t, w, appendOffer(nil, []facts{{cookie: w.cookie}}), fd.Int())
 				if err := w.receiver.Serve(); !errors.Is(err, ErrMessage) || len(w.conns) > 0 {
@@ -292,11 +298,14 @@ func TestForeignDescriptors(t *testing.T) {
 	}
 }
 
-// packetSocket returns a UDP socket at a TCP address, with a peer.
+// packetSocket returns a UDP socket at a TCP address, with a peer, or -1 if another process has one there.
 func packetSocket(t *testing.T, at net.Addr) int {
 	t.Helper()
 	local := &net.UDPAddr{IP: at.(*net.TCPAddr).IP, Port: at.(*net.TCPAddr).Port}
 	c, err := net.DialUDP("udp", local, &net.UDPAddr{IP: local.IP, Port: 9})
+	if errors.Is(err, unix.EADDRINUSE) {
+		return -1
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ import (
 // AnswerTimeout is how long a Sender waits for an answer.
 const AnswerTimeout = time.Second
 
+// checked is how much of a state, in bytes, a receiver on a busy machine checks in a second.
+const checked = 2 << 20
+
 // Item is a connection to hand over.
 type Item struct {
 	Cookie uint64        // of the socket that it was accepted from, see Cookie
@@ -81,7 +84,8 @@ func (s *Sender) await(n int) (taken []bool, err error) {
 }
 
 // HandOver hands over a connection with its state, at most MaxState bytes. The error is nil if the
-// receiver has taken it. HandOver blocks for AnswerTimeout at most when the receiver doesn't read.
+// receiver has taken it. HandOver blocks for AnswerTimeout at most when the receiver doesn't read, and
+// for a second more for each 2 MB of state when it has read all and doesn't answer.
 func (s *Sender) HandOver(i Item, state []byte) error {
 	if s.closed != nil {
 		return fmt.Errorf("%w: %w", ErrNoReceiver, s.closed)
@@ -118,12 +122,17 @@ func (s *Sender) sendHand(i Item, state []byte) (err error) {
 		s.bound()
 		_, err = s.pair.Write(message)
 	}
-	s.bound()
+	s.boundAfter(len(state))
 	return err
 }
 
 // bound bounds what is sent or read next.
-func (s *Sender) bound() { _ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout)) }
+func (s *Sender) bound() { s.boundAfter(0) }
+
+// boundAfter bounds the wait for the answer to a state of that size, which the receiver checks first.
+func (s *Sender) boundAfter(size int) {
+	_ = s.pair.SetDeadline(time.Now().Add(AnswerTimeout + time.Duration(size)*time.Second/checked))
+}
 
 // offer is what is sent of the items of an Offer: those that are still open.
 type offer struct {

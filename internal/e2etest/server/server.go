@@ -67,12 +67,17 @@ func PortLines(p *e2etest.Process) map[string]bool {
 	return lines
 }
 
-// Answer answers with the generation, id and pid of the worker, after ?sleep. With ?spawn
-// it runs that command and answers with its output.
+// Answer answers with the generation, id and pid of the worker, after ?sleep, or when the file
+// ?until is there. With ?spawn it runs that command and answers with its output.
 func Answer(w http.ResponseWriter, r *http.Request) {
-	if d, err := time.ParseDuration(r.FormValue("sleep")); err == nil {
+	d, err := time.ParseDuration(r.FormValue("sleep"))
+	gate := r.FormValue("until")
+	if err == nil || gate != "" {
 		fmt.Fprintf(os.Stderr, "%s%d\n", e2etest.Handling(r.RequestURI), worker.Self().Generation())
 		time.Sleep(d)
+	}
+	for gate != "" && !exists(gate) {
+		time.Sleep(time.Millisecond)
 	}
 	if cmd := r.FormValue("spawn"); cmd != "" {
 		out, err := exec.Command("sh", "-c", cmd).CombinedOutput()
