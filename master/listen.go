@@ -99,6 +99,10 @@ func (o socketOwner) CanHelp(worker int, own bool) bool {
 		(!m.pooled || !m.Ready.IsZero() && time.Since(m.Ready) >= o.l.holdOff(m))
 }
 
+func (o socketOwner) Count() bool { return o.l.balancer.Count() }
+
+func (o socketOwner) Connections(worker int) (open int, ok bool) { return o.l.counts.Open(worker) }
+
 func (o socketOwner) Help(worker, id int, queue ...*descriptor.FD) {
 	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
 	_ = o.l.members.Get(worker).process.Link.Send(f, queue...)

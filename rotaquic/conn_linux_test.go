@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 // site is the workers of one address, all in this process.
 type site struct {
 	t      *testing.T
+	asking sync.Mutex // of queues: a master is asked by one at a time
 	queues sharedfile.Table
 	table  *table
 	keys   keys
@@ -41,6 +43,8 @@ func newSiteAt(t *testing.T, ip net.IP) *site {
 }
 
 func (s *site) open(index uint8) (*os.File, error) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	fd, err := s.queues.OpenQueue(fmt.Sprint(index))
 	if err != nil {
 		return nil, err

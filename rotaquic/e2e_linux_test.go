@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -155,6 +156,7 @@ func requestsInReloads(t *testing.T, cfg master.Config) {
 	for ; reloads < 20 || counts.made.Load() < least; reloads++ {
 		p.Reload()
 		p.WaitLog(e2etest.WorkerLeft, (reloads+1)*cfg.Workers)
+		counts.await() // what one generation has rejected, the next one may not reject again
 	}
 	r := l.MustBeWhole(t)
 	t.Logf("%d reloads, %v; %d requests were sent again on another connection; in %d the client has closed its own connection",
@@ -171,10 +173,36 @@ var body = strings.Repeat("x", 5000)
 type counter struct {
 	url                 string
 	made, again, closed atomic.Int64
+
+	mu       sync.Mutex
+	underWay *sync.WaitGroup // the requests that have begun since await was called
+}
+
+// begin says that a request is under way, until ends is called.
+func (n *counter) begin() (ends func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.underWay == nil {
+		n.underWay = &sync.WaitGroup{}
+	}
+	n.underWay.Add(1)
+	return n.underWay.Done
+}
+
+// await waits for the requests that are under way. Others begin meanwhile.
+func (n *counter) await() {
+	n.mu.Lock()
+	before := n.underWay
+	n.underWay = nil
+	n.mu.Unlock()
+	if before != nil {
+		before.Wait()
+	}
 }
 
 // request makes a request. quic-go's client sends it again, once, if the server says that it has rejected it.
 func (n *counter) request(c *http3.Transport, method string, body io.Reader) (string, error) {
+	defer n.begin()()
 	n.made.Add(1)
 	conns := -1
 	r := newRequest(method, n.url, body)

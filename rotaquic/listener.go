@@ -93,6 +93,7 @@ func (l *Listener) Close() (err error) {
 		err = l.stop()
 		go func() {
 			_ = l.conns.await(context.Background(), noneAccepted)
+			l.passOn(context.Background())
 			l.close()
 		}()
 	})
@@ -116,10 +117,17 @@ func (l *Listener) close() {
 	_ = l.socket.Close() // the same
 }
 
+// passOn stays as long as other workers need this one's socket.
+func (l *Listener) passOn(ctx context.Context) {
+	if l.shared != nil {
+		l.shared.passOn(ctx)
+	}
+}
+
 func noneAccepted(_, accepted int) bool { return accepted == 0 }
 
-// drain is called when the worker drains. It returns when the last connection has closed. At the end of the grace it closes
-// those that are open.
+// drain is called when the worker drains. It returns when the last connection has closed, and no other worker needs this one's
+// socket. At the end of the grace it closes the connections that are open.
 func (l *Listener) drain(ctx context.Context) error {
 	close(l.drains)
 	if l.shared != nil {
@@ -135,6 +143,7 @@ func (l *Listener) drain(ctx context.Context) error {
 	if l.conns.await(ctx, noneAccepted) != nil {
 		l.conns.closeAll()
 	}
+	l.passOn(ctx)
 	if l.shared != nil {
 		l.shared.retire()
 	}

@@ -42,6 +42,7 @@ func server() *http3.Server {
 		fmt.Fprintf(w, "generation=%d worker=%d slot=%d resumed=%t from=%s", self.Generation(), self.ID(), self.Slot(), r.TLS.DidResume, r.RemoteAddr)
 	})
 	http.HandleFunc("/numbers", numbers)
+	http.HandleFunc("/linger", linger)
 	http.HandleFunc("/zeros", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, 8<<20)) })
 	return &http3.Server{Addr: os.Getenv(e2etest.FlagsEnv), TLSConfig: certificate()}
 }
@@ -64,6 +65,20 @@ func numbers(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
 		time.Sleep(time.Duration(every) * time.Millisecond)
 	}
+}
+
+// linger makes its worker stay when it is told to leave, until there is a file of that name: it has other work to end.
+func linger(_ http.ResponseWriter, r *http.Request) {
+	name := r.FormValue("until")
+	worker.Self().OnDisconnect(func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(name); err == nil {
+				return nil
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return ctx.Err()
+	})
 }
 
 // certificate returns the configuration of a server, with the same certificate in every process.

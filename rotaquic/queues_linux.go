@@ -47,12 +47,16 @@ func (q *queues) send(index uint8, head, data []byte) bool {
 	return err == nil
 }
 
-// prepare opens the queues of the members that live, so that no packet waits for it.
+// prepare opens the queues of the members that live, all at once, so that no packet waits for it.
 func (q *queues) prepare(t *table) {
+	var under []*opening
 	for i := range t.members {
-		if t.at(uint8(i)).state != absent {
-			q.fd(uint8(i))
+		if t.at(uint8(i)).state != absent && q.fds[i].Load() == 0 {
+			under = append(under, q.begin(uint8(i)))
 		}
+	}
+	for _, o := range under {
+		o.await()
 	}
 }
 
@@ -61,12 +65,16 @@ func (q *queues) fd(index uint8) int {
 	if fd := q.fds[index].Load(); fd != 0 {
 		return int(fd)
 	}
-	o := q.begin(index)
+	q.begin(index).await()
+	return int(q.fds[index].Load())
+}
+
+// await waits for the end of an opening, but not for longer than openTime since its begin.
+func (o *opening) await() {
 	select {
 	case <-o.done:
 	case <-time.After(time.Until(o.began.Add(openTime))):
 	}
-	return int(q.fds[index].Load())
 }
 
 // begin opens a queue on another goroutine, unless that is under way.

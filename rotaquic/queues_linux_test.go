@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // All packets for a queue wait while it is opened, once. If that fails they are lost, and the next one tries again.
@@ -63,16 +65,35 @@ func waitNone(t *testing.T, group *sync.WaitGroup, asked chan<- bool) {
 // prepare opens the queues of the members that live.
 func TestPrepare(t *testing.T) {
 	s := newSite(t)
-	var opened []uint8
+	var opened [4]atomic.Int64
 	q := &queues{open: func(index uint8) (*os.File, error) {
-		opened = append(opened, index)
+		opened[index].Add(1)
 		return s.open(index)
 	}}
 	defer q.close()
 	tab := with(serving, absent, leaving, starting)
 	q.prepare(tab)
 	q.prepare(tab)
-	if len(opened) != 3 || opened[0] != 0 || opened[1] != 2 || opened[2] != 3 {
-		t.Errorf("opened %v", opened)
+	for i, want := range []int64{1, 0, 1, 1} {
+		if got := opened[i].Load(); got != want {
+			t.Errorf("queue %d was opened %d times, want %d", i, got, want)
+		}
 	}
+}
+
+// A master that doesn't answer holds prepare up for openTime, and not for each member.
+func TestPrepareWithoutMaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan struct{})
+		q := &queues{open: func(uint8) (*os.File, error) {
+			<-ended
+			return nil, errors.New("no answer")
+		}}
+		began := time.Now()
+		q.prepare(with(serving, leaving, leaving, leaving))
+		if took := time.Since(began); took != openTime {
+			t.Errorf("it took %v", took)
+		}
+		close(ended)
+	})
 }

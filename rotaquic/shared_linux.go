@@ -3,6 +3,7 @@
 package rotaquic
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/worker"
 )
@@ -18,6 +20,14 @@ import (
 const (
 	lookEvery         = time.Second
 	lookEveryDraining = 100 * time.Millisecond
+)
+
+// What a worker without connections does for others, before it leaves.
+const (
+	lookEveryPassing = 10 * time.Millisecond
+	// quietTime is how long nothing has come for others when a worker leaves whose socket gets nothing any more, as when
+	// there are fewer slots; or in a stop, of which the others have not been told yet.
+	quietTime = time.Second
 )
 
 // shared is this worker's part of an address that all workers serve.
@@ -82,6 +92,7 @@ func (s *shared) join(w *worker.Worker, name string, t *quic.Transport) error {
 		_ = queue.Close() // nothing was written to it
 		return err
 	}
+	s.memory.sockets[s.self.index].Store(cookie(udp))
 	s.conn = newPacketConn(udp, queue, router{k, s.memory.table, s.self.index}, &queues{open: open})
 	t.Conn, t.ConnectionIDGenerator = s.conn, &generator{keys: k, place: s.self.place}
 	t.StatelessResetKey, t.TokenGeneratorKey = &k.resets, &k.token
@@ -110,6 +121,19 @@ func duplicate(socket net.PacketConn) (*net.UDPConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// cookie returns the number that the kernel gives a socket. Before Linux 4.12 it is 0, as if all workers had one.
+func cookie(c *net.UDPConn) (n uint64) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	err = raw.Control(func(fd uintptr) { n, err = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_COOKIE) })
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // serve begins to read from the socket, and takes new connections. It tells the master so by a read that ends at once;
 // the read waits while the socket is left to the worker's predecessor.
 func (s *shared) serve() {
@@ -124,8 +148,8 @@ func (s *shared) serve() {
 // drain leaves new connections and the socket to the workers that serve.
 func (s *shared) drain() {
 	if s.enter(draining) {
-		close(s.drains)
-		s.lookOnce()
+		close(s.drains) // look goes on from here
+		s.chooseReads()
 	}
 }
 
@@ -142,6 +166,23 @@ func (s *shared) enter(now state) bool {
 	s.self.state = now
 	s.memory.set(s.self)
 	return true
+}
+
+// passOn is called when no connection is open. It returns when no connection of another worker gets its packets through the
+// socket of this one, or when ctx ends.
+func (s *shared) passOn(ctx context.Context) {
+	s.enter(passing)
+	last, since := int64(-1), time.Time{}
+	for ctx.Err() == nil {
+		if n := s.conn.passed.Load() + s.conn.lost.Load(); n != last {
+			last, since = n, time.Now()
+		}
+		n := s.memory.needOf(s.self.index)
+		if n == nobody || n == servers && time.Since(since) > quietTime {
+			return
+		}
+		sleep(ctx, lookEveryPassing)
+	}
 }
 
 // retire leaves the socket to others permanently.
@@ -165,16 +206,19 @@ func (s *shared) look() {
 	}
 }
 
-// lookOnce removes workers that have died, and decides who reads from the socket in a drain.
+// lookOnce removes workers that have died, and decides in a drain whether to read from the socket.
 func (s *shared) lookOnce() {
 	s.memory.reap(func(m uint8) bool { return m == s.self.index || s.memory.locked(m) })
 	s.conn.queues.prepare(s.memory.table)
 	select {
 	case <-s.drains:
-		s.conn.setReads(!s.memory.anyServes())
+		s.chooseReads()
 	default:
 	}
 }
+
+// chooseReads leaves the socket in a drain to a worker that serves and has the same one, if there is one.
+func (s *shared) chooseReads() { s.conn.setReads(!s.memory.isServed(s.self.index)) }
 
 // close gives the place up. No connection is open.
 func (s *shared) close() {

@@ -3,6 +3,7 @@
 package rotaquic
 
 import (
+	"context"
 	"errors"
 	"net"
 
@@ -18,9 +19,10 @@ func share(*worker.Worker, string, net.PacketConn, *quic.Transport) (*shared, er
 	return nil, errors.ErrUnsupported
 }
 
-func (s *shared) serve()            {}
-func (s *shared) drain()            {}
-func (s *shared) leave()            {}
-func (s *shared) close()            {}
-func (s *shared) retire()           {}
-func (s *shared) isReplacing() bool { return false }
+func (s *shared) serve()                 {}
+func (s *shared) drain()                 {}
+func (s *shared) leave()                 {}
+func (s *shared) close()                 {}
+func (s *shared) passOn(context.Context) {}
+func (s *shared) retire()                {}
+func (s *shared) isReplacing() bool      { return false }

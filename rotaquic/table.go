@@ -11,12 +11,14 @@ import (
 //	4     the secret
 //	3     unused
 //	256   members: epoch, 32 bits; generation, 29; state, 3
+//	256   the members' sockets, by the kernel's number
 //	32768 handshakes: see pack
 const (
 	secretAt     = 1
 	membersAt    = 8
 	maxMembers   = 256
-	handshakesAt = membersAt + maxMembers
+	socketsAt    = membersAt + maxMembers
+	handshakesAt = socketsAt + maxMembers
 	handshakes   = 1 << 15
 	tableSize    = 8 * (handshakesAt + handshakes)
 )
@@ -31,6 +33,7 @@ const (
 	serving        // it takes new connections
 	draining       // it takes the packets of handshakes that have begun
 	leaving        // it has connections, and no handshake
+	passing        // it has no connection, and passes on the packets of others
 )
 
 // handshakeTime is for how many seconds the packets of a handshake go to the worker that has got the first one.
@@ -40,12 +43,15 @@ const handshakeTime = 30
 type table struct {
 	words      []atomic.Uint64
 	members    []atomic.Uint64
+	sockets    []atomic.Uint64
 	handshakes []atomic.Uint64
 }
 
 func newTable(memory []byte) *table {
 	words := unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&memory[0])), tableSize/8)
-	return &table{words: words, members: words[membersAt:handshakesAt], handshakes: words[handshakesAt:]}
+	return &table{
+		words: words, members: words[membersAt:socketsAt], sockets: words[socketsAt:handshakesAt], handshakes: words[handshakesAt:],
+	}
 }
 
 // secret returns the memory of the secret. Its owner has locked the table.
@@ -122,11 +128,43 @@ func (t *table) isReplacing(generation int) bool {
 	return newer && older
 }
 
-// anyServes reports whether a worker takes new connections.
-func (t *table) anyServes() bool {
-	_, ok := t.choose(0)
-	return ok
+// need says who gets packets through the socket of a worker that is done, and wouldn't without it.
+type need int
+
+const (
+	nobody    need = iota // or another worker reads the socket too
+	servers               // workers that serve, until the kernel chooses among their sockets alone
+	lastConns             // the connections of workers that drain: in a stop
+)
+
+// needOf returns who needs the reads of a member that has no connection any more.
+func (t *table) needOf(index uint8) (n need) {
+	for i := range t.members {
+		m := t.at(uint8(i))
+		others := m.index != index && (m.state == serving || m.state == draining || m.state == leaving)
+		switch {
+		case others && t.sharesSocket(m.index, index):
+			return nobody
+		case others && m.state == serving:
+			n = servers
+		case others && n == nobody:
+			n = lastConns
+		}
+	}
+	return n
 }
+
+// isServed reports whether another worker serves that reads from the socket of a member.
+func (t *table) isServed(index uint8) bool {
+	for i := range t.members {
+		if m := t.at(uint8(i)); m.index != index && m.state == serving && t.sharesSocket(m.index, index) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *table) sharesSocket(a, b uint8) bool { return t.sockets[a].Load() == t.sockets[b].Load() }
 
 // choose returns the member that takes a new connection whose id has that hash: one that serves, the same for
 // every caller.

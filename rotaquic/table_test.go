@@ -20,7 +20,7 @@ func with(states ...state) *table {
 }
 
 func TestMemberWord(t *testing.T) {
-	for _, m := range []member{{place{255, 1<<32 - 1}, generations, leaving}, {place{0, 1}, 0, absent}, {place{7, 2}, 1, serving}} {
+	for _, m := range []member{{place{255, 1<<32 - 1}, generations, leaving}, {place{0, 1}, 0, absent}, {place{7, 2}, 1, serving}, {place{7, 2}, 1, passing}} {
 		if got := parseMember(m.index, m.word()); got != m {
 			t.Errorf("%v becomes %v", m, got)
 		}
@@ -140,6 +140,65 @@ func TestIsReplacing(t *testing.T) {
 			tab.set(m)
 		}
 		if got := tab.isReplacing(1); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// Who needs the reads of member 0, which has no connection, and has socket 1.
+func TestNeedOf(t *testing.T) {
+	for name, tc := range map[string]struct {
+		states  []state
+		sockets []uint64
+		want    need
+	}{
+		"alone":                                    {nil, nil, nobody},
+		"a stop":                                   {[]state{leaving}, []uint64{2}, lastConns},
+		"a stop, in handshakes":                    {[]state{draining}, []uint64{2}, lastConns},
+		"a stop, the others are done":              {[]state{passing, passing}, []uint64{2, 3}, nobody},
+		"a stop, one is not done":                  {[]state{passing, leaving, passing}, []uint64{2, 3, 4}, lastConns},
+		"a stop with one queue":                    {[]state{leaving, leaving}, []uint64{1, 1}, nobody},
+		"a stop, an older worker reads too":        {[]state{leaving, leaving}, []uint64{2, 1}, nobody},
+		"a stop, an older worker is done too":      {[]state{leaving, passing}, []uint64{2, 1}, lastConns},
+		"a stop, one has died":                     {[]state{absent}, []uint64{2}, nobody},
+		"a stop, one has not begun":                {[]state{starting}, []uint64{2}, nobody},
+		"a stop, of which one has not heard":       {[]state{leaving, serving}, []uint64{2, 3}, servers},
+		"a reload":                                 {[]state{serving, serving}, []uint64{2, 1}, nobody},
+		"a reload, the successor starts":           {[]state{serving, starting}, []uint64{2, 1}, servers},
+		"fewer workers":                            {[]state{serving, serving}, []uint64{2, 3}, servers},
+		"fewer workers, an older one still drains": {[]state{serving, leaving}, []uint64{2, 3}, servers},
+	} {
+		tab := with(append([]state{passing}, tc.states...)...)
+		for i, n := range append([]uint64{1}, tc.sockets...) {
+			tab.sockets[i].Store(n)
+		}
+		if got := tab.needOf(0); got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
+// A worker that drains leaves its socket to one that serves and has the same.
+func TestIsServed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		states  []state
+		sockets []uint64
+		want    bool
+	}{
+		"alone":                     {nil, nil, false},
+		"one queue":                 {[]state{serving}, []uint64{1}, true},
+		"a reload":                  {[]state{serving, serving}, []uint64{2, 1}, true},
+		"the successor has died":    {[]state{serving, absent}, []uint64{2, 1}, false},
+		"the successor starts":      {[]state{serving, starting}, []uint64{2, 1}, false},
+		"fewer workers":             {[]state{serving}, []uint64{2}, false},
+		"a stop":                    {[]state{draining, leaving}, []uint64{1, 2}, false},
+		"the successor drains, too": {[]state{draining}, []uint64{1}, false},
+	} {
+		tab := with(append([]state{draining}, tc.states...)...)
+		for i, n := range append([]uint64{1}, tc.sockets...) {
+			tab.sockets[i].Store(n)
+		}
+		if got := tab.isServed(0); got != tc.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

@@ -78,11 +78,25 @@ func (b *Balancer) ask() {
 	}
 	if b.Serving() {
 		b.loads = map[int]Load{}
-		for _, w := range workers {
-			w.Process.Send(wire.Count, 0, nil)
-		}
+		count(workers)
 	}
 	b.stop = b.After(answerTime, b.balance)
+}
+
+func count(workers []Worker) {
+	for _, w := range workers {
+		w.Process.Send(wire.Count, 0, nil)
+	}
+}
+
+// Count asks the workers what they have besides, and reports whether connections are to be spread
+// evenly now.
+func (b *Balancer) Count() bool {
+	if !b.Serving() {
+		return false
+	}
+	count(b.Workers())
+	return true
 }
 
 // Answered takes what a worker has counted, if it was asked.

@@ -161,3 +161,16 @@ func TestNever(t *testing.T) {
 		}
 	})
 }
+
+// Count asks everybody, but while connections move anyway.
+func TestCount(t *testing.T) {
+	p := newPool(1, 2, 3)
+	p.rests = true
+	if p.Count() || p.asks != 0 {
+		t.Errorf("%d are asked during a change", p.asks)
+	}
+	p.rests = false
+	if !p.Count() || p.asks != 3 {
+		t.Errorf("%d of 3 are asked", p.asks)
+	}
+}

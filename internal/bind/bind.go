@@ -10,6 +10,7 @@ import (
 	"context"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -152,3 +153,18 @@ func SplitAddr(addr net.Addr) (host string, port int) {
 	port, _ = strconv.Atoi(text) // the kernel's
 	return host, port
 }
+
+// Addr returns the address of a socket whose address prints as text. That of a TCP socket is one of package net, by
+// which the socket can be made to listen again (see Revive).
+func Addr(network, text string) net.Addr {
+	if a, err := netip.ParseAddrPort(text); err == nil && network == "tcp" {
+		return net.TCPAddrFromAddrPort(a)
+	}
+	return addr{network, text}
+}
+
+// addr is the address of a socket that is none of TCP.
+type addr struct{ network, text string }
+
+func (a addr) Network() string { return a.network }
+func (a addr) String() string  { return a.text }

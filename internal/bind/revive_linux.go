@@ -5,6 +5,8 @@ package bind
 import (
 	"errors"
 	"net"
+	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -18,11 +20,11 @@ func IsShut(n int, packet bool, addr net.Addr) bool {
 	if packet {
 		return connected(n) || descriptor.IsShutForReading(n) || descriptor.IsShutForWriting(n)
 	}
-	listens, err := descriptor.Listens(n)
-	if err != nil || !listens {
-		return err == nil
+	if strings.HasPrefix(addr.Network(), "unix") {
+		return descriptor.IsShutForReading(n) // it listens for as long as it is open
 	}
-	return descriptor.IsShutForReading(n) || !isAt(n, addr)
+	listens, err := descriptor.Listens(n) // not after a shutdown
+	return err == nil && (!listens || !isAt(n, addr))
 }
 
 // EndAccepts has accept(2) fail for all holders of socket n, and the reads of workers from a socket for
@@ -36,10 +38,10 @@ func isAt(n int, addr net.Addr) bool {
 	if !ok {
 		return true
 	}
-	switch is, _ := unix.Getsockname(n); is := is.(type) {
-	case *unix.SockaddrInet4:
+	switch is, _ := syscall.Getsockname(n); is := is.(type) { // that of x/sys/unix asks for the protocol, too
+	case *syscall.SockaddrInet4:
 		return is.Port == tcp.Port
-	case *unix.SockaddrInet6:
+	case *syscall.SockaddrInet6:
 		return is.Port == tcp.Port
 	}
 	return false

@@ -38,6 +38,12 @@ func (c *Counts) Gone(id int) {
 // Of returns the last counters of a worker.
 func (c *Counts) Of(id int) status.Counters { return c.last[id] }
 
+// Open returns how many connections a worker has open, as it has answered last. ok is false if it never has.
+func (c *Counts) Open(id int) (n int, ok bool) {
+	last, ok := c.last[id]
+	return int(last.Open), ok
+}
+
 // Total returns the sum of all workers that there have been.
 func (c *Counts) Total() status.Counters {
 	sum := c.before.Plus(c.gone)

@@ -17,6 +17,12 @@ func TestCounts(t *testing.T) {
 	if done != 0 {
 		t.Error("done before the second has answered")
 	}
+	if open, ok := c.Open(1); open != 3 || !ok {
+		t.Errorf("the first has %d open (%v), want 3", open, ok)
+	}
+	if _, ok := c.Open(2); ok {
+		t.Error("known before the second has answered")
+	}
 	c.Answered(2, status.Counters{Accepted: 5, Open: 1, Cut: 1})
 	if want := (status.Counters{Accepted: 15, Open: 4, Moved: 2, Cut: 1}); done != 1 || c.Total() != want || c.Of(1).Open != 3 {
 		t.Errorf("%+v, want %+v", c.Total(), want)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -53,10 +54,40 @@ func (a *Adopter) Take(f *FD) (net.Conn, error) {
 // Again returns another conn of what the Adopter has.
 func (a *Adopter) Again() (net.Conn, error) { return net.FileConn(a.file) }
 
+// Listeners makes listeners by an Adopter, which it keeps: that takes half as long as FD.Listener, which has the
+// poller watch the socket twice. The zero value is ready. It may be used by several goroutines.
+type Listeners struct {
+	mu      sync.Mutex
+	adopter *Adopter // nil until the first listener, and where there is none
+}
+
+// Listener is f.Listener.
+func (l *Listeners) Listener(f *FD) (net.Listener, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.adopter == nil {
+		a, err := NewAdopter()
+		if err != nil {
+			return f.Listener() // elsewhere than on Linux, and out of descriptors
+		}
+		l.adopter = a
+	}
+	return l.adopter.Listener(f)
+}
+
 // RunOut reports whether err says that this process or the system has no more descriptors, or no
 // memory for them.
 func RunOut(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ENOSPC)
+}
+
+// Listener returns a listener for a duplicate of f. The caller closes both.
+func (a *Adopter) Listener(f *FD) (net.Listener, error) {
+	if err := a.put(f); err != nil {
+		return nil, err
+	}
+	defer a.Clear()
+	return net.FileListener(a.file)
 }
 
 // Clear closes the Adopter's duplicate of the last descriptor.

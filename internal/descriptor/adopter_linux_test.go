@@ -6,8 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // An Adopter makes conns of sockets that go on as before, keeps none of them open after Clear,
@@ -77,5 +80,55 @@ func adoptOne(t *testing.T, a *Adopter, ln net.Listener) {
 	a.Clear()
 	if _, err := client.Read(b); err != io.EOF {
 		t.Errorf("the connection is still open: %v", err)
+	}
+}
+
+// Listeners makes listeners that are non-blocking and accept, of any goroutine, and keeps none of them open.
+func TestListeners(t *testing.T) {
+	var l Listeners
+	for range 3 {
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { listenAgain(t, &l) })
+		}
+		wg.Wait()
+	}
+	if _, err := l.Listener(New(-1)); err == nil {
+		t.Error("a closed descriptor is a listener")
+	}
+	l.adopter.Close()
+}
+
+// listenAgain makes a second listener of a socket, whose O_NONBLOCK somebody has cleared. When it is closed,
+// nobody listens at the address.
+func listenAgain(t *testing.T, l *Listeners) {
+	original, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer original.Close()
+	fd, err := DupOf(original)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer fd.Close()
+	_ = unix.SetNonblock(fd.Int(), false)
+	ln, err := l.Listener(fd)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if nonblock, _ := flagsOf(t, fd.Int()); !nonblock || ln.Addr().String() != original.Addr().String() {
+		t.Errorf("non-blocking: %v, at %v, want true and %v", nonblock, ln.Addr(), original.Addr())
+	}
+	original.Close()
+	dialAndAccept(t, ln)
+	ln.Close()
+	fd.Close()
+	if c, err := net.Dial("tcp", original.Addr().String()); err == nil {
+		t.Error("the socket is still open")
+		c.Close()
 	}
 }

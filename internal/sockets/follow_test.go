@@ -36,7 +36,7 @@ func (d *testServer) restore() *descriptor.FD {
 	d.t.Helper()
 	o, err := Open(d.t.Context(), Request{Request: bind.Request{Network: "tcp", Address: "127.0.0.1:0"}})
 	if err == nil {
-		s := payload(snapshot{Network: "tcp", Address: ":80", Name: "[::]:80", NameNet: "tcp"})
+		s := payload(snapshot{Network: "tcp", Address: ":80", Name: o.Addr.String(), NameNet: "tcp"})
 		err = d.Restore(s, []*descriptor.FD{o.FD}, true)
 	}
 	if err != nil {

@@ -2,8 +2,8 @@ package sockets
 
 import (
 	"errors"
-	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/rota-go/rota/internal/bind"
@@ -25,7 +25,7 @@ func (k Key) String() string {
 	if k.Index == 0 {
 		return k.Network + " " + k.Address
 	}
-	return fmt.Sprintf("%s %s #%d", k.Network, k.Address, k.Index)
+	return k.Network + " " + k.Address + " #" + strconv.Itoa(k.Index)
 }
 
 func (k Key) at(index int) Key {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/spread"
 )
 
 // Server answers the calls of holders: it carries out what its Table decides. It runs the
@@ -23,14 +24,16 @@ type Server struct {
 	// garbage. It may be nil.
 	Freed func()
 
-	timer      bool // a timer will close sockets that linger
-	abandoning bool // a timer will close sockets of holders that are gone
-	sealing    bool // a holder accepts
-	patrol     patrol
-	calls      map[int]int // that wait for an answer, by holder
-	own        *own        // sockets of this process; nil until it asks for one
-	ownConns   ownConns    // of its listeners
-	onOpened   func()      // see OnOpened
+	timer      bool          // a timer will close sockets that linger
+	abandoning bool          // a timer will close sockets of holders that are gone
+	sealing    bool          // a holder accepts
+	patrol     spread.Patrol // of the queues that several holders accept from
+	counted    time.Time     // when Owner.Count was called
+	levels     bool          // what it has returned
+	calls      map[int]int   // that wait for an answer, by holder
+	own        *own          // sockets of this process; nil until it asks for one
+	ownConns   ownConns      // of its listeners
+	onOpened   func()        // see OnOpened
 }
 
 // Loop is the goroutine that owns a Server.
@@ -54,6 +57,11 @@ type Owner interface {
 	// Help has a holder accept what waits in a queue of socket id, of another slot, and then answer by
 	// Helped. It closes queue. Without queue it is the holder's own: it may be out of descriptors.
 	Help(holder, id int, queue ...*descriptor.FD)
+	// Count asks the holders how many connections they have open. It reports false if connections
+	// are not to be spread evenly for now.
+	Count() bool
+	// Connections returns what a holder has answered. ok is false if it never has.
+	Connections(holder int) (open int, ok bool)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)
@@ -68,7 +76,7 @@ func (s *Server) Ask(ctx context.Context, c Caller, r bind.Request, terms Terms)
 	}
 	s.begin(c.Holder)
 	if terms.Allow == nil {
-		s.allowed(ctx, c, r, terms.User, nil)
+		s.ask(ctx, c, r, terms.User)
 		return
 	}
 	s.Loop.Work(func() func() {
@@ -138,14 +146,21 @@ func (s *Server) allowed(ctx context.Context, c Caller, r bind.Request, user *bi
 	switch {
 	case err != nil:
 		s.refuse(c, r, err)
-	case !s.Owner.Connected(c.Holder):
-		s.end(c.Holder)
 	case s.Full(c.Holder, r):
 		s.refuse(c, r, os.NewSyscallError("socket", syscall.EMFILE))
 	default:
-		answers, b := s.Table.Ask(c, r, user)
-		s.answer(ctx, answers, b)
+		s.ask(ctx, c, r, user)
 	}
+}
+
+// ask asks the table for what is permitted, unless the holder can't be answered any more.
+func (s *Server) ask(ctx context.Context, c Caller, r bind.Request, user *bind.User) {
+	if !s.Owner.Connected(c.Holder) {
+		s.end(c.Holder)
+		return
+	}
+	answers, b := s.Table.Ask(c, r, user)
+	s.answer(ctx, answers, b)
 }
 
 // AcceptsOn is Table.AcceptsOn. When the first holder accepts, clients can reach it: what
@@ -155,6 +170,7 @@ func (s *Server) AcceptsOn(id, socket int, own string, terms Terms) (name string
 		s.sealing = true
 		s.Loop.After(SealAfter, s.Seal)
 	}
+	defer s.guard(socket)
 	return s.Table.AcceptsOn(id, socket, own, terms)
 }
 
@@ -184,6 +200,9 @@ func (s *Server) bind(ctx context.Context, b *Bind) {
 		return func() {
 			answers, again := s.Bound(b, opened, err, time.Now())
 			s.answer(ctx, answers, again)
+			if b.beside != nil {
+				s.guard(b.entry.id) // others accept, and clients come to the new queues already
+			}
 			if err == nil && s.onOpened != nil {
 				s.onOpened()
 			}
@@ -211,7 +230,6 @@ func (s *Server) send(a Answer) {
 	}
 	fd.Quick() // the table has the socket, too
 	s.Owner.Send(a.Caller, a.Socket, fd)
-	s.guard(a.Socket.ID)
 }
 
 // rejectDuplicate refuses a holder a socket that it holds, with the system's error.

@@ -3,7 +3,6 @@ package sockets
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
@@ -147,14 +146,6 @@ func (e *entry) snapshot() *snapshot {
 
 func (s *snapshot) key() Key { return Key{s.Network, s.Address, s.Packet, s.Index} }
 
-// recordedAddr is the address of a socket as the predecessor knew it.
-type recordedAddr struct{ network, text string }
-
-var _ net.Addr = recordedAddr{}
-
-func (a recordedAddr) Network() string { return a.network }
-func (a recordedAddr) String() string  { return a.text }
-
 // Restore takes a socket of the predecessor, as its SendOpen has described it, and with it
 // the files: one descriptor. A file in the file system stays the predecessor's until
 // OwnFiles. If the table has the socket already, Restore closes the descriptor; if it is
@@ -211,7 +202,8 @@ func (t *Table) restore(e *entry, all ...*restored) {
 
 func (t *Table) restoreFirst(e *entry, r *restored) {
 	t.setSpread(e, r.Spread)
-	e.fd, e.addr, e.shared = r.fd, recordedAddr{r.NameNet, r.Name}, r.Own
+	e.fd, e.addr, e.shared = r.fd, bind.Addr(r.NameNet, r.Name), r.Own
+	e.cookie = cookie(r.fd.Int())
 	if r.Path != "" {
 		e.borrowed = &socketfile.File{Path: r.Path, Is: directory.Identity{Device: r.Device, Inode: r.Inode}, User: r.User}
 	}

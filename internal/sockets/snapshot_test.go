@@ -25,7 +25,7 @@ func TestPortsTravel(t *testing.T) {
 // A socket has the same key in the successor.
 func TestKeysTravel(t *testing.T) {
 	for _, key := range []Key{{"tcp", ":0", false, 1}, {"udp", "127.0.0.1:53", true, 0}} {
-		e := &entry{key: key, addr: recordedAddr{key.Network, key.Address}}
+		e := &entry{key: key, addr: bind.Addr(key.Network, key.Address)}
 		var s snapshot
 		if err := json.Unmarshal(payload(e.snapshot()), &s); err != nil || s.key() != key {
 			t.Errorf("%v came as %v (%v)", key, s.key(), err)

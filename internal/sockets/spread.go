@@ -19,6 +19,7 @@ type spreading struct {
 	grows  bool             // more are being opened
 	failed bool             // the last could not be opened
 	watch  spread.Watch
+	even   spread.Even
 }
 
 // spreads reports whether there may be a queue for each slot.
@@ -54,15 +55,6 @@ func (e *entry) queue(slot int) *descriptor.FD {
 }
 
 func (e *entry) grows() bool { return e.spread != nil && e.spread.grows }
-
-// cookie returns the number of the first socket if there are more.
-func (e *entry) cookie() uint64 {
-	if e.spread == nil || len(e.spread.beside) == 0 {
-		return 0
-	}
-	c, _ := descriptor.Cookie(e.fd.Int()) // 0 if it fails: connections don't move
-	return c
-}
 
 // opened takes the sockets of o that are beside the first.
 func (s *spreading) opened(o Opened) {
@@ -163,19 +155,24 @@ func (t *Table) Resize(slots int) {
 	t.queues = slots
 	for _, e := range t.spread {
 		e.spread.failed = false
+		e.spread.even.Release()
 		t.steer(e)
 	}
 }
 
-// steer chooses which queues of e get new connections: those of the slots that there are.
+// steer chooses which queues of e get new connections: those of the slots that there are, or of them
+// those of the holders that have fewest.
 func (t *Table) steer(e *entry) {
 	fds := e.all()
-	switch n := len(fds) - 1; {
-	case n < 1:
-	case n+1 > t.queues:
-		_ = spread.Steer(fds[n].Int(), max(t.queues, 1), e.key.Packet) // where it fails, slots help each other: see Server.look
-	default:
-		_ = spread.Unsteer(fds[n].Int()) // fails only where Steer does
+	if len(fds) < 2 {
+		return
+	}
+	last, slots := fds[len(fds)-1].Int(), e.spread.even.Slots()
+	if slots == nil && len(fds) > t.queues {
+		slots = spread.First(max(t.queues, 1))
+	}
+	if slots == nil || spread.Steer(last, slots, e.key.Packet) != nil { // where it fails, slots help each other: see Server.look
+		_ = spread.Unsteer(last) // fails only where Steer does
 	}
 }
 

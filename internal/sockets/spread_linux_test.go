@@ -16,6 +16,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/mailbox"
+	"github.com/rota-go/rota/internal/spread"
 )
 
 // rota is a Server with real sockets and a loop of its own, and holders that accept.
@@ -30,6 +31,10 @@ type rota struct {
 	accepted map[int]int            // by holder
 	asked    map[int]int            // how many times for help, by holder
 	refused  []error
+
+	open   map[int]int // what holders say that they have open, besides what they have accepted
+	silent bool        // holders never say what they have
+	levels bool        // connections are to be spread evenly
 }
 
 func newRota(t *testing.T, slots int) *rota {
@@ -82,7 +87,17 @@ func (r *rota) Refuse(_ Caller, err error) {
 	defer r.mu.Unlock()
 	r.refused = append(r.refused, err)
 }
-func (r *rota) Denied(Caller, string)             {}
+func (r *rota) Denied(Caller, string) {}
+func (r *rota) Count() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.levels
+}
+func (r *rota) Connections(holder int) (open int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open[holder] + r.accepted[holder], !r.silent
+}
 func (r *rota) CanHelp(holder int, own bool) bool { return true }
 func (r *rota) Help(holder, id int, queue ...*descriptor.FD) {
 	r.mu.Lock()
@@ -268,7 +283,7 @@ func TestOthersAcceptForAStoppedSlot(t *testing.T) {
 				t.Errorf("gone %v, round %d: %v", gone, round, took)
 			}
 			if round == 0 {
-				time.Sleep(restAfter + 100*time.Millisecond) // until nobody looks any more
+				time.Sleep(spread.RestAfter + 100*time.Millisecond) // until nobody looks any more
 			}
 		}
 		if r.accepted[2] > 0 {

@@ -68,7 +68,7 @@ type Socket struct {
 	Addr net.Addr
 	FD   *descriptor.FD // the table's, which closes it; duplicate it before the next call of a method
 
-	Cookie uint64 // what the sockets of the same address have in common, if each slot has one; else 0
+	Cookie uint64 // the kernel's number of the socket, of the first one if each slot has one; 0 if it is not known
 	InTurn bool   // several holders accept from it, each in its turn
 }
 
@@ -79,6 +79,7 @@ type entry struct {
 	generation int            // of the holder that it was opened for; 0: restored
 	foreign    bool           // that holder had a user of its own
 	fd         *descriptor.FD // nil while a bind is under way
+	cookie     uint64         // of fd
 	spread     *spreading     // nil: one queue for all holders
 	inTurn     bool           // holders have got it with InTurn
 	line       spread.Line    // those that wait for a connection to it in turn
@@ -180,7 +181,7 @@ func (e *entry) socket() Socket { return Socket{ID: e.id, Key: e.key, Addr: e.ad
 // of returns the socket with the queue of a holder.
 func (t *Table) of(e *entry, h *holder) Socket {
 	s := e.socket()
-	s.FD, s.Cookie, s.InTurn = e.queue(h.slot), e.cookie(), t.acceptsInTurn(e)
+	s.FD, s.Cookie, s.InTurn = e.queue(h.slot), e.cookie, t.acceptsInTurn(e)
 	return s
 }
 

@@ -72,7 +72,7 @@ func nameOfKind(r bind.Request) Key {
 func (t *Table) permit(r bind.Request, terms Terms) error {
 	key := nameOfKind(r)
 	known := t.known[key]
-	named := slices.Contains(terms.Named, key.String())
+	named := len(terms.Named) > 0 && slices.Contains(terms.Named, key.String())
 	if (!t.sealed || named) && len(t.known) < maxKnown {
 		t.known[key] = true
 	}

@@ -4,10 +4,16 @@ package sockets
 
 import (
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rota-go/rota/internal/bind"
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/spread"
 )
 
 // turns returns whether the holders of the only socket of r accept from it in turn.
@@ -64,7 +70,7 @@ func TestHoldersAreWokenInTurn(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if round == 0 {
-			time.Sleep(restAfter + 100*time.Millisecond) // until nobody looks any more
+			time.Sleep(spread.RestAfter + 100*time.Millisecond) // until nobody looks any more
 		}
 	}
 	r.mu.Lock()
@@ -72,4 +78,85 @@ func TestHoldersAreWokenInTurn(t *testing.T) {
 	if r.accepted[3] != 2 || r.asked[1] > 1 || r.asked[2] > 1 || r.asked[4] > 1 {
 		t.Errorf("accepted %v, asked %v: want 2 by holder 3, and the others asked once, who do not answer", r.accepted, r.asked)
 	}
+}
+
+// Nobody looks for connections to a socket before a holder accepts from it: an ask is not held up by that.
+func TestSentryComesWithTheFirstAccept(t *testing.T) {
+	d := newTestServer(t)
+	d.Open = Open
+	d.Resize(2)
+	s := d.askIn(1, bind.Request{Network: "tcp", Address: "127.0.0.1:0"})
+	e := d.byID[s.ID]
+	if isPolled(t, e.fd.Int()) || !e.inTurn {
+		t.Errorf("looked after: %v, in turn: %v, want not yet, and true", isPolled(t, e.fd.Int()), e.inTurn)
+	}
+	d.AcceptsOn(1, s.ID, "", Terms{})
+	if !isPolled(t, e.fd.Int()) {
+		t.Error("nobody looks after it at the first accept")
+	}
+	d.patrol.Close()
+}
+
+// Every holder is told the kernel's number of its socket, also those of a successor.
+func TestNumberOfASocket(t *testing.T) {
+	d := newTestServer(t)
+	d.Open = Open
+	d.askIn(1, bind.Request{Network: "tcp", Address: "127.0.0.1:0"})
+	e := d.byID[1]
+	want, err := descriptor.Cookie(e.fd.Int())
+	if err != nil || want == 0 {
+		t.Fatal(want, err)
+	}
+	fd, err := e.fd.Dup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := newTestServer(t)
+	if err := next.Restore(payload(e.snapshot()), []*descriptor.FD{fd}, false); err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range map[string]*Table{"the master": d.Table, "its successor": next.Table} {
+		if s := table.of(table.byID[1], table.holder(2)); s.Cookie != want {
+			t.Errorf("%s says %d, want %d", name, s.Cookie, want)
+		}
+	}
+}
+
+// A queue that is opened for one more slot is looked after before that slot's holder accepts: the others can help.
+func TestSentryWatchesANewQueue(t *testing.T) {
+	d := newTestServer(t)
+	d.Open = Open
+	d.Resize(2)
+	r := bind.Request{Network: "tcp", Address: "127.0.0.1:0", Options: bind.Options{Spread: bind.Slots}}
+	s := d.askIn(1, r)
+	d.AcceptsOn(1, s.ID, "", Terms{})
+	d.Resize(3)
+	d.Place(3, 2)
+	d.askIn(3, r)
+	for slot, fd := range d.byID[s.ID].all() {
+		if !isPolled(t, fd.Int()) {
+			t.Errorf("nobody looks after the queue of slot %d", slot)
+		}
+	}
+	if n := len(d.byID[s.ID].all()); n != 3 {
+		t.Errorf("%d queues, want 3", n)
+	}
+	d.patrol.Close()
+}
+
+// isPolled reports whether an epoll of this process has descriptor n.
+func isPolled(t *testing.T, n int) bool {
+	all, err := filepath.Glob("/proc/self/fdinfo/*")
+	if err != nil || len(all) == 0 {
+		t.Skip("no /proc")
+	}
+	for _, name := range all {
+		text, _ := os.ReadFile(name) // it may be closed by now
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "tfd:" && f[1] == strconv.Itoa(n) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -23,12 +23,12 @@ const (
 
 // toRandom chooses a socket for a connection. The handshake goes on there, whatever the next
 // packet's choice would be.
-func toRandom(n int) []unix.SockFilter {
-	return append([]unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: random}}, modulo(n)...)
+func toRandom(to []int) []unix.SockFilter {
+	return append([]unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: random}}, oneOf(to)...)
 }
 
 // toHash chooses a socket by the address and the port that a datagram comes from.
-func toHash(n int) []unix.SockFilter {
+func toHash(to []int) []unix.SockFilter {
 	return append([]unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: network},
 		{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 4}, // the version
@@ -48,17 +48,29 @@ func toHash(n int) []unix.SockFilter {
 		{Code: unix.BPF_ALU | unix.BPF_XOR | unix.BPF_X},
 		{Code: unix.BPF_ALU | unix.BPF_MUL | unix.BPF_K, K: spreads},
 		{Code: unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K, K: 16},
-	}, modulo(n)...)
+	}, oneOf(to)...)
 }
 
-func modulo(n int) []unix.SockFilter {
-	return []unix.SockFilter{{Code: unix.BPF_ALU | unix.BPF_MOD | unix.BPF_K, K: uint32(n)}, {Code: unix.BPF_RET | unix.BPF_A}}
+// oneOf returns one of some sockets by the number in A: their number is the remainder of it, if they are the first.
+func oneOf(to []int) []unix.SockFilter {
+	all := []unix.SockFilter{{Code: unix.BPF_ALU | unix.BPF_MOD | unix.BPF_K, K: uint32(len(to))}}
+	for i, socket := range to {
+		if i != socket {
+			all = append(all,
+				unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(i), Jf: 1},
+				unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: uint32(socket)})
+		}
+	}
+	return append(all, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_A})
 }
 
-func steer(fd, n int, packet bool) error {
-	program := toRandom(n)
+func steer(fd int, to []int, packet bool) error {
+	program := toRandom(to)
 	if packet {
-		program = toHash(n)
+		program = toHash(to)
+	}
+	if len(to) == 0 || len(program) > unix.BPF_MAXINSNS {
+		return unix.EINVAL
 	}
 	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
 		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})

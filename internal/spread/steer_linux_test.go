@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestSteerDatagrams(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		t.Run(address, func(t *testing.T) {
 			all := group(t, address, 4)
-			control(t, all[3], func(fd int) error { return Steer(fd, 3, true) })
+			control(t, all[3], func(fd int) error { return Steer(fd, First(3), true) })
 			clients := dialAll(t, all[0].LocalAddr().String(), 90)
 			sendAll(t, clients, 3)
 			seen := 0
@@ -94,6 +95,68 @@ func TestSteerDatagrams(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Connections come to those sockets that are named, by the order in which they were opened.
+func TestSteerConnections(t *testing.T) {
+	all := listeners(t, 4)
+	for _, to := range [][]int{{0, 2}, {1, 3}, {3}, {1, 2, 3}, {0, 1, 2, 3}} {
+		control(t, all[2].(syscall.Conn), func(fd int) error { return Steer(fd, to, false) })
+		for i, n := range accepted(t, all, 40*len(to)) {
+			if named := slices.Contains(to, i); named != (n > 10) || !named && n > 0 {
+				t.Errorf("to %v: socket %d has got %d", to, i, n)
+			}
+		}
+	}
+	for _, to := range [][]int{nil, make([]int, 3000)} {
+		control(t, all[0].(syscall.Conn), func(fd int) error {
+			if Steer(fd, to, false) == nil {
+				t.Errorf("%d sockets: no error", len(to))
+			}
+			return nil
+		})
+	}
+}
+
+// listeners returns n listeners of one address.
+func listeners(t *testing.T, n int) (all []net.Listener) {
+	lc, address := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+		return err
+	}}, "127.0.0.1:0"
+	lc.SetMultipathTCP(false)
+	for range n {
+		ln, err := lc.Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ln.Close() })
+		all, address = append(all, ln), ln.Addr().String()
+	}
+	return all
+}
+
+// accepted opens n connections, and returns how many have come to each listener.
+func accepted(t *testing.T, all []net.Listener, n int) (got []int) {
+	for range n {
+		c, err := net.Dial("tcp", all[0].Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	got = make([]int, len(all))
+	for i, ln := range all {
+		for ; ; got[i]++ {
+			_ = ln.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Millisecond))
+			c, err := ln.Accept()
+			if err != nil {
+				break
+			}
+			defer c.Close()
+		}
+	}
+	return got
 }
 
 func dialAll(t *testing.T, address string, n int) (clients []net.Conn) {

@@ -55,7 +55,8 @@ type (
 	// SocketBody comes with the descriptor of a socket. ID names it in later frames.
 	SocketBody struct {
 		ID int `json:"id"`
-		// Cookie is what the sockets of one address have in common, where each slot has one.
+		// Cookie is the kernel's number of the socket, or of the first one where each slot has one. With 0 the
+		// worker asks the kernel.
 		Cookie uint64 `json:"cookie,omitempty"`
 		// InTurn says that other workers accept from the socket too, and the master notices when
 		// the one that the kernel has woken for a connection doesn't.

@@ -257,3 +257,9 @@ func (d *drain) openConns() []*conn.Tracked {
 	defer d.mu.Unlock()
 	return d.conns.All()
 }
+
+func (d *drain) open() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.conns.Len()
+}

@@ -170,8 +170,8 @@ func (l *listener) cookie() uint64 {
 	if !ok || l.id == 0 || !handover.Supported {
 		return 0
 	}
-	if l.group != 0 {
-		return l.group
+	if l.number != 0 {
+		return l.number
 	}
 	c, err := handover.Cookie(s)
 	if err != nil {

@@ -29,7 +29,7 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 		return nil, err
 	}
 	defer s.fd.Close() // the listener has its own
-	inner, err := s.fd.Listener()
+	inner, err := w.listeners.Listener(s.fd)
 	if err != nil {
 		return nil, w.giveBack(s.ID, r, err)
 	}
@@ -45,7 +45,7 @@ func (w *Worker) Listen(ctx context.Context, r bind.Request) (net.Listener, erro
 	if !turns && w.onTrial() { // it would be woken for the connections of its predecessor
 		inner = sharedsocket.Lazy(inner, s.fd)
 	}
-	return w.trackListener(&listener{Listener: inner, id: s.ID, group: s.Cookie, keepAlive: keepAlive, backlog: r.Backlog}, r)
+	return w.trackListener(&listener{Listener: inner, id: s.ID, number: s.Cookie, keepAlive: keepAlive, backlog: r.Backlog}, r)
 }
 
 // giveBack tells the master that the worker doesn't use the socket id, and returns err as
@@ -79,7 +79,8 @@ func (w *Worker) Track(inner net.Listener) net.Listener {
 	return l
 }
 
-// socket returns a socket of the master; see ask. The descriptor is the caller's.
+// socket returns a socket of the master; see ask. The descriptor is the caller's. Other holders may have
+// cleared O_NONBLOCK meanwhile: package net sets it.
 func (w *Worker) socket(ctx context.Context, r bind.Request) (s shared, err error) {
 	if w.drain.draining.Load() || !w.IsConnected() {
 		return s, w.cannotListen(r, nil)
@@ -89,10 +90,6 @@ func (w *Worker) socket(ctx context.Context, r bind.Request) (s shared, err erro
 		return s, w.cannotListen(r, nil) // the master has asked this worker to disconnect
 	}
 	if err != nil {
-		return s, w.cannotListen(r, err)
-	}
-	if err := s.fd.SetNonblock(); err != nil {
-		_ = s.fd.Close()
 		return s, w.cannotListen(r, err)
 	}
 	return s, nil
@@ -118,7 +115,7 @@ type listener struct {
 	worker    *Worker
 	conns     *conn.Shared
 	id        int    // the socket's id in the master; 0: the master doesn't know it
-	group     uint64 // what the sockets of the address have in common, if each slot has one
+	number    uint64 // the kernel's number of the socket, or of the first one if each slot has one; 0: unknown
 	own       string // names a socket that the master doesn't know
 	exclusive bool   // own, and no other process has it
 	keepAlive net.KeepAliveConfig

@@ -46,20 +46,21 @@ type Worker struct {
 
 	usage.Counters // of what it has served
 
-	drain    *drain
-	health   hooks.Health
-	calls    calls.Calls
-	inbox    *inbox.Inbox
-	notified notified // the master is, of the inbox
-	arrival  arrival
-	trial    trial
-	times    atomic.Pointer[wire.WelcomeBody]
-	tickets  tickets
-	poller   turn.Poller
-	handed   handed
-	state    state
-	asking   chan struct{} // full while the answer to Status is awaited
-	last     hooks.Last
+	drain     *drain
+	health    hooks.Health
+	calls     calls.Calls
+	inbox     *inbox.Inbox
+	notified  notified // the master is, of the inbox
+	arrival   arrival
+	trial     trial
+	times     atomic.Pointer[wire.WelcomeBody]
+	tickets   tickets
+	poller    turn.Poller
+	listeners descriptor.Listeners
+	handed    handed
+	state     state
+	asking    chan struct{} // full while the answer to Status is awaited
+	last      hooks.Last
 
 	holdsAccepts atomic.Bool // see HoldAccepts
 
