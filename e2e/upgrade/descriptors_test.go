@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rota-go/rota/internal/e2etest"
@@ -17,38 +18,38 @@ import (
 func TestUpgradeKeepsSocketsNonblocking(t *testing.T) {
 	p := e2etest.Start(t, "serve", server.Quick(2))
 	l := e2etest.StartLoad(p.Addr(), "/", 8)
-	stop, watched := make(chan struct{}), make(chan int)
+	stop, watched := make(chan struct{}), make(chan struct{})
+	var looks atomic.Int64
 	pid := p.Children()[0]
-	go func() { watched <- watchFlags(t, pid, stop) }()
+	go func() { defer close(watched); watchFlags(t, pid, &looks, stop) }()
+	e2etest.WaitFor(t, "the flags to be read", func() bool { return looks.Load() >= 10 })
 	p.Upgrade()
 	close(stop)
-	if n := <-watched; n < 10 {
-		t.Errorf("the flags were read only %d times", n)
-	}
+	<-watched
 	l.MustBeWhole(t)
 	for _, pid := range append(p.Children(), p.PID()) {
 		e2etest.SocketsAreSafe(t, pid)
 	}
 }
 
-// watchFlags reads the flags of the sockets of a process until it ends or stop is closed.
-// It returns how many it has read.
-func watchFlags(t *testing.T, pid int, stop <-chan struct{}) (looks int) {
+// watchFlags reads the flags of the sockets of a process until it ends or stop is closed,
+// and counts them.
+func watchFlags(t *testing.T, pid int, looks *atomic.Int64, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
-			return looks
+			return
 		default:
 		}
 		if !e2etest.Alive(pid) {
-			return looks
+			return
 		}
 		for _, f := range e2etest.SocketFlagsNow(pid) {
 			if f&e2etest.Nonblock == 0 {
 				t.Errorf("process %d has a socket with flags %o: want O_NONBLOCK", pid, f)
-				return looks
+				return
 			}
-			looks++
+			looks.Add(1)
 		}
 	}
 }

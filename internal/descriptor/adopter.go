@@ -19,7 +19,7 @@ type Adopter struct {
 
 // NewAdopter returns an Adopter. The caller closes it.
 func NewAdopter() (*Adopter, error) {
-	blank, err := blankSocket()
+	blank, err := blankFile()
 	if err != nil {
 		return nil, err
 	}

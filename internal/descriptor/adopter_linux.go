@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// blankSocket returns a socket that is blocking, so that no poller watches an os.File of it.
-func blankSocket() (*FD, error) {
-	n, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+// blankFile returns a file that is blocking, so that no poller watches an os.File of it. It is not a
+// socket: all of these are O_NONBLOCK, whoever looks at them.
+func blankFile() (*FD, error) {
+	n, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+		return nil, os.NewSyscallError("eventfd", err)
 	}
 	return New(n), nil
 }

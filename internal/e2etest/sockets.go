@@ -5,7 +5,6 @@ package e2etest
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,13 +51,13 @@ func flagsOf(pid int, fd string) (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(line), 8, 64)
 }
 
-// SocketsAreSafe waits until each socket of a process is O_NONBLOCK and O_CLOEXEC. While a worker
-// takes connections from another it has a socket of its own that blocks.
+// SocketsAreSafe fails the test for each socket of a process that isn't O_NONBLOCK and
+// O_CLOEXEC.
 func SocketsAreSafe(t testing.TB, pid int) {
 	t.Helper()
-	var flags []int64
-	WaitFor(t, fmt.Sprintf("sockets of process %d that are all O_NONBLOCK and O_CLOEXEC", pid), func() bool {
-		flags = SocketFlags(t, pid)
-		return !slices.ContainsFunc(flags, func(f int64) bool { return f&Nonblock == 0 || f&Cloexec == 0 })
-	}, func() string { return fmt.Sprintf("their flags: %o", flags) })
+	for _, f := range SocketFlags(t, pid) {
+		if f&Nonblock == 0 || f&Cloexec == 0 {
+			t.Errorf("process %d has a socket with flags %o: want O_NONBLOCK and O_CLOEXEC", pid, f)
+		}
+	}
 }
