@@ -19,6 +19,15 @@ func with(states ...state) *table {
 	return t
 }
 
+// beside returns a table with member 0, which has socket 1, and others that have these sockets.
+func beside(self state, states []state, sockets []uint64) *table {
+	t := with(append([]state{self}, states...)...)
+	for i, n := range append([]uint64{1}, sockets...) {
+		t.sockets[i].Store(n)
+	}
+	return t
+}
+
 func TestMemberWord(t *testing.T) {
 	for _, m := range []member{{place{255, 1<<32 - 1}, generations, leaving}, {place{0, 1}, 0, absent}, {place{7, 2}, 1, serving}, {place{7, 2}, 1, passing}} {
 		if got := parseMember(m.index, m.word()); got != m {
@@ -168,10 +177,7 @@ func TestNeedOf(t *testing.T) {
 		"fewer workers":                            {[]state{serving, serving}, []uint64{2, 3}, servers},
 		"fewer workers, an older one still drains": {[]state{serving, leaving}, []uint64{2, 3}, servers},
 	} {
-		tab := with(append([]state{passing}, tc.states...)...)
-		for i, n := range append([]uint64{1}, tc.sockets...) {
-			tab.sockets[i].Store(n)
-		}
+		tab := beside(passing, tc.states, tc.sockets)
 		if got := tab.needOf(0); got != tc.want {
 			t.Errorf("%s: %d, want %d", name, got, tc.want)
 		}
@@ -194,10 +200,7 @@ func TestIsServed(t *testing.T) {
 		"a stop":                    {[]state{draining, leaving}, []uint64{1, 2}, false},
 		"the successor drains, too": {[]state{draining}, []uint64{1}, false},
 	} {
-		tab := with(append([]state{draining}, tc.states...)...)
-		for i, n := range append([]uint64{1}, tc.sockets...) {
-			tab.sockets[i].Store(n)
-		}
+		tab := beside(draining, tc.states, tc.sockets)
 		if got := tab.isServed(0); got != tc.want {
 			t.Errorf("%s: %t", name, got)
 		}

@@ -13,9 +13,7 @@ import (
 // Another user is told that the master isn't his to command, by an exit status of its own.
 func TestDenied(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can start a process of another user")
-	}
+	e2etest.NeedRoot(t, "it starts processes of another user")
 	s := start(t, nil)
 	exe := e2etest.Build(t, ".")
 	for dir := filepath.Dir(exe); dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) {

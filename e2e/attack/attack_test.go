@@ -77,9 +77,7 @@ const (
 // before, and reloads. With ROTA_E2E_LONG each attack takes 30 s, alone, and one that is a
 // race has 10,000 files bound and removed at least.
 func TestAttacks(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root may start workers of another user")
-	}
+	e2etest.NeedRoot(t, "it starts processes of another user")
 	for _, name := range slices.Sorted(maps.Keys(attacks)) {
 		t.Run(name, func(t *testing.T) {
 			if !e2etest.Long() {

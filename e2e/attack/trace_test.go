@@ -65,9 +65,7 @@ func trace(pid, dir string) {
 // A worker that has ended, and that a process of its user traces, has ended for its master: the
 // slot is served again and again, and the master reloads and stops. Afterwards it holds nothing.
 func TestEndOfATracedWorker(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root may start workers of another user")
-	}
+	e2etest.NeedRoot(t, "it starts processes of another user")
 	s := newScene(t)
 	p := startVictim(t, s)
 	e2etest.NoError(t, os.WriteFile(s.dir+"/attack", []byte(traceAttack), 0o644))

@@ -98,9 +98,7 @@ func startInGroup(t *testing.T, cfg master.Config) (*e2etest.Process, func(p *e2
 // with an error that names the limits, crashed workers are started again when it is lifted,
 // and the master lives: it has the threads that it needs.
 func TestProcessLimit(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root may start processes of another user")
-	}
+	e2etest.NeedRoot(t, "it starts processes of another user")
 	e2etest.SkipShort(t)
 	quick := server.Quick(2)
 	confined := quick

@@ -3,7 +3,6 @@
 package process
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -11,14 +10,6 @@ import (
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
 )
-
-// needRoot skips the test without root.
-func needRoot(t *testing.T, why string) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: " + why)
-	}
-}
 
 // A worker's standard input is at its end, whatever the master's is.
 func TestStdinIsEmpty(t *testing.T) {
@@ -42,7 +33,7 @@ func TestStdinOfTheMaster(t *testing.T) {
 // again after a crash, and it reloads.
 func TestWithoutDevicesAndProc(t *testing.T) {
 	t.Parallel()
-	needRoot(t, "it mounts over /dev and /proc")
+	e2etest.NeedRoot(t, "it mounts over /dev and /proc")
 	const hide = "mount -t tmpfs none /dev && mount -t tmpfs none /proc"
 	if out, err := exec.Command("unshare", "--mount", "sh", "-c", hide).CombinedOutput(); err != nil {
 		t.Skipf("no mount namespaces here: %v: %s", err, out)

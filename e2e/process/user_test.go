@@ -54,7 +54,7 @@ func wantNoPrivileges(t *testing.T, pid int) {
 // privileges. The master keeps its own.
 func TestWorkerOfAUser(t *testing.T) {
 	t.Parallel()
-	needRoot(t, "it starts processes of other users")
+	e2etest.NeedRoot(t, "it starts processes of other users")
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
 		t.Skip(err)
@@ -80,7 +80,7 @@ func TestWorkerOfAUser(t *testing.T) {
 // leave them to a worker of another user.
 func TestWorkerOfAUserWithoutRoot(t *testing.T) {
 	t.Parallel()
-	needRoot(t, "it gives capabilities")
+	e2etest.NeedRoot(t, "it gives capabilities")
 	setpriv, err := exec.LookPath("setpriv")
 	if err != nil {
 		t.Skip(err)
@@ -184,7 +184,7 @@ func withCapability(t *testing.T, path string) {
 // net.Listen, and a line says why.
 func TestSecureExecution(t *testing.T) {
 	t.Parallel()
-	needRoot(t, "it gives a file capabilities")
+	e2etest.NeedRoot(t, "it gives a file capabilities")
 	plain, exe := elsewhere(t), elsewhere(t)
 	withCapability(t, exe)
 	cmd := e2etest.Command(t, "attacker", server.Quick(1), e2etest.FlagsEnv+"="+exe)
@@ -202,7 +202,7 @@ func TestSecureExecution(t *testing.T) {
 // root.
 func TestSecureWorkerOfRoot(t *testing.T) {
 	t.Parallel()
-	needRoot(t, "it gives a file capabilities")
+	e2etest.NeedRoot(t, "it gives a file capabilities")
 	cfg := asUser(t, "nobody")
 	withCapability(t, cfg.Exec)
 	p := e2etest.Start(t, "serve", cfg)

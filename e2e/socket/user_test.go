@@ -21,13 +21,6 @@ import (
 	"github.com/rota-go/rota/master"
 )
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root may start processes of other users")
-	}
-}
-
 // elsewhere copies the test binary to a folder that every user may read.
 func elsewhere(t *testing.T) string {
 	t.Helper()
@@ -62,7 +55,7 @@ func privileged(t *testing.T) int {
 func TestUser(t *testing.T) {
 	t.Parallel()
 	e2etest.SkipShort(t)
-	needRoot(t)
+	e2etest.NeedRoot(t, "it starts processes of another user")
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
 		t.Skip(err)
@@ -107,7 +100,7 @@ func TestUser(t *testing.T) {
 // open.
 func TestKeptExecutableOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	needRoot(t)
+	e2etest.NeedRoot(t, "it starts processes of another user")
 	exe := elsewhere(t)
 	p := e2etest.Start(t, "lab", master.Config{Workers: 1, MinUptime: -1, User: "nobody", Exec: exe})
 	if err := os.Remove(exe); err != nil {

@@ -47,6 +47,14 @@ func SkipShort(t *testing.T) {
 	}
 }
 
+// NeedRoot skips a test without root, and says why it needs it.
+func NeedRoot(t testing.TB, why string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: " + why)
+	}
+}
+
 // Long reports whether ROTA_E2E_LONG is set: tests take their time.
 func Long() bool { return os.Getenv("ROTA_E2E_LONG") != "" }
 
