@@ -9,7 +9,7 @@ const (
 	burst     = 64                   // clients that are accepted at once, when few came before
 	interval  = time.Millisecond     // between two clients after that
 	garbage   = 4                    // clients that one more counts for, if what it asks for is no request
-	busyPause = 2 * time.Millisecond // for a place to become free, before a client is told that there is none
+	busyPause = 3 * time.Millisecond // for a place to become free, before a client is told that there is none
 )
 
 // pace is how fast clients are accepted. The others wait in the kernel's queue of the socket, which costs the

@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// Pause is the shortest time between two questions to the owner. It bounds what readers cost
-// the owner, however many they are.
-const Pause = 20 * time.Millisecond
+// Pause is the shortest time between two questions to the owner, of up to Few readers. More wait longer, in
+// proportion to their number. So what readers cost is bounded, however many they are.
+const (
+	Pause = 20 * time.Millisecond
+	Few   = 10
+)
 
 // Source is the source of a value of type T. The fields are set before the first call of a
 // method. Changed is called by the owner, the other methods by any goroutine.
@@ -21,6 +24,7 @@ type Source[T any] struct {
 
 	mu      sync.Mutex
 	waiting chan struct{} // closed by the next Changed; nil: nobody waits
+	readers int           // calls of Now and Watch that go on
 
 	turn   chan struct{} // full while a reader asks the owner, and waits for its turn; made by fetching
 	recent T
@@ -58,15 +62,35 @@ func (s *Source[T]) fetching() chan struct{} {
 	return s.turn
 }
 
-// Now returns a value that the owner is asked for from now on. Readers that call it within Pause
-// share one.
+// count counts n more readers.
+func (s *Source[T]) count(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers += n
+}
+
+// pause returns the shortest time between two questions of the readers that there are.
+func (s *Source[T]) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(Pause, time.Duration(s.readers)*Pause/Few)
+}
+
+// Now returns a value that the owner is asked for from now on. Readers that call it within
+// the pause share one.
 func (s *Source[T]) Now() (T, bool) {
+	s.count(1)
+	defer s.count(-1)
+	return s.now()
+}
+
+func (s *Source[T]) now() (T, bool) {
 	called := time.Now()
 	turn := s.fetching()
 	turn <- struct{}{}
 	defer func() { <-turn }()
 	if !s.at.After(called) {
-		time.Sleep(time.Until(s.at.Add(Pause)))
+		time.Sleep(time.Until(s.at.Add(s.pause())))
 		s.at = time.Now()
 		s.recent, s.ok = s.Get()
 	}
@@ -86,10 +110,12 @@ func (s *Source[T]) Watch(ctx context.Context) <-chan T {
 }
 
 func (s *Source[T]) watch(ctx context.Context, c chan T) {
+	s.count(1)
+	defer s.count(-1)
 	var last T
 	for first := true; ; first = false {
 		changed := s.next() // before the value is asked for: no change is missed
-		v, ok := s.Now()
+		v, ok := s.now()
 		if !ok {
 			return
 		}
@@ -97,7 +123,7 @@ func (s *Source[T]) watch(ctx context.Context, c chan T) {
 			last = v
 			replace(c, v)
 		}
-		if !s.wait(ctx, changed) || !s.wait(ctx, after(Pause)) {
+		if !s.wait(ctx, changed) || !s.wait(ctx, after(s.pause())) {
 			return
 		}
 	}

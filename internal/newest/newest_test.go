@@ -116,3 +116,31 @@ func TestReadersShare(t *testing.T) {
 		t.Errorf("the owner was asked %d times, want at most %d", o.gets.Load(), most)
 	}
 }
+
+// The more readers there are, the more seldom the owner is asked, and no more often than so many readers a second get
+// a value. Those that have left don't count.
+func TestManyReadersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOwner()
+		asked := func(readers int) int64 {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for range readers {
+				o.Watch(ctx)
+			}
+			before := o.gets.Load()
+			for n := range 1000 {
+				o.set(n)
+				time.Sleep(time.Millisecond)
+			}
+			return o.gets.Load() - before
+		}
+		for readers, want := range map[int]int64{1: 50, Few: 50, 10 * Few: 5} {
+			if n := asked(readers); n < want-1 || n > want+2 {
+				t.Errorf("%d readers: the owner was asked %d times in a second, want %d", readers, n, want)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+	})
+}
