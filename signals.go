@@ -297,9 +297,8 @@ func handleWorkerSignals(w *workerproc.Worker) {
 // still a handler; it may be busy with what it does after Accept has failed.
 func endWaitingMain(signals chan os.Signal) {
 	signal.Notify(signals, workerSignals()...) // main may have called signal.Reset
-	self, err := os.FindProcess(os.Getpid())
 	for _, s := range workerSignals() {
-		if err != nil || self.Signal(s) != nil {
+		if signalSelf(s) != nil {
 			return
 		}
 		select { // package os/signal gives it to all handlers at a time

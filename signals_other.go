@@ -13,6 +13,8 @@ func workerSignals() []os.Signal { return nil }
 
 func jobSignals() []os.Signal { return nil }
 
+func signalSelf(os.Signal) error { return nil }
+
 func hangups() []os.Signal { return nil }
 
 func harmless() []os.Signal { return nil }

