@@ -92,7 +92,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 		m := l.members.Get(id)
 		m.Fault = err
 		l.changed(m)
-	}}
+	}, Unjudged: func(n, of int64) { logline.Rollout{Logger: l.log}.Unjudged(l.pool.goal.Generation, n, of) }}
 	l.garbage = child.Garbage{Work: l.work, After: l.after, Release: s.releaseMemory}
 	return l
 }

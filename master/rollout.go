@@ -96,9 +96,7 @@ func (l *loop) rollOut(g *generation) {
 	p.policy = g.Config.policy().Try(p.rollout.trial)
 	p.goal.Next = g.Number
 	l.on(reload.EventPrepared)
-	if p.policy.Canary > 0 {
-		l.trial.Start(judge.Judge{Requests: g.Config.CanaryRequests})
-	}
+	l.trial.Start(p.policy.Canary, judge.Judge{Requests: g.Config.CanaryRequests})
 }
 
 // onTrial returns the workers that serve while canaries are on trial; ok is false when the rollout is over.
@@ -195,6 +193,7 @@ func (l *loop) completeRollout() {
 	p.before = p.generations.Succeed(p.goal.Generation, p.goal.Next)
 	p.goal.Generation, p.goal.Next = p.goal.Next, 0
 	l.logRollout()
+	l.trial.End()
 	l.closeUnused()
 	l.answerRollout()
 	l.on(reload.EventCompleted)

@@ -26,6 +26,7 @@ const (
 	WorkerTooLarge   Line = "worker uses too much memory"
 	ReloadStarts     Line = "rota: reload generation="
 	ReloadDone       Line = "rota: reload done"
+	CanariesUnjudged Line = "rota: canaries not judged"
 	ReloadFailed     Line = "rota: reload failed"
 	ReloadSuperseded Line = "rota: reload superseded"
 	ReloadWaits      Line = "rota: reload waits"

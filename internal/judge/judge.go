@@ -17,6 +17,9 @@ type Judge struct {
 	Ratio    float64 // how many times as large as that of the others the share of errors may be; 0: 2
 }
 
+// needs returns how many requests canaries must have answered before they are judged.
+func (j Judge) needs() int64 { return int64(cmp.Or(j.Requests, 100)) }
+
 // Answers are what workers have answered since the trial began.
 type Answers struct {
 	Requests int64
@@ -36,7 +39,7 @@ func (a Answers) Share() float64 {
 func (j Judge) Judge(canaries, others Answers) error {
 	share := canaries.Share()
 	switch {
-	case canaries.Requests < int64(cmp.Or(j.Requests, 100)):
+	case canaries.Requests < j.needs():
 	case share <= cmp.Or(j.Floor, 0.05), share <= cmp.Or(j.Ratio, 2)*others.Share():
 	default:
 		return fmt.Errorf("%w: %d of %d, they %d of %d", reload.ErrWorse, canaries.Errors, canaries.Requests, others.Errors, others.Requests)

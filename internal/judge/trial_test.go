@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,7 +38,7 @@ func worker(id int, canary bool, requests, errors int64) Worker {
 // the most errors is to blame.
 func TestTrial(t *testing.T) {
 	f := newFake()
-	f.Start(Judge{})
+	f.Start(1, Judge{})
 	f.all = []Worker{worker(1, false, 1000, 900), worker(3, true, 40, 0)}
 	f.next()
 	f.all = []Worker{worker(1, false, 1300, 900), worker(2, false, 50, 50), worker(3, true, 60, 10), worker(4, true, 39, 20)}
@@ -51,12 +53,43 @@ func TestTrial(t *testing.T) {
 	}
 }
 
+// The end of a trial says that the canaries were not judged: if they were to be, and have answered too little.
+func TestUnjudged(t *testing.T) {
+	for _, tc := range []struct {
+		canaries int
+		judge    Judge
+		requests int64
+		want     []int64
+	}{
+		{1, Judge{}, 99, []int64{99, 100}},
+		{1, Judge{}, 100, nil},
+		{1, Judge{Requests: 1000}, 100, []int64{100, 1000}},
+		{1, Judge{Requests: math.MaxInt}, 100, nil},
+		{0, Judge{}, 0, nil},
+	} {
+		f := newFake()
+		var got []int64
+		f.Unjudged = func(requests, of int64) { got = append(got, requests, of) }
+		f.Start(1, Judge{}) // of a rollout that has failed
+		f.Start(tc.canaries, tc.judge)
+		f.all = []Worker{worker(1, false, 5000, 0), worker(3, true, tc.requests, 0)}
+		f.next()
+		f.all = f.all[:1] // the canary serves as the others do
+		f.next()
+		f.End()
+		f.End() // of a rollout without canaries
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%+v: %v", tc, got)
+		}
+	}
+}
+
 // A trial ends with its rollout, and with the next trial.
 func TestTrialEnds(t *testing.T) {
 	f := newFake()
-	f.Start(Judge{})
+	f.Start(1, Judge{})
 	old := f.next
-	f.Start(Judge{})
+	f.Start(1, Judge{})
 	second := f.next
 	f.all = []Worker{worker(3, true, 1000, 1000)}
 	old()

@@ -38,3 +38,8 @@ func (l Rollout) TookOver(pid int, began time.Time, died error) {
 func (l Rollout) Waits(draining int) {
 	l.Warn("rota: reload waits until workers have drained", "draining", draining)
 }
+
+// Unjudged says that a rollout is done whose canaries had answered too few requests to be judged.
+func (l Rollout) Unjudged(generation int, requests, of int64) {
+	l.Info("rota: canaries not judged", "generation", generation, "requests", requests, "of", of)
+}
