@@ -48,9 +48,9 @@ func (l *loop) askCounters() map[int]bool {
 }
 
 // Watch returns a channel that has the Status of now, and then one after each change, at most
-// one in 20 ms, or in 2 ms for each reader if more than ten watch. A reader that is slow misses
-// some, never the newest, and delays nobody. How many connections wait in a queue, and the
-// passing of time, are no changes. The channel is closed when ctx ends, or the master.
+// one in 20 ms, or in 2 ms for each reader if more than ten watch (200 ms at most). A reader that
+// is slow misses some, never the newest, and delays nobody. How many connections wait in a queue,
+// and the passing of time, are no changes. The channel is closed when ctx ends, or the master.
 func (m *Master) Watch(ctx context.Context) <-chan status.Status { return m.statuses.Watch(ctx) }
 
 // Restart has Run replace a worker, its successor ready first, when no reload is under way, and

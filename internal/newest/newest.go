@@ -9,10 +9,11 @@ import (
 )
 
 // Pause is the shortest time between two questions to the owner, of up to Few readers. More wait longer, in
-// proportion to their number. So what readers cost is bounded, however many they are.
+// proportion to their number, and MaxPause at most: each of them costs the owner's process something.
 const (
-	Pause = 20 * time.Millisecond
-	Few   = 10
+	Pause    = 20 * time.Millisecond
+	Few      = 10
+	MaxPause = 200 * time.Millisecond
 )
 
 // Source is the source of a value of type T. The fields are set before the first call of a
@@ -73,7 +74,7 @@ func (s *Source[T]) count(n int) {
 func (s *Source[T]) pause() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(Pause, time.Duration(s.readers)*Pause/Few)
+	return min(max(Pause, time.Duration(s.readers)*Pause/Few), MaxPause)
 }
 
 // Now returns a value that the owner is asked for from now on. Readers that call it within
