@@ -253,7 +253,7 @@ func TestHostileClients(t *testing.T) {
 	begin := time.Now()
 	var busy atomic.Int64
 	var all sync.WaitGroup
-	const silent = 400 // each that is refused takes busyPause
+	const silent = 200 // each that is refused takes busyPause
 	for range silent {
 		c, err := net.Dial("unix", path)
 		if err != nil {
