@@ -119,12 +119,15 @@ func (d *drain) notify() {
 	}
 }
 
-// run drains the worker. It returns when everything has ended. At the end of the grace it
-// closes the connections that remain, and returns how many they were, and what is left of the grace.
-func (d *drain) run(takes, idleGrace time.Duration) (c conn.Kinds, left time.Duration) {
+// run drains the worker. It calls begins when answers are those of a drain from now on, and returns when
+// everything has ended. At the end of the grace it closes the connections that remain, and returns how many
+// they were, and what is left of the grace.
+func (d *drain) run(takes, idleGrace time.Duration, begins func()) (c conn.Kinds, left time.Duration) {
 	d.grace.Begin(takes)
 	defer d.grace.End()
-	d.closeSources(d.grace)
+	sources := d.setDraining(d.grace)
+	begins()
+	d.closeSources(d.grace, sources)
 	d.interruptIdle()
 	defer d.resting.Close()
 	defer d.endMoves()
@@ -155,10 +158,9 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 	return true
 }
 
-// closeSources closes all sources, and then the channel of Disconnecting. ctx ends with
+// closeSources closes the sources, and then the channel of Disconnecting. ctx ends with
 // the grace.
-func (d *drain) closeSources(ctx context.Context) {
-	sources := d.setDraining(ctx)
+func (d *drain) closeSources(ctx context.Context, sources []source) {
 	d.emptyQueues(ctx, sources)
 	for _, s := range sources {
 		s.closeSource()

@@ -497,3 +497,13 @@ func TestSettled(t *testing.T) {
 type noDeadline struct{}
 
 func (noDeadline) SetDeadline(time.Time) error { return nil }
+
+// The master is told of a drain when it has begun: an answer after that announces the end.
+func TestDrainBeginsBeforeItIsSaid(t *testing.T) {
+	d := newDrain(new(atomic.Int64))
+	said := false
+	d.run(time.Second, 0, func() { said = d.draining.Load() })
+	if !said {
+		t.Error("it is said before")
+	}
+}

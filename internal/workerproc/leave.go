@@ -21,8 +21,9 @@ func (w *Worker) drainAndLeave() {
 	defer close(w.drained)
 	w.inbox.Widen() // the link must be read, to see the death of the master
 	times := w.times.Load()
-	_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
-	cut, left := w.drain.run(times.Grace, times.IdleGrace)
+	cut, left := w.drain.run(times.Grace, times.IdleGrace, func() {
+		_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
+	})
 	w.reportCut(cut, w.drain.grace.Took())
 	w.last.CallAll(max(left, flushAtLeast), w.report)
 	w.reportUndelivered()
