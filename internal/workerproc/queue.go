@@ -8,14 +8,28 @@ import (
 )
 
 const (
-	queueTick  = 5 * time.Millisecond   // how often the queues are looked at
-	queueQuiet = 100 * time.Millisecond // for handshakes under way: the client's next packet
-	queueLimit = time.Second            // the program doesn't accept
+	queueTick  = 5 * time.Millisecond // how often the queues are looked at
+	queueQuiet = 20                   // looks in a row at which nobody waits, for handshakes under way: the client's next packet
+	queueLimit = 200                  // looks: the program doesn't accept
 )
 
+// looks counts looks at the queues. It is not the time that counts: on a busy machine the process may not run for
+// longer than that, and those whose handshakes end meanwhile would be reset.
+type looks struct{ all, quiet int }
+
+// another counts one more look, at which somebody waits or nobody does, and reports whether it is the last.
+func (l *looks) another(waits bool) (last bool) {
+	l.all++
+	l.quiet++
+	if waits {
+		l.quiet = 0
+	}
+	return l.quiet > queueQuiet || l.all > queueLimit
+}
+
 // emptyQueues lets the program accept what waits in the queues of the sockets that will be
-// closed permanently: close(2) resets it. Those sockets refuse new connections. It returns when
-// none has come for queueQuiet.
+// closed permanently: close(2) resets it. Those sockets refuse new connections. It returns right after
+// a look at which nobody waits, and none has waited at those before.
 func (d *drain) emptyQueues(ctx context.Context, sources []source) {
 	last := closedPermanently(sources)
 	if len(last) == 0 {
@@ -24,11 +38,7 @@ func (d *drain) emptyQueues(ctx context.Context, sources []source) {
 	close(d.emptying)
 	tick := time.NewTicker(queueTick)
 	defer tick.Stop()
-	begun := time.Now()
-	for quiet := begun; time.Since(quiet) < queueQuiet && time.Since(begun) < queueLimit; {
-		if anyWaits(last) {
-			quiet = time.Now()
-		}
+	for l := (looks{}); !l.another(anyWaits(last)); {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
