@@ -2,30 +2,10 @@ package workerproc
 
 import (
 	"context"
-	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/quiet"
 )
-
-const (
-	queueTick  = 5 * time.Millisecond // how often the queues are looked at
-	queueQuiet = 20                   // looks in a row at which nobody waits, for handshakes under way: the client's next packet
-	queueLimit = 200                  // looks: the program doesn't accept
-)
-
-// looks counts looks at the queues. It is not the time that counts: on a busy machine the process may not run for
-// longer than that, and those whose handshakes end meanwhile would be reset.
-type looks struct{ all, quiet int }
-
-// another counts one more look, at which somebody waits or nobody does, and reports whether it is the last.
-func (l *looks) another(waits bool) (last bool) {
-	l.all++
-	l.quiet++
-	if waits {
-		l.quiet = 0
-	}
-	return l.quiet > queueQuiet || l.all > queueLimit
-}
 
 // emptyQueues lets the program accept what waits in the queues of the sockets that will be
 // closed permanently: close(2) resets it. Those sockets refuse new connections. It returns right after
@@ -36,15 +16,7 @@ func (d *drain) emptyQueues(ctx context.Context, sources []source) {
 		return
 	}
 	close(d.emptying)
-	tick := time.NewTicker(queueTick)
-	defer tick.Stop()
-	for l := (looks{}); !l.another(anyWaits(last)); {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+	quiet.Wait(ctx, func() bool { return anyWaits(last) })
 }
 
 // closedPermanently returns the listeners whose sockets are closed with this worker: the master

@@ -1,6 +1,33 @@
-package workerproc
+package quiet
 
-import "testing"
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Wait looks right before it returns, though the process didn't run for a second between two looks, and
+// when ctx ends it returns at once.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, n := time.Now(), 0
+		late := func() bool {
+			if n++; n == 3 {
+				time.Sleep(time.Second) // somebody comes meanwhile
+			}
+			return n == 4
+		}
+		if Wait(t.Context(), late); n != 25 || time.Since(begun) < time.Second+100*time.Millisecond {
+			t.Errorf("%d looks in %v", n, time.Since(begun))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if Wait(ctx, func() bool { return true }); time.Since(begun) > 1200*time.Millisecond {
+			t.Errorf("after the end of its context: %v", time.Since(begun))
+		}
+	})
+}
 
 // The queues are looked at until nobody has waited at one look and at those of the 100 ms before it, or for a
 // second: looks count, however long the process didn't run between two of them.
