@@ -148,7 +148,7 @@ func TestSuccessorDies(t *testing.T) {
 		}, ErrNotReady},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			cfg := Config{Workers: 2, MinUptime: -1, ReadyTimeout: 50 * time.Millisecond, KillAfter: -1}
+			cfg := Config{Workers: 2, MinUptime: -1, ReadyTimeout: 500 * time.Millisecond, KillAfter: -1}
 			m, _, _ := oldMaster(t, cfg, func(l *otherMaster) error {
 				defer l.Close()
 				return tc.play(l)
