@@ -5,6 +5,7 @@ import (
 
 	"github.com/rota-go/rota/internal/child"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/tickets"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/status"
@@ -12,7 +13,7 @@ import (
 
 // read reads a worker's link until it is closed, and returns why.
 func (l *loop) read(m *member) error {
-	m.reader.Link = m.process.Link
+	m.reader.Link, m.reader.Collect = m.process.Link, process.Collect
 	m.reader.Handle = func(packets []link.Packet, done func()) {
 		l.m.loop.Send(func(l *loop) { l.received(m, packets); done() }) // the loop runs as long as the link is read
 	}

@@ -9,6 +9,13 @@ import (
 	"github.com/rota-go/rota/internal/wire"
 )
 
+// Go collects garbage when the heap has doubled. With messages of megabytes that is several of those that are
+// on their way, and as many that have gone.
+const (
+	large       = 1 << 20  // bytes of a message
+	collectEach = 16 << 20 // bytes of large messages
+)
+
 // Receiver is the part of a link that a Reader needs.
 type Receiver interface {
 	Receive() ([]link.Packet, error)
@@ -25,7 +32,10 @@ type Reader[F any] struct {
 	// Handle has the owner handle packets, which it owns from then on. It may block.
 	// The owner calls done when it has handled them.
 	Handle func(packets []link.Packet, done func())
+	// Collect collects garbage. It is called each time that large messages of collectEach bytes have come.
+	Collect func()
 
+	large  int          // bytes of large messages since Collect
 	direct atomic.Bool  // messages may bypass the owner
 	failed bool         // the owner's: Each has failed
 	behind atomic.Int32 // batches that the owner has not handled yet
@@ -72,6 +82,7 @@ func (r *Reader[F]) deliver(packets []link.Packet, h *window.Handoff) bool {
 	}
 	if size > 0 {
 		r.Source.Window.Acquire(size)
+		r.count(size)
 	}
 	if !others && r.direct.Load() && r.behind.Load() == 0 {
 		r.Queue.EmitMessages(r.Source, packets, size)
@@ -80,6 +91,17 @@ func (r *Reader[F]) deliver(packets []link.Packet, h *window.Handoff) bool {
 	r.behind.Add(1)
 	r.Handle(packets, func() { r.behind.Add(-1) })
 	return true
+}
+
+// count counts bytes of messages, which will be garbage soon. Whoever sends many waits for the collector.
+func (r *Reader[F]) count(size int) {
+	if size < large {
+		return
+	}
+	if r.large += size; r.large >= collectEach {
+		r.large = 0
+		r.Collect()
+	}
 }
 
 // Each has handle handle packets, which it owns, except for messages that may bypass the

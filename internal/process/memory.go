@@ -1,6 +1,7 @@
 package process
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 )
@@ -19,9 +20,21 @@ const smallHeap = 96 << 20
 // again as it needs. In a process with a large heap that makes no difference, and
 // ReleaseMemory does nothing.
 func ReleaseMemory() {
-	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(heap)
-	if v := heap[0].Value; v.Kind() == metrics.KindUint64 && v.Uint64() < smallHeap {
+	if hasSmallHeap() {
 		debug.FreeOSMemory()
 	}
+}
+
+// Collect collects garbage, if this process has a small heap.
+func Collect() {
+	if hasSmallHeap() {
+		runtime.GC()
+	}
+}
+
+func hasSmallHeap() bool {
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(heap)
+	v := heap[0].Value
+	return v.Kind() == metrics.KindUint64 && v.Uint64() < smallHeap
 }
