@@ -83,7 +83,7 @@ internal/window     :
 internal/lifeline   :
 internal/terminal   :
 	internal/thread     :
-	internal/turn       :
+	internal/turn       : internal/descriptor
 	internal/quiet      :
 	internal/ratelimit  :
 	internal/replyaddr  :

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/descriptor"
 )
 
 // With EPOLLEXCLUSIVE the kernel wakes, of the threads that wait in an epoll for a socket, the
@@ -157,12 +159,7 @@ func epollOf(raw syscall.RawConn, other int) (epoll int, add, remove func(fd uin
 			return n, add, remove
 		}
 	}
-	all, _ := os.ReadDir("/proc/self/fd") // without it there is none
-	for _, e := range all {
-		n, err := strconv.Atoi(e.Name())
-		if err != nil || n < lowNumbers {
-			continue
-		}
+	for _, n := range descriptor.Open() { // none without /proc
 		if add, remove, ok := entryOf(n, raw, other); ok {
 			return n, add, remove
 		}
