@@ -27,12 +27,12 @@ func victim() {
 		attack(newAttacker(link, dir))
 	}
 	if rota.IsWorker() && worker.Self().Slot() == 1 {
-		if _, err := os.Stat(dir + "/attack"); err == nil {
+		if e2etest.Exists(dir + "/attack") {
 			takeOver()
 		}
 		go func() {
 			for {
-				if _, err := os.Stat(dir + "/attack"); err == nil {
+				if e2etest.Exists(dir + "/attack") {
 					os.Exit(1)
 				}
 				time.Sleep(5 * time.Millisecond)

@@ -27,16 +27,11 @@ const (
 func slowMain() {
 	if !rota.IsWorker() {
 		fmt.Fprint(os.Stderr, mainRuns)
-		for !exists(os.Getenv(e2etest.FlagsEnv)) {
+		for !e2etest.Exists(os.Getenv(e2etest.FlagsEnv)) {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	server.Serve()
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // slowHUP is slowMain with a handler of its own.

@@ -46,7 +46,7 @@ func startUnread(t *testing.T) *e2etest.Process {
 	t.Cleanup(func() { _ = null.Close() })
 	cmd.Stdout, cmd.Stderr = null, fullPipe(t)
 	p := e2etest.Run(t, cmd)
-	e2etest.WaitFor(t, "the PID file", func() bool { _, err := os.Stat(cfg.PIDFile); return err == nil })
+	e2etest.WaitFor(t, "the PID file", func() bool { return e2etest.Exists(cfg.PIDFile) })
 	return p
 }
 
@@ -100,7 +100,7 @@ func TestPIDFileBecomesFIFO(t *testing.T) {
 	cfg := server.Quick(1)
 	cfg.PIDFile = filepath.Join(t.TempDir(), "pid")
 	p := e2etest.Start(t, "serve", cfg)
-	e2etest.WaitFor(t, "the PID file", func() bool { _, err := os.Stat(cfg.PIDFile); return err == nil })
+	e2etest.WaitFor(t, "the PID file", func() bool { return e2etest.Exists(cfg.PIDFile) })
 	e2etest.NoError(t, os.Remove(cfg.PIDFile))
 	e2etest.NoError(t, syscall.Mkfifo(cfg.PIDFile, 0o600))
 	p.Signal(syscall.SIGTERM)

@@ -3,7 +3,6 @@
 package operations
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -73,7 +72,7 @@ func TestInitReapsOrphans(t *testing.T) {
 	}
 	e2etest.WaitFor(t, "the orphans to be reaped", func() bool {
 		for _, pid := range orphans {
-			if _, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid))); err == nil {
+			if e2etest.Exists(filepath.Join("/proc", strconv.Itoa(pid))) {
 				return false
 			}
 		}

@@ -39,7 +39,7 @@ func waitInStart() {
 	dir, id := os.Getenv(e2etest.FlagsEnv), itoa(worker.Self().ID())
 	_ = os.WriteFile(filepath.Join(dir, "waits"+id), nil, 0o644)
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "go"+id)); err == nil {
+		if e2etest.Exists(filepath.Join(dir, "go"+id)) {
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -93,7 +93,7 @@ func startSlow(t *testing.T, helper string, cfg master.Config) slow {
 func starting(t *testing.T, p slow, id int) int {
 	t.Helper()
 	path := filepath.Join(p.dir, "waits"+string(rune('0'+id)))
-	e2etest.WaitFor(t, path, func() bool { _, err := os.Stat(path); return err == nil }, p.Log.String)
+	e2etest.WaitFor(t, path, func() bool { return e2etest.Exists(path) }, p.Log.String)
 	all := p.Children()
 	if len(all) != 1 {
 		t.Fatalf("the master has the children %v", all)

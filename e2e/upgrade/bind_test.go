@@ -92,13 +92,13 @@ func open2(first bool) {
 		}
 		return err
 	}
-	if _, err := os.Stat(late); err == nil { // of the new master
+	if e2etest.Exists(late) { // of the new master
 		if first {
 			must(open())
 		}
 		fmt.Fprintln(os.Stderr, "the new one is there")
 		for i := 0; i < 1000; i++ {
-			if _, err := os.Stat(late + ".go"); err == nil {
+			if e2etest.Exists(late + ".go") {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)

@@ -152,7 +152,7 @@ func TestHealthThroughUpgrades(t *testing.T) {
 	if status := p.Wait(); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	if _, err := os.Stat(c.web); err == nil {
+	if e2etest.Exists(c.web) {
 		t.Error("the file of the unix socket is left")
 	}
 }

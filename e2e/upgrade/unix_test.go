@@ -47,7 +47,7 @@ func TestUpgradeKeepsUnixFile(t *testing.T) {
 	}
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
-	if _, err := os.Stat(path); err == nil {
+	if e2etest.Exists(path) {
 		t.Error("the file is left")
 	}
 }

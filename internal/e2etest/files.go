@@ -44,6 +44,12 @@ func writeFile(t testing.TB, path string, content []byte, mode os.FileMode) {
 	NoError(t, os.WriteFile(path, content, mode))
 }
 
+// Exists reports whether there is a file at path.
+func Exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // ShortDir returns a folder whose path is short enough for unix sockets in it, and that
 // every user may read. The end of the test removes it.
 func ShortDir(t testing.TB) string {

@@ -32,8 +32,3 @@ func (g Gate) Open() {
 	g.t.Helper()
 	e2etest.NoError(g.t, os.WriteFile(g.file, nil, 0o644))
 }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}

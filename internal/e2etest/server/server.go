@@ -76,7 +76,7 @@ func Answer(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(os.Stderr, "%s%d\n", e2etest.Handling(r.RequestURI), worker.Self().Generation())
 		time.Sleep(d)
 	}
-	for gate != "" && !exists(gate) {
+	for gate != "" && !e2etest.Exists(gate) {
 		time.Sleep(time.Millisecond)
 	}
 	if cmd := r.FormValue("spawn"); cmd != "" {
