@@ -120,6 +120,9 @@ func remains(t *testing.T, what string, result <-chan error) {
 	}
 }
 
+// exclusive reports whether entries are one, which is exclusive.
+func exclusive(all []uint64) bool { return len(all) == 1 && all[0]&unix.EPOLLEXCLUSIVE != 0 }
+
 // The poller waits for a socket while an Accept does, and exclusively.
 func TestOnlyAcceptWaits(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
@@ -129,7 +132,7 @@ func TestOnlyAcceptWaits(t *testing.T) {
 				t.Fatalf("%s: the poller waits without an Accept: %x", network, all)
 			}
 			result := accept(t, l, p)
-			if all := entries(t, l, p); len(all) != 1 || all[0]&unix.EPOLLEXCLUSIVE == 0 {
+			if all := entries(t, l, p); !exclusive(all) {
 				t.Errorf("%s: the poller waits for %x", network, all)
 			}
 			dial(t, l)
@@ -155,8 +158,10 @@ func TestFirstAcceptTakes(t *testing.T) {
 		t.Fatalf("before the first Accept: %x, %v", all, ok)
 	}
 	result := accept(t, l, p)
-	for len(entries(t, l, p)) != 1 || entries(t, l, p)[0]&unix.EPOLLEXCLUSIVE == 0 {
-		time.Sleep(time.Millisecond) // it is between removing and adding
+	for end := time.Now().Add(stuck); !exclusive(entries(t, l, p)); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) { // until then it is before, or between removing and adding
+			t.Fatal("Accept doesn't take the socket")
+		}
 	}
 	dial(t, l)
 	if err := ends(t, "Accept", result); err != nil {
