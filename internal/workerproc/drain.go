@@ -18,6 +18,9 @@ import (
 const (
 	drainTick    = 100 * time.Millisecond // how often idle connections are checked
 	flushAtLeast = time.Second            // for frames to the master that are still queued when the grace ends
+
+	usedAgain = 20 * time.Millisecond  // a connection that is used has its next request by then
+	lingers   = 100 * time.Millisecond // how long a worker stays when its connections have moved
 )
 
 // drain holds what must end before the worker may leave: the sockets that it listens on,
@@ -128,7 +131,7 @@ func (d *drain) run(takes, idleGrace time.Duration, begins func()) (c conn.Kinds
 	sources := d.setDraining(d.grace)
 	begins()
 	d.closeSources(d.grace, sources)
-	d.interruptIdle()
+	defer d.moveIdle()()
 	defer d.resting.Close()
 	defer d.endMoves()
 	if !d.waitEmpty(d.grace, int(min(idleGrace/drainTick, math.MaxInt32))) {

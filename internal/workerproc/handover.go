@@ -117,15 +117,19 @@ func (d *drain) endMoves() {
 	}
 }
 
-// interruptIdle has the connections that wait for a request move.
-func (d *drain) interruptIdle() {
-	m := d.mover.Load()
-	if m == nil {
-		return
+// moveIdle has the connections move that rest here, and after usedAgain those whose programs still wait
+// for a request. The others move when their programs ask for the next one. The result stops it.
+func (d *drain) moveIdle() (stop func() bool) {
+	if m := d.mover.Load(); m != nil {
+		d.resting.Leave(m)
 	}
-	d.resting.Leave(m)
+	return time.AfterFunc(usedAgain, d.interruptIdle).Stop
+}
+
+// interruptIdle has the connections that wait for a request move, as each tick does.
+func (d *drain) interruptIdle() {
 	for _, c := range d.openConns() {
-		c.Interrupt()
+		c.Interrupt() // does nothing without a receiver
 	}
 }
 

@@ -20,7 +20,7 @@ func (w *Worker) startDrain() {
 func (w *Worker) drainAndLeave() {
 	defer close(w.drained)
 	w.inbox.Widen() // the link must be read, to see the death of the master
-	times := w.times.Load()
+	times, movedBefore := w.times.Load(), w.Moved.Load()
 	cut, left := w.drain.run(times.Grace, times.IdleGrace, func() {
 		_ = w.link.Send(wire.Frame{Type: wire.Draining}) // fails if the master is gone
 	})
@@ -30,6 +30,9 @@ func (w *Worker) drainAndLeave() {
 	w.tellTaken()
 	w.sendCounters(0)
 	w.closeLink(max(left, flushAtLeast))
+	if w.Moved.Load() > movedBefore {
+		time.Sleep(min(lingers, left))
+	}
 	if !w.orphaned.Load() {
 		close(w.drain.left)
 	}
