@@ -6,6 +6,7 @@ package conn
 import (
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/http1"
@@ -23,6 +24,10 @@ type Shared struct {
 	Stay   bool                            // the program may hand connections over, but the drain doesn't move them
 	Moved  *atomic.Int64                   // counts the connections that have moved to another worker; may be nil
 	Mover  *atomic.Pointer[handover.Mover] // nil in it until the worker has a receiver; needed with Cookie
+
+	// Rest has a duplicate of a connection rest until its client sends; left is how long the program would wait for
+	// that, 0: it sets no time. It reports false if it can't. It is needed with NewUsed.
+	Rest func(c net.Conn, left time.Duration) bool
 }
 
 // conn is the counted, tracked part of what Accept returns.

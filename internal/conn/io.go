@@ -19,17 +19,19 @@ const (
 // reads the next request after the client was told that there is none, and when the
 // connection has moved to another process.
 func (c *conn) Read(p []byte) (n int, err error) {
-	for again := true; again; again = c.resume(n, err) || c.later(n, err) {
+	for asks := true; asks || c.resume(n, err) || c.later(n, err); asks = false {
 		if c.ended.Load() {
 			return 0, io.EOF
 		}
 		if len(p) > 1 {
 			c.http.OnReadStart()
-			if c.leaves() {
+			if c.leaves(asks) {
 				return 0, io.EOF
 			}
-			if c.isLate() {
-				return 0, c.errLate()
+			if f := c.move.first.Load(); f != nil {
+				if err := c.onFirst(f); err != nil {
+					return 0, err
+				}
 			}
 		}
 		n, err = c.socket.Read(p)

@@ -25,7 +25,7 @@ type move struct {
 	interrupted atomic.Bool // the read deadline is not the program's
 	stays       atomic.Bool // the connection isn't offered (any more)
 
-	late atomic.Bool // the next Read fails by its deadline, see NewLate
+	first atomic.Pointer[first] // nil: the next Read is like any other
 
 	spare atomic.Pointer[handover.Mover] // see Spare; nil: the worker keeps the connection
 
@@ -38,26 +38,6 @@ func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 	result, t = New(inner, shared)
 	t.http.Resume()
 	return result, t
-}
-
-// NewLate is NewMoved for a connection whose read deadline, which the other program had set, has passed
-// before the client has sent anything. The first Read returns os.ErrDeadlineExceeded, unless the client has
-// sent meanwhile.
-func NewLate(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
-	result, t = NewMoved(inner, shared)
-	t.move.late.Store(true)
-	return result, t
-}
-
-// isLate reports whether Read fails by the deadline of another program, and then does so no more.
-func (c *conn) isLate() bool {
-	return c.move.late.Load() && c.move.late.CompareAndSwap(true, false) && !c.socket.InputWaiting()
-}
-
-// errLate is how a Read of package net fails by its deadline.
-func (c *conn) errLate() error {
-	local, remote := c.socket.LocalAddr(), c.socket.RemoteAddr()
-	return &net.OpError{Op: "read", Net: local.Network(), Source: local, Addr: remote, Err: os.ErrDeadlineExceeded}
 }
 
 // mover returns what moves the connection, or nil if it stays.
@@ -76,49 +56,64 @@ func (c *conn) mover() *handover.Mover {
 }
 
 // leaves reports whether the connection has ended, or has moved, where the program reads the
-// next request.
-func (c *conn) leaves() bool {
+// next request. The connection is used if the program asks for that now.
+func (c *conn) leaves(used bool) bool {
 	if c.shared.Draining.Load() {
-		return c.finished() || c.moved()
+		return c.finished() || c.moved(used)
 	}
-	return c.move.spare.Load() != nil && c.moved()
+	return c.move.spare.Load() != nil && c.moved(used)
 }
 
-// moved offers the connection to the receiver, if it can go on there. If the receiver has taken
-// it, this process has it no more: all later calls return net.ErrClosed. Only a Read calls
-// it.
-func (c *conn) moved() bool {
+// moved offers the connection to the receiver, if it can go on there, and reports whether the receiver has
+// taken it.
+func (c *conn) moved(used bool) bool {
 	m := c.mover()
-	if m == nil {
+	return m != nil && c.departs(func() bool { return c.moveBy(m, used) })
+}
+
+// moveBy is what moved does while the connection is frozen.
+func (c *conn) moveBy(m *handover.Mover, used bool) bool {
+	spared := c.move.spare.CompareAndSwap(m, nil)
+	raw, err := c.socket.Conn.(syscall.Conn).SyscallConn()
+	if err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw, Rest: c.rest(), Used: used}) {
+		c.move.stays.Store(!spared && !m.Ended()) // there may be another receiver
 		return false
 	}
+	if n := c.shared.Moved; n != nil {
+		n.Add(1)
+	}
+	return true
+}
+
+// departs reports whether the connection, which is at rest, has been given away by give, which is called while it is
+// frozen. Then the program has it no more: all later calls return net.ErrClosed. Only a Read calls departs.
+func (c *conn) departs(give func() bool) bool {
 	c.move.mu.Lock()
 	defer c.move.mu.Unlock()
 	c.move.frozen.Store(true)
 	defer c.move.frozen.Store(false)
-	if c.move.writes.Load() > 0 || !c.http.Movable() {
-		return false
-	}
-	spared := c.move.spare.CompareAndSwap(m, nil)
-	if raw, err := c.socket.Conn.(syscall.Conn).SyscallConn(); err != nil || !m.Move(handover.Item{Cookie: c.shared.Cookie, Conn: raw, Rest: c.rest()}) {
-		c.move.stays.Store(!spared && !m.Ended()) // there may be another receiver
+	if c.move.stays.Load() || c.move.writes.Load() > 0 || !c.http.Movable() || !give() {
 		return false
 	}
 	c.http.StopTracking()
-	if n := c.shared.Moved; n != nil {
-		n.Add(1)
-	}
-	_ = c.Close() // this process's copy; nothing was written to it
+	_ = c.Close() // this copy; nothing was written to it
 	return true
 }
 
 // rest returns how long the program would wait for the next request, as handover.Item has it.
 func (c *conn) rest() time.Duration {
-	d := c.move.deadline.Load()
-	if d == 0 {
+	if f := c.move.first.Load(); f != nil {
+		return left(f.until)
+	}
+	return left(decodeTime(c.move.deadline.Load()))
+}
+
+// left returns how long it is until a deadline, as handover.Item has it.
+func left(until time.Time) time.Duration {
+	if until.IsZero() {
 		return 0
 	}
-	return max(time.Until(decodeTime(d)), time.Millisecond)
+	return max(time.Until(until), time.Millisecond)
 }
 
 // Interrupt has a Read that waits for the next request return, if the connection can move. It
@@ -159,7 +154,10 @@ func (c *conn) resume(n int, err error) (again bool) {
 		_ = c.socket.SetReadDeadline(decodeTime(d)) // fails if the program has closed it
 		set = d == c.move.deadline.Load()           // the program may set another meanwhile
 	}
-	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+	if again = n == 0 && errors.Is(err, os.ErrDeadlineExceeded); !again {
+		c.move.first.Store(nil)
+	}
+	return again
 }
 
 // stay makes a connection one that isn't moved, because bytes pass unseen from now on.

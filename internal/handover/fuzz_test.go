@@ -7,7 +7,7 @@ import (
 
 // FuzzMessages checks that what is parsed is what was sent, and that nothing else is.
 func FuzzMessages(f *testing.F) {
-	f.Add(appendOffer(nil, []facts{{1, 0}, {1 << 63, 1 << 31}}), 2)
+	f.Add(appendOffer(nil, []facts{{1, 0, false}, {1 << 63, inUse - 1, true}}), 2)
 	f.Add(appendAnswer(nil, []bool{true, false}), 2)
 	f.Add([]byte{answerKind, 2}, 1)
 	f.Add([]byte("h\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02{}"), 1)

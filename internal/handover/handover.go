@@ -2,8 +2,8 @@
 // over a socketpair that the master has made for the two. The master sees none of them.
 //
 // The pair carries messages (SOCK_SEQPACKET). The leaving worker sends an offer: up to
-// MaxBatch connections, each with the cookie of the socket that it was accepted from, and how long
-// its program would wait for the next request. The receiver answers which of them it takes. There is one offer at a time, so at most MaxBatch
+// MaxBatch connections, each with the cookie of the socket that it was accepted from, how long
+// its program would wait for the next request, and whether the client is expected to send it soon. The receiver answers which of them it takes. There is one offer at a time, so at most MaxBatch
 // descriptors are in flight. A connection that the program itself hands over goes alone, with a
 // state, in one message or in several.
 //
@@ -18,7 +18,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -52,27 +51,40 @@ const (
 // facts is what an offer says of a connection.
 type facts struct {
 	cookie uint64 // of the socket that it was accepted from
-	rest   uint32 // how long its program would wait for the next request, in ms; 0: it sets no time
+	rest   uint32 // how long its program would wait for the next request, in ms, below inUse; 0: it sets no time
+	used   bool   // see Item
 }
+
+// inUse is the bit of a connection that is used, in the number that says how long its program would wait.
+const inUse = 1 << 31
 
 // factsOf returns the facts of a connection.
 func factsOf(i Item) facts {
-	if i.Rest == 0 {
-		return facts{cookie: i.Cookie}
+	f := facts{cookie: i.Cookie, used: i.Used}
+	if i.Rest != 0 {
+		ms := max(i.Rest.Milliseconds(), 1) // the time may have passed
+		f.rest = uint32(min(ms, inUse-1))
 	}
-	ms := max(i.Rest.Milliseconds(), 1) // the time may have passed
-	return facts{i.Cookie, uint32(min(ms, math.MaxUint32))}
+	return f
 }
 
 // left is how long the program would wait; 0: it sets no time.
 func (f facts) left() time.Duration { return time.Duration(f.rest) * time.Millisecond }
+
+// number is how long the program would wait, with inUse.
+func (f facts) number() uint32 {
+	if f.used {
+		return f.rest | inUse
+	}
+	return f.rest
+}
 
 // appendOffer appends an offer of connections.
 func appendOffer(b []byte, all []facts) []byte {
 	b = append(b, offerKind)
 	for _, f := range all {
 		b = binary.BigEndian.AppendUint64(b, f.cookie)
-		b = binary.BigEndian.AppendUint32(b, f.rest)
+		b = binary.BigEndian.AppendUint32(b, f.number())
 	}
 	return b
 }
@@ -83,7 +95,8 @@ func parseOffer(b []byte) (all []facts, err error) {
 		return nil, fmt.Errorf("%w: %d bytes as an offer", ErrMessage, len(b))
 	}
 	for b = b[1:]; len(b) > 0; b = b[factsSize:] {
-		all = append(all, facts{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[cookieSize:])})
+		n := binary.BigEndian.Uint32(b[cookieSize:])
+		all = append(all, facts{binary.BigEndian.Uint64(b), n &^ inUse, n&inUse != 0})
 	}
 	return all, nil
 }

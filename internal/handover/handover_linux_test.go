@@ -22,10 +22,11 @@ import (
 // receiverSocket is a Socket that keeps what it gets.
 type receiverSocket struct {
 	net.Listener
-	conns chan net.Conn
-	rests bool
-	left  time.Duration // of the last connection that rests
-	state []byte        // with the last connection that was handed over
+	conns    chan net.Conn
+	rests    bool
+	left     time.Duration // of the last connection that rests, or is expected
+	expected bool          // one was
+	state    []byte        // with the last connection that was handed over
 }
 
 func (s *receiverSocket) Put(c net.Conn) { s.conns <- c }
@@ -38,6 +39,11 @@ func (s *receiverSocket) Rest(fd *descriptor.FD, left time.Duration) {
 	if c, err := fd.Conn(); err == nil {
 		s.conns <- c
 	}
+}
+
+func (s *receiverSocket) Expect(c net.Conn, left time.Duration) {
+	s.left, s.expected = left, true
+	s.conns <- c
 }
 
 // world is a listener, and a pair between two workers that have it.
@@ -313,21 +319,25 @@ func packetSocket(t *testing.T, at net.Addr) int {
 	return dup(t, c)
 }
 
-// A connection rests as the descriptor that came, with the time that its program would have waited.
+// A connection rests as the descriptor that came, with the time that its program would have waited. One that is used doesn't,
+// and has the time too.
 func TestRest(t *testing.T) {
-	for _, left := range []time.Duration{0, time.Nanosecond, 1500 * time.Millisecond, 1000 * time.Hour} {
+	for i, left := range []time.Duration{0, 0, time.Nanosecond, 1500 * time.Millisecond, 24 * 24 * time.Hour, 24 * 24 * time.Hour} {
 		w := newWorld(t, "tcp", "127.0.0.1:0")
 		w.rests = true
 		server, client := w.conn(t)
 		w.serve()
 		item := w.item(t, server)
-		item.Rest = left
+		item.Rest, item.Used = left, i%2 == 1
 		taken, err := w.sender.Offer([]Item{item})
 		wantTaken(t, taken, err, true)
 		c := <-w.conns
 		defer c.Close()
 		if want := max(left, min(left*1e9, time.Millisecond)); w.left != want || c.RemoteAddr().String() != client.LocalAddr().String() {
 			t.Errorf("left %v, want %v; a connection of %v, want %v", w.left, want, c.RemoteAddr(), client.LocalAddr())
+		}
+		if w.expected != item.Used {
+			t.Errorf("used %t, expected %t", item.Used, w.expected)
 		}
 	}
 }

@@ -21,11 +21,14 @@ type Socket interface {
 // Rester is a Socket that keeps connections at rest.
 type Rester interface {
 	Socket
-	// Rests reports whether Rest is called for the next connection, instead of Put.
+	// Rests reports whether Rest or Expect is called for the next connection, instead of Put.
 	Rests() bool
 	// Rest has the program accept the connection of fd when its client sends. It owns fd. Left is how
 	// long a program would wait for that; 0: it sets no time. It is called from the goroutine of Serve.
 	Rest(fd *descriptor.FD, left time.Duration)
+	// Expect has the program accept c at once: its client is expected to send soon. If it doesn't, c comes to
+	// rest, with what is left of the time. It owns c, and is called from the goroutine of Serve.
+	Expect(c net.Conn, left time.Duration)
 }
 
 // Sockets are the listening sockets of the receiver. The methods are called from the
@@ -136,11 +139,10 @@ func (r *Receiver) nextPart(h *hand) error {
 // value is one that isn't taken.
 type arrival struct {
 	conn   net.Conn
-	socket Socket // of conn
-
 	fd     *descriptor.FD
-	rester Rester // of fd
-	left   time.Duration
+	socket Socket
+	rester Rester        // the socket, if it is called instead of it
+	left   time.Duration // of rester
 }
 
 func (a arrival) isTaken() bool { return a.conn != nil || a.fd != nil }
@@ -148,6 +150,8 @@ func (a arrival) isTaken() bool { return a.conn != nil || a.fd != nil }
 // use puts the connection into use.
 func (a arrival) use() {
 	switch {
+	case a.conn != nil && a.rester != nil:
+		a.rester.Expect(a.conn, a.left)
 	case a.conn != nil:
 		a.socket.Put(a.conn)
 	case a.fd != nil:
@@ -211,11 +215,23 @@ func (r *Receiver) offered(fd *descriptor.FD, f facts) (arrival, error) {
 	if !ok || !rester.Rests() {
 		return r.take(fd, s)
 	}
+	if f.used {
+		if a, err := r.expected(fd, rester, f.left()); a.isTaken() || err != nil {
+			return a, err
+		} // without a free descriptor it can still rest
+	}
 	is, err := checkSocket(fd.Int(), s.Addr())
 	if err != nil || !is {
 		return arrival{}, err
 	}
 	return arrival{fd: fd, rester: rester, left: f.left()}, nil
+}
+
+// expected is offered for a connection that is used.
+func (r *Receiver) expected(fd *descriptor.FD, to Rester, left time.Duration) (arrival, error) {
+	a, err := r.take(fd, to)
+	a.rester, a.left = to, left
+	return a, err
 }
 
 // take is offered for a connection that the program gets at once.

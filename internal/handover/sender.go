@@ -23,6 +23,7 @@ type Item struct {
 	Cookie uint64        // of the socket that it was accepted from, see Cookie
 	Conn   Held          // the connection; its owner keeps it until Offer has returned
 	Rest   time.Duration // how long its program would wait for the next request; 0: it sets no time
+	Used   bool          // its client has had an answer just now: the next request is expected soon
 }
 
 // Held is a connection whose descriptor stays open while the function of Control runs: a

@@ -313,6 +313,8 @@ func (s sockets) Rest(fd *descriptor.FD, left time.Duration) {
 	s.lot.Rest(NewConn(fd, s.program, s.cookie, left))
 }
 
+func (s sockets) Expect(c net.Conn, _ time.Duration) { s.Give(c, false) }
+
 // Connections move on as they rest, with the time that is left to them: as many as wanted.
 func TestMove(t *testing.T) {
 	ln := listen(t)

@@ -196,17 +196,45 @@ func (l *listener) Rests() bool { return l.worker.drain.resting.Ready() }
 // Rest has the program accept a connection of another worker when its client sends.
 func (l *listener) Rest(fd *descriptor.FD, left time.Duration) {
 	l.worker.Taken.Add(1)
+	l.rest(fd, left)
+}
+
+func (l *listener) rest(fd *descriptor.FD, left time.Duration) {
 	l.worker.drain.resting.Rest(resting.NewConn(fd, l, l.conns.Cookie, left))
+}
+
+// Expect has the program accept a connection of another worker, whose client is expected to send soon.
+func (l *listener) Expect(c net.Conn, left time.Duration) {
+	l.worker.Taken.Add(1)
+	l.setKeepAlive(c)
+	l.give(conn.NewUsed(c, l.conns, left))
+}
+
+// restAgain has a duplicate of a connection rest that the program has, as conn.Shared needs it.
+func (l *listener) restAgain(c net.Conn, left time.Duration) bool {
+	if l.isClosed() || !l.Rests() {
+		return false
+	}
+	fd, err := descriptor.DupOf(c)
+	if err != nil {
+		return false // out of descriptors, for example
+	}
+	l.rest(fd, left)
+	return true
 }
 
 // Give has the program accept c, which rested; see resting.Owner.
 func (l *listener) Give(c net.Conn, late bool) {
-	l.setKeepAlive(c)
 	resume := conn.NewMoved
 	if late {
 		resume = conn.NewLate
 	}
-	result, tracked := resume(c, l.conns)
+	l.setKeepAlive(c)
+	l.give(resume(c, l.conns))
+}
+
+// give has the program accept a connection of another worker.
+func (l *listener) give(result net.Conn, tracked *conn.Tracked) {
 	l.worker.drain.addConn(tracked)
 	if l.moved.Add(result) {
 		l.wake()

@@ -145,7 +145,7 @@ func (w *Worker) trackListener(l *listener, r bind.Request) (net.Listener, error
 	l.moved = handover.NewQueue()
 	l.conns = &conn.Shared{
 		Draining: &w.drain.draining, Limiter: &w.drain.limiter, Closed: w.drain.removeConn, Opaque: r.Opaque,
-		Cookie: l.cookie(), Stay: r.Stays(), Mover: &w.drain.mover, Moved: &w.Moved,
+		Cookie: l.cookie(), Stay: r.Stays(), Mover: &w.drain.mover, Moved: &w.Moved, Rest: l.restAgain,
 	}
 	ln := l.withMethods()
 	l.source = ln

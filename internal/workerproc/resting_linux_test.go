@@ -102,6 +102,57 @@ func TestRests(t *testing.T) {
 	}
 }
 
+// usedAt returns what a worker's program has accepted of a connection that was used when it moved, and its client. It has been read
+// from once, so that it moves when its program asks for the next request.
+func usedAt(t *testing.T, from, to neighbour) (server, client net.Conn) {
+	t.Helper()
+	old, client := from.conn(t)
+	io.WriteString(client, "GET / HTTP/1.1\r\n\r\n")
+	old.Read(make([]byte, 100))
+	from.leave(t, to)
+	io.WriteString(old, "HTTP/1.1 204 No Content\r\n\r\n")
+	go old.Read(make([]byte, 100))
+	server, err := to.ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	read(client, make([]byte, len("HTTP/1.1 204 No Content\r\n\r\n")))
+	return server, client
+}
+
+// The program gets a connection that was used when it moved at once. When its client is silent it rests, and counts as one
+// all the time.
+func TestUsedRests(t *testing.T) {
+	all := newNeighbours(t, 2)
+	server, client := usedAt(t, all[0], all[1])
+	if n, err := server.Read(make([]byte, 100)); n > 0 || err != io.EOF {
+		t.Errorf("the program reads %d, %v", n, err)
+	}
+	if n := all[1].drain.resting.Len(); n != 1 {
+		t.Errorf("%d rest", n)
+	}
+	all[1].sendCounters(1)
+	if c := all[1].lastCounts(); c.Open != 1 || c.Taken != 1 || c.Accepted != 0 {
+		t.Errorf("%+v", c)
+	}
+	answered(t, client, all[1].ln)
+}
+
+// It stays with the program whose listener is closed, as it would never be accepted again.
+func TestUsedOfAClosedListener(t *testing.T) {
+	all := newNeighbours(t, 2)
+	server, client := usedAt(t, all[0], all[1])
+	all[1].ln.Close()
+	got := make(chan error, 1)
+	go func() { _, err := server.Read(make([]byte, 100)); got <- err }()
+	time.Sleep(150 * time.Millisecond) // longer than the program waits otherwise
+	io.WriteString(client, "G")
+	if err := <-got; err != nil {
+		t.Errorf("the program reads %v", err)
+	}
+}
+
 // A connection that rests moves on, and counts as moved, when its worker leaves too.
 func TestRestMovesOn(t *testing.T) {
 	all := newNeighbours(t, 3)

@@ -1,0 +1,180 @@
+//go:build linux
+
+package conn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/handover"
+)
+
+// rester is where used connections rest.
+type rester struct {
+	shared *Shared
+	full   bool
+	fd     *descriptor.FD // of the connection that rests
+	left   time.Duration
+	closed atomic.Int32
+}
+
+func newRester() *rester {
+	r := &rester{}
+	r.shared = &Shared{Draining: new(atomic.Bool), Closed: func(*Tracked) { r.closed.Add(1) }, Rest: r.rest}
+	return r
+}
+
+func (r *rester) rest(c net.Conn, left time.Duration) bool {
+	if r.full {
+		return false
+	}
+	r.fd, _ = descriptor.DupOf(c)
+	r.left = left
+	return true
+}
+
+// used returns a connection that was used when it moved, and its client.
+func (r *rester) used(t *testing.T, left time.Duration) (server *tcpConn, client net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	inner, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outer, _ := NewUsed(inner, r.shared, left)
+	t.Cleanup(func() { outer.Close(); client.Close() })
+	return outer.(*tcpConn), client
+}
+
+// A connection whose client is silent rests, with the time that is left, and the program has it no more.
+func TestUsedThenSilent(t *testing.T) {
+	for _, left := range []time.Duration{0, time.Hour} {
+		r := newRester()
+		server, client := r.used(t, left)
+		server.SetReadDeadline(time.Now().Add(time.Second)) // of the new program, by which nothing ends
+		began := time.Now()
+		if n, err := server.Read(make([]byte, 9)); n > 0 || err != io.EOF {
+			t.Fatalf("Read: %d, %v, want io.EOF", n, err)
+		}
+		if d := time.Since(began); d < awaitedFor {
+			t.Errorf("it rests after %v", d)
+		}
+		if r.left > left || r.left < left-10*time.Second {
+			t.Errorf("%v is left of %v", r.left, left)
+		}
+		if _, err := server.Write([]byte("late")); !errors.Is(err, net.ErrClosed) || r.closed.Load() != 1 {
+			t.Errorf("the program writes: %v; closed %d times", err, r.closed.Load())
+		}
+		resting, err := r.fd.Conn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(client, "next")
+		if b := make([]byte, 4); !reads(resting, b) {
+			t.Errorf("where it rests: %q", b)
+		}
+		resting.Close()
+		r.fd.Close()
+	}
+}
+
+func reads(c net.Conn, b []byte) bool {
+	_, err := io.ReadFull(c, b)
+	return err == nil
+}
+
+// A connection whose client sends is like any other from then on, and so is one that can't rest: Read waits until the
+// program's deadline.
+func TestUsed(t *testing.T) {
+	for name, prepare := range map[string]func(*rester, *tcpConn, net.Conn){
+		"the client sends": func(_ *rester, server *tcpConn, client net.Conn) {
+			io.WriteString(client, "next")
+			reads(server, make([]byte, 4))
+		},
+		"it can't rest":                   func(r *rester, _ *tcpConn, _ net.Conn) { r.full = true },
+		"a drain":                         func(r *rester, _ *tcpConn, _ net.Conn) { r.shared.Draining.Store(true) },
+		"the program ends its side first": func(_ *rester, server *tcpConn, _ net.Conn) { server.CloseWrite() },
+		"the program ends its side": func(_ *rester, server *tcpConn, _ net.Conn) {
+			time.AfterFunc(awaitedFor/10, func() { server.CloseWrite() })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRester()
+			server, client := r.used(t, time.Hour)
+			prepare(r, server, client)
+			end := time.Now().Add(2 * awaitedFor)
+			server.SetReadDeadline(end)
+			if n, err := server.Read(make([]byte, 9)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().Before(end) {
+				t.Errorf("Read: %d, %v, %v before the deadline", n, err, time.Until(end))
+			}
+			server.SetReadDeadline(time.Time{})
+			io.WriteString(client, "more")
+			if b := make([]byte, 4); !reads(server, b) || r.fd != nil {
+				t.Errorf("then %q; rests: %v", b, r.fd)
+			}
+		})
+	}
+}
+
+// A deadline of the program that is earlier holds.
+func TestUsedWithADeadline(t *testing.T) {
+	r := newRester()
+	server, client := r.used(t, time.Hour)
+	server.SetReadDeadline(time.Now().Add(awaitedFor / 10))
+	if n, err := server.Read(make([]byte, 9)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || r.fd != nil {
+		t.Errorf("Read: %d, %v, rests: %v", n, err, r.fd)
+	}
+	server.SetReadDeadline(time.Time{})
+	time.AfterFunc(2*awaitedFor, func() { io.WriteString(client, "next") })
+	if b := make([]byte, 4); !reads(server, b) {
+		t.Errorf("then %q", b)
+	}
+}
+
+// One that moves on before its client has sent has the time of the first program, and not what the second
+// grants a new connection.
+func TestUsedMovesOn(t *testing.T) {
+	server, _ := newRester().used(t, time.Hour)
+	server.SetReadDeadline(time.Now().Add(time.Second))
+	if d := server.rest(); d < time.Minute {
+		t.Errorf("%v left", d)
+	}
+	unlimited, _ := newRester().used(t, 0)
+	unlimited.SetReadDeadline(time.Now().Add(time.Second))
+	if d := unlimited.rest(); d != 0 {
+		t.Errorf("%v left, and no limit before", d)
+	}
+}
+
+// A connection is used if its program asks for the next request, and not if it has to be interrupted.
+func TestWhatIsUsed(t *testing.T) {
+	from, to := two(t)
+	to.rests = make(chan handover.Item, 2)
+	idle, _, _, failed := from.moving(t)
+	asks, client := from.connListener.pair(t)
+	from.leave(t, to, true)
+	<-failed
+	if i := <-to.rests; i.Used {
+		t.Errorf("%v is used", idle.RemoteAddr())
+	}
+	oneRequest(t, asks, client)
+	if _, err := asks.Read(make([]byte, 9)); err != io.EOF {
+		t.Fatal(err)
+	}
+	if i := <-to.rests; !i.Used {
+		t.Errorf("%v isn't used", asks.RemoteAddr())
+	}
+}
