@@ -29,7 +29,7 @@ const graph = `
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge internal/served internal/readiness
 	worker              : ipc internal/workerproc internal/handover status
-	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage internal/resting internal/turn internal/quiet
+	internal/workerproc : ipc internal/bind internal/conn internal/descriptor internal/grace internal/handover internal/link internal/message internal/neterr internal/process internal/ratelimit internal/replyaddr internal/sharedsocket internal/window internal/wire internal/inbox internal/packetconn internal/statepipe internal/hooks internal/calls internal/usage internal/resting internal/turn internal/quiet internal/moment
 	ipc                 : internal/descriptor internal/link internal/wire
 	reload              :
 	status              :
@@ -85,6 +85,7 @@ internal/terminal   :
 	internal/thread     :
 	internal/turn       : internal/descriptor
 	internal/quiet      :
+	internal/moment     :
 	internal/ratelimit  :
 	internal/replyaddr  :
 	internal/packetconn : internal/replyaddr internal/sharedsocket

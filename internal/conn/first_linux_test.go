@@ -10,16 +10,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/rota-go/rota/internal/descriptor"
-	"github.com/rota-go/rota/internal/handover"
 )
 
 // rester is where used connections rest.
 type rester struct {
 	shared *Shared
 	full   bool
-	fd     *descriptor.FD // of the connection that rests
+	file   *os.File // of the connection that rests
 	left   time.Duration
 	closed atomic.Int32
 }
@@ -34,7 +31,7 @@ func (r *rester) rest(c net.Conn, left time.Duration) bool {
 	if r.full {
 		return false
 	}
-	r.fd, _ = descriptor.DupOf(c)
+	r.file, _ = c.(*net.TCPConn).File()
 	r.left = left
 	return true
 }
@@ -78,7 +75,7 @@ func TestUsedThenSilent(t *testing.T) {
 		if _, err := server.Write([]byte("late")); !errors.Is(err, net.ErrClosed) || r.closed.Load() != 1 {
 			t.Errorf("the program writes: %v; closed %d times", err, r.closed.Load())
 		}
-		resting, err := r.fd.Conn()
+		resting, err := net.FileConn(r.file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +84,7 @@ func TestUsedThenSilent(t *testing.T) {
 			t.Errorf("where it rests: %q", b)
 		}
 		resting.Close()
-		r.fd.Close()
+		r.file.Close()
 	}
 }
 
@@ -122,8 +119,8 @@ func TestUsed(t *testing.T) {
 			}
 			server.SetReadDeadline(time.Time{})
 			io.WriteString(client, "more")
-			if b := make([]byte, 4); !reads(server, b) || r.fd != nil {
-				t.Errorf("then %q; rests: %v", b, r.fd)
+			if b := make([]byte, 4); !reads(server, b) || r.file != nil {
+				t.Errorf("then %q; rests: %v", b, r.file)
 			}
 		})
 	}
@@ -134,8 +131,8 @@ func TestUsedWithADeadline(t *testing.T) {
 	r := newRester()
 	server, client := r.used(t, time.Hour)
 	server.SetReadDeadline(time.Now().Add(awaitedFor / 10))
-	if n, err := server.Read(make([]byte, 9)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || r.fd != nil {
-		t.Errorf("Read: %d, %v, rests: %v", n, err, r.fd)
+	if n, err := server.Read(make([]byte, 9)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || r.file != nil {
+		t.Errorf("Read: %d, %v, rests: %v", n, err, r.file)
 	}
 	server.SetReadDeadline(time.Time{})
 	time.AfterFunc(2*awaitedFor, func() { io.WriteString(client, "next") })
@@ -156,25 +153,5 @@ func TestUsedMovesOn(t *testing.T) {
 	unlimited.SetReadDeadline(time.Now().Add(time.Second))
 	if d := unlimited.rest(); d != 0 {
 		t.Errorf("%v left, and no limit before", d)
-	}
-}
-
-// A connection is used if its program asks for the next request, and not if it has to be interrupted.
-func TestWhatIsUsed(t *testing.T) {
-	from, to := two(t)
-	to.rests = make(chan handover.Item, 2)
-	idle, _, _, failed := from.moving(t)
-	asks, client := from.connListener.pair(t)
-	from.leave(t, to, true)
-	<-failed
-	if i := <-to.rests; i.Used {
-		t.Errorf("%v is used", idle.RemoteAddr())
-	}
-	oneRequest(t, asks, client)
-	if _, err := asks.Read(make([]byte, 9)); err != io.EOF {
-		t.Fatal(err)
-	}
-	if i := <-to.rests; !i.Used {
-		t.Errorf("%v isn't used", asks.RemoteAddr())
 	}
 }

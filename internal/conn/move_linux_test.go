@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/handover"
 )
 
@@ -28,7 +27,6 @@ type process struct {
 	*connListener
 	cookie uint64
 	moved  chan net.Conn
-	rests  chan handover.Item // gets, without Conn, what rests, or would; nil: nothing rests
 	closed chan struct{}
 }
 
@@ -52,18 +50,6 @@ func (p *process) Put(c net.Conn) {
 	p.conns = append(p.conns, tracked)
 	p.mu.Unlock()
 	p.moved <- outer
-}
-
-func (p *process) Rests() bool { return p.rests != nil }
-
-func (p *process) Rest(fd *descriptor.FD, left time.Duration) {
-	p.rests <- handover.Item{Rest: left}
-	fd.Close()
-}
-
-func (p *process) Expect(c net.Conn, left time.Duration) {
-	p.rests <- handover.Item{Rest: left, Used: true}
-	c.Close()
 }
 
 // movedOnly is a listener that accepts what other workers have moved.

@@ -66,7 +66,7 @@ func (h *handed) setFunc(f func(net.Conn, ipc.Message)) []handover.Handed {
 func (h *handed) accepts(state []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.f != nil || !h.worker.arrival.settled() && h.kept.Fits(state)
+	return h.f != nil || !h.worker.isSettled() && h.kept.Fits(state)
 }
 
 // put gives a connection to the program, or keeps it until the program asks for it.
@@ -103,7 +103,7 @@ func (h *handed) call(f func(net.Conn, ipc.Message), c handover.Handed) {
 func (h *handed) await() {
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	for !h.worker.arrival.settled() && h.passOn() {
+	for !h.worker.isSettled() && h.passOn() {
 		select {
 		case <-tick.C:
 		case <-h.worker.drained:

@@ -181,7 +181,7 @@ func TestNobodyAsks(t *testing.T) {
 	if err := all[0].HandOver(kept, 1); err != nil {
 		t.Fatal(err)
 	}
-	all[1].arrival.record()
+	all[1].arrival.Record()
 	keptClient.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if n, err := keptClient.Read(make([]byte, 1)); n > 0 || err != io.EOF {
 		t.Errorf("the client of a kept connection reads %d, %v", n, err)

@@ -37,7 +37,7 @@ func (w *Worker) newInbox() *inbox.Inbox {
 	b.Failed = func(p any, stack []byte) { w.report("an OnMessage function panicked: %v\n%s", p, stack) }
 	b.Emptied = func() { w.drain.notify(); w.tellTakenSoon() }
 	b.Missed = func() { w.report("WARN misses broadcasts: its OnMessage functions don't take them fast enough") }
-	b.Settled = w.arrival.settled
+	b.Settled = w.isSettled
 	return b
 }
 

@@ -90,6 +90,9 @@ func (n neighbour) lastCounts() (body wire.CountedBody) {
 func TestRests(t *testing.T) {
 	all := newNeighbours(t, 2)
 	client := restingAt(t, all[0], all[1])
+	if baseOf(all[1].ln.(source)).moved.Waiting() {
+		t.Error("the program is to accept it")
+	}
 	all[1].sendCounters(1)
 	if c := all[1].lastCounts(); c.Open != 1 || c.Taken != 1 || c.Accepted != 0 {
 		t.Errorf("while it rests: %+v", c)

@@ -16,6 +16,7 @@ import (
 	"github.com/rota-go/rota/internal/hooks"
 	"github.com/rota-go/rota/internal/inbox"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/moment"
 	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/statepipe"
 	"github.com/rota-go/rota/internal/turn"
@@ -50,9 +51,9 @@ type Worker struct {
 	health    hooks.Health
 	calls     calls.Calls
 	inbox     *inbox.Inbox
-	notified  notified // the master is, of the inbox
-	arrival   arrival
-	trial     trial
+	notified  notified     // the master is, of the inbox
+	arrival   moment.First // of main at what it does: its first Accept, ReadFrom or Ready
+	trial     moment.First // when it began
 	times     atomic.Pointer[wire.WelcomeBody]
 	tickets   tickets
 	poller    turn.Poller
@@ -135,7 +136,7 @@ func (w *Worker) Ready() error {
 	if !w.IsConnected() {
 		return w.disconnected("ready")
 	}
-	w.arrival.record()
+	w.arrival.Record()
 	var err error
 	w.readyOnce.Do(func() { err = w.send(wire.Ready, nil) })
 	return err
