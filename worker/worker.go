@@ -454,7 +454,8 @@ func (w *Worker) OnLeave(f func()) {
 }
 
 // Done returns a channel that is closed when the worker has left: its connections are
-// closed, the functions of OnDisconnect have returned, and the link is closed.
+// closed, the functions of OnDisconnect have returned, and the link is closed. Where connections have moved to another worker,
+// it is closed 100 ms later, or at the end of the grace: the end of the process would be in the way of their next requests.
 // Without a master it is nil.
 func (w *Worker) Done() <-chan struct{} {
 	if w == nil {
