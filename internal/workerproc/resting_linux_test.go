@@ -27,21 +27,42 @@ func restingAt(t *testing.T, from, to neighbour) (client net.Conn) {
 func restingFor(t *testing.T, from, to neighbour, wait time.Duration) (client net.Conn) {
 	t.Helper()
 	server, client := from.conn(t)
-	go func() { // the program
-		b := make([]byte, 100)
-		for {
-			server.SetReadDeadline(time.Now().Add(wait))
-			if _, err := server.Read(b); err != nil {
-				server.Close()
-				return
-			}
-			io.WriteString(server, "HTTP/1.1 204 No Content\r\n\r\n")
-		}
-	}()
+	go serve(server, wait)
 	answered(t, client, nil)
 	from.leave(t, to)
-	await(t, "the connection", func() bool { return to.drain.resting.Len() == 1 })
+	await(t, "the connection", func() bool {
+		if to.queue().Waiting() { // the program didn't wait for a request yet when the drain began
+			to.accept(t).Read(make([]byte, 100))
+		}
+		return to.drain.resting.Len() == 1
+	})
 	return client
+}
+
+// serve is a program that waits for each request for a time.
+func serve(c net.Conn, wait time.Duration) {
+	defer c.Close()
+	b := make([]byte, 100)
+	for {
+		c.SetReadDeadline(time.Now().Add(wait))
+		if _, err := c.Read(b); err != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+	}
+}
+
+// queue is the connections that have moved to the worker and that its program is to accept.
+func (n neighbour) queue() *handover.Queue { return baseOf(n.ln.(source)).moved }
+
+func (n neighbour) accept(t *testing.T) net.Conn {
+	t.Helper()
+	c, err := n.ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // answered makes a request on the client's connection, which the program of ln answers if ln isn't nil.
@@ -49,11 +70,7 @@ func answered(t *testing.T, client net.Conn, ln net.Listener) {
 	t.Helper()
 	io.WriteString(client, "GET / HTTP/1.1\r\n\r\n")
 	if ln != nil {
-		server, err := ln.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { server.Close() })
+		server := neighbour{ln: ln}.accept(t)
 		server.Read(make([]byte, 100))
 		io.WriteString(server, "HTTP/1.1 204 No Content\r\n\r\n")
 	}
@@ -90,9 +107,6 @@ func (n neighbour) lastCounts() (body wire.CountedBody) {
 func TestRests(t *testing.T) {
 	all := newNeighbours(t, 2)
 	client := restingAt(t, all[0], all[1])
-	if baseOf(all[1].ln.(source)).moved.Waiting() {
-		t.Error("the program is to accept it")
-	}
 	all[1].sendCounters(1)
 	if c := all[1].lastCounts(); c.Open != 1 || c.Taken != 1 || c.Accepted != 0 {
 		t.Errorf("while it rests: %+v", c)
@@ -115,13 +129,25 @@ func usedAt(t *testing.T, from, to neighbour) (server, client net.Conn) {
 	from.leave(t, to)
 	io.WriteString(old, "HTTP/1.1 204 No Content\r\n\r\n")
 	go old.Read(make([]byte, 100))
-	server, err := to.ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
+	server = to.accept(t)
 	read(client, make([]byte, len("HTTP/1.1 204 No Content\r\n\r\n")))
 	return server, client
+}
+
+// The program doesn't get a connection whose old program waited for a request when the drain began. Of eight, at least one did.
+func TestIdleRests(t *testing.T) {
+	all := newNeighbours(t, 2)
+	const n = 8
+	for range n {
+		server, client := all[0].conn(t)
+		go serve(server, time.Hour)
+		answered(t, client, nil)
+	}
+	all[0].leave(t, all[1])
+	await(t, "the connections", func() bool { return all[1].Taken.Load() == n })
+	if all[1].drain.resting.Len() == 0 {
+		t.Error("the program is to accept all")
+	}
 }
 
 // The program gets a connection that was used when it moved at once. When its client is silent it rests, and counts as one
