@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/rota-go/rota/internal/handover"
 )
 
 // awaitedFor is how long the program waits for the client of a connection that was used when it moved. Then the
@@ -32,11 +34,7 @@ func NewLate(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 // the first Read returns io.EOF, and all later calls net.ErrClosed.
 func NewUsed(inner net.Conn, shared *Shared, left time.Duration) (result net.Conn, t *Tracked) {
 	result, t = NewMoved(inner, shared)
-	f := &first{}
-	if left > 0 {
-		f.until = time.Now().Add(left)
-	}
-	t.move.first.Store(f)
+	t.move.first.Store(&first{until: handover.Until(left)})
 	return result, t
 }
 
@@ -83,5 +81,5 @@ func (c *conn) rests(f *first) bool {
 	if passed := !d.IsZero() && !time.Now().Before(d); passed || c.shared.Draining.Load() {
 		return false
 	}
-	return c.departs(func() bool { return c.shared.Rest(c.socket.Conn, left(f.until)) })
+	return c.departs(func() bool { return c.shared.Rest(c.socket.Conn, handover.Left(f.until)) })
 }

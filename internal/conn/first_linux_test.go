@@ -39,20 +39,8 @@ func (r *rester) rest(c net.Conn, left time.Duration) bool {
 // used returns a connection that was used when it moved, and its client.
 func (r *rester) used(t *testing.T, left time.Duration) (server *tcpConn, client net.Conn) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	inner, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner, client := plainPair(t)
 	outer, _ := NewUsed(inner, r.shared, left)
-	t.Cleanup(func() { outer.Close(); client.Close() })
 	return outer.(*tcpConn), client
 }
 

@@ -29,13 +29,14 @@ func HandOver(c net.Conn, state []byte) error {
 	return base.base().handOver(state)
 }
 
-func (c *conn) handOver(state []byte) error {
+func (c *conn) handOver(state []byte) (err error) {
 	s, ok := c.socket.Conn.(syscall.Conn)
 	if !ok || c.shared.Cookie == 0 || !c.isStream() {
 		return fmt.Errorf("%w: a %T that other processes can't have", ErrKind, c.socket.Conn)
 	}
 	if m := c.shared.Mover.Load(); m != nil && c.shared.Draining.Load() {
-		return c.handOverTo(m, s, state)
+		c.givenAway(func() bool { err = c.handOverTo(m, s, state); return err == nil })
+		return err
 	}
 	return handover.ErrNoReceiver
 }
@@ -46,11 +47,8 @@ func (c *conn) isStream() bool {
 	return n == "tcp" || n == "unix"
 }
 
+// handOverTo is what handOver does while the connection is frozen.
 func (c *conn) handOverTo(m *handover.Mover, s syscall.Conn, state []byte) error {
-	c.move.mu.Lock()
-	defer c.move.mu.Unlock()
-	c.move.frozen.Store(true)
-	defer c.move.frozen.Store(false)
 	raw, err := s.SyscallConn()
 	switch {
 	case c.closed.Load():
@@ -60,12 +58,7 @@ func (c *conn) handOverTo(m *handover.Mover, s syscall.Conn, state []byte) error
 	case err != nil:
 		return err
 	}
-	if err := m.HandOver(handover.Item{Cookie: c.shared.Cookie, Conn: raw}, state); err != nil {
-		return err
-	}
-	c.http.StopTracking()
-	_ = c.Close() // this process's copy
-	return nil
+	return m.HandOver(handover.Item{Cookie: c.shared.Cookie, Conn: raw}, state)
 }
 
 // NewHanded is New for a connection that the program of another process has handed over.

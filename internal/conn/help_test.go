@@ -118,6 +118,22 @@ func (ln *connListener) pair(tb testing.TB) (server, client net.Conn) {
 	return server, client
 }
 
+// plainPair returns the two ends of a TCP connection, of which the server's is package net's.
+func plainPair(tb testing.TB) (server, client net.Conn) {
+	tb.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer ln.Close()
+	client = dialConn(tb, ln.Addr()).Conn
+	if server, err = ln.Accept(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { server.Close() })
+	return server, client
+}
+
 // clientConn is a client's connection, with methods that read parts of answers.
 type clientConn struct {
 	net.Conn

@@ -17,20 +17,7 @@ import (
 func TestLate(t *testing.T) {
 	for name, sent := range map[string]string{"silent": "", "sent": "GET"} {
 		t.Run(name, func(t *testing.T) {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer ln.Close()
-			client, err := net.Dial("tcp", ln.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			inner, err := ln.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
+			inner, client := plainPair(t)
 			c, _ := NewLate(inner, &Shared{Draining: new(atomic.Bool), Closed: func(*Tracked) {}})
 			defer c.Close()
 			c.SetReadDeadline(time.Now().Add(10 * time.Second))

@@ -85,14 +85,21 @@ func (c *conn) moveBy(m *handover.Mover, used bool) bool {
 	return true
 }
 
-// departs reports whether the connection, which is at rest, has been given away by give, which is called while it is
-// frozen. Then the program has it no more: all later calls return net.ErrClosed. Only a Read calls departs.
+// departs reports whether the connection is at rest, and has been given away by give. Only a Read calls departs.
 func (c *conn) departs(give func() bool) bool {
+	return c.givenAway(func() bool {
+		return !c.move.stays.Load() && c.move.writes.Load() == 0 && c.http.Movable() && give()
+	})
+}
+
+// givenAway reports whether the connection has been given away by give, which is called while it is frozen. Then the
+// program has it no more: all later calls return net.ErrClosed.
+func (c *conn) givenAway(give func() bool) bool {
 	c.move.mu.Lock()
 	defer c.move.mu.Unlock()
 	c.move.frozen.Store(true)
 	defer c.move.frozen.Store(false)
-	if c.move.stays.Load() || c.move.writes.Load() > 0 || !c.http.Movable() || !give() {
+	if !give() {
 		return false
 	}
 	c.http.StopTracking()
@@ -103,17 +110,9 @@ func (c *conn) departs(give func() bool) bool {
 // rest returns how long the program would wait for the next request, as handover.Item has it.
 func (c *conn) rest() time.Duration {
 	if f := c.move.first.Load(); f != nil {
-		return left(f.until)
+		return handover.Left(f.until)
 	}
-	return left(decodeTime(c.move.deadline.Load()))
-}
-
-// left returns how long it is until a deadline, as handover.Item has it.
-func left(until time.Time) time.Duration {
-	if until.IsZero() {
-		return 0
-	}
-	return max(time.Until(until), time.Millisecond)
+	return handover.Left(decodeTime(c.move.deadline.Load()))
 }
 
 // Interrupt has a Read that waits for the next request return, if the connection can move. It

@@ -139,10 +139,11 @@ func (r *Receiver) nextPart(h *hand) error {
 // value is one that isn't taken.
 type arrival struct {
 	conn   net.Conn
+	socket Socket // of conn
+
 	fd     *descriptor.FD
-	socket Socket
-	rester Rester        // the socket, if it is called instead of it
-	left   time.Duration // of rester
+	rester Rester // of fd
+	left   time.Duration
 }
 
 func (a arrival) isTaken() bool { return a.conn != nil || a.fd != nil }
@@ -150,8 +151,6 @@ func (a arrival) isTaken() bool { return a.conn != nil || a.fd != nil }
 // use puts the connection into use.
 func (a arrival) use() {
 	switch {
-	case a.conn != nil && a.rester != nil:
-		a.rester.Expect(a.conn, a.left)
 	case a.conn != nil:
 		a.socket.Put(a.conn)
 	case a.fd != nil:
@@ -216,7 +215,7 @@ func (r *Receiver) offered(fd *descriptor.FD, f facts) (arrival, error) {
 		return r.take(fd, s)
 	}
 	if f.used {
-		if a, err := r.expected(fd, rester, f.left()); a.isTaken() || err != nil {
+		if a, err := r.take(fd, expecting{rester, f.left()}); a.isTaken() || err != nil {
 			return a, err
 		} // without a free descriptor it can still rest
 	}
@@ -227,12 +226,14 @@ func (r *Receiver) offered(fd *descriptor.FD, f facts) (arrival, error) {
 	return arrival{fd: fd, rester: rester, left: f.left()}, nil
 }
 
-// expected is offered for a connection that is used.
-func (r *Receiver) expected(fd *descriptor.FD, to Rester, left time.Duration) (arrival, error) {
-	a, err := r.take(fd, to)
-	a.rester, a.left = to, left
-	return a, err
+// expecting is a Rester whose Put expects that the client sends soon.
+type expecting struct {
+	Rester
+	left time.Duration
 }
+
+// Put has the program accept c at once.
+func (e expecting) Put(c net.Conn) { e.Expect(c, e.left) }
 
 // take is offered for a connection that the program gets at once.
 func (r *Receiver) take(fd *descriptor.FD, s Socket) (arrival, error) {

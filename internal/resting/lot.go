@@ -39,25 +39,13 @@ type Conn struct {
 // NewConn returns a Conn of fd, which it owns. Left is how long the program would wait for the next
 // request; 0: it sets no time.
 func NewConn(fd *descriptor.FD, owner Owner, cookie uint64, left time.Duration) *Conn {
-	c := &Conn{fd: fd, owner: owner, cookie: cookie}
-	if left > 0 {
-		c.until = time.Now().Add(left)
-	}
-	return c
+	return &Conn{fd: fd, owner: owner, cookie: cookie, until: handover.Until(left)}
 }
 
 // Control calls f with the descriptor. Conn is a handover.Held.
 func (c *Conn) Control(f func(fd uintptr)) error {
 	f(uintptr(c.fd.Int()))
 	return nil
-}
-
-// left returns how long the program would wait, as handover.Item has it.
-func (c *Conn) left() time.Duration {
-	if c.until.IsZero() {
-		return 0
-	}
-	return max(time.Until(c.until), time.Millisecond)
 }
 
 // Lot is the connections at rest of a worker. Its methods may be called from any goroutine.
@@ -286,7 +274,7 @@ func (l *Lot) move(m *handover.Mover, n int) (moved int, stay []*Conn) {
 	some := l.take(n, every)
 	items := make([]handover.Item, 0, len(some))
 	for _, c := range some {
-		items = append(items, handover.Item{Cookie: c.cookie, Conn: c, Rest: c.left()})
+		items = append(items, handover.Item{Cookie: c.cookie, Conn: c, Rest: handover.Left(c.until)})
 	}
 	var gone []*Conn
 	for i, taken := range m.MoveAll(items) {
