@@ -11,18 +11,18 @@ import (
 	"github.com/rota-go/rota/internal/link"
 )
 
-// A connection that isn't used moves when its client has been silent for a moment, and the worker stays for another.
+// A worker whose connections have moved stays for a moment.
 func TestLeavingKeepsOutOfTheWay(t *testing.T) {
-	all := newNeighbours(t, 2)
-	began := time.Now()
-	restingAt(t, all[0], all[1])
-	if d := time.Since(began); d < usedAgain {
-		t.Errorf("it moves after %v, before its client could send the next request", d)
-	}
-	<-all[0].Done()
-	if d := time.Since(began); d < usedAgain+lingers {
-		t.Errorf("the worker leaves after %v, as soon as its connection has moved", d)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorker(link.Identity{ID: 1}, newFakeLink())
+		w.drain.addHook(func(context.Context) error { w.Moved.Add(1); return nil }, nil)
+		began := time.Now()
+		w.startDrain()
+		<-w.Done()
+		if d := time.Since(began); d != lingers {
+			t.Errorf("it leaves after %v", d)
+		}
+	})
 }
 
 // A worker of which nothing has moved leaves at once.
