@@ -34,14 +34,23 @@ func (d *Deadline) Get() time.Time {
 	return d.t
 }
 
-// Wake has an Accept that waits fail.
-func (d *Deadline) Wake(ln Deadliner) {
+// Wake has an Accept that waits fail. It reports false if the listener is woken already.
+func (d *Deadline) Wake(ln Deadliner) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.woken {
-		d.woken = true
-		_ = ln.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
+	if d.woken {
+		return false
 	}
+	d.woken = true
+	_ = ln.SetDeadline(time.Unix(1, 0)) // fails if the listener is closed: then Accept fails too
+	return true
+}
+
+// IsWoken reports whether no Accept has failed since Wake.
+func (d *Deadline) IsWoken() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.woken
 }
 
 // Restore sets the program's deadline again, and reports whether there was another.

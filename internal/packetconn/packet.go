@@ -169,8 +169,7 @@ func (p *packet) CloseSource() {
 	p.stopped = true
 	p.mu.Unlock()
 	_ = p.inner.SetReadDeadline(longAgo) // fails if the program has just closed it
-	sharedsocket.SetNonblock(p.inner)
-	sharedsocket.WaitInterrupting(func() bool { return p.reading.Load() == 0 })
+	sharedsocket.Unblock(p.inner, func() bool { return p.reading.Load() > 0 })
 	go func() {
 		select {
 		case <-p.owner.Left():

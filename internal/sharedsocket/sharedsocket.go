@@ -19,15 +19,15 @@ import (
 // package net can't interrupt them, so Close, and with it the drain, would wait for the
 // next connection. The functions here that close a socket therefore set the flag again, and,
 // if that isn't enough, send the process's threads a signal that interrupts the call, which
-// is restarted and finds the flag. Deadlines stay without effect until the master passes
-// the socket on again.
+// is restarted and finds the flag. So does Unblock for a call that has to look at what has changed.
+// A program's own deadlines stay without effect until the master passes the socket on again.
 
 // patience is how long closing may take before threads are interrupted.
 const patience = 20 * time.Millisecond
 
 // Close closes a socket that other processes may have made blocking.
 func Close(s io.Closer) (err error) {
-	SetNonblock(s)
+	setNonblock(s)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -43,18 +43,19 @@ func Close(s io.Closer) (err error) {
 	}
 }
 
-// WaitInterrupting waits until done returns true, and interrupts blocked threads meanwhile. It
-// gives up after a second.
-func WaitInterrupting(done func() bool) {
-	for begin := time.Now(); !done() && time.Since(begin) < time.Second; time.Sleep(time.Millisecond) {
+// Unblock has a call of s fail whose deadline has passed, also where it blocks its thread. It waits until
+// blocked returns false, and gives up after a second.
+func Unblock(s any, blocked func() bool) {
+	setNonblock(s)
+	for begin := time.Now(); blocked() && time.Since(begin) < time.Second; time.Sleep(time.Millisecond) {
 		if time.Since(begin) > patience {
 			interruptThreads()
 		}
 	}
 }
 
-// SetNonblock sets the flag again, if s has a descriptor.
-func SetNonblock(s any) {
+// setNonblock sets the flag again, if s has a descriptor.
+func setNonblock(s any) {
 	sc, ok := s.(syscall.Conn)
 	if !ok {
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/resting"
+	"github.com/rota-go/rota/internal/sharedsocket"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -251,10 +252,21 @@ func (l *listener) nextMoved() net.Conn {
 	return c
 }
 
-// wake has an Accept that waits look for connections that have moved.
+// wakesWithin is how long an Accept that waits in Go's poller takes at most to wake.
+const wakesWithin = 20 * time.Millisecond
+
+// wake has an Accept that waits look for connections that have moved, and at the queue.
 func (l *listener) wake() {
-	if d, ok := l.Listener.(handover.Deadliner); ok {
-		l.deadline.Wake(d)
+	if d, ok := l.Listener.(handover.Deadliner); ok && l.deadline.Wake(d) {
+		time.AfterFunc(wakesWithin, l.unblock)
+	}
+}
+
+// unblock wakes an Accept that wake has not woken, because another process had made the socket blocking.
+func (l *listener) unblock() {
+	blocked := func() bool { return l.accepting.Load() > 0 && l.deadline.IsWoken() }
+	if blocked() {
+		sharedsocket.Unblock(l.Listener, blocked)
 	}
 }
 

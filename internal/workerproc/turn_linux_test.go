@@ -92,6 +92,12 @@ func TestListenInTurn(t *testing.T) {
 func (i *inTurn) miss(t *testing.T) (accepted <-chan error) {
 	t.Helper()
 	waitAhead(t, i.socket.(syscall.Conn))
+	return i.missNext(t)
+}
+
+// missNext is miss where something waits ahead of the program already.
+func (i *inTurn) missNext(t *testing.T) (accepted <-chan error) {
+	t.Helper()
 	result := make(chan error, 1)
 	go func() {
 		c, err := i.listener.Accept()
@@ -106,7 +112,7 @@ func (i *inTurn) miss(t *testing.T) (accepted <-chan error) {
 		}
 	}
 	time.Sleep(10 * time.Millisecond) // until it blocks
-	c, err := net.Dial("tcp", i.socket.Addr().String())
+	c, err := net.Dial(i.socket.Addr().Network(), i.socket.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,5 +186,57 @@ func TestTurnOfAnother(t *testing.T) {
 				t.Errorf("the drain waits for %d Accepts", n)
 			}
 		})
+	}
+}
+
+// So it is where Accept blocks its thread, as another process has cleared O_NONBLOCK, even if it is set again.
+func TestTurnThatBlocks(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for name, wake := range map[string]func(t *testing.T, i *inTurn){
+			"help": func(t *testing.T, i *inTurn) {
+				p := packet(wire.Help, 0)
+				p.Body = wire.Body(wire.HelpBody{ID: 3})
+				if err := i.help(p); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"help after the flag is set": func(t *testing.T, i *inTurn) {
+				setBlocking(t, i.socket, false)
+				baseOf(i.listener.(source)).wake()
+			},
+			"a connection that moves here": func(t *testing.T, i *inTurn) {
+				server, client := net.Pipe()
+				t.Cleanup(func() { client.Close() })
+				l := baseOf(i.listener.(source))
+				l.moved.Add(server)
+				l.wake()
+			},
+		} {
+			t.Run(network+" "+name, func(t *testing.T) {
+				i := listenInTurn(t, network, wire.SocketBody{ID: 3, InTurn: true}, 0)
+				waitAhead(t, i.socket.(syscall.Conn))
+				setBlocking(t, i.socket, true)
+				result := i.missNext(t)
+				wake(t, i)
+				select {
+				case err := <-result:
+					if err != nil {
+						t.Error(err)
+					}
+				case <-time.After(10 * time.Second):
+					t.Error("nobody accepts")
+					setBlocking(t, i.socket, false)
+				}
+			})
+		}
+	}
+}
+
+func setBlocking(t *testing.T, s net.Listener, is bool) {
+	t.Helper()
+	fd := dupOf(t, s) // of the same open file
+	defer fd.Close()
+	if err := unix.SetNonblock(fd.Int(), !is); err != nil {
+		t.Fatal(err)
 	}
 }
