@@ -3,8 +3,8 @@
 //
 // Each text that a member sends goes to all. When the worker leaves, it stops reading, so that
 // every member has all that was said here, and then hands the members over to its
-// successor, with their names and what was read of their next frame. There, a member that comes late
-// gets what others have said meanwhile.
+// successor, with their names, what they have said and heard, and what was read of their next frame. There,
+// a member that comes late gets what others have said meanwhile, wherever that was.
 //
 //	go run . &
 //	kill -HUP <the master's pid, from its first log line>
@@ -61,7 +61,6 @@ func (r *room) welcome(c net.Conn) {
 		_ = c.Close() // Upgrade has answered
 		return
 	}
-	r.say(m.Name + " joins")
 	r.join(m)
 }
 

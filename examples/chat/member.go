@@ -13,7 +13,10 @@ import (
 // member is a client. The exported fields go to the next worker.
 type member struct {
 	Name   string
-	Unread []byte // was read, and is not a whole frame yet
+	Voice  *voice
+	Heard  map[string]int // how many texts, by the ID of a voice
+	Gone   []*voice       // of members that have gone, which somebody may not have heard yet
+	Unread []byte         // was read, and is not a whole frame yet
 
 	conn net.Conn
 }
@@ -66,4 +69,19 @@ func (m *member) write(frames []byte) error {
 	_ = m.conn.SetWriteDeadline(time.Now().Add(patience)) // fails if it is closed, and so does Write
 	_, err := m.conn.Write(frames)
 	return err
+}
+
+// hear sends what the member has not heard of some voices.
+func (m *member) hear(all ...*voice) error {
+	var frames []byte
+	for _, v := range all {
+		for _, t := range v.after(m.Heard[v.ID]) {
+			frames = append(frames, ws.MustCompileFrame(ws.NewTextFrame([]byte(t.Text)))...)
+		}
+		m.Heard[v.ID] = max(v.Count, m.Heard[v.ID])
+	}
+	if len(frames) == 0 {
+		return nil
+	}
+	return m.write(frames)
 }

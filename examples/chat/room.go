@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"log"
 	"os"
@@ -11,45 +12,49 @@ import (
 	"github.com/rota-go/rota/worker"
 )
 
-// keepFor is how long after its start a worker keeps what is said, for members that are still
-// on their way from the worker before.
-const keepFor = 10 * time.Second
-
 // room is the members of this process.
 type room struct {
-	started time.Time
 	readers sync.WaitGroup // goroutines that read from members
 
 	mu      sync.Mutex
 	members map[*member]bool
-	said    []byte         // frames, since the start
+	voices  voices         // of members, and of others that somebody may not have heard yet
 	leaving *worker.Worker // nil: members stay here
 }
 
-func newRoom() *room { return &room{started: time.Now(), members: map[*member]bool{}} }
+func newRoom() *room { return &room{members: map[*member]bool{}, voices: voices{}} }
 
-// say sends a text to all members. One that doesn't take it is dropped.
-func (r *room) say(text string) {
-	frame := ws.MustCompileFrame(ws.NewTextFrame([]byte(text)))
+// say says a text of a voice to all members.
+func (r *room) say(v *voice, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.started) < keepFor {
-		r.said = append(r.said, frame...)
-	} else {
-		r.said = nil
-	}
+	v.add(text, time.Now())
+	r.tellAll(v)
+}
+
+// tellAll tells all members what they have not heard of a voice. One that doesn't take it is dropped.
+func (r *room) tellAll(v *voice) {
 	for m := range r.members {
-		if m.write(frame) != nil {
+		if m.hear(v) != nil {
 			_ = m.conn.Close() // its reader ends, and drops it
 		}
 	}
 }
 
-// join adds a member, which gets what it has missed. In a worker that leaves, it goes on at once.
+// join adds a member. It hears what it has missed, and the others what it has said where they were not. In a
+// worker that leaves, it goes on at once.
 func (r *room) join(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := m.write(r.said); err != nil {
+	if m.Voice == nil { // a new client
+		m.Voice, m.Heard = &voice{ID: rand.Text()}, r.voices.counts()
+		m.Voice.add(m.Name+" joins", time.Now())
+	}
+	for _, v := range append(m.Gone, m.Voice) {
+		r.tellAll(r.voices.learn(v))
+	}
+	m.Voice, m.Gone = r.voices[m.Voice.ID], nil
+	if err := m.hear(r.voices.all()...); err != nil {
 		_ = m.conn.Close() // it doesn't read
 		return
 	}
@@ -81,7 +86,7 @@ func (r *room) listen(m *member) {
 func (r *room) handle(m *member, f ws.Frame) bool {
 	switch f.Header.OpCode {
 	case ws.OpText:
-		r.say(m.Name + ": " + string(f.Payload))
+		r.say(m.Voice, m.Name+": "+string(f.Payload))
 		return true
 	case ws.OpPing:
 		return m.write(ws.MustCompileFrame(ws.NewPongFrame(f.Payload))) == nil
@@ -96,20 +101,57 @@ func (r *room) drop(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.members, m)
+	r.forget()
 	_ = m.conn.Close() // say may have closed it
 }
 
-// leave hands all members over when the worker leaves.
-func (r *room) leave(self *worker.Worker) {
-	<-self.CanHandOver()
+// forget forgets what all have heard, and returns the voices of members that have gone, which somebody may not have heard.
+func (r *room) forget() (gone []*voice) {
+	here := map[*voice]bool{}
+	for m := range r.members {
+		here[m.Voice] = true
+	}
+	for id, v := range r.voices {
+		v.forget(time.Now())
+		switch {
+		case here[v]:
+		case len(v.Recent) > 0:
+			gone = append(gone, v)
+		default:
+			r.forgetVoice(id)
+		}
+	}
+	return gone
+}
+
+func (r *room) forgetVoice(id string) {
+	delete(r.voices, id)
+	for m := range r.members {
+		delete(m.Heard, id)
+	}
+}
+
+// stop stops reading. Afterwards nothing more is said here.
+func (r *room) stop(self *worker.Worker) {
 	r.mu.Lock()
 	r.leaving = self
 	for m := range r.members {
 		_ = m.conn.SetReadDeadline(time.Unix(1, 0)) // fails if it is closed, and so does Read
 	}
 	r.mu.Unlock()
-	r.readers.Wait() // nothing more is said here: all members have heard the same
+	r.readers.Wait()
+}
+
+// leave hands all members over when the worker leaves.
+func (r *room) leave(self *worker.Worker) {
+	<-self.CanHandOver()
+	r.stop(self)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	gone := r.forget()
 	for m := range r.members {
+		m.Gone, gone = gone, nil // with the first
+		delete(r.members, m)
 		handOver(self, m)
 	}
 }
