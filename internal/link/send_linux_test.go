@@ -107,9 +107,7 @@ func TestHardLimit(t *testing.T) {
 		t.Errorf("receive: %v", err)
 	}
 	a.Close()
-	if waiting.Int() >= 0 {
-		t.Error("a descriptor of the queue is open")
-	}
+	awaitClosed(t, []*descriptor.FD{waiting})
 	got := await(t, "the other side", receiveAll(b))
 	wantErr(t, "the other side", got.err, wire.ErrTruncated)
 }

@@ -136,7 +136,8 @@ func TestManyReadersWait(t *testing.T) {
 			return o.gets.Load() - before
 		}
 		for readers, want := range map[int]int64{1: 50, Few: 50, 5 * Few: 10, 10 * Few: 5, 100 * Few: 5} {
-			if n := asked(readers); n < want-1 || n > want+2 {
+			least := want - want/10 - 1 // a pause may end just before the next change
+			if n := asked(readers); n < least || n > want+2 {
 				t.Errorf("%d readers: the owner was asked %d times in a second, want %d", readers, n, want)
 			}
 			time.Sleep(time.Second)
