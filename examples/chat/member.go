@@ -12,11 +12,11 @@ import (
 
 // member is a client. The exported fields go to the next worker.
 type member struct {
-	Name   string
-	Voice  *voice
-	Heard  map[string]int // how many texts, by the ID of a voice
-	Gone   []*voice       // of members that have gone, which somebody may not have heard yet
-	Unread []byte         // was read, and is not a whole frame yet
+	Name      string
+	Voice     *voice
+	Delivered map[string]int // how many texts, by the ID of a voice
+	Gone      []*voice       // of members that have gone, which somebody may not have heard yet
+	Unread    []byte         // was read, and is not a whole frame yet
 
 	conn net.Conn
 }
@@ -71,14 +71,14 @@ func (m *member) write(frames []byte) error {
 	return err
 }
 
-// hear sends what the member has not heard of some voices.
-func (m *member) hear(all ...*voice) error {
+// tell sends what it has not been told of some voices.
+func (m *member) tell(all ...*voice) error {
 	var frames []byte
 	for _, v := range all {
-		for _, t := range v.after(m.Heard[v.ID]) {
+		for _, t := range v.after(m.Delivered[v.ID]) {
 			frames = append(frames, ws.MustCompileFrame(ws.NewTextFrame([]byte(t.Text)))...)
 		}
-		m.Heard[v.ID] = max(v.Count, m.Heard[v.ID])
+		m.Delivered[v.ID] = max(v.Count, m.Delivered[v.ID])
 	}
 	if len(frames) == 0 {
 		return nil

@@ -32,10 +32,10 @@ func (r *room) say(v *voice, text string) {
 	r.tellAll(v)
 }
 
-// tellAll tells all members what they have not heard of a voice. One that doesn't take it is dropped.
+// tellAll tells all members what they have not been told of a voice. One that doesn't take it is dropped.
 func (r *room) tellAll(v *voice) {
 	for m := range r.members {
-		if m.hear(v) != nil {
+		if m.tell(v) != nil {
 			_ = m.conn.Close() // its reader ends, and drops it
 		}
 	}
@@ -47,14 +47,14 @@ func (r *room) join(m *member) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m.Voice == nil { // a new client
-		m.Voice, m.Heard = &voice{ID: rand.Text()}, r.voices.counts()
+		m.Voice, m.Delivered = &voice{ID: rand.Text()}, r.voices.counts()
 		m.Voice.add(m.Name+" joins", time.Now())
 	}
 	for _, v := range append(m.Gone, m.Voice) {
 		r.tellAll(r.voices.learn(v))
 	}
 	m.Voice, m.Gone = r.voices[m.Voice.ID], nil
-	if err := m.hear(r.voices.all()...); err != nil {
+	if err := m.tell(r.voices.all()...); err != nil {
 		_ = m.conn.Close() // it doesn't read
 		return
 	}
@@ -127,7 +127,7 @@ func (r *room) forget() (gone []*voice) {
 func (r *room) forgetVoice(id string) {
 	delete(r.voices, id)
 	for m := range r.members {
-		delete(m.Heard, id)
+		delete(m.Delivered, id)
 	}
 }
 
