@@ -188,7 +188,7 @@ type Config struct {
 	Sockets []string
 
 	// Spread says how the connections of an address are spread over the workers, for
-	// listeners whose own rota.ListenConfig doesn't say. Zero means SpreadShared.
+	// listeners whose own rota.ListenConfig doesn't say. Zero means that the master chooses, see Spread.
 	Spread Spread
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
@@ -272,7 +272,8 @@ func (l *loop) emitSetup() {
 }
 
 // Spread says how the connections of one address are spread over the workers. The zero value
-// leaves the choice to the master, which is SpreadShared. docs/sockets.md says what each costs,
+// leaves the choice to the master when it opens the socket: SpreadSlots for TCP, on Linux, where there are more
+// workers than processors, and SpreadShared otherwise. docs/sockets.md says what each costs,
 // and how evenly it spreads. As text it is "auto", "shared" or "slots".
 type Spread int
 
@@ -283,7 +284,8 @@ const (
 	// and one may get most of the connections that stay open.
 	SpreadShared Spread = bind.Shared
 	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the
-	// kernel chooses one for each new connection by a hash of its addresses. A worker's
+	// kernel chooses one for each new connection by a hash of its addresses; where there are more workers
+	// than processors, many connections come to as many workers at a time as there are processors. A worker's
 	// successor gets the queue of its slot, so that a reload changes nothing. If a worker
 	// doesn't accept, because it has crashed, was stopped or hangs, others accept the
 	// connections in its queue within about 60 ms. For UDP, the datagrams of one client come to

@@ -66,15 +66,28 @@ func brief() {
 
 // reusePort has a socket of each worker's own.
 func reusePort() {
-	lc := rota.ListenConfig{Exclusive: true, Control: func(_, _ string, c syscall.RawConn) (err error) {
-		_ = c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
-		return err
-	}}
+	lc := rota.ListenConfig{Exclusive: true, Control: reuse}
 	ln, err := lc.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Fatal(http.Serve(ln, http.HandlerFunc(pid)))
+}
+
+// plainReusePort is the same without rota.
+func plainReusePort() {
+	lc := net.ListenConfig{Control: reuse}
+	ln, err := lc.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintln(os.Stderr, e2etest.PlainReady(os.Getpid(), ln.Addr().String()))
+	log.Fatal(http.Serve(ln, http.HandlerFunc(pid)))
+}
+
+func reuse(_, _ string, c syscall.RawConn) (err error) {
+	_ = c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+	return err
 }
 
 // pid is a handler that does almost nothing.
@@ -96,14 +109,26 @@ func startSides(b *testing.B, n int) []*side {
 	all := []*side{
 		newSide("plain", "", e2etest.Start(b, "plain", master.Config{Workers: 1}, fmt.Sprint("GOMAXPROCS=", n))),
 		newSide("plain, again", "", e2etest.Start(b, "plain", master.Config{Workers: 1}, fmt.Sprint("GOMAXPROCS=", n))),
+		newSide("rota", "", e2etest.Start(b, "brief", cfg(0), one)),
 		newSide("rota, shared", "", e2etest.Start(b, "brief", cfg(master.SpreadShared), one)),
 		newSide("rota, slots", "", e2etest.Start(b, "brief", cfg(master.SpreadSlots), one)),
 		newSide("a SO_REUSEPORT socket a worker", free, e2etest.Start(b, "reuseport", cfg(0), one, e2etest.FlagsEnv+"="+free)),
 	}
+	all = append(all, startPlain(b, n))
 	if s := startNginx(b, n); s != nil {
 		all = append(all, s)
 	}
 	return all
+}
+
+// startPlain is what several processes cost without rota.
+func startPlain(b *testing.B, n int) *side {
+	s := &side{name: "plain, a SO_REUSEPORT socket a process", addr: e2etest.FreeAddress(b)}
+	for range n {
+		p := e2etest.Start(b, "plain reuseport", master.Config{Workers: 1}, "GOMAXPROCS=1", e2etest.FlagsEnv+"="+s.addr)
+		s.pids = append(s.pids, p.PID())
+	}
+	return s
 }
 
 func newSide(name, addr string, p *e2etest.Process) *side {

@@ -38,10 +38,11 @@ func (c *Counts) Gone(id int) {
 // Of returns the last counters of a worker.
 func (c *Counts) Of(id int) status.Counters { return c.last[id] }
 
-// Open returns how many connections a worker has open, as it has answered last. ok is false if it never has.
-func (c *Counts) Open(id int) (n int, ok bool) {
+// Connections returns how many connections a worker has open and has accepted, as it has answered last. ok is false if it
+// never has.
+func (c *Counts) Connections(id int) (open, accepted int, ok bool) {
 	last, ok := c.last[id]
-	return int(last.Open), ok
+	return int(last.Open), int(last.Accepted), ok
 }
 
 // Total returns the sum of all workers that there have been.

@@ -17,10 +17,10 @@ func TestCounts(t *testing.T) {
 	if done != 0 {
 		t.Error("done before the second has answered")
 	}
-	if open, ok := c.Open(1); open != 3 || !ok {
-		t.Errorf("the first has %d open (%v), want 3", open, ok)
+	if open, accepted, ok := c.Connections(1); open != 3 || accepted != 10 || !ok {
+		t.Errorf("the first has %d open of %d (%v), want 3 of 10", open, accepted, ok)
 	}
-	if _, ok := c.Open(2); ok {
+	if _, _, ok := c.Connections(2); ok {
 		t.Error("known before the second has answered")
 	}
 	c.Answered(2, status.Counters{Accepted: 5, Open: 1, Cut: 1})

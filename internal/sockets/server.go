@@ -60,8 +60,8 @@ type Owner interface {
 	// Count asks the holders how many connections they have open. It reports false if connections
 	// are not to be spread evenly for now.
 	Count() bool
-	// Connections returns what a holder has answered. ok is false if it never has.
-	Connections(holder int) (open int, ok bool)
+	// Connections returns what a holder has answered, and how many it has accepted. ok is false if it never has.
+	Connections(holder int) (open, accepted int, ok bool)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)

@@ -72,9 +72,9 @@ func (d *testServer) Send(c Caller, s *Socket, fd *descriptor.FD) {
 	d.answers = append(d.answers, fmt.Sprintf("%d.%d: socket %d", c.Holder, c.Call, s.ID))
 }
 
-func (d *testServer) CanHelp(int, bool) bool      { return false }
-func (d *testServer) Count() bool                 { return false }
-func (d *testServer) Connections(int) (int, bool) { return 0, false }
+func (d *testServer) CanHelp(int, bool) bool           { return false }
+func (d *testServer) Count() bool                      { return false }
+func (d *testServer) Connections(int) (int, int, bool) { return 0, 0, false }
 
 func (d *testServer) Help(int, int, ...*descriptor.FD) { d.t.Error("nobody can help") }
 

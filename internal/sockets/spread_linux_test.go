@@ -33,6 +33,7 @@ type rota struct {
 	refused  []error
 
 	open   map[int]int // what holders say that they have open, besides what they have accepted
+	brief  bool        // what they have accepted doesn't stay open
 	silent bool        // holders never say what they have
 	levels bool        // connections are to be spread evenly
 }
@@ -43,6 +44,7 @@ func newRota(t *testing.T, slots int) *rota {
 		queues: map[int]*descriptor.FD{}, stopped: map[int]bool{}, accepted: map[int]int{}, asked: map[int]int{},
 	}
 	r.s = &Server{Table: New(), Owner: r, Open: Open, Loop: Loop{Work: r.loop.Work, After: r.loop.After}}
+	r.s.processors = slots
 	r.s.Resize(slots)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -93,10 +95,14 @@ func (r *rota) Count() bool {
 	defer r.mu.Unlock()
 	return r.levels
 }
-func (r *rota) Connections(holder int) (open int, ok bool) {
+func (r *rota) Connections(holder int) (open, accepted int, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.open[holder] + r.accepted[holder], !r.silent
+	open, accepted = r.open[holder], r.accepted[holder]
+	if !r.brief {
+		open += accepted
+	}
+	return open, accepted, !r.silent
 }
 func (r *rota) CanHelp(holder int, own bool) bool { return true }
 func (r *rota) Help(holder, id int, queue ...*descriptor.FD) {
@@ -194,6 +200,32 @@ func (r *rota) await(n int) {
 			r.t.Fatalf("%d of %d connections accepted", r.total(), n)
 		}
 		r.work()
+	}
+}
+
+// A socket for which nobody has chosen has a queue for each slot if there are more slots than processors, and it is one for connections.
+func TestQueuesByProcessors(t *testing.T) {
+	for _, tt := range []struct {
+		processors, spread int
+		network            string
+		want               bool
+	}{
+		{3, bind.Auto, "tcp", true},
+		{4, bind.Auto, "tcp", false},
+		{1, bind.Auto, "tcp4", true},
+		{1, bind.Auto, "udp", false},
+		{1, bind.Auto, "unix", false},
+		{1, bind.Auto, "fd", false},
+		{1, bind.Shared, "tcp", false},
+		{4, bind.Slots, "tcp6", true},
+		{4, bind.Slots, "udp", true},
+		{4, bind.Slots, "unix", false},
+	} {
+		table := Table{queues: 4, processors: tt.processors}
+		r := bind.Request{Network: tt.network, Packet: tt.network == "udp", Options: bind.Options{Spread: tt.spread}}
+		if got := table.spreads(r); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
 	}
 }
 

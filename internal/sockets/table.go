@@ -39,26 +39,27 @@ type Table struct {
 	// that is done at once. It is set before the first call of a method.
 	Files *mailbox.Turns
 
-	byKey     map[Key]*entry
-	byID      map[int]*entry
-	last      int // the latest id of a socket
-	holders   map[int]*holder
-	ports     map[Key]string // the address that the system chose for a key that leaves it the choice
-	lingering []deadline     // in the order of their time; some may have been cancelled
-	inherited inherited
-	known     map[Key]bool    // what was asked for before sealed, and what the configuration names; with index 0
-	owned     map[string]bool // what holders had of their own before sealed
-	sealed    bool
-	spread    map[int]*entry // those that may have a queue for each slot, by id
-	queues    int            // how many queues a socket gets that has one for each slot; 0, 1: one
-	forget    func(int)      // is told a descriptor before it is closed; nil: nobody
-	limit     int            // how many sockets may be open; 0: any number
-	opened    map[int]int    // how many sockets are open, by the generation that has opened them
-	refuses   bool           // new clients, since the last CloseAll
-	follows   bool           // sockets of a predecessor may come
-	missing   func()         // see OnMissing
-	abandoned bool           // holders have gone or closed sockets since makeRoom
-	changes   int            // counts what SendOwn and Ports would say anew
+	byKey      map[Key]*entry
+	byID       map[int]*entry
+	last       int // the latest id of a socket
+	holders    map[int]*holder
+	ports      map[Key]string // the address that the system chose for a key that leaves it the choice
+	lingering  []deadline     // in the order of their time; some may have been cancelled
+	inherited  inherited
+	known      map[Key]bool    // what was asked for before sealed, and what the configuration names; with index 0
+	owned      map[string]bool // what holders had of their own before sealed
+	sealed     bool
+	spread     map[int]*entry // those that may have a queue for each slot, by id
+	queues     int            // how many queues a socket gets that has one for each slot; 0, 1: one
+	processors int            // that the holders can use at a time
+	forget     func(int)      // is told a descriptor before it is closed; nil: nobody
+	limit      int            // how many sockets may be open; 0: any number
+	opened     map[int]int    // how many sockets are open, by the generation that has opened them
+	refuses    bool           // new clients, since the last CloseAll
+	follows    bool           // sockets of a predecessor may come
+	missing    func()         // see OnMissing
+	abandoned  bool           // holders have gone or closed sockets since makeRoom
+	changes    int            // counts what SendOwn and Ports would say anew
 }
 
 // Socket is an open socket of a Table.
@@ -125,7 +126,7 @@ type holder struct {
 func New() *Table {
 	return &Table{
 		byKey: map[Key]*entry{}, byID: map[int]*entry{}, holders: map[int]*holder{}, ports: map[Key]string{},
-		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, spread: map[int]*entry{}, owned: map[string]bool{}, limit: limit(),
+		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, spread: map[int]*entry{}, owned: map[string]bool{}, limit: limit(), processors: spread.Processors(),
 	}
 }
 

@@ -59,25 +59,27 @@ func (s *Server) look(id int, now time.Time) (waits bool) {
 	for _, slot := range e.spread.watch.Look(queues) {
 		s.help(e, slot, holders)
 	}
-	s.level(e, now, queues, holders)
+	leveled := s.level(e, now, queues, holders)
+	if e.spread.rotation.Next(now, queues, s.chosen(e), s.processors) || leveled {
+		s.steer(e)
+	}
 	return waits
 }
 
-// level has new connections go to the slots whose workers have fewer, when it is time.
-func (s *Server) level(e *entry, now time.Time, queues []spread.Queue, holders map[int]*holder) {
+// level chooses the slots whose workers have fewer, when it is time, and reports whether these have changed.
+func (s *Server) level(e *entry, now time.Time, queues []spread.Queue, holders map[int]*holder) (changed bool) {
 	switch e.spread.even.Step(now) {
 	case spread.Ask:
 		if now.Sub(s.counted) >= spread.Tick { // else for another socket
 			s.counted, s.levels = now, s.Owner.Count()
 		}
-		if !s.levels {
-			s.release(e.id)
-		}
+		return !s.levels && e.spread.even.Release()
 	case spread.Decide:
-		if e.spread.even.Level(now, s.loads(queues, holders)) {
-			s.steer(e)
-		}
+		loads := s.loads(queues, holders)
+		e.spread.rotation.Count(now, loads, s.processors)
+		return e.spread.even.Level(now, loads)
 	}
+	return false
 }
 
 // loads returns what the holders have, by slot; nil if one has never answered.
@@ -88,18 +90,18 @@ func (s *Server) loads(queues []spread.Queue, holders map[int]*holder) []spread.
 		if h == nil {
 			continue
 		}
-		open, ok := s.Owner.Connections(h.id)
+		open, accepted, ok := s.Owner.Connections(h.id)
 		if !ok {
 			return nil
 		}
-		all[i] = spread.Load{Worker: h.id, Open: open, Waits: queues[i].Waits}
+		all[i] = spread.Load{Worker: h.id, Open: open, Accepted: accepted, Waits: queues[i].Waits}
 	}
 	return all
 }
 
 // release has new connections go to all slots of a socket.
 func (s *Server) release(id int) {
-	if e := s.byID[id]; e.isSplit() && e.spread.even.Release() {
+	if e := s.byID[id]; e.isSplit() && e.spread.release() {
 		s.steer(e)
 	}
 }

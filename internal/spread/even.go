@@ -22,9 +22,10 @@ const (
 
 // Load is what the worker of a slot has.
 type Load struct {
-	Worker int  // its id; 0: no worker accepts from the slot's queue
-	Open   int  // connections
-	Waits  bool // somebody waits in the queue
+	Worker   int  // its id; 0: no worker accepts from the slot's queue
+	Open     int  // connections
+	Accepted int  // connections, since its start
+	Waits    bool // somebody waits in the queue
 }
 
 // Fewest returns the slots that are to get new connections, so that those that stay open are shared
