@@ -271,10 +271,9 @@ func (l *loop) emitSetup() {
 	l.m.events.EmitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
 }
 
-// Spread says how the connections of one address are spread over the workers. The zero value
-// leaves the choice to the master when it opens the socket: SpreadSlots for TCP, on Linux, where there are more
-// workers than processors, and SpreadShared otherwise. docs/sockets.md says what each costs,
-// and how evenly it spreads. As text it is "auto", "shared" or "slots".
+// Spread says how the connections of one address are spread over the workers. With the zero value the master chooses when it
+// opens the socket: SpreadSlots for TCP, on Linux, where there are more workers than processors, and SpreadShared otherwise.
+// docs/sockets.md says what each costs, and how evenly it spreads. As text it is "auto", "shared" or "slots".
 type Spread int
 
 const (
@@ -284,8 +283,8 @@ const (
 	// and one may get most of the connections that stay open.
 	SpreadShared Spread = bind.Shared
 	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the
-	// kernel chooses one for each new connection by a hash of its addresses; where there are more workers
-	// than processors, many connections come to as many workers at a time as there are processors. A worker's
+	// kernel chooses one for each new connection by a hash of its addresses; with more workers than processors,
+	// many connections come to as many workers at a time as there are processors. A worker's
 	// successor gets the queue of its slot, so that a reload changes nothing. If a worker
 	// doesn't accept, because it has crashed, was stopped or hangs, others accept the
 	// connections in its queue within about 60 ms. For UDP, the datagrams of one client come to

@@ -101,9 +101,7 @@ func (o socketOwner) CanHelp(worker int, own bool) bool {
 
 func (o socketOwner) Count() bool { return o.l.balancer.Count() }
 
-func (o socketOwner) Connections(worker int) (open, accepted int, ok bool) {
-	return o.l.counts.Connections(worker)
-}
+func (o socketOwner) Connections(worker int) (int, int, bool) { return o.l.counts.Connections(worker) }
 
 func (o socketOwner) Help(worker, id int, queue ...*descriptor.FD) {
 	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
