@@ -52,12 +52,13 @@ internal/handover   : internal/descriptor
 	internal/link       : internal/descriptor internal/hangup internal/wire
 	internal/process    : internal/account internal/descriptor internal/link internal/mailbox internal/thread status
 	internal/account    : internal/thread
-	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread
+	internal/sockets    : internal/bind internal/descriptor internal/mailbox status internal/fdstore internal/directory internal/socketfile internal/spread internal/match
 	internal/descriptor :
 	internal/fdstore    : internal/descriptor
 	internal/recovery   : internal/bind internal/descriptor internal/fdstore internal/process internal/sockets internal/successor status internal/lease internal/sharedfile
 	internal/spread     : internal/descriptor
 	internal/socketfile : internal/bind internal/directory
+	internal/match      : internal/bind internal/socketfile
 	internal/balance    : internal/descriptor internal/wire reload status
 	internal/directory  :
 	internal/statepipe  : internal/descriptor

@@ -188,7 +188,7 @@ type Config struct {
 	Sockets []string
 
 	// Spread says how the connections of an address are spread over the workers, for
-	// listeners whose own rota.ListenConfig doesn't say. Zero means that the master chooses, see Spread.
+	// listeners whose own rota.ListenConfig doesn't say. Zero means SpreadShared.
 	Spread Spread
 
 	// Allow may refuse a worker a socket: its error becomes the worker's. It is
@@ -271,25 +271,22 @@ func (l *loop) emitSetup() {
 	l.m.events.EmitOnce(nil, func(e *Events) { call(e.Setup, cfg.clone()) })
 }
 
-// Spread says how the connections of one address are spread over the workers. With the zero value the master chooses when it
-// opens the socket: SpreadSlots for TCP, on Linux, where there are more workers than processors, and SpreadShared otherwise.
-// docs/sockets.md says what each costs, and how evenly it spreads. As text it is "auto", "shared" or "slots".
+// Spread says how the connections of one address are spread over the workers. The zero value
+// leaves the choice to the master, which is SpreadShared. docs/sockets.md says what each costs,
+// and how evenly it spreads. As text it is "auto", "shared" or "slots".
 type Spread int
 
 const (
-	// SpreadShared is one queue, from which all workers accept. A busy worker takes fewer
-	// connections. On Linux, with several workers, those that wait for a stream connection have their
-	// turn: the kernel wakes the one that has waited for longest. Elsewhere all of them wake,
+	// SpreadShared is one queue, from which all workers accept. A busy worker takes fewer connections. On Linux, with several
+	// workers, those that wait for a stream connection have their turn: the kernel wakes the one that has waited for longest; and
+	// of many connections, as many workers have theirs at a time as there are processors. Elsewhere all of them wake,
 	// and one may get most of the connections that stay open.
 	SpreadShared Spread = bind.Shared
-	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the
-	// kernel chooses one for each new connection by a hash of its addresses; with more workers than processors,
-	// many connections come to as many workers at a time as there are processors. A worker's
-	// successor gets the queue of its slot, so that a reload changes nothing. If a worker
-	// doesn't accept, because it has crashed, was stopped or hangs, others accept the
-	// connections in its queue within about 60 ms. For UDP, the datagrams of one client come to
-	// one slot. The sockets besides the first are never MPTCP sockets. It is for TCP and UDP, on
-	// Linux; others are shared.
+	// SpreadSlots is a queue for each slot (SO_REUSEPORT), all of which the master owns: the kernel chooses one for each new
+	// connection by a hash of its addresses. A worker's successor gets the queue of its slot, so that a reload changes
+	// nothing. If a worker doesn't accept, because it has crashed, was stopped or hangs, others accept the connections in its
+	// queue within about 60 ms. For UDP, the datagrams of one client come to one slot. The sockets besides the first are
+	// never MPTCP sockets. It is for TCP and UDP, on Linux; others are shared.
 	SpreadSlots Spread = bind.Slots
 )
 

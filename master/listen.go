@@ -99,13 +99,17 @@ func (o socketOwner) CanHelp(worker int, own bool) bool {
 		(!m.pooled || !m.Ready.IsZero() && time.Since(m.Ready) >= o.l.holdOff(m))
 }
 
-func (o socketOwner) Count() bool { return o.l.balancer.Count() }
-
+func (o socketOwner) Count() bool                             { return o.l.balancer.Count() }
 func (o socketOwner) Connections(worker int) (int, int, bool) { return o.l.counts.Connections(worker) }
 
+func (o socketOwner) StandBy(worker, id int, d time.Duration) {
+	if o.Connected(worker) {
+		o.l.members.Get(worker).process.Send(wire.StandBy, 0, wire.StandByBody{ID: id, For: d})
+	}
+}
+
 func (o socketOwner) Help(worker, id int, queue ...*descriptor.FD) {
-	f := wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}
-	_ = o.l.members.Get(worker).process.Link.Send(f, queue...)
+	_ = o.l.members.Get(worker).process.Link.Send(wire.Frame{Type: wire.Help, Body: wire.Body(wire.HelpBody{ID: id})}, queue...)
 }
 
 func (o socketOwner) Denied(c sockets.Caller, name string) {

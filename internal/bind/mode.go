@@ -18,3 +18,15 @@ func (o Options) widen(addr net.Addr) error {
 	}
 	return os.NewSyscallError("chmod", chmod(addr.String(), uint32(o.Mode.Perm())))
 }
+
+// WithUmask returns r with the mode that net.Listen in this process would give the file of
+// a unix socket: the master has another umask. umask returns -1 if it is not known.
+func (r Request) WithUmask(umask func() int) Request {
+	if r.Mode != 0 || !IsPath(r.Network, r.Address) {
+		return r
+	}
+	if u := umask(); u >= 0 {
+		r.Mode = fs.ModePerm &^ fs.FileMode(u)
+	}
+	return r
+}

@@ -12,7 +12,7 @@ import (
 
 // The values of Options.Spread, which is a master.Spread there, and documented.
 const (
-	Auto   = 0 // the master chooses
+	Auto   = 0 // the master chooses: Shared
 	Shared = 1 // one queue, from which all workers accept
 	Slots  = 2 // a queue for each slot
 )

@@ -22,7 +22,7 @@ import (
 // is restarted and finds the flag. So does Unblock for a call that has to look at what has changed.
 // A program's own deadlines stay without effect until the master passes the socket on again.
 
-// patience is how long closing may take before threads are interrupted.
+// patience is how long closing, or failing, may take before threads are interrupted.
 const patience = 20 * time.Millisecond
 
 // Close closes a socket that other processes may have made blocking.
@@ -52,6 +52,15 @@ func Unblock(s any, blocked func() bool) {
 			interruptThreads()
 		}
 	}
+}
+
+// UnblockSoon has a call whose deadline has passed fail, if that still blocks when one in Go's poller has failed.
+func UnblockSoon(s any, blocked func() bool) {
+	time.AfterFunc(patience, func() {
+		if blocked() {
+			Unblock(s, blocked)
+		}
+	})
 }
 
 // setNonblock sets the flag again, if s has a descriptor.

@@ -135,7 +135,7 @@ func (t *Table) Ask(c Caller, r bind.Request, user *bind.User) ([]Answer, *Bind)
 	if e == nil {
 		e = t.add(key, h.generation)
 		e.foreign = user != nil
-		t.setSpread(e, t.spreads(r))
+		t.setSpread(e, spreads(r))
 		b = t.bind(e, request)
 	} else if t.lacksQueue(e, h) {
 		b = t.grow(e, request)

@@ -13,6 +13,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/fdstore"
+	"github.com/rota-go/rota/internal/match"
 )
 
 // inherited are the sockets that this process was started with: systemd, or another
@@ -178,9 +179,9 @@ func (in inherited) find(ctx context.Context, r Request) (o Opened, ok bool, err
 	if len(in.all) == 0 {
 		return o, false, nil
 	}
-	want := resolve(ctx, r)
+	want := match.Address(ctx, r.Request)
 	for _, s := range in.all {
-		if want == nil || s.packet != r.Packet || !serves(r.Network, s.addr, want) {
+		if want == nil || s.packet != r.Packet || !match.Serves(r.Network, s.addr, want) {
 			continue
 		}
 		fd, err := in.options(r, s.n).Descriptor(s.n, s.packet)

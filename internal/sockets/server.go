@@ -62,6 +62,8 @@ type Owner interface {
 	Count() bool
 	// Connections returns what a holder has answered, and how many it has accepted. ok is false if it never has.
 	Connections(holder int) (open, accepted int, ok bool)
+	// StandBy has a holder leave the connections of socket id to others for a while; with 0 no longer.
+	StandBy(holder, id int, d time.Duration)
 	// Denied reports a call that is refused because nobody has asked for that socket before
 	// clients could reach the program; the first of a holder. Refuse is called as well.
 	Denied(c Caller, name string)

@@ -75,6 +75,7 @@ func (d *testServer) Send(c Caller, s *Socket, fd *descriptor.FD) {
 func (d *testServer) CanHelp(int, bool) bool           { return false }
 func (d *testServer) Count() bool                      { return false }
 func (d *testServer) Connections(int) (int, int, bool) { return 0, 0, false }
+func (d *testServer) StandBy(int, int, time.Duration)  {}
 
 func (d *testServer) Help(int, int, ...*descriptor.FD) { d.t.Error("nobody can help") }
 

@@ -15,27 +15,20 @@ import (
 // address besides entry.fd, which is that of slot 0. They stay open as long as the entry. On
 // nil, which is an entry with one queue, the methods do nothing.
 type spreading struct {
-	beside   []*descriptor.FD // of the slots from 1; the table's, which closes them
-	grows    bool             // more are being opened
-	failed   bool             // the last could not be opened
-	watch    spread.Watch
-	even     spread.Even
-	rotation spread.Rotation
-}
-
-// release has new connections go to all slots, and reports whether that is a change.
-func (s *spreading) release() (changed bool) {
-	leveled := s.even.Release()
-	return s.rotation.Stop() || leveled
+	beside []*descriptor.FD // of the slots from 1; the table's, which closes them
+	grows  bool             // more are being opened
+	failed bool             // the last could not be opened
+	watch  spread.Watch
+	even   spread.Even
 }
 
 // spreads reports whether there may be a queue for each slot.
-func (t *Table) spreads(r bind.Request) bool {
-	network, slots := "tcp", r.Spread == bind.Slots || r.Spread == bind.Auto && t.queues > t.processors
+func spreads(r bind.Request) bool {
+	network := "tcp"
 	if r.Packet {
-		network, slots = "udp", r.Spread == bind.Slots
+		network = "udp"
 	}
-	return bind.CanSpread && slots && strings.HasPrefix(r.Network, network)
+	return bind.CanSpread && r.Spread == bind.Slots && strings.HasPrefix(r.Network, network)
 }
 
 // all returns the descriptors of an entry, by slot: none while a bind is under way.
@@ -162,30 +155,21 @@ func (t *Table) Resize(slots int) {
 	t.queues = slots
 	for _, e := range t.spread {
 		e.spread.failed = false
-		e.spread.release()
+		e.spread.even.Release()
 		t.steer(e)
 	}
 }
 
-// chosen returns the slots of e that get new connections: those that there are, or of them those of the holders
-// that have fewest; nil: all.
-func (t *Table) chosen(e *entry) (slots []int) {
-	slots = e.spread.even.Slots()
-	if slots == nil && len(e.all()) > t.queues {
-		slots = spread.First(max(t.queues, 1))
-	}
-	return slots
-}
-
-// steer has new connections go to the slots of e that are chosen, or of them to those whose turn it is.
+// steer chooses which queues of e get new connections: those of the slots that there are, or of them
+// those of the holders that have fewest.
 func (t *Table) steer(e *entry) {
 	fds := e.all()
 	if len(fds) < 2 {
 		return
 	}
-	last, slots := fds[len(fds)-1].Int(), e.spread.rotation.Slots()
-	if slots == nil {
-		slots = t.chosen(e)
+	last, slots := fds[len(fds)-1].Int(), e.spread.even.Slots()
+	if slots == nil && len(fds) > t.queues {
+		slots = spread.First(max(t.queues, 1))
 	}
 	if slots == nil || spread.Steer(last, slots, e.key.Packet) != nil { // where it fails, slots help each other: see Server.look
 		_ = spread.Unsteer(last) // fails only where Steer does

@@ -32,16 +32,17 @@ type rota struct {
 	asked    map[int]int            // how many times for help, by holder
 	refused  []error
 
-	open   map[int]int // what holders say that they have open, besides what they have accepted
-	brief  bool        // what they have accepted doesn't stay open
-	silent bool        // holders never say what they have
-	levels bool        // connections are to be spread evenly
+	open    map[int]int // what holders say that they have open, besides what they have accepted
+	brief   bool        // what they have accepted doesn't stay open
+	standby map[int]bool
+	silent  bool // holders never say what they have
+	levels  bool // connections are to be spread evenly
 }
 
 func newRota(t *testing.T, slots int) *rota {
 	r := &rota{
 		t: t, loop: mailbox.New[struct{}](errors.New("closed")),
-		queues: map[int]*descriptor.FD{}, stopped: map[int]bool{}, accepted: map[int]int{}, asked: map[int]int{},
+		queues: map[int]*descriptor.FD{}, stopped: map[int]bool{}, accepted: map[int]int{}, asked: map[int]int{}, standby: map[int]bool{},
 	}
 	r.s = &Server{Table: New(), Owner: r, Open: Open, Loop: Loop{Work: r.loop.Work, After: r.loop.After}}
 	r.s.processors = slots
@@ -103,6 +104,11 @@ func (r *rota) Connections(holder int) (open, accepted int, ok bool) {
 		open += accepted
 	}
 	return open, accepted, !r.silent
+}
+func (r *rota) StandBy(holder, id int, d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.standby[holder] = d > 0
 }
 func (r *rota) CanHelp(holder int, own bool) bool { return true }
 func (r *rota) Help(holder, id int, queue ...*descriptor.FD) {
@@ -200,32 +206,6 @@ func (r *rota) await(n int) {
 			r.t.Fatalf("%d of %d connections accepted", r.total(), n)
 		}
 		r.work()
-	}
-}
-
-// A socket for which nobody has chosen has a queue for each slot if there are more slots than processors, and it is one for connections.
-func TestQueuesByProcessors(t *testing.T) {
-	for _, tt := range []struct {
-		processors, spread int
-		network            string
-		want               bool
-	}{
-		{3, bind.Auto, "tcp", true},
-		{4, bind.Auto, "tcp", false},
-		{1, bind.Auto, "tcp4", true},
-		{1, bind.Auto, "udp", false},
-		{1, bind.Auto, "unix", false},
-		{1, bind.Auto, "fd", false},
-		{1, bind.Shared, "tcp", false},
-		{4, bind.Slots, "tcp6", true},
-		{4, bind.Slots, "udp", true},
-		{4, bind.Slots, "unix", false},
-	} {
-		table := Table{queues: 4, processors: tt.processors}
-		r := bind.Request{Network: tt.network, Packet: tt.network == "udp", Options: bind.Options{Spread: tt.spread}}
-		if got := table.spreads(r); got != tt.want {
-			t.Errorf("%+v: %v", tt, got)
-		}
 	}
 }
 

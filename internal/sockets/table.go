@@ -84,6 +84,7 @@ type entry struct {
 	spread     *spreading     // nil: one queue for all holders
 	inTurn     bool           // holders have got it with InTurn
 	line       spread.Line    // those that wait for a connection to it in turn
+	rotation   spread.Rotation
 	addr       net.Addr
 	file       *socketfile.File // the file to unlink; nil if there is none
 	borrowed   *socketfile.File // becomes file when the predecessor has left

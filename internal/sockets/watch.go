@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -49,7 +50,7 @@ func (s *Server) look(id int, now time.Time) (waits bool) {
 	e := s.byID[id]
 	all := e.all()
 	if len(all) == 1 {
-		return s.lookAtLine(e)
+		return s.lookAtLine(e, now)
 	}
 	queues, holders := make([]spread.Queue, len(all)), s.holdersOf(e)
 	for i, fd := range all {
@@ -59,27 +60,30 @@ func (s *Server) look(id int, now time.Time) (waits bool) {
 	for _, slot := range e.spread.watch.Look(queues) {
 		s.help(e, slot, holders)
 	}
-	leveled := s.level(e, now, queues, holders)
-	if e.spread.rotation.Next(now, queues, s.chosen(e), s.processors) || leveled {
-		s.steer(e)
-	}
+	s.level(e, now, queues, holders)
 	return waits
 }
 
-// level chooses the slots whose workers have fewer, when it is time, and reports whether these have changed.
-func (s *Server) level(e *entry, now time.Time, queues []spread.Queue, holders map[int]*holder) (changed bool) {
+// level has new connections go to the slots whose workers have fewer, when it is time.
+func (s *Server) level(e *entry, now time.Time, queues []spread.Queue, holders map[int]*holder) {
 	switch e.spread.even.Step(now) {
 	case spread.Ask:
-		if now.Sub(s.counted) >= spread.Tick { // else for another socket
-			s.counted, s.levels = now, s.Owner.Count()
+		if !s.count(now) {
+			s.release(e.id)
 		}
-		return !s.levels && e.spread.even.Release()
 	case spread.Decide:
-		loads := s.loads(queues, holders)
-		e.spread.rotation.Count(now, loads, s.processors)
-		return e.spread.even.Level(now, loads)
+		if e.spread.even.Level(now, s.loads(queues, holders)) {
+			s.steer(e)
+		}
 	}
-	return false
+}
+
+// count asks the holders what they have, unless that is for nothing now. It reports whether it is not.
+func (s *Server) count(now time.Time) bool {
+	if now.Sub(s.counted) >= spread.Tick { // else for another socket
+		s.counted, s.levels = now, s.Owner.Count()
+	}
+	return s.levels
 }
 
 // loads returns what the holders have, by slot; nil if one has never answered.
@@ -90,39 +94,75 @@ func (s *Server) loads(queues []spread.Queue, holders map[int]*holder) []spread.
 		if h == nil {
 			continue
 		}
-		open, accepted, ok := s.Owner.Connections(h.id)
+		open, _, ok := s.Owner.Connections(h.id)
 		if !ok {
 			return nil
 		}
-		all[i] = spread.Load{Worker: h.id, Open: open, Accepted: accepted, Waits: queues[i].Waits}
+		all[i] = spread.Load{Worker: h.id, Open: open, Waits: queues[i].Waits}
 	}
 	return all
 }
 
-// release has new connections go to all slots of a socket.
+// release has new connections go to all slots of a socket, or all holders.
 func (s *Server) release(id int) {
-	if e := s.byID[id]; e.isSplit() && e.spread.release() {
+	e := s.byID[id]
+	if e.isSplit() && e.spread.even.Release() {
 		s.steer(e)
+	}
+	for _, id := range e.rotation.Stop() {
+		s.Owner.StandBy(id, e.id, 0)
 	}
 }
 
-// lookAtLine is look for a socket with one queue.
-func (s *Server) lookAtLine(e *entry) (waits bool) {
+// lookAtLine is look for a socket with one queue. While holders have their turn, the next accept what waits.
+func (s *Server) lookAtLine(e *entry, now time.Time) (waits bool) {
 	waits = descriptor.Waiting(e.fd.Int())
-	if !e.line.Look(waits) {
-		return waits
-	}
 	var all []int
 	for id, h := range e.askers {
-		if h.accepts[e.id] && !h.helps && s.Owner.CanHelp(id, true) {
+		if h.accepts[e.id] && s.Owner.CanHelp(id, true) {
 			all = append(all, id)
 		}
 	}
+	slices.Sort(all)
+	if s.rotate(e, now, all); e.rotation.Goes() || !e.line.Look(waits) {
+		return waits
+	}
+	all = slices.DeleteFunc(all, func(id int) bool { return s.holder(id).helps })
 	if id, ok := e.line.Next(all); ok {
 		s.holder(id).helps = true
 		s.Owner.Help(id, e.id)
 	}
 	return waits
+}
+
+// rotate has the turn come to the next of the holders of a socket, if there are more than processors, and many connections.
+func (s *Server) rotate(e *entry, now time.Time, holders []int) {
+	if len(holders) > s.processors {
+		s.countAccepted(e, now, holders)
+	}
+	on, off := e.rotation.Next(now, holders, s.processors)
+	for _, id := range on { // before the others leave
+		s.Owner.StandBy(id, e.id, 0)
+	}
+	for _, id := range off {
+		s.Owner.StandBy(id, e.id, spread.StandByFor(len(holders), s.processors))
+	}
+}
+
+// countAccepted counts how many connections the holders of a socket accept, when it is time.
+func (s *Server) countAccepted(e *entry, now time.Time, holders []int) {
+	switch e.rotation.Step(now) {
+	case spread.Ask:
+		s.count(now)
+	case spread.Decide:
+		accepted := map[int]int{}
+		for _, id := range holders {
+			if _, n, ok := s.Owner.Connections(id); ok {
+				accepted[id] = n
+			}
+		}
+		e.rotation.Count(now, accepted, s.processors)
+	}
 }
 
 // holdersOf returns a holder for each slot that accepts from e there, by slot.

@@ -12,8 +12,6 @@ const (
 	few = 2
 	// fair is the part of what the worker with fewest has by which the others may have more: a twentieth.
 	fair = 20
-	// quick and slow are how often workers are asked what they have: while that changes, and otherwise.
-	quick, slow = 5 * Tick, time.Second
 	// patience is after how many rounds the difference must not have doubled.
 	patience = 20
 	// pause is for how long nothing is done where it has.
@@ -22,10 +20,9 @@ const (
 
 // Load is what the worker of a slot has.
 type Load struct {
-	Worker   int  // its id; 0: no worker accepts from the slot's queue
-	Open     int  // connections
-	Accepted int  // connections, since its start
-	Waits    bool // somebody waits in the queue
+	Worker int  // its id; 0: no worker accepts from the slot's queue
+	Open   int  // connections
+	Waits  bool // somebody waits in the queue
 }
 
 // Fewest returns the slots that are to get new connections, so that those that stay open are shared
@@ -70,21 +67,10 @@ func withoutWaiting(slots []int, loads []Load, least int) (quiet []int) {
 	return quiet
 }
 
-// Step is what is to be done at a look.
-type Step int
-
-// The steps. After Ask comes Decide, a Tick later at the earliest.
-const (
-	Nothing Step = iota
-	Ask          // the workers are to be asked what they have
-	Decide       // Level is to be called with their answers
-)
-
 // Even has new connections go to the slots whose workers have fewer. The zero value is ready.
 type Even struct {
-	due   time.Time // of the next round
+	schedule
 	pace  time.Duration
-	asked bool
 	open  map[int]int // what the workers had, by their ids
 	sum   int         // of open
 	noise int         // by how much it falls from one round to the next
@@ -97,19 +83,6 @@ type Even struct {
 
 // Slots returns the slots that get new connections; nil: all.
 func (e *Even) Slots() []int { return e.slots }
-
-// Step returns what is to be done now.
-func (e *Even) Step(now time.Time) Step {
-	switch {
-	case now.Before(e.due):
-		return Nothing
-	case e.asked:
-		e.asked = false
-		return Decide
-	}
-	e.asked, e.due = true, now.Add(Tick/2) // not at this look
-	return Ask
-}
 
 // Level takes what the workers have, by slot, and reports whether Slots has changed.
 func (e *Even) Level(now time.Time, loads []Load) (changed bool) {

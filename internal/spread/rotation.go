@@ -1,6 +1,7 @@
 package spread
 
 import (
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -10,7 +11,7 @@ import (
 const (
 	// many is how many connections a second for each processor are worth a rotation: each costs less than 2 ms then.
 	many = 500
-	// keeps is how long they were many at least, once they were: they may come in bursts.
+	// keeps is for how long they are many at most, once they were: they may come in bursts.
 	keeps = 5 * time.Second
 )
 
@@ -23,79 +24,85 @@ func Processors() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// Turn returns the n slots whose turn it is after slot last, in a circle: those of some slots (nil: of all) whose
-// workers accept. One where somebody waits is passed over, unless there are too few others. It returns nil if no more than n
-// have a worker.
-func Turn(queues []Queue, among []int, last, n int) (slots []int) {
-	if among == nil {
-		among = First(len(queues))
-	}
-	after, _ := slices.BinarySearch(among, last+1)
-	able, waiting := 0, []int{}
-	for i := range among {
-		slot := among[(after+i)%len(among)]
-		switch {
-		case !queues[slot].Served:
-			continue
-		case queues[slot].Waits:
-			waiting = append(waiting, slot)
-		case len(slots) < n:
-			slots = append(slots, slot)
-		}
-		able++
-	}
-	if able <= n {
+// Turn returns the n of some workers, by their ids in order, whose turn it is after that of worker last, in a circle; nil if there are
+// no more than n.
+func Turn(workers []int, last, n int) (turn []int) {
+	if len(workers) <= n {
 		return nil
 	}
-	return append(slots, waiting[:n-len(slots)]...)
+	after, _ := slices.BinarySearch(workers, last+1)
+	for i := range n {
+		turn = append(turn, workers[(after+i)%len(workers)])
+	}
+	return turn
 }
 
-// Rotation has new connections come to few slots at a time, in turn, while many come. The zero value is ready.
+// Rotation has the connections of one queue come to few workers at a time, in turn, while many come: the others stand by. The
+// zero value is ready.
 type Rotation struct {
+	schedule
 	counted  time.Time
 	accepted map[int]int // by worker, when they were counted
 	until    time.Time   // there are many connections until then
 
-	last  int   // of the slots whose turn it was
-	slots []int // whose turn it is; nil: that of all
+	last    int          // of those whose turn it was
+	standby map[int]bool // workers that stand by
 }
 
-// Slots returns the slots whose turn it is; nil: that of all.
-func (r *Rotation) Slots() []int { return r.slots }
+// Goes reports whether some workers stand by.
+func (r *Rotation) Goes() bool { return len(r.standby) > 0 }
 
-// Count takes what the workers have accepted by now; see many.
-func (r *Rotation) Count(now time.Time, loads []Load, processors int) {
-	sum, all := 0, make(map[int]int, len(loads))
-	for _, l := range loads {
-		if before, ok := r.accepted[l.Worker]; ok {
-			sum += l.Accepted - before
-		}
-		if l.Worker != 0 {
-			all[l.Worker] = l.Accepted
+// Count takes how many connections each worker has accepted by now; see many. nil: that isn't known.
+func (r *Rotation) Count(now time.Time, accepted map[int]int, processors int) {
+	sum := 0
+	for id, n := range accepted {
+		if before, ok := r.accepted[id]; ok {
+			sum += n - before
 		}
 	}
-	if float64(sum) >= many*float64(processors)*now.Sub(r.counted).Seconds() && len(r.accepted) > 0 {
-		r.until = now.Add(keeps)
+	r.due = now.Add(slow)
+	evenly := time.Duration(sum) * time.Second / time.Duration(many*processors) // the time in which so many would be just many
+	if len(r.accepted) == 0 {
+		r.due = now.Add(quick)
+	} else if evenly >= now.Sub(r.counted) {
+		r.until = now.Add(min(evenly, keeps))
 	}
-	r.counted, r.accepted = now, all
+	r.counted, r.accepted = now, accepted
 }
 
-// Next takes what was found, by slot, and has the turn come to the next n of some slots (nil: of all). It reports whether
-// Slots has changed.
-func (r *Rotation) Next(now time.Time, queues []Queue, among []int, n int) (changed bool) {
-	before := r.slots
-	r.slots = nil
-	if now.Before(r.until) {
-		r.slots = Turn(queues, among, r.last, n)
+// Next has the turn come to the next n of some workers, by their ids in order. It returns those that stood by and no longer do,
+// and those that begin to.
+func (r *Rotation) Next(now time.Time, workers []int, n int) (on, off []int) {
+	standby := map[int]bool{}
+	if turn := Turn(workers, r.last, n); turn != nil && now.Before(r.until) {
+		r.last = turn[n-1]
+		for _, id := range workers {
+			if !slices.Contains(turn, id) {
+				standby[id] = true
+			}
+		}
 	}
-	if len(r.slots) > 0 {
-		r.last = r.slots[len(r.slots)-1]
+	for _, id := range workers {
+		switch {
+		case r.standby[id] && !standby[id]:
+			on = append(on, id)
+		case standby[id] && !r.standby[id]:
+			off = append(off, id)
+		}
 	}
-	return !slices.Equal(before, r.slots)
+	r.standby = standby
+	return on, off
 }
 
-// Stop has all slots get new connections until the next turn, and reports whether that is a change.
-func (r *Rotation) Stop() (changed bool) {
-	changed, r.slots = r.slots != nil, nil
-	return changed
+// Stop has no worker stand by, and returns those that did.
+func (r *Rotation) Stop() (on []int) {
+	on = slices.Sorted(maps.Keys(r.standby))
+	r.standby = nil
+	return on
+}
+
+// StandByFor returns how long one of so many workers stands by at most, n of which have their turn at a time. It is longer than
+// two rounds, and ends without an order when there was none by then: the master stands still, or is gone.
+func StandByFor(workers, n int) time.Duration {
+	return time.Second + 2*Tick*time.Duration(workers)/time.Duration(n)
 }

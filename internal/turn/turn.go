@@ -20,7 +20,7 @@ type Poller struct {
 // while an Accept does, and each Accept takes its turn behind all other processes that wait. A
 // process that does something else is not waiting, and has no turn.
 //
-// Everything but Accept is package net's.
+// Everything but Accept and StandBy is package net's.
 type Listener struct {
 	netListener
 	poller *Poller
@@ -30,6 +30,7 @@ type Listener struct {
 	taken       bool             // take was called
 	add, remove func(fd uintptr) // have the poller wait for connections, and no longer; do nothing if it can't be changed
 	waiting     int              // Accepts
+	standby     standby
 }
 
 // netListener is a *net.TCPListener or a *net.UnixListener.
@@ -83,11 +84,12 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return l.netListener.Accept()
 }
 
-// enter has the poller wait for connections. It comes before accept(2), which finds those that are
+// enter has the poller wait for connections when it is this process's turn. It comes before accept(2), which finds those that are
 // there already.
 func (l *Listener) enter() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.awaitTurn()
 	if l.waiting++; l.waiting == 1 {
 		l.take()
 		_ = l.raw.Control(l.add) // fails if it is closed: then Accept fails too
@@ -99,7 +101,7 @@ func (l *Listener) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_ = l.raw.Control(l.remove) // fails if it is closed
-	if l.waiting--; l.waiting > 0 {
+	if l.waiting--; l.waiting > 0 && !l.standby.is {
 		_ = l.raw.Control(l.add)
 	}
 }

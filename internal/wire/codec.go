@@ -73,6 +73,11 @@ type (
 	HelpBody struct {
 		ID int `json:"id"`
 	}
+	// StandByBody says for how long the worker leaves the connections of socket ID, whose queue all have, to others.
+	StandByBody struct {
+		ID  int           `json:"id"`
+		For time.Duration `json:"for,omitempty"` // ns; 0: no longer
+	}
 	// SpareBody says how many connections may move.
 	SpareBody struct {
 		Connections int `json:"connections"`

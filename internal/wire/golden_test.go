@@ -79,6 +79,8 @@ var samples = []sample{
 	{"help", Frame{Type: Help, FDs: 1}, &HelpBody{ID: 3}},
 	{"helped", Frame{Type: Helped}, nil},
 	{"hello that spares", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Spares: true}},
+	{"stand by", Frame{Type: StandBy}, &StandByBody{ID: 3, For: time.Second}},
+	{"have a turn", Frame{Type: StandBy}, &StandByBody{ID: 3}},
 	{"spare", Frame{Type: Spare, FDs: 1}, &SpareBody{Connections: 64}},
 	{"tickets", Frame{Type: Tickets}, &TicketsBody{Keys: TicketKeys{{1}, {2}}}},
 	{"hello that counts", Frame{Type: Hello}, &HelloBody{Min: 1, Max: 1, PID: 4711, Counts: true}},

@@ -3,7 +3,6 @@ package workerproc
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -26,7 +25,7 @@ type shared struct {
 // ask asks the master for a socket, whose descriptor is the caller's. It returns when the link
 // is closed or ctx ends.
 func (w *Worker) ask(ctx context.Context, r bind.Request) (shared, error) {
-	p, err := w.call(ctx, "listen", wire.Frame{Type: wire.Listen, Body: wire.Body(withUmask(r, process.Umask))})
+	p, err := w.call(ctx, "listen", wire.Frame{Type: wire.Listen, Body: wire.Body(r.WithUmask(process.Umask))})
 	if err != nil {
 		return shared{}, err
 	}
@@ -55,18 +54,6 @@ func (w *Worker) call(ctx context.Context, op string, f wire.Frame) (link.Packet
 		return <-answer, nil // it has come meanwhile
 	}
 	return link.Packet{}, err
-}
-
-// withUmask returns r with the mode that net.Listen in this process would give the file of
-// a unix socket: the master has another umask. umask returns -1 if it is not known.
-func withUmask(r bind.Request, umask func() int) bind.Request {
-	if r.Mode != 0 || !bind.IsPath(r.Network, r.Address) {
-		return r
-	}
-	if u := umask(); u >= 0 {
-		r.Mode = fs.ModePerm &^ fs.FileMode(u)
-	}
-	return r
 }
 
 // answered delivers an answer to its call. A socket whose call was cancelled is given back

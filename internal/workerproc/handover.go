@@ -252,21 +252,11 @@ func (l *listener) nextMoved() net.Conn {
 	return c
 }
 
-// wakesWithin is how long an Accept that waits in Go's poller takes at most to wake.
-const wakesWithin = 20 * time.Millisecond
-
-// wake has an Accept that waits look for connections that have moved, and at the queue.
+// wake has an Accept that waits look for connections that have moved, and at the queue. Another process may have made the socket
+// blocking.
 func (l *listener) wake() {
 	if d, ok := l.Listener.(handover.Deadliner); ok && l.deadline.Wake(d) {
-		time.AfterFunc(wakesWithin, l.unblock)
-	}
-}
-
-// unblock wakes an Accept that wake has not woken, because another process had made the socket blocking.
-func (l *listener) unblock() {
-	blocked := func() bool { return l.accepting.Load() > 0 && l.deadline.IsWoken() }
-	if blocked() {
-		sharedsocket.Unblock(l.Listener, blocked)
+		sharedsocket.UnblockSoon(l.Listener, func() bool { return l.accepting.Load() > 0 && l.deadline.IsWoken() })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/turn"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -43,11 +44,30 @@ func (w *Worker) help(p link.Packet) error {
 		if len(p.Files) == 1 {
 			w.acceptFor(body.ID, p.Files[0])
 		} else if l := w.drain.listener(body.ID); l != nil {
-			l.wake() // it is this worker's own queue, and its turn
+			l.look() // it is this worker's own queue, and its turn
 		}
 		_ = w.send(wire.Helped, nil)
 	}()
 	return nil
+}
+
+// standBy has a listener leave connections to other workers.
+func (w *Worker) standBy(p link.Packet) error {
+	var body wire.StandByBody
+	if err := p.Decode(&body); err != nil {
+		return err
+	}
+	p.Close() // it carries no descriptors
+	if l := w.drain.listener(body.ID); l != nil {
+		turn.StandBy(l.Listener, body.For)
+	}
+	return nil
+}
+
+// look has an Accept that waits look at the queue, whoever's turn it is.
+func (l *listener) look() {
+	turn.StandBy(l.Listener, 0)
+	l.wake()
 }
 
 // acceptFor accepts from fd, which it owns, for the listener of socket id. A worker that

@@ -118,6 +118,8 @@ func (w *Worker) handle(p link.Packet) error {
 		return w.spare(p)
 	case wire.Help:
 		return w.help(p)
+	case wire.StandBy:
+		return w.standBy(p)
 	case wire.Receive:
 		return w.receiveConns(p)
 	case wire.Shared, wire.Status:

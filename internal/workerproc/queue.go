@@ -41,7 +41,7 @@ func closedPermanently(sources []source) (last []*listener) {
 func anyWaits(all []*listener) (waits bool) {
 	for _, l := range all {
 		if !l.isClosed() && descriptor.Ask(l.Listener, descriptor.Waiting) {
-			l.wake() // the worker that the kernel has woken for it may be gone
+			l.look() // the worker that the kernel has woken for it may be gone
 			waits = true
 		}
 	}

@@ -3,6 +3,7 @@
 package workerproc
 
 import (
+	"errors"
 	"net"
 	"path/filepath"
 	"syscall"
@@ -238,5 +239,67 @@ func setBlocking(t *testing.T, s net.Listener, is bool) {
 	defer fd.Close()
 	if err := unix.SetNonblock(fd.Int(), !is); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A worker that stands by leaves connections to others, until the master asks it to look, or its queue is to be emptied; and it drains.
+func TestStandBy(t *testing.T) {
+	for name, ends := range map[string]func(t *testing.T, i *inTurn) error{
+		"its turn": func(t *testing.T, i *inTurn) error { return i.standBy(standBy(0)) },
+		"help": func(t *testing.T, i *inTurn) error {
+			p := packet(wire.Help, 0)
+			p.Body = wire.Body(wire.HelpBody{ID: 3})
+			return i.help(p)
+		},
+		"a stop": func(t *testing.T, i *inTurn) error {
+			anyWaits([]*listener{baseOf(i.listener.(source))})
+			return nil
+		},
+		"a drain": func(t *testing.T, i *inTurn) error {
+			i.startDrain()
+			<-i.Done()
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := listenInTurn(t, "tcp", wire.SocketBody{ID: 3, InTurn: true}, 0)
+			if err := i.standBy(standBy(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			result := i.missNext(t)
+			if err := ends(t, i); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-result:
+				if left := errors.Is(err, net.ErrClosed); left != (name == "a drain") || !left && err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("Accept doesn't end")
+			}
+		})
+	}
+}
+
+func standBy(d time.Duration) link.Packet {
+	p := packet(wire.StandBy, 0)
+	p.Body = wire.Body(wire.StandByBody{ID: 3, For: d})
+	return p
+}
+
+// The master may name a socket that the worker has closed, or whose listener takes no turns.
+func TestStandByOfAnother(t *testing.T) {
+	i := listenInTurn(t, "tcp", wire.SocketBody{ID: 3}, 0)
+	for range 2 {
+		if err := i.standBy(standBy(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		i.listener.Close()
+	}
+	p := standBy(0)
+	p.Body = []byte("{")
+	if err := i.standBy(p); err == nil {
+		t.Error("a body that is no JSON is taken")
 	}
 }

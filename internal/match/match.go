@@ -1,4 +1,5 @@
-package sockets
+// Package match decides whether a socket that is open already, such as one of a supervisor, is the one that a request means.
+package match
 
 import (
 	"context"
@@ -9,11 +10,11 @@ import (
 	"github.com/rota-go/rota/internal/socketfile"
 )
 
-// resolve returns the address that net.Listen would bind; nil if it would bind none, and
+// Address returns the address that net.Listen would bind; nil if it would bind none, and
 // for port 0, to which no socket is bound.
-func resolve(ctx context.Context, r Request) net.Addr {
+func Address(ctx context.Context, r bind.Request) net.Addr {
 	if bind.IsPath(r.Network, r.Address) {
-		return &net.UnixAddr{Name: socketfile.Path(r.Request), Net: r.Network}
+		return &net.UnixAddr{Name: socketfile.Path(r), Net: r.Network}
 	}
 	if strings.HasPrefix(r.Network, "unix") {
 		return &net.UnixAddr{Name: r.Address, Net: r.Network} // an abstract name
@@ -33,8 +34,8 @@ func resolve(ctx context.Context, r Request) net.Addr {
 	return &net.TCPAddr{IP: ip.IP, Port: n, Zone: ip.Zone}
 }
 
-// serves reports whether a socket bound to has is the one that a request for want means.
-func serves(network string, has, want net.Addr) bool {
+// Serves reports whether a socket bound to has is the one that a request for want, an Address, means.
+func Serves(network string, has, want net.Addr) bool {
 	if w, ok := want.(*net.UnixAddr); ok {
 		h, ok := has.(*net.UnixAddr)
 		return ok && h.Net == network && h.Name == w.Name

@@ -1,4 +1,4 @@
-package sockets
+package match
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 )
 
-// serves decides which inherited socket a request means.
+// Serves decides which inherited socket a request means.
 func TestServes(t *testing.T) {
 	tcp := func(ip string) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: 80} }
 	udp := func(ip string) net.Addr { return &net.UDPAddr{IP: net.ParseIP(ip), Port: 80} }
@@ -46,26 +46,10 @@ func TestServes(t *testing.T) {
 		{"unix", "@b", path("unix", "@a"), false},
 		{"tcp", "/s", path("unix", "/s"), false},
 	} {
-		r := Request{Request: bind.Request{Network: tc.network, Address: tc.address, Dir: "/dir"}}
-		want := resolve(context.Background(), r)
-		if got := want != nil && serves(tc.network, tc.has, want); got != tc.want {
+		r := bind.Request{Network: tc.network, Address: tc.address, Dir: "/dir"}
+		want := Address(context.Background(), r)
+		if got := want != nil && Serves(tc.network, tc.has, want); got != tc.want {
 			t.Errorf("%s %s served by %T %v: %v, want %v", tc.network, tc.address, tc.has, tc.has, got, tc.want)
-		}
-	}
-}
-
-// isSeveral decides which addresses stand for several sockets.
-func TestIsSeveral(t *testing.T) {
-	for _, tc := range []struct {
-		network, address string
-		want             bool
-	}{
-		{"tcp", ":0", true}, {"tcp", "", true}, {"tcp", "127.0.0.1:", true}, {"udp", "[::]:00", true},
-		{"tcp", ":80", false}, {"tcp", ":http", false}, {"tcp", "0", false}, {"unix", "", true}, {"unix", ":0", false},
-		{"fd", "3", false}, {"fd", "web", true}, {"fdgram", "dns", true}, {"fd", "-1", true},
-	} {
-		if got := isSeveral(bind.Request{Network: tc.network, Address: tc.address}); got != tc.want {
-			t.Errorf("%s %q: %v, want %v", tc.network, tc.address, got, tc.want)
 		}
 	}
 }
