@@ -114,6 +114,20 @@ func reloadBy(s syscall.Signal) func(*process) error {
 	return func(p *process) error { return p.signal(s) }
 }
 
+// startBeside starts the same program beside the server, and ends it when a reload of rota's would have ended the old worker: what
+// that costs the server's clients, although nothing of theirs changes.
+func startBeside(p *process) error {
+	cmd := exec.Command(serverFile(p.dir), "-as", "plain", "-addr", "127.0.0.1:0")
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	time.AfterFunc(p.trial+leaves, func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return nil
+}
+
+// leaves is how long after the trial of its successor a worker of rota's ends.
+const leaves = 100 * time.Millisecond
+
 func freeAddr() string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
