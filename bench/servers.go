@@ -28,7 +28,7 @@ var servers = []server{
 	{name: "haproxy", does: "abcde", present: installed("haproxy"), command: haproxy, reload: reloadBy(syscall.SIGUSR2)},
 	{name: "node-cluster", does: "abcdefg", present: installed("node"), command: node, reload: reloadBy(syscall.SIGHUP)},
 	{name: "net.Listen", does: "abcdefg", command: goServer("plain")},
-	{name: "net.Listen, starts", does: "abcdefg", command: goServer("plain"), reload: startBeside},
+	{name: "net.Listen+start", does: "abcdefg", command: goServer("plain"), reload: startBeside},
 }
 
 // goServer runs the program of directory server.
