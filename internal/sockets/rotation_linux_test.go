@@ -50,10 +50,10 @@ func TestHoldersStandBy(t *testing.T) {
 		switch len(holders) {
 		case 4:
 			return false // not many yet
-		default:
-			t.Fatalf("it is the turn of %v, want two", holders)
 		case 2:
 			had[holders[0]], had[holders[1]] = true, true
+		default:
+			t.Fatalf("it is the turn of %v, want two", holders)
 		}
 		return len(had) == 4
 	})
