@@ -61,7 +61,8 @@ func (r *Rotation) Count(now time.Time, accepted map[int]int, processors int) {
 		}
 	}
 	r.due = now.Add(slow)
-	evenly := time.Duration(sum) * time.Second / time.Duration(many*processors) // the time in which so many would be just many
+	// The time in which so many would be just many. What workers say may be more than a Duration can hold.
+	evenly := time.Duration(min(sum, 1<<30)) * time.Second / time.Duration(many*processors)
 	if len(r.accepted) == 0 {
 		r.due = now.Add(quick)
 	} else if evenly >= now.Sub(r.counted) {

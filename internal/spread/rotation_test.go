@@ -116,6 +116,7 @@ func TestRotationTakesMany(t *testing.T) {
 		"many":                 {[]map[int]int{accepted(0), accepted(many / 2)}, time.Second},
 		"three times as many":  {[]map[int]int{accepted(0), accepted(3 * many / 2)}, 3 * time.Second},
 		"very many":            {[]map[int]int{accepted(0), accepted(100 * many)}, keeps},
+		"more than a Duration": {[]map[int]int{accepted(0), accepted(3 << 33)}, keeps}, // in ns: negative
 		"a worker that is new": {[]map[int]int{{1: 0}, {1: 0, 2: many}}, 0},
 		"nobody knows":         {[]map[int]int{accepted(0), nil, accepted(many)}, 0},
 		"many, and then none":  {[]map[int]int{accepted(0), accepted(2 * many), accepted(2 * many)}, 3 * time.Second},
