@@ -244,9 +244,13 @@ func (u *Upgrade) End(err error) error {
 	return err
 }
 
-// stopGrace is how long a new master may take to exit when it was told to stop at once, and
-// longer than its workers take otherwise.
-const stopGrace = time.Second
+const (
+	// stopGrace is how long a new master may take to exit when it was told to stop at once.
+	stopGrace = time.Second
+	// leaveGrace is how much longer it may take otherwise than its workers may drain: it begins to end those that don't end
+	// by themselves a second after that (see reload), and must not be killed before it has.
+	leaveGrace = 2 * time.Second
+)
 
 // deadline returns how long the new master may take until it has taken over, or 0 for no
 // limit. Its workers have ReadyTimeout and MinUptime, and its main has ReadyTimeout before.
@@ -263,5 +267,5 @@ func killTimes(p reload.Policy, atOnce bool) (unacked, last time.Duration) {
 	if atOnce {
 		return stopGrace, stopGrace
 	}
-	return max(p.KillAfter, 0), reload.Sum(stopGrace, max(p.Grace, p.StopGrace), p.KillAfter, p.KillAfter)
+	return max(p.KillAfter, 0), reload.Sum(leaveGrace, max(p.Grace, p.StopGrace), p.KillAfter, p.KillAfter)
 }

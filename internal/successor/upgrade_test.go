@@ -159,8 +159,8 @@ func TestLimits(t *testing.T) {
 	if got := deadline(p); got != 121*time.Second {
 		t.Errorf("the deadline is %v, want 121 s", got)
 	}
-	if unacked, last := killTimes(p, false); unacked != 5*time.Second || last != 41*time.Second {
-		t.Errorf("kill after %v and %v, want 5 s and 41 s", unacked, last)
+	if unacked, last := killTimes(p, false); unacked != 5*time.Second || last != 42*time.Second {
+		t.Errorf("kill after %v and %v, want 5 s and 42 s", unacked, last)
 	}
 	if unacked, last := killTimes(p, true); unacked != time.Second || last != time.Second {
 		t.Errorf("at once: kill after %v and %v, want 1 s", unacked, last)
@@ -169,7 +169,7 @@ func TestLimits(t *testing.T) {
 	if got := deadline(none); got != 0 {
 		t.Errorf("without a limit the deadline is %v", got)
 	}
-	if unacked, last := killTimes(none, false); unacked != 0 || last != time.Second {
-		t.Errorf("without limits kill after %v and %v, want 0 and 1 s", unacked, last)
+	if unacked, last := killTimes(none, false); unacked != 0 || last != 2*time.Second {
+		t.Errorf("without limits kill after %v and %v, want 0 and 2 s", unacked, last)
 	}
 }
