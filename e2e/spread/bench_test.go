@@ -202,16 +202,36 @@ func answer(c net.Conn, request string, whole bool) (pid string, err error) {
 	return f[len(f)-1], nil
 }
 
+// asker returns what one of the loops does again and again.
+type asker func(addr string) (ask func() error, end func())
+
+// once makes each request on a connection of its own.
+func once(addr string) (ask func() error, end func()) {
+	return func() error { _, err := ask1(addr); return err }, func() {}
+}
+
+// kept makes all requests on one connection.
+func kept(addr string) (ask func() error, end func()) {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return func() error { return err }, func() {}
+	}
+	conn := e2etest.NewConn(c)
+	return func() error { _, _, err := conn.RoundTrip(e2etest.Get("/")); return err }, func() { _ = c.Close() }
+}
+
 // measure runs atOnce loops for a slice.
-func (s *side) measure(b *testing.B, keep bool) {
+func (s *side) measure(b *testing.B, loop asker, keep bool) {
 	var stop atomic.Bool
 	var total atomic.Int64
 	var group sync.WaitGroup
 	begin, cpu, switches := time.Now(), sum(s.pids, processorTime), sum(s.pids, contextSwitches)
 	for range atOnce {
 		group.Go(func() {
+			ask, end := loop(s.addr)
+			defer end()
 			for !stop.Load() {
-				if _, err := ask1(s.addr); err != nil {
+				if err := ask(); err != nil {
 					b.Error(s.name, err)
 					return
 				}
@@ -345,6 +365,26 @@ func ratio(ours, theirs []float64) string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", r.Median, r.From, r.To)
 }
 
+// inTurn measures all sides in slices, in random order.
+func inTurn(b *testing.B, all []*side, loop asker) {
+	for i := range slices100 + 3 {
+		for _, k := range rand.Perm(len(all)) {
+			all[k].measure(b, loop, i >= 3) // the first ones warm up
+		}
+	}
+}
+
+// BenchmarkKeptAlive prints what requests on connections that are kept cost with eight workers, and 16 clients.
+func BenchmarkKeptAlive(b *testing.B) {
+	for range b.N {
+		all := startSides(b, 8)
+		inTurn(b, all, kept)
+		for _, s := range all {
+			fmt.Printf("%s: requests a second %s, processor time a request %s\n", s.name, ratio(s.rates, all[0].rates), ratio(s.cpu, all[0].cpu))
+		}
+	}
+}
+
 // BenchmarkSpread prints a table for two workers and one for eight.
 func BenchmarkSpread(b *testing.B) {
 	for _, n := range []int{2, 8} {
@@ -358,11 +398,7 @@ func BenchmarkSpread(b *testing.B) {
 
 func benchSpread(b *testing.B, n int) {
 	all := startSides(b, n)
-	for i := range slices100 + 3 {
-		for _, k := range rand.Perm(len(all)) {
-			all[k].measure(b, i >= 3) // the first ones warm up
-		}
-	}
+	inTurn(b, all, once)
 	for _, k := range rand.Perm(len(all)) {
 		all[k].measureFairness(b)
 		all[k].measureStop(b)
