@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"log"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +56,7 @@ func (r *room) join(m *member) {
 		r.tellAll(r.voices.learn(v))
 	}
 	m.Voice, m.Gone = r.voices[m.Voice.ID], nil
-	if err := m.tell(r.voices.all()...); err != nil {
+	if err := m.tell(slices.Collect(maps.Values(r.voices))...); err != nil {
 		_ = m.conn.Close() // it doesn't read
 		return
 	}

@@ -49,13 +49,6 @@ func (all voices) learn(v *voice) *voice {
 	return all[v.ID]
 }
 
-func (all voices) all() (list []*voice) {
-	for _, v := range all {
-		list = append(list, v)
-	}
-	return list
-}
-
 // counts returns how many texts each has.
 func (all voices) counts() map[string]int {
 	n := map[string]int{}

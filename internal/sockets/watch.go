@@ -117,26 +117,34 @@ func (s *Server) release(id int) {
 // lookAtLine is look for a socket with one queue. While holders have their turn, the next accept what waits.
 func (s *Server) lookAtLine(e *entry, now time.Time) (waits bool) {
 	waits = descriptor.Waiting(e.fd.Int())
-	var all []int
-	for id, h := range e.askers {
-		if h.accepts[e.id] && s.Owner.CanHelp(id, true) {
-			all = append(all, id)
-		}
-	}
-	slices.Sort(all)
-	if s.rotate(e, now, all); e.rotation.Goes() || !e.line.Look(waits) {
+	if s.rotate(e, now); e.rotation.Goes() || !e.line.Look(waits) {
 		return waits
 	}
-	all = slices.DeleteFunc(all, func(id int) bool { return s.holder(id).helps })
-	if id, ok := e.line.Next(all); ok {
+	able := slices.DeleteFunc(s.acceptors(e), func(id int) bool { return s.holder(id).helps })
+	if id, ok := e.line.Next(able); ok {
 		s.holder(id).helps = true
 		s.Owner.Help(id, e.id)
 	}
 	return waits
 }
 
+// acceptors returns the holders that accept from the one queue of a socket, in order.
+func (s *Server) acceptors(e *entry) (all []int) {
+	for id, h := range e.askers {
+		if h.accepts[e.id] && s.Owner.CanHelp(id, true) {
+			all = append(all, id)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // rotate has the turn come to the next of the holders of a socket, if there are more than processors, and many connections.
-func (s *Server) rotate(e *entry, now time.Time, holders []int) {
+func (s *Server) rotate(e *entry, now time.Time) {
+	if len(e.askers) <= s.processors && !e.rotation.Goes() {
+		return
+	}
+	holders := s.acceptors(e)
 	if len(holders) > s.processors {
 		s.countAccepted(e, now, holders)
 	}

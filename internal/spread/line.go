@@ -28,10 +28,15 @@ func (l *Line) Next(workers []int) (id int, ok bool) {
 		return 0, false
 	}
 	slices.Sort(workers)
-	i, found := slices.BinarySearch(workers, l.last)
-	if found {
-		i++
-	}
-	l.last = workers[i%len(workers)]
+	l.last = following(workers, l.last, 1)[0]
 	return l.last, true
+}
+
+// following returns n of some workers, by their ids in order: those that follow worker last, in a circle.
+func following(workers []int, last, n int) (next []int) {
+	after, _ := slices.BinarySearch(workers, last+1)
+	for i := range n {
+		next = append(next, workers[(after+i)%len(workers)])
+	}
+	return next
 }

@@ -26,15 +26,11 @@ func Processors() int {
 
 // Turn returns the n of some workers, by their ids in order, whose turn it is after that of worker last, in a circle; nil if there are
 // no more than n.
-func Turn(workers []int, last, n int) (turn []int) {
+func Turn(workers []int, last, n int) []int {
 	if len(workers) <= n {
 		return nil
 	}
-	after, _ := slices.BinarySearch(workers, last+1)
-	for i := range n {
-		turn = append(turn, workers[(after+i)%len(workers)])
-	}
-	return turn
+	return following(workers, last, n)
 }
 
 // Rotation has the connections of one queue come to few workers at a time, in turn, while many come: the others stand by. The

@@ -55,30 +55,27 @@ func (l *Listener) pause(fd uintptr) {
 func (l *Listener) awaitTurn() {
 	s := &l.standby
 	for s.is && !s.closed && (s.deadline.IsZero() || time.Now().Before(s.deadline)) {
-		wait := s.wait()
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed, deadline := s.changed, s.deadline
 		l.mu.Unlock()
-		wait()
+		await(changed, deadline)
 		l.mu.Lock()
 	}
 }
 
-// wait returns a function that waits for a change, or the deadline.
-func (s *standby) wait() func() {
-	if s.changed == nil {
-		s.changed = make(chan struct{})
+// await waits until changed is closed, or for the deadline, if there is one.
+func await(changed <-chan struct{}, deadline time.Time) {
+	var late <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		late = timer.C
 	}
-	changed, deadline := s.changed, s.deadline
-	return func() {
-		var late <-chan time.Time
-		if !deadline.IsZero() {
-			timer := time.NewTimer(time.Until(deadline))
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case <-changed:
-		case <-late:
-		}
+	select {
+	case <-changed:
+	case <-late:
 	}
 }
 

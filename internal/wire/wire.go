@@ -89,8 +89,8 @@ const (
 
 	Help    Type = 0xb4 // master: the worker is to accept from the queue of another slot, which comes with it, or from its own
 	Helped  Type = 0xb5 // worker: it has
-	StandBy Type = 0xb7 // master: the worker is to leave the connections of a socket to others for a while
 	Spare   Type = 0xb6 // master: some connections of the worker may move to another, with its end of a pair
+	StandBy Type = 0xb7 // master: the worker is to leave the connections of a socket to others for a while
 
 	Share     Type = 0xb8 // worker: the program asks for a shared file, a call, answered by Shared or Failed
 	Shared    Type = 0xb9 // master: the answer, with the file's descriptor
@@ -109,7 +109,7 @@ var names = [...]string{
 	HandOver: "hand over", Receive: "receive", Tickets: "tickets",
 	Lead: "lead", Leads: "leads", Yield: "yield", Broadcast: "broadcast", Taken: "taken",
 	Inherit: "inherit", GiveState: "give state",
-	Count: "count", Counted: "counted", Help: "help", Helped: "helped", StandBy: "stand by", Spare: "spare",
+	Count: "count", Counted: "counted", Help: "help", Helped: "helped", Spare: "spare", StandBy: "stand by",
 	Share: "share", Shared: "shared", AskStatus: "ask status", Status: "status", Report: "report", Worn: "worn",
 }
 
