@@ -46,42 +46,32 @@ const (
 )
 
 // plain is a server that rota has no part in.
-func plain() {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
+func plain() { servePlain(net.ListenConfig{}, "127.0.0.1:0") }
+
+// plainReusePort is one of several processes, each with a socket of its own.
+func plainReusePort() { servePlain(net.ListenConfig{Control: reuse}, os.Getenv(e2etest.FlagsEnv)) }
+
+func servePlain(lc net.ListenConfig, addr string) {
+	ln, err := lc.Listen(context.Background(), "tcp", addr)
+	if err == nil {
+		fmt.Fprintln(os.Stderr, e2etest.PlainReady(os.Getpid(), ln.Addr().String()))
 	}
-	fmt.Fprintln(os.Stderr, e2etest.PlainReady(os.Getpid(), ln.Addr().String()))
-	log.Fatal(http.Serve(ln, http.HandlerFunc(pid)))
+	serve(ln, err)
 }
 
-// brief is the same with one line changed.
-func brief() {
-	ln, err := rota.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	log.Fatal(http.Serve(ln, http.HandlerFunc(pid)))
-}
+// brief is plain with one line changed.
+func brief() { serve(rota.Listen("tcp", "127.0.0.1:0")) }
 
 // reusePort has a socket of each worker's own.
 func reusePort() {
 	lc := rota.ListenConfig{Exclusive: true, Control: reuse}
-	ln, err := lc.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
-	if err != nil {
-		log.Fatal(err)
-	}
-	log.Fatal(http.Serve(ln, http.HandlerFunc(pid)))
+	serve(lc.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv)))
 }
 
-// plainReusePort is the same without rota.
-func plainReusePort() {
-	lc := net.ListenConfig{Control: reuse}
-	ln, err := lc.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
+func serve(ln net.Listener, err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Fprintln(os.Stderr, e2etest.PlainReady(os.Getpid(), ln.Addr().String()))
 	log.Fatal(http.Serve(ln, http.HandlerFunc(pid)))
 }
 

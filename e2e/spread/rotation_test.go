@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // answers are who has answered many requests, on a connection each, and when.
 type answers struct {
-	stop  chan struct{}
+	stop  atomic.Bool
 	group sync.WaitGroup
 
 	mu     sync.Mutex
@@ -29,10 +30,10 @@ type oneAnswer struct {
 }
 
 func askMany(addr string) *answers {
-	a := &answers{stop: make(chan struct{})}
+	a := &answers{}
 	for range atOnce {
 		a.group.Go(func() {
-			for a.goesOn() {
+			for !a.stop.Load() {
 				body, err := e2etest.Request("tcp", addr, "/")
 				a.mu.Lock()
 				if err == nil {
@@ -45,15 +46,6 @@ func askMany(addr string) *answers {
 		})
 	}
 	return a
-}
-
-func (a *answers) goesOn() bool {
-	select {
-	case <-a.stop:
-		return false
-	default:
-		return true
-	}
 }
 
 // between returns how many workers have answered at a time, in the median of the parts of a time of so many turns each, and how many
@@ -75,8 +67,8 @@ func (a *answers) between(from, to time.Time, part time.Duration) (atATime float
 		by[one.worker]++
 	}
 	var sizes []float64
-	for _, pids := range parts {
-		sizes = append(sizes, float64(len(pids)))
+	for _, workers := range parts {
+		sizes = append(sizes, float64(len(workers)))
 	}
 	return e2etest.Median(sizes), by
 }
@@ -120,7 +112,7 @@ func TestManyConnections(t *testing.T) {
 	}
 	e2etest.NoError(t, syscall.Kill(p.PID(), syscall.SIGCONT))
 	a.turns(t, processors)
-	close(a.stop)
+	a.stop.Store(true)
 	a.group.Wait()
 	e2etest.NoError(t, a.failed)
 	t.Logf("%d requests", len(a.all))

@@ -73,9 +73,9 @@ func (b *bench) until(last string) {
 
 // ordered returns the events with those at the end that may come before others or after them: they depend on another goroutine.
 func (b *bench) ordered() []string {
-	late := func(event string) bool { return event == "receive in slot 3" || event == "none comes" }
-	all := slices.DeleteFunc(slices.Clone(b.events), late)
-	for _, event := range []string{"receive in slot 3", "none comes"} {
+	async := []string{"receive in slot 3", "none comes"}
+	all := slices.DeleteFunc(slices.Clone(b.events), func(event string) bool { return slices.Contains(async, event) })
+	for _, event := range async {
 		if slices.Contains(b.events, event) {
 			all = append(all, event)
 		}
@@ -331,8 +331,8 @@ func TestBindAfterGo(t *testing.T) {
 	next.taking = func() { old.binding = 3 }
 	handOver(old, next, `restore "late"`)
 	old.want("due", "introduced, ids up to 1005 are taken", "give the state of slot 4", "disown the files", "ended: <nil>", "disown the files", "disown the files", "disown the files")
-	if all := strings.Join(next.ordered(), "; "); !strings.HasSuffix(all, `restore "late", late: true; own the files; receive in slot 3; none comes`) &&
-		!strings.HasSuffix(all, `restore "late", late: true; own the files; receive in slot 3`) {
+	all := strings.TrimSuffix(strings.Join(next.ordered(), "; "), "; none comes") // it may not have come yet
+	if !strings.HasSuffix(all, `restore "late", late: true; own the files; receive in slot 3`) {
 		t.Error(all)
 	}
 }

@@ -14,14 +14,7 @@ import (
 func standing(t *testing.T, l *Listener) <-chan error {
 	t.Helper()
 	l.StandBy(time.Hour)
-	result := make(chan error, 1)
-	go func() {
-		c, err := l.Accept()
-		if err == nil {
-			_ = c.Close()
-		}
-		result <- err
-	}()
+	result := begin(l)
 	for end := time.Now().Add(stuck); ; time.Sleep(time.Millisecond) {
 		l.mu.Lock()
 		waits := l.standby.changed != nil

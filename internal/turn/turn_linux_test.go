@@ -80,9 +80,8 @@ func dial(t *testing.T, l net.Listener) {
 	t.Cleanup(func() { _ = c.Close() })
 }
 
-// accept accepts one connection on another goroutine, which waits for it when accept returns.
-func accept(t *testing.T, l *Listener, p *Poller) <-chan error {
-	t.Helper()
+// begin accepts one connection on another goroutine.
+func begin(l *Listener) <-chan error {
 	result := make(chan error, 1)
 	go func() {
 		c, err := l.Accept()
@@ -91,6 +90,13 @@ func accept(t *testing.T, l *Listener, p *Poller) <-chan error {
 		}
 		result <- err
 	}()
+	return result
+}
+
+// accept accepts one connection on another goroutine, which waits for it when accept returns.
+func accept(t *testing.T, l *Listener, p *Poller) <-chan error {
+	t.Helper()
+	result := begin(l)
 	for end := time.Now().Add(stuck); len(entries(t, l, p)) == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("Accept doesn't wait in the poller")
@@ -300,14 +306,7 @@ func TestBlockingSocket(t *testing.T) {
 		dial(t, l)
 	})
 	for range 3 {
-		result := make(chan error, 1)
-		go func() {
-			c, err := l.Accept()
-			if err == nil {
-				_ = c.Close()
-			}
-			result <- err
-		}()
+		result := begin(l)
 		remains(t, "Accept", result)
 		if all := entries(t, l, p); len(all) != 0 {
 			t.Errorf("the poller waits for %x", all)

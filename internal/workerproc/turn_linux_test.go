@@ -55,6 +55,13 @@ func listenInTurn(t *testing.T, network string, body wire.SocketBody, holdOff ti
 	return i
 }
 
+// order is a frame of the master without descriptors.
+func order(of wire.Type, body any) link.Packet {
+	p := packet(of, 0)
+	p.Body = wire.Body(body)
+	return p
+}
+
 func dupOf(t *testing.T, s any) *descriptor.FD {
 	t.Helper()
 	fd, err := descriptor.DupOf(s)
@@ -159,9 +166,7 @@ func waitAhead(t *testing.T, s syscall.Conn) {
 func TestTurnOfAnother(t *testing.T) {
 	for name, look := range map[string]func(t *testing.T, i *inTurn){
 		"help": func(t *testing.T, i *inTurn) {
-			p := packet(wire.Help, 0)
-			p.Body = wire.Body(wire.HelpBody{ID: 3})
-			if err := i.help(p); err != nil {
+			if err := i.help(order(wire.Help, wire.HelpBody{ID: 3})); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -195,9 +200,7 @@ func TestTurnThatBlocks(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		for name, wake := range map[string]func(t *testing.T, i *inTurn){
 			"help": func(t *testing.T, i *inTurn) {
-				p := packet(wire.Help, 0)
-				p.Body = wire.Body(wire.HelpBody{ID: 3})
-				if err := i.help(p); err != nil {
+				if err := i.help(order(wire.Help, wire.HelpBody{ID: 3})); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -246,11 +249,7 @@ func setBlocking(t *testing.T, s net.Listener, is bool) {
 func TestStandBy(t *testing.T) {
 	for name, ends := range map[string]func(t *testing.T, i *inTurn) error{
 		"its turn": func(t *testing.T, i *inTurn) error { return i.standBy(standBy(0)) },
-		"help": func(t *testing.T, i *inTurn) error {
-			p := packet(wire.Help, 0)
-			p.Body = wire.Body(wire.HelpBody{ID: 3})
-			return i.help(p)
-		},
+		"help":     func(t *testing.T, i *inTurn) error { return i.help(order(wire.Help, wire.HelpBody{ID: 3})) },
 		"a stop": func(t *testing.T, i *inTurn) error {
 			anyWaits([]*listener{baseOf(i.listener.(source))})
 			return nil
@@ -283,9 +282,7 @@ func TestStandBy(t *testing.T) {
 }
 
 func standBy(d time.Duration) link.Packet {
-	p := packet(wire.StandBy, 0)
-	p.Body = wire.Body(wire.StandByBody{ID: 3, For: d})
-	return p
+	return order(wire.StandBy, wire.StandByBody{ID: 3, For: d})
 }
 
 // The master may name a socket that the worker has closed, or whose listener takes no turns.
