@@ -51,6 +51,7 @@ func (l *loop) handle(m *member, p link.Packet) error {
 	case wire.Helped:
 		l.sockets.Helped(m.ID)
 	case wire.Draining:
+		l.lines.Drains(&m.Member, m.pid())
 		l.draining(m)
 	case wire.Ready:
 		m.SaysReady = true

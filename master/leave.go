@@ -42,7 +42,6 @@ func (l *loop) draining(m *member) {
 	}
 	m.Draining = time.Now()
 	l.changed(m)
-	l.lines.Drains(&m.Member, m.pid())
 	l.refuseAtStop()
 	l.leases.Leaves(m.ID)
 	m.worker.source.Window.Widen(delivery.MaxDraining)

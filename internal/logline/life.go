@@ -56,7 +56,7 @@ func (l Worker) Leaves(m *reload.Member, pid int, grace time.Duration) {
 	l.Debug("rota: worker is to leave", l.about(m, pid, "grace", grace)...)
 }
 
-// Drains says that a worker drains, by itself or because it was told to.
+// Drains says that a worker has begun to drain, by itself or because it was told to.
 func (l Worker) Drains(m *reload.Member, pid int) {
 	l.Debug("rota: worker drains", l.about(m, pid)...)
 }
