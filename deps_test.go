@@ -24,7 +24,7 @@ const module = "github.com/rota-go/rota"
 // line "tests" lists. Examples may also import what the line "example_test.go" lists, as
 // they show programs. docs/architecture.md shows this text under "The import graph".
 const graph = `
-	.                   : master reload internal/bind internal/descriptor internal/hangup internal/lifeline internal/link internal/logline internal/process internal/settings internal/terminal internal/workerproc internal/logqueue status
+	.                   : master reload internal/bind internal/descriptor internal/hangup internal/lifeline internal/link internal/logline internal/process internal/settings internal/sigaction internal/terminal internal/workerproc internal/logqueue status
 	health              : master reload status
 	rotahttp            : . internal/ratelimit internal/workerproc
 	master              : reload ipc internal/bind internal/child internal/delivery internal/link internal/descriptor internal/mailbox internal/message internal/neterr internal/process internal/sdnotify internal/settings internal/sockets internal/successor internal/tickets internal/userfunc internal/window internal/wire internal/logline internal/logqueue internal/lease internal/history internal/newest internal/view status internal/controlserver internal/sharedfile internal/fdstore internal/recovery internal/balance internal/judge internal/served internal/readiness
@@ -80,7 +80,8 @@ internal/handover   : internal/descriptor
 internal/userfunc   :
 	internal/tickets    :
 internal/window     :
-	internal/hangup     :
+	internal/hangup     : internal/sigaction
+internal/sigaction  :
 internal/lifeline   :
 internal/terminal   :
 	internal/thread     :

@@ -18,6 +18,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/internal/process"
+	"github.com/rota-go/rota/internal/sigaction"
 	"github.com/rota-go/rota/master"
 )
 
@@ -97,6 +98,7 @@ func restartAsMaster(cfg master.Config, functions bool) error {
 	signal.Reset(mains()...)
 	came, undo := hangup.Pass(harmless())
 	defer undo()
+	defer sigaction.Default(endings())()
 	o.Hangup, o.Nohup = came, hangup.Ignored()
 	value, err := json.Marshal(o)
 	if err != nil {

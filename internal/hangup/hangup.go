@@ -15,6 +15,8 @@ import (
 	"os/signal"
 	"sync"
 	"time"
+
+	"github.com/rota-go/rota/internal/sigaction"
 )
 
 // EnvMaster is the variable of a process that a first process has executed to be the master. It is
@@ -63,13 +65,13 @@ func Pass(harmless []os.Signal) (came bool, undo func()) {
 	own.mu.Lock()
 	defer own.mu.Unlock()
 	if own.c == nil {
-		return own.came, ignore(harmless)
+		return own.came, sigaction.Ignore(harmless)
 	}
-	own.came = own.came || pending() // the kernel drops it when it is ignored
+	own.came = own.came || sigaction.Pending(hangup()[0]) // the kernel drops it when it is ignored
 	old := own.c
 	own.c = make(chan os.Signal, 1)
 	signal.Notify(own.c, hangup()...)
-	undo = ignore(harmless)
+	undo = sigaction.Ignore(harmless)
 	signal.Stop(old) // what has come before is in the channel now
 	own.receive(old)
 	own.receive(own.c)

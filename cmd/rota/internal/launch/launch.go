@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/rota-go/rota/internal/sigaction"
 )
 
 // FirstFD is the descriptor of the first of Program.Files.
@@ -69,5 +71,6 @@ func Exec() (err error) {
 	for name := range strings.FieldsSeq(names) {
 		env = append(env, name+"="+strconv.Itoa(os.Getpid()))
 	}
+	defer sigaction.Default([]os.Signal{syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT})()
 	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, env)}
 }
