@@ -74,7 +74,7 @@ func (l *loop) handle(m *member, p link.Packet) error {
 		return l.teller.Tell(m.ID, p.Call, func(f wire.Frame) { _ = m.process.Link.Send(f) }) // fails if the worker ends
 	case wire.Counted:
 		return wire.With(p.Frame, func(body *wire.CountedBody) {
-			l.balancer.Answered(m.ID, l.counts.Answered(m.ID, status.Counters(*body)))
+			l.balancer.Answered(m.ID, l.counts.Answered(m.ID, status.Counters(body.Counters)), body.Work)
 		})
 	case wire.Retire:
 		m.Retired = true

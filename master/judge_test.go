@@ -23,7 +23,7 @@ func answering(rate int64, failing func(generation int) int64) func(*fakeProc) {
 				switch f.Type {
 				case wire.Count:
 					n := int64(time.Since(begin).Seconds()) * rate
-					p.say(wire.Counted, wire.CountedBody{Requests: n, Errors: n * failing(p.id.Generation) / 100})
+					p.say(wire.Counted, wire.CountedBody{Counters: wire.Counters{Requests: n, Errors: n * failing(p.id.Generation) / 100}})
 				case wire.Disconnect:
 					p.say(wire.Draining, nil)
 					p.die(Exit{})

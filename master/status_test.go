@@ -136,7 +136,7 @@ func TestCount(t *testing.T) {
 			p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1, Counts: true})
 			p.accept("tcp", ":80")
 			if p.id.Slot == 0 && p.await(wire.Count) {
-				p.say(wire.Counted, wire.CountedBody{Accepted: 5, Open: 2})
+				p.say(wire.Counted, wire.CountedBody{Counters: wire.Counters{Accepted: 5, Open: 2}})
 			}
 			p.obey()
 		}

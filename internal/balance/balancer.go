@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
+	"github.com/rota-go/rota/internal/spread"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
@@ -25,10 +26,13 @@ type Balancer struct {
 	Serving func() bool     // connections don't move anyway
 	Workers func() []Worker // that may give connections to each other
 	Every   time.Duration   // how often they are asked; 0: once a second; reload.NoLimit: never
+	Fit     int             // how many workers can use a processor at a time; 0: as many as this process
 
 	stop  func()       // stops the timer; nil: none runs
 	loads map[int]Load // the answers, by worker; nil: nobody was asked
 	gave  map[int]gift // by worker
+
+	gathering Gathering
 }
 
 // Worker is a worker that may give connections to others, and get theirs.
@@ -55,6 +59,9 @@ type gift struct {
 func (b *Balancer) Start() {
 	if b.Every == 0 {
 		b.Every = time.Second
+	}
+	if b.Fit == 0 {
+		b.Fit = spread.Processors()
 	}
 	if b.stop == nil && b.Every != reload.NoLimit {
 		b.stop = b.After(b.Every, b.ask)
@@ -100,9 +107,9 @@ func (b *Balancer) Count() bool {
 }
 
 // Answered takes what a worker has counted, if it was asked.
-func (b *Balancer) Answered(id int, n status.Counters) {
+func (b *Balancer) Answered(id int, n status.Counters, cost wire.Work) {
 	if b.loads != nil {
-		b.loads[id] = Load{ID: id, Open: int(n.Open), Moved: n.Moved, Gives: true}
+		b.loads[id] = Load{ID: id, Open: int(n.Open), Moved: n.Moved, Gives: true, Work: cost}
 	}
 }
 
@@ -124,7 +131,7 @@ func (b *Balancer) balance() {
 // move has connections moved, and reports whether there were some to move.
 func (b *Balancer) move(workers map[int]Process) bool {
 	asked := map[int]bool{}
-	for _, m := range Plan(b.willing(workers)) {
+	for _, m := range b.plan(b.willing(workers)) {
 		if workers[m.From].Spare(m.N, workers[m.To].TakeOver) == nil { // an error: out of descriptors
 			asked[m.From] = true
 		}
@@ -133,6 +140,14 @@ func (b *Balancer) move(workers map[int]Process) bool {
 		b.record(id)
 	}
 	return len(asked) > 0
+}
+
+// plan returns who gives how many to whom now.
+func (b *Balancer) plan(loads []Load) []Move {
+	if b.gathering.Count(time.Now(), loads, b.Fit) {
+		return Gather(loads, b.Fit)
+	}
+	return Plan(loads)
 }
 
 // willing returns what the workers have. One that has given nothing when it was asked, because

@@ -19,6 +19,7 @@ type pool struct {
 	mu      sync.Mutex // held but while time passes
 	workers []*fake
 	rests   bool // a change is under way
+	busy    bool // workers with connections have many small requests
 	asks    int
 	spares  []int // by worker: how often it was asked to give
 }
@@ -31,6 +32,7 @@ type fake struct {
 	gives    bool // what it has can move
 	silent   bool // it doesn't answer
 	failed   error
+	work     wire.Work
 	gets     *fake
 }
 
@@ -57,8 +59,12 @@ func newPool(open ...int) *pool {
 }
 
 func (f *fake) Send(wire.Type, uint32, any) {
+	if f.pool.busy && f.open > 0 {
+		f.work.Waits += 8000
+		f.work.Processor += 8000 * 20 * time.Microsecond
+	}
 	if f.pool.asks++; !f.silent {
-		f.pool.Answered(f.id, status.Counters{Open: int64(f.open), Moved: f.moved})
+		f.pool.Answered(f.id, status.Counters{Open: int64(f.open), Moved: f.moved}, f.work)
 	}
 }
 

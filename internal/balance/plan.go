@@ -5,6 +5,8 @@ package balance
 import (
 	"cmp"
 	"slices"
+
+	"github.com/rota-go/rota/internal/wire"
 )
 
 const (
@@ -25,6 +27,7 @@ type Load struct {
 	Open  int   // connections
 	Moved int64 // how many it has given in its life
 	Gives bool  // it may be asked to give some
+	Work  wire.Work
 }
 
 // Move says that a worker gives N connections to another.
@@ -33,17 +36,22 @@ type Move struct{ From, To, N int }
 // Plan returns who gives how many to whom: nothing where the difference is small. No worker gives
 // more than it has above the mean, or gets more than it lacks.
 func Plan(loads []Load) (moves []Move) {
-	sorted := slices.SortedFunc(slices.Values(loads), func(a, b Load) int {
-		return cmp.Or(cmp.Compare(b.Open, a.Open), cmp.Compare(a.ID, b.ID))
-	})
+	sorted := mostFirst(loads)
 	if isFair(sorted) {
 		return nil
 	}
-	takers := newTakers(sorted)
+	takers := newTakers(sorted, sum(sorted)/len(sorted))
 	for _, l := range sorted {
-		moves = takers.take(moves, l)
+		moves = takers.take(moves, l, min(l.Open-takers.mean, max(l.Open/share, 1), most))
 	}
 	return moves
+}
+
+// mostFirst returns the loads in order, those with most connections first.
+func mostFirst(loads []Load) []Load {
+	return slices.SortedFunc(slices.Values(loads), func(a, b Load) int {
+		return cmp.Or(cmp.Compare(b.Open, a.Open), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // isFair reports whether the difference between the first and the last is small.
@@ -61,23 +69,23 @@ type takers struct {
 	loads []Load
 }
 
-func newTakers(sorted []Load) *takers {
-	sum := 0
-	for _, l := range sorted {
-		sum += l.Open
-	}
-	mean := sum / len(sorted)
+// newTakers returns those of sorted that have fewer than mean.
+func newTakers(sorted []Load, mean int) *takers {
 	first, _ := slices.BinarySearchFunc(sorted, mean, func(l Load, mean int) int { return cmp.Compare(mean, l.Open) })
 	return &takers{mean, slices.Clone(sorted[first:])}
 }
 
-// take appends what l gives.
-func (t *takers) take(moves []Move, l Load) []Move {
-	if !l.Gives {
-		return moves
+// sum returns how many connections there are.
+func sum(loads []Load) (n int) {
+	for _, l := range loads {
+		n += l.Open
 	}
-	spare := min(l.Open-t.mean, max(l.Open/share, 1), most)
-	for spare > 0 && len(t.loads) > 0 {
+	return n
+}
+
+// take appends what l gives, spare at most.
+func (t *takers) take(moves []Move, l Load, spare int) []Move {
+	for l.Gives && spare > 0 && len(t.loads) > 0 {
 		to := &t.loads[len(t.loads)-1]
 		n := min(spare, t.mean-to.Open)
 		if n > 0 {

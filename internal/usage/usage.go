@@ -98,10 +98,15 @@ func (c *Counters) used(n int64) {
 	}
 }
 
-// Body returns what was counted. open and announced are numbers of connections that the caller knows.
+// Body returns what was counted, and what this process has cost. open and announced are numbers of
+// connections that the caller knows.
 func (c *Counters) Body(open int, announced int64) wire.CountedBody {
+	return wire.CountedBody{Counters: c.values(open, announced), Work: work()}
+}
+
+func (c *Counters) values(open int, announced int64) wire.Counters {
 	classes := c.ended() // before those that have begun: none of them is in flight
-	return wire.CountedBody{
+	return wire.Counters{
 		Accepted: c.accepted.Load(), Taken: c.Taken.Load(), Open: int64(open), Moved: c.Moved.Load(),
 		Announced: announced, Cut: c.Cut.Load(), Requests: sum(classes), Errors: classes[4],
 		Classes: classes, InFlight: c.begun.Load() - sum(classes), Busy: time.Duration(c.busy.Load()),

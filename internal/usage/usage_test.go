@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -18,9 +19,9 @@ func TestRequests(t *testing.T) {
 		c.EndRequest(status, time.Second)
 	}
 	c.BeginRequest()
-	want := wire.CountedBody{Requests: 9, Errors: 4, Classes: [5]int64{1, 2, 1, 1, 4}, InFlight: 1, Busy: 9 * time.Second}
-	if got := c.Body(0, 0); got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	want := wire.Counters{Requests: 9, Errors: 4, Classes: [5]int64{1, 2, 1, 1, 4}, InFlight: 1, Busy: 9 * time.Second}
+	if got := c.Body(0, 0); got.Counters != want {
+		t.Errorf("%+v, want %+v", got.Counters, want)
 	}
 }
 
@@ -49,5 +50,16 @@ func TestAllocations(t *testing.T) {
 	c := counters()
 	if n := testing.AllocsPerRun(100, func() { c.BeginRequest(); c.EndRequest(200, 1) }); n != 0 {
 		t.Errorf("%v allocations a request, want none", n)
+	}
+}
+
+// A process says what it has cost.
+func TestWork(t *testing.T) {
+	before := counters().Body(0, 0).Work
+	for began := time.Now(); time.Since(began) < 20*time.Millisecond; {
+		time.Sleep(100 * time.Microsecond)
+	}
+	if got := counters().Body(0, 0).Work; runtime.GOOS != "windows" && (got.Waits <= before.Waits || got.Processor <= before.Processor) {
+		t.Errorf("%+v, and later %+v", before, got)
 	}
 }

@@ -106,8 +106,13 @@ type (
 	TakenBody struct {
 		Messages int `json:"messages"`
 	}
-	// CountedBody has the counters of a worker; see status.Counters.
+	// CountedBody has the counters of a worker, and what its process has cost.
 	CountedBody struct {
+		Counters
+		Work
+	}
+	// Counters are those of a worker; see status.Counters.
+	Counters struct {
 		Accepted  int64 `json:"accepted,omitempty"`
 		Taken     int64 `json:"taken,omitempty"`
 		Open      int64 `json:"open,omitempty"`
@@ -120,6 +125,11 @@ type (
 		Classes  [5]int64      `json:"classes,omitzero"`
 		InFlight int64         `json:"inFlight,omitempty"`
 		Busy     time.Duration `json:"busy,omitempty"` // ns
+	}
+	// Work is what a process has cost by now; zero if the system doesn't say.
+	Work struct {
+		Processor time.Duration `json:"processor,omitempty"` // ns, of all threads
+		Waits     int64         `json:"waits,omitempty"`     // how often a thread has given up a processor because it had nothing to do
 	}
 	// ShareBody names the file that the program asks for, and how large it is if it isn't there, or the
 	// queue of datagrams.
