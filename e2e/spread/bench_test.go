@@ -134,7 +134,7 @@ func newSide(name, addr string, p *e2etest.Process) *side {
 
 const nginxConf = `worker_processes %d; daemon off; pid %s/pid; error_log /dev/null; worker_rlimit_nofile 8192;
 events { worker_connections 2048; }
-http { access_log off; client_body_temp_path %[2]s/b; proxy_temp_path %[2]s/p; fastcgi_temp_path %[2]s/f; uwsgi_temp_path %[2]s/u; scgi_temp_path %[2]s/s;
+http { access_log off; keepalive_requests 1000000000; client_body_temp_path %[2]s/b; proxy_temp_path %[2]s/p; fastcgi_temp_path %[2]s/f; uwsgi_temp_path %[2]s/u; scgi_temp_path %[2]s/s;
 server { listen %s reuseport; location / { return 200 "$pid\n"; } } }
 `
 
@@ -192,7 +192,7 @@ func answer(c net.Conn, request string, whole bool) (pid string, err error) {
 	return f[len(f)-1], nil
 }
 
-// asker returns what one of the loops does again and again.
+// asker returns what one of the loops does again and again. It is called once for each loop.
 type asker func(addr string) (ask func() error, end func())
 
 // once makes each request on a connection of its own.
@@ -210,16 +210,14 @@ func kept(addr string) (ask func() error, end func()) {
 	return func() error { _, _, err := conn.RoundTrip(e2etest.Get("/")); return err }, func() { _ = c.Close() }
 }
 
-// measure runs atOnce loops for a slice.
-func (s *side) measure(b *testing.B, loop asker, keep bool) {
+// measure runs loops for a slice.
+func (s *side) measure(b *testing.B, loops []func() error, keep bool) {
 	var stop atomic.Bool
 	var total atomic.Int64
 	var group sync.WaitGroup
 	begin, cpu, switches := time.Now(), sum(s.pids, processorTime), sum(s.pids, contextSwitches)
-	for range atOnce {
+	for _, ask := range loops {
 		group.Go(func() {
-			ask, end := loop(s.addr)
-			defer end()
 			for !stop.Load() {
 				if err := ask(); err != nil {
 					b.Error(s.name, err)
@@ -355,24 +353,42 @@ func ratio(ours, theirs []float64) string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", r.Median, r.From, r.To)
 }
 
-// inTurn measures all sides in slices, in random order.
-func inTurn(b *testing.B, all []*side, loop asker) {
+// inTurn measures all sides in slices, in random order, with n loops each.
+func inTurn(b *testing.B, all []*side, n int, loop asker) {
+	loops := make([][]func() error, len(all))
+	for i, s := range all {
+		for range n {
+			ask, end := loop(s.addr)
+			defer end()
+			loops[i] = append(loops[i], ask)
+		}
+	}
 	for i := range slices100 + 3 {
 		for _, k := range rand.Perm(len(all)) {
-			all[k].measure(b, loop, i >= 3) // the first ones warm up
+			all[k].measure(b, loops[k], i >= 3) // the first ones warm up
 		}
 	}
 }
 
-// BenchmarkKeptAlive prints what requests on connections that are kept cost with eight workers, and 16 clients.
+// BenchmarkKeptAlive prints what requests cost with eight workers, on connections that stay open.
 func BenchmarkKeptAlive(b *testing.B) {
-	for range b.N {
-		all := startSides(b, 8)
-		inTurn(b, all, kept)
-		for _, s := range all {
-			fmt.Printf("%s: requests a second %s, processor time a request %s\n", s.name, ratio(s.rates, all[0].rates), ratio(s.cpu, all[0].cpu))
-		}
+	for _, n := range []int{atOnce, 4 * atOnce} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for range b.N {
+				benchKept(b, n)
+			}
+		})
 	}
+}
+
+func benchKept(b *testing.B, n int) {
+	all := startSides(b, 8)
+	inTurn(b, all, n, kept)
+	text := fmt.Sprintf("\n| %d connections, 8 workers | requests a second | processor time a request | context switches |\n| --- | ---: | ---: | ---: |\n", n)
+	for _, s := range all {
+		text += fmt.Sprintf("| %s | %s | %s | %.2f |\n", s.name, ratio(s.rates, all[0].rates), ratio(s.cpu, all[0].cpu), e2etest.Median(s.switches))
+	}
+	fmt.Printf("plain: %.0f requests a second, %.1f us each%s\n", e2etest.Median(all[0].rates), e2etest.Median(all[0].cpu)/1e3, text)
 }
 
 // BenchmarkSpread prints a table for two workers and one for eight.
@@ -388,7 +404,7 @@ func BenchmarkSpread(b *testing.B) {
 
 func benchSpread(b *testing.B, n int) {
 	all := startSides(b, n)
-	inTurn(b, all, once)
+	inTurn(b, all, atOnce, once)
 	for _, k := range rand.Perm(len(all)) {
 		all[k].measureFairness(b)
 		all[k].measureStop(b)
