@@ -59,7 +59,7 @@ internal/handover   : internal/descriptor
 	internal/spread     : internal/descriptor
 	internal/socketfile : internal/bind internal/directory
 	internal/match      : internal/bind internal/socketfile
-	internal/balance    : internal/descriptor internal/spread internal/wire reload status
+	internal/balance    : internal/descriptor internal/wire reload status
 	internal/directory  :
 	internal/statepipe  : internal/descriptor
 	internal/resting    : internal/descriptor internal/handover

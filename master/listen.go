@@ -21,8 +21,8 @@ import (
 )
 
 // socketServer returns the server of the workers' sockets.
-func (l *loop) socketServer() *sockets.Server {
-	table := sockets.New()
+func (l *loop) socketServer(processors int) *sockets.Server {
+	table := sockets.New(processors)
 	table.Files = l.files
 	return &sockets.Server{
 		Table: table, Owner: socketOwner{l}, Open: l.sys.open,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"github.com/rota-go/rota/internal/bind"
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/neterr"
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/sockets"
 	"github.com/rota-go/rota/internal/wire"
 )
@@ -410,5 +412,23 @@ func TestSocketsOfForkedWorkers(t *testing.T) {
 		if n := open(); n != 0 {
 			t.Errorf("%d sockets after another 2 s, want none", n)
 		}
+	})
+}
+
+// How many workers have connections at a time goes by the processors that the process was started with, however few the
+// master itself uses.
+func TestProcessorsOfTheStart(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		b.run()
+		_ = b.loop.Ask(func(l *loop) error {
+			if n := l.balancer.Fit; n != process.Processors() {
+				t.Errorf("the balancer goes by %d processors, want %d", n, process.Processors())
+			}
+			if n := l.sockets.Processors; n != process.Processors() {
+				t.Errorf("the sockets go by %d processors, want %d", n, process.Processors())
+			}
+			return nil
+		})
 	})
 }

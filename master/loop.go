@@ -75,7 +75,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l := &loop{m: m, sys: s, log: m.log, lines: logline.Worker{Logger: m.log}, cfg: cfg.clone(), book: history.New(), rota: reload.NewRota(0), leaving: reload.NewRota(0)}
 	l.files = &mailbox.Turns{Work: l.work}
 	l.pidFile = process.PIDFile{Turns: l.files, Failed: func(err error) { l.log.Error("rota: PID file can't be written", "err", err) }}
-	l.sockets, l.leases = l.socketServer(), l.leaseDesk()
+	l.sockets, l.leases = l.socketServer(process.Processors()), l.leaseDesk()
 	l.control = controlserver.Server{Master: m, Turns: l.files, Failed: func(err error) { l.log.Warn("rota: no control socket", "err", err) }}
 	l.tickets = tickets.Keys{After: l.after, Changed: l.sendTickets}
 	l.tickets.Set(cfg.TicketKeys)
@@ -87,7 +87,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
-	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance}
+	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance, Fit: process.Processors()}
 	l.trial = judge.Trial{After: l.after, Ask: func() { l.askCounters() }, Workers: l.onTrial, Worse: func(id int, err error) {
 		m := l.members.Get(id)
 		m.Fault = err

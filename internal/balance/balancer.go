@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
-	"github.com/rota-go/rota/internal/spread"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
@@ -26,7 +25,7 @@ type Balancer struct {
 	Serving func() bool     // connections don't move anyway
 	Workers func() []Worker // that may give connections to each other
 	Every   time.Duration   // how often they are asked; 0: once a second; reload.NoLimit: never
-	Fit     int             // how many workers can use a processor at a time; 0: as many as this process
+	Fit     int             // how many workers can use a processor at a time; 0: any number
 
 	stop  func()       // stops the timer; nil: none runs
 	loads map[int]Load // the answers, by worker; nil: nobody was asked
@@ -59,9 +58,6 @@ type gift struct {
 func (b *Balancer) Start() {
 	if b.Every == 0 {
 		b.Every = time.Second
-	}
-	if b.Fit == 0 {
-		b.Fit = spread.Processors()
 	}
 	if b.stop == nil && b.Every != reload.NoLimit {
 		b.stop = b.After(b.Every, b.ask)
@@ -144,7 +140,7 @@ func (b *Balancer) move(workers map[int]Process) bool {
 
 // plan returns who gives how many to whom now.
 func (b *Balancer) plan(loads []Load) []Move {
-	if b.gathering.Count(time.Now(), loads, b.Fit) {
+	if b.Fit > 0 && b.gathering.Count(time.Now(), loads, b.Fit) {
 		return Gather(loads, b.Fit)
 	}
 	return Plan(loads)

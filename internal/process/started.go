@@ -21,10 +21,12 @@ type Invocation struct {
 	Args []string // with the program's name
 	Dir  string   // the working directory; "" if it was gone already
 
-	Processors int // GOMAXPROCS
+	Processors int // see the function Processors
 }
 
-// Processors returns how many processors this process could use when it was started.
+// Processors returns how many processors this process and its workers can use at a time, by what held at its start: GOMAXPROCS,
+// which heeds the quota of a cgroup; or, where the environment sets that, which is for each worker then, what the system gives
+// this process.
 func Processors() int { return started.Processors }
 
 // started is captured when this package is initialized, before the program's own code
@@ -47,8 +49,16 @@ func captureInvocation() (s Invocation) {
 	s.Dir, _ = os.Getwd() // "" if it is gone already: workers then get the master's
 	s.Exec = ownPath(os.Args, s.Dir, isOwnProgram)
 	s.Args = slices.Clone(os.Args)
-	s.Processors = runtime.GOMAXPROCS(0)
+	s.Processors = processors(os.Getenv("GOMAXPROCS"))
 	return s
+}
+
+// processors returns Processors in an environment with this value of GOMAXPROCS.
+func processors(set string) int {
+	if set != "" {
+		return runtime.NumCPU()
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // ownPath returns argv[0] as an absolute path, relative to dir, if isOwn says that the

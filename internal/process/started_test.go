@@ -3,6 +3,7 @@ package process
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -62,5 +63,19 @@ func TestOwnPath(t *testing.T) {
 	}
 	if isOwnProgram(srv) || !isOwnProgram(this) {
 		t.Errorf("this process runs %s: %v, %s: %v", srv, isOwnProgram(srv), this, isOwnProgram(this))
+	}
+}
+
+// The number of processors is that of the start; GOMAXPROCS of the environment is for the workers.
+func TestProcessors(t *testing.T) {
+	atStart, all := Processors(), runtime.NumCPU()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(all + 3))
+	for set, want := range map[string]int{"": all + 3, "1": all, "100": all} {
+		if got := processors(set); got != want {
+			t.Errorf("GOMAXPROCS=%s: %d processors, want %d", set, got, want)
+		}
+	}
+	if got := Processors(); got != atStart {
+		t.Errorf("%d processors, %d at the start", got, atStart)
 	}
 }

@@ -32,7 +32,7 @@ type master struct {
 
 func newMaster(t *testing.T) *master {
 	m := &master{t: t, state: successor.Snapshot{Generation: 2, Workers: 1}}
-	m.Sockets, m.Shared = sockets.New(), &sharedfile.Table{}
+	m.Sockets, m.Shared = sockets.New(1), &sharedfile.Table{}
 	m.Leases = &lease.Desk{Work: func(f func() func()) { go f() }}
 	t.Cleanup(m.Sockets.CloseAll)
 	t.Cleanup(m.Shared.Close)

@@ -43,7 +43,7 @@ func (r *rota) untilTurn(addr, what string, come int, f func(holders []int) bool
 // each does; with few, and when nobody looks any more, all have.
 func TestHoldersStandBy(t *testing.T) {
 	r := newRota(t, 4)
-	r.s.processors, r.levels = 2, true
+	r.s.Processors, r.levels = 2, true
 	addr := r.listen("127.0.0.1:0", bind.Shared, 0, 3)
 	had := map[int]bool{}
 	r.untilTurn(addr, "not all have had their turn", 100, func(holders []int) bool {

@@ -35,7 +35,7 @@ type testServer struct {
 
 func newTestServer(t *testing.T) *testServer {
 	d := &testServer{t: t, gone: map[int]bool{}}
-	d.Server = &Server{Table: New(), Owner: d, Open: d.open, Loop: Loop{
+	d.Server = &Server{Table: New(2), Owner: d, Open: d.open, Loop: Loop{
 		Work: func(f func() func()) { d.work = append(d.work, f) },
 		After: func(after time.Duration, f func()) func() {
 			d.last, d.timers = after, append(d.timers, f)

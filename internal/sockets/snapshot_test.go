@@ -12,7 +12,7 @@ import (
 // The successor learns the ports that the system has chosen, also of sockets that are
 // closed.
 func TestPortsTravel(t *testing.T) {
-	old, next := New(), New()
+	old, next := New(2), New(2)
 	old.ports[Key{"tcp", ":0", false, 0}] = ":4001"
 	old.ports[Key{"tcp", ":0", false, 1}] = ":4002"
 	old.ports[Key{"udp", "127.0.0.1:0", true, 0}] = "127.0.0.1:4001"
@@ -52,7 +52,7 @@ func TestSnapshotJSON(t *testing.T) {
 
 // A socket comes with one descriptor, and once; other descriptors are closed.
 func TestRestore(t *testing.T) {
-	table := New()
+	table := New(2)
 	s := payload(snapshot{Network: "tcp", Address: ":0", Index: 1, Name: "[::]:4002", NameNet: "tcp"})
 	first, second := fakeFD(), fakeFD()
 	if err := table.Restore(s, []*descriptor.FD{first}, false); err != nil {

@@ -44,8 +44,8 @@ func newRota(t *testing.T, slots int) *rota {
 		t: t, loop: mailbox.New[struct{}](errors.New("closed")),
 		queues: map[int]*descriptor.FD{}, stopped: map[int]bool{}, accepted: map[int]int{}, asked: map[int]int{}, standby: map[int]bool{},
 	}
-	r.s = &Server{Table: New(), Owner: r, Open: Open, Loop: Loop{Work: r.loop.Work, After: r.loop.After}}
-	r.s.processors = slots
+	r.s = &Server{Table: New(2), Owner: r, Open: Open, Loop: Loop{Work: r.loop.Work, After: r.loop.After}}
+	r.s.Processors = slots
 	r.s.Resize(slots)
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -308,7 +308,7 @@ func TestOthersAcceptForAStoppedSlot(t *testing.T) {
 func TestQueuesMoveToTheNextMaster(t *testing.T) {
 	r := newRota(t, 3)
 	addr := r.listen("127.0.0.1:0", bind.Slots, 0, 2)
-	next := New()
+	next := New(2)
 	next.Resize(3)
 	r.on(func() {
 		sent := map[[2]int]bool{}
@@ -358,7 +358,7 @@ func TestQueuesAreTakenUp(t *testing.T) {
 	var want []uint64
 	r.on(func() { all, want = leftBy(t, r.s.Table), queuesOf(t, r.s.Table) })
 	for lost := range 4 {
-		next, wants := New(), slices.Clone(want)
+		next, wants := New(2), slices.Clone(want)
 		next.Resize(3)
 		for slot, l := range all {
 			if slot == lost {
@@ -388,7 +388,7 @@ func TestQueuesComeDuringABind(t *testing.T) {
 	for _, wanted := range []int{bind.Shared, bind.Slots} {
 		r := newRota(t, 3)
 		r.listen("127.0.0.1:0", bind.Slots, 0, 2)
-		next := New()
+		next := New(2)
 		next.Resize(3)
 		next.Succeed()
 		_, b := next.Ask(Caller{1, 1}, bind.Request{Network: "tcp", Address: "127.0.0.1:0", Options: bind.Options{Spread: wanted}}, nil)

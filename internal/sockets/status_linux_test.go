@@ -13,7 +13,7 @@ import (
 
 // Status has how many connections wait in the queue of a TCP socket, and how many may.
 func TestStatus(t *testing.T) {
-	table := New()
+	table := New(2)
 	defer table.CloseAll()
 	_, b := table.Ask(Caller{Holder: 1, Call: 1}, bind.NewRequest("tcp", "127.0.0.1:0", false, bind.Options{Backlog: 7}), nil)
 	opened, err := b.Run(context.Background(), Open)

@@ -51,7 +51,7 @@ type Table struct {
 	sealed     bool
 	spread     map[int]*entry // those that may have a queue for each slot, by id
 	queues     int            // how many queues a socket gets that has one for each slot; 0, 1: one
-	processors int            // that the holders can use at a time
+	Processors int            // that the holders can use at a time
 	forget     func(int)      // is told a descriptor before it is closed; nil: nobody
 	limit      int            // how many sockets may be open; 0: any number
 	opened     map[int]int    // how many sockets are open, by the generation that has opened them
@@ -123,11 +123,11 @@ type holder struct {
 }
 
 // New returns an empty table, in which requests find the sockets that this process has
-// inherited from its supervisor (see ReadEnvironment).
-func New() *Table {
+// inherited from its supervisor (see ReadEnvironment). The holders can use so many processors at a time.
+func New(processors int) *Table {
 	return &Table{
 		byKey: map[Key]*entry{}, byID: map[int]*entry{}, holders: map[int]*holder{}, ports: map[Key]string{},
-		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, spread: map[int]*entry{}, owned: map[string]bool{}, limit: limit(), processors: spread.Processors(),
+		inherited: environment().fresh(), known: map[Key]bool{}, opened: map[int]int{}, spread: map[int]*entry{}, owned: map[string]bool{}, limit: limit(), Processors: processors,
 	}
 }
 

@@ -35,7 +35,7 @@ type script struct {
 }
 
 func newScript(t *testing.T) *script {
-	return &script{t: t, table: New(), now: time.Unix(1, 0), fds: map[int]*descriptor.FD{}}
+	return &script{t: t, table: New(2), now: time.Unix(1, 0), fds: map[int]*descriptor.FD{}}
 }
 
 func (s *script) ask(holder int, address string) ([]Answer, *Bind) {
@@ -293,7 +293,7 @@ func TestBindPrefersThePortItHad(t *testing.T) {
 func BenchmarkPortZero(b *testing.B) {
 	for _, n := range []int{10, MaxHeld} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			table := New()
+			table := New(2)
 			r := bind.Request{Network: "tcp", Address: "127.0.0.1:0"}
 			id := 0
 			for i := range n {

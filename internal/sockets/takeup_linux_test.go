@@ -18,7 +18,7 @@ import (
 // tableOf returns a table that has the socket of a request, which holder 1 has asked for.
 func tableOf(t *testing.T, network, address string) *Table {
 	t.Helper()
-	table := New()
+	table := New(2)
 	t.Cleanup(table.CloseAll)
 	packet := strings.HasPrefix(network, "udp")
 	_, b := table.Ask(Caller{1, 1}, bind.Request{Network: network, Address: address, Packet: packet}, nil)
@@ -48,7 +48,7 @@ func leftBy(t *testing.T, table *Table) (all []left) {
 func TestTakeUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	for _, tc := range []struct{ network, address string }{{"tcp", "127.0.0.1:0"}, {"udp", "127.0.0.1:0"}, {"unix", path}} {
-		old, next := tableOf(t, tc.network, tc.address), New()
+		old, next := tableOf(t, tc.network, tc.address), New(2)
 		all := leftBy(t, old)
 		if len(all) != 1 {
 			t.Fatalf("%v: %d sockets are left", tc, len(all))
@@ -127,7 +127,7 @@ func refuses(t *testing.T, name string, change func(*snapshot), other func(*test
 		t.Fatal(err)
 	}
 	change(&s)
-	next, fd := New(), other(t, l.fd)
+	next, fd := New(2), other(t, l.fd)
 	if err := next.TakeUp(payload(s), fd); err == nil || fd.Int() >= 0 || len(next.byID) > 0 {
 		t.Errorf("%s: %v, descriptor %d, %d sockets", name, err, fd.Int(), len(next.byID))
 	}
@@ -150,7 +150,7 @@ func FuzzTakeUp(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		table := New()
+		table := New(2)
 		table.RestorePorts(json.RawMessage(ports))
 		err = table.TakeUp(json.RawMessage(said), fd)
 		if err != nil && (fd.Int() >= 0 || len(table.byID) > 0) {

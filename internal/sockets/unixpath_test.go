@@ -37,7 +37,7 @@ func TestPathWithZero(t *testing.T) {
 func TestUnlinkInTurns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	var work []func() func()
-	table := New()
+	table := New(2)
 	table.Files = &mailbox.Turns{Work: func(f func() func()) { work = append(work, f) }}
 	open := func(call uint32) <-chan error {
 		_, b := table.Ask(Caller{1, call}, bind.Request{Network: "unix", Address: path}, nil)

@@ -141,19 +141,19 @@ func (s *Server) acceptors(e *entry) (all []int) {
 
 // rotate has the turn come to the next of the holders of a socket, if there are more than processors, and many connections.
 func (s *Server) rotate(e *entry, now time.Time) {
-	if len(e.askers) <= s.processors && !e.rotation.Goes() {
+	if len(e.askers) <= s.Processors && !e.rotation.Goes() {
 		return
 	}
 	holders := s.acceptors(e)
-	if len(holders) > s.processors {
+	if len(holders) > s.Processors {
 		s.countAccepted(e, now, holders)
 	}
-	on, off := e.rotation.Next(now, holders, s.processors)
+	on, off := e.rotation.Next(now, holders, s.Processors)
 	for _, id := range on { // before the others leave
 		s.Owner.StandBy(id, e.id, 0)
 	}
 	for _, id := range off {
-		s.Owner.StandBy(id, e.id, spread.StandByFor(len(holders), s.processors))
+		s.Owner.StandBy(id, e.id, spread.StandByFor(len(holders), s.Processors))
 	}
 }
 
@@ -169,7 +169,7 @@ func (s *Server) countAccepted(e *entry, now time.Time, holders []int) {
 				accepted[id] = n
 			}
 		}
-		e.rotation.Count(now, accepted, s.processors)
+		e.rotation.Count(now, accepted, s.Processors)
 	}
 }
 

@@ -2,8 +2,6 @@ package spread
 
 import (
 	"maps"
-	"os"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -14,15 +12,6 @@ const (
 	// keeps is for how long they are many at most, once they were: they may come in bursts.
 	keeps = 5 * time.Second
 )
-
-// Processors returns how many processors the workers of this process can use at a time. GOMAXPROCS of the environment
-// is for them: then it is what the system gives this process.
-func Processors() int {
-	if os.Getenv("GOMAXPROCS") != "" {
-		return runtime.NumCPU()
-	}
-	return runtime.GOMAXPROCS(0)
-}
 
 // Turn returns the n of some workers, by their ids in order, whose turn it is after that of worker last, in a circle; nil if there are
 // no more than n.

@@ -173,13 +173,3 @@ func TestStandByFor(t *testing.T) {
 		}
 	}
 }
-
-// GOMAXPROCS of the environment is for the workers.
-func TestProcessors(t *testing.T) {
-	t.Setenv("GOMAXPROCS", "")
-	all := Processors()
-	t.Setenv("GOMAXPROCS", "1")
-	if n := Processors(); n < 1 || n < all {
-		t.Errorf("%d processors, %d without GOMAXPROCS", n, all)
-	}
-}
