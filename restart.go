@@ -72,7 +72,7 @@ func (o orders) obey() int {
 	defer logqueue.Flush(cfg.Logger, logTimeout)
 	if err == nil {
 		var m *master.Master
-		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), maxProcessors))
+		runtime.GOMAXPROCS(processorsOfMaster(process.Processors()))
 		if m, err = master.New(cfg); err == nil {
 			return runMaster(m, cfg)
 		}
@@ -81,9 +81,9 @@ func (o orders) obey() int {
 	return 1
 }
 
-// maxProcessors is how many processors a master that doesn't run main uses at a time: the
-// number of its threads doesn't grow with the machine.
-const maxProcessors = 4
+// processorsOfMaster returns how many of the processors a master that doesn't run main uses at a time: a quarter,
+// so that it is in nobody's way, and four at most, so that the number of its threads doesn't grow with the machine.
+func processorsOfMaster(all int) int { return min(max(all/4, 1), 4) }
 
 // restartAsMaster executes the program again as the master, and returns only if that is
 // not possible. cfg is complete; functions says that main has passed some to OnMaster.
