@@ -8,7 +8,7 @@ import (
 )
 
 // Memory is released after reloads, failed ones included: once for all reloads within
-// 3 s.
+// a second.
 func TestReloadReleasesMemory(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.run()
@@ -29,7 +29,7 @@ func TestReloadReleasesMemory(t *testing.T) {
 				t.Fatal("a reload without an executable does not fail")
 			}
 		}
-		time.Sleep(2900 * time.Millisecond)
+		time.Sleep(900 * time.Millisecond)
 		released(1)
 		time.Sleep(200 * time.Millisecond)
 		released(2)

@@ -5,7 +5,7 @@ import "time"
 // releaseDelay is how long after the last worker of a reload has gone the master releases memory. It costs the master as much
 // processor time as the reload itself, with the page faults that follow: 3 ms, at which requests wait. With
 // one reload after the other there is none.
-const releaseDelay = 3 * time.Second
+const releaseDelay = time.Second
 
 // Garbage is the memory that reloads leave behind in the master. Its method and functions run
 // on the master's loop, except Release.
