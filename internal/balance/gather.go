@@ -11,9 +11,9 @@ const (
 	dense = 32
 	// A gathering begins with so many waits a second for each processor, and so much processor time for each.
 	beginWaits, beginCost = 2000, 100 * time.Microsecond
-	// It ends with fewer, or more, for stays.
+	// It ends with fewer, or more, for stays, or two counts, where these are rare: up to longest.
 	stayWaits, stayCost = 500, 500 * time.Microsecond
-	stays               = 5 * time.Second
+	stays, longest      = 5 * time.Second, time.Minute
 )
 
 // Gathering says whether few workers are to have all connections: see docs/decisions/0065. The zero value is ready.
@@ -31,9 +31,10 @@ func (g *Gathering) Count(now time.Time, loads []Load, processors int) bool {
 	if now.Before(g.until) {
 		waits, cost = stayWaits, stayCost
 	}
-	enough := float64(spent.Waits) >= now.Sub(g.counted).Seconds()*float64(waits)*float64(processors)
+	passed := now.Sub(g.counted)
+	enough := float64(spent.Waits) >= passed.Seconds()*float64(waits)*float64(processors)
 	if enough && spent.Processor <= cost*time.Duration(spent.Waits) {
-		g.until = now.Add(stays)
+		g.until = now.Add(max(stays, min(2*passed, longest)))
 	}
 	g.counted = now
 	return now.Before(g.until) && len(loads) > processors && sum(loads) <= dense*len(loads)

@@ -107,6 +107,22 @@ func TestGathering(t *testing.T) {
 	}
 }
 
+// With rare counts, one with less doesn't end it.
+func TestRareCounts(t *testing.T) {
+	var g Gathering
+	var work wire.Work
+	now := time.Unix(1000, 0)
+	count := func(waits int64) bool {
+		now, work.Waits = now.Add(20*time.Second), work.Waits+waits
+		return g.Count(now, []Load{{ID: 1, Open: 1, Work: work}, {ID: 2, Open: 1}}, 1)
+	}
+	for i, want := range []bool{false, true, true, false} {
+		if got := count([]int64{0, 40_000, 0, 0}[i]); got != want {
+			t.Errorf("count %d: %t, want %t", i, got, want)
+		}
+	}
+}
+
 // What workers say of themselves may be anything.
 func FuzzGathering(f *testing.F) {
 	f.Add(int64(5), int64(5), int64(1)<<62, int64(-1)<<62, 3)
