@@ -105,7 +105,7 @@ func (b *Balancer) Count() bool {
 // Answered takes what a worker has counted, if it was asked.
 func (b *Balancer) Answered(id int, n status.Counters, cost wire.Work) {
 	if b.loads != nil {
-		b.loads[id] = Load{ID: id, Open: int(n.Open), Moved: n.Moved, Gives: true, Work: cost}
+		b.loads[id] = Load{ID: id, Open: int(n.Open), Moved: n.Moved, New: n.Accepted, Gives: true, Work: cost}
 	}
 }
 

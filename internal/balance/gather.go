@@ -14,12 +14,14 @@ const (
 	// It ends with fewer, or more, for stays, or two counts, where these are rare: up to longest.
 	stayWaits, stayCost = 500, 500 * time.Microsecond
 	stays, longest      = 5 * time.Second, time.Minute
+	// opening is how many waits a new connection costs at most, which are not those of requests on kept ones.
+	opening = 3
 )
 
 // Gathering says whether few workers are to have all connections: see docs/decisions/0065. The zero value is ready.
 type Gathering struct {
 	counted time.Time
-	work    map[int]wire.Work // by worker, when it was counted
+	loads   map[int]Load // by worker, when they were counted
 	until   time.Time
 }
 
@@ -40,19 +42,22 @@ func (g *Gathering) Count(now time.Time, loads []Load, processors int) bool {
 	return now.Before(g.until) && len(loads) > processors && sum(loads) <= dense*len(loads)
 }
 
-// spent returns what the workers have cost since the last count. They may say anything.
+// spent returns what requests on kept connections have cost the workers since the last count. They may say anything.
 func (g *Gathering) spent(loads []Load) (sum wire.Work) {
-	now := map[int]wire.Work{}
+	now := map[int]Load{}
 	for _, l := range loads {
-		now[l.ID] = l.Work
-		if before, ok := g.work[l.ID]; ok {
-			sum.Processor += min(max(l.Work.Processor-before.Processor, 0), time.Hour)
-			sum.Waits += min(max(l.Work.Waits-before.Waits, 0), 1<<30)
+		now[l.ID] = l
+		if before, ok := g.loads[l.ID]; ok {
+			sum.Processor += min(max(l.Work.Processor-before.Work.Processor, 0), time.Hour)
+			sum.Waits += grown(before.Work.Waits, l.Work.Waits) - opening*grown(before.New, l.New)
 		}
 	}
-	g.work = now
+	g.loads, sum.Waits = now, max(sum.Waits, 0)
 	return sum
 }
+
+// grown returns by how much a count has grown.
+func grown(from, to int64) int64 { return min(max(to-from, 0), 1<<30) }
 
 // Gather returns who gives how many to whom, so that n workers have all connections, those that have most already, and about as
 // many each.

@@ -107,6 +107,19 @@ func TestGathering(t *testing.T) {
 	}
 }
 
+// The waits that come with new connections aren't those of requests on kept ones.
+func TestNewConnections(t *testing.T) {
+	for accepted, want := range map[int64]bool{0: true, 1333: true, 1334: false, 4000: false} {
+		var g Gathering
+		before := []Load{{ID: 1, Open: 1}, {ID: 2, Open: 1}}
+		after := []Load{{ID: 1, Open: 1, New: accepted, Work: wire.Work{Waits: 6000}}, {ID: 2, Open: 1}}
+		g.Count(time.Unix(1000, 0), before, 1)
+		if got := g.Count(time.Unix(1001, 0), after, 1); got != want {
+			t.Errorf("%d new connections: %t, want %t", accepted, got, want)
+		}
+	}
+}
+
 // With rare counts, one with less doesn't end it.
 func TestRareCounts(t *testing.T) {
 	var g Gathering

@@ -26,6 +26,7 @@ type Load struct {
 	ID    int
 	Open  int   // connections
 	Moved int64 // how many it has given in its life
+	New   int64 // how many it has accepted in its life
 	Gives bool  // it may be asked to give some
 	Work  wire.Work
 }
