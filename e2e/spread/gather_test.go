@@ -93,8 +93,8 @@ func (a *talkers) wait(t *testing.T, what string, ok func(workers int) bool) {
 	t.Logf("%s after %v: %v", what, time.Since(began).Round(10*time.Millisecond), a.by())
 }
 
-// While few connections bring many requests, as many workers as there are processors have them. Then all have some
-// again. No client notices.
+// While few connections bring many requests, as many workers as there are processors have them, also after a reload. Then all have
+// some again. No client notices.
 func TestBusyConnectionsAreGathered(t *testing.T) {
 	const workers = 8
 	processors := runtime.NumCPU()
@@ -105,7 +105,10 @@ func TestBusyConnectionsAreGathered(t *testing.T) {
 	a := startTalkers(t, p.Addr(), 2*workers)
 	for range e2etest.Times(2, 1) {
 		a.pause.Store(0)
-		a.wait(t, "few workers to have the connections", func(n int) bool { return n <= processors })
+		few := func(n int) bool { return n <= processors }
+		a.wait(t, "few workers to have the connections", few)
+		p.Reload()
+		a.wait(t, "few workers of the next generation to have them", few)
 		a.pause.Store(int64(100 * time.Millisecond))
 		a.wait(t, "more workers to have them", func(n int) bool { return n > workers/2 })
 	}
