@@ -72,7 +72,7 @@ func (o orders) obey() int {
 	defer logqueue.Flush(cfg.Logger, logTimeout)
 	if err == nil {
 		var m *master.Master
-		runtime.GOMAXPROCS(processorsOfMaster(process.Processors()))
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), processorsOfMaster(process.Processors())))
 		if m, err = master.New(cfg); err == nil {
 			return runMaster(m, cfg)
 		}

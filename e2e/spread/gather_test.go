@@ -80,7 +80,7 @@ func (a *talkers) by() map[string]int {
 }
 
 // wait waits until the connections are with so many workers, and fails if one was lost.
-func (a *talkers) wait(t *testing.T, what string, ok func(workers int) bool) {
+func (a *talkers) wait(t *testing.T, what string, ok func(by map[string]int) bool) {
 	t.Helper()
 	began := time.Now()
 	e2etest.WaitFor(t, what, func() bool {
@@ -88,9 +88,19 @@ func (a *talkers) wait(t *testing.T, what string, ok func(workers int) bool) {
 			t.Fatal(*err)
 		}
 		time.Sleep(10 * time.Millisecond)
-		return ok(len(a.by()))
+		return ok(a.by())
 	}, func() string { return fmt.Sprint(a.by()) })
 	t.Logf("%s after %v: %v", what, time.Since(began).Round(10*time.Millisecond), a.by())
+}
+
+// isAmong reports whether a worker is among others.
+func isAmong(workers, others map[string]int) bool {
+	for id := range workers {
+		if others[id] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // While few connections bring many requests, as many workers as there are processors have them, also after a reload. Then all have
@@ -105,11 +115,13 @@ func TestBusyConnectionsAreGathered(t *testing.T) {
 	a := startTalkers(t, p.Addr(), 2*workers)
 	for range e2etest.Times(2, 1) {
 		a.pause.Store(0)
-		few := func(n int) bool { return n <= processors }
+		var old map[string]int
+		few := func(by map[string]int) bool { return len(by) <= processors && !isAmong(by, old) }
 		a.wait(t, "few workers to have the connections", few)
+		old = a.by()
 		p.Reload()
 		a.wait(t, "few workers of the next generation to have them", few)
 		a.pause.Store(int64(100 * time.Millisecond))
-		a.wait(t, "more workers to have them", func(n int) bool { return n > workers/2 })
+		a.wait(t, "more workers to have them", func(by map[string]int) bool { return len(by) > workers/2 })
 	}
 }

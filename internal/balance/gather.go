@@ -1,6 +1,7 @@
 package balance
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rota-go/rota/internal/wire"
@@ -11,9 +12,9 @@ const (
 	dense = 32
 	// A gathering begins with so many waits a second for each processor, and so much processor time for each.
 	beginWaits, beginCost = 2000, 100 * time.Microsecond
-	// It ends with fewer, or more, for stays, or two counts, where these are rare: up to longest.
+	// It ends with fewer, or more, for stays, or two counts, where these are rare; or with twice as many connections.
 	stayWaits, stayCost = 500, 500 * time.Microsecond
-	stays, longest      = 5 * time.Second, time.Minute
+	stays               = 5 * time.Second
 	// opening is how many waits a new connection costs at most, which are not those of requests on kept ones.
 	opening = 3
 )
@@ -23,48 +24,52 @@ type Gathering struct {
 	counted time.Time
 	loads   map[int]Load // by worker, when they were counted
 	until   time.Time
+	on      bool // the connections are gathered
 }
 
 // Count takes what the workers have, and what they have cost by now, and reports whether the connections are to be gathered at as
 // many workers as there are processors.
 func (g *Gathering) Count(now time.Time, loads []Load, processors int) bool {
-	spent := g.spent(loads)
-	waits, cost := int64(beginWaits), beginCost
-	if now.Before(g.until) {
-		waits, cost = stayWaits, stayCost
+	waits, cost, most := int64(beginWaits), beginCost, dense*len(loads)
+	if g.on {
+		waits, cost, most = stayWaits, stayCost, 2*most
 	}
 	passed := now.Sub(g.counted)
+	spent, known := g.spent(loads)
 	enough := float64(spent.Waits) >= passed.Seconds()*float64(waits)*float64(processors)
-	if enough && spent.Processor <= cost*time.Duration(spent.Waits) {
-		g.until = now.Add(max(stays, min(2*passed, longest)))
+	if g.on && !known || known && enough && spent.Processor <= cost*time.Duration(spent.Waits) {
+		g.until = now.Add(max(stays, 2*passed))
 	}
 	g.counted = now
-	return now.Before(g.until) && len(loads) > processors && sum(loads) <= dense*len(loads)
+	g.on = now.Before(g.until) && len(loads) > processors && sum(loads) <= most
+	return g.on
 }
 
-// spent returns what requests on kept connections have cost the workers since the last count. They may say anything.
-func (g *Gathering) spent(loads []Load) (sum wire.Work) {
+// spent returns what requests on kept connections have cost the workers since the last count, and whether that is known: after a
+// reload all are new. They may say anything.
+func (g *Gathering) spent(loads []Load) (sum wire.Work, known bool) {
 	now := map[int]Load{}
 	for _, l := range loads {
 		now[l.ID] = l
 		if before, ok := g.loads[l.ID]; ok {
+			known = true
 			sum.Processor += min(max(l.Work.Processor-before.Work.Processor, 0), time.Hour)
 			sum.Waits += grown(before.Work.Waits, l.Work.Waits) - opening*grown(before.New, l.New)
 		}
 	}
 	g.loads, sum.Waits = now, max(sum.Waits, 0)
-	return sum
+	return sum, known
 }
 
 // grown returns by how much a count has grown.
 func grown(from, to int64) int64 { return min(max(to-from, 0), 1<<30) }
 
 // Gather returns who gives how many to whom, so that n workers have all connections, those that have most already, and about as
-// many each.
+// many each. Workers that don't give, because what they have can't move, take no part.
 func Gather(loads []Load, n int) (moves []Move) {
-	sorted := mostFirst(loads)
+	sorted := slices.DeleteFunc(mostFirst(loads), func(l Load) bool { return !l.Gives })
 	if len(sorted) <= n {
-		return Plan(loads)
+		return Plan(sorted)
 	}
 	few, others := sorted[:n], sorted[n:]
 	takers := newTakers(few, (sum(sorted)+n-1)/n)
@@ -75,4 +80,13 @@ func Gather(loads []Load, n int) (moves []Move) {
 		return Plan(few)
 	}
 	return moves
+}
+
+// Fit returns how many workers can use a processor at a time, for a Balancer. Where some workers are canaries it is any number:
+// they are judged by the requests of an even share.
+func Fit(processors, canaries int) int {
+	if canaries > 0 {
+		return 0
+	}
+	return processors
 }

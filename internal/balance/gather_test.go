@@ -24,7 +24,7 @@ func TestGather(t *testing.T) {
 		"gathered":           {loads(8, 0, 8, 0), 2, nil},
 		"gathered, unevenly": {loads(20, 0, 4, 0), 2, []Move{{0, 2, 5}}},
 		"few workers":        {loads(0, 100), 2, []Move{{1, 0, 25}}},
-		"one doesn't give":   {stuck, 2, []Move{{3, 1, 4}}},
+		"one doesn't give":   {stuck, 2, []Move{{3, 1, 2}, {3, 0, 2}}},
 		"nothing":            {loads(0, 0, 0), 1, nil},
 	} {
 		if got := Gather(test.loads, test.n); !slices.Equal(got, test.want) {
@@ -122,27 +122,73 @@ func TestNewConnections(t *testing.T) {
 
 // With rare counts, one with less doesn't end it.
 func TestRareCounts(t *testing.T) {
-	var g Gathering
-	var work wire.Work
-	now := time.Unix(1000, 0)
-	count := func(waits int64) bool {
-		now, work.Waits = now.Add(20*time.Second), work.Waits+waits
-		return g.Count(now, []Load{{ID: 1, Open: 1, Work: work}, {ID: 2, Open: 1}}, 1)
-	}
-	for i, want := range []bool{false, true, true, false} {
-		if got := count([]int64{0, 40_000, 0, 0}[i]); got != want {
-			t.Errorf("count %d: %t, want %t", i, got, want)
+	for _, every := range []time.Duration{20 * time.Second, time.Hour} {
+		var g Gathering
+		var work wire.Work
+		now, many := time.Unix(1000, 0), int64(2000*every.Seconds())
+		for i, want := range []bool{false, true, true, true, false} {
+			now, work.Waits = now.Add(every), work.Waits+[]int64{0, many, many / 4, 0, 0}[i]
+			if got := g.Count(now, []Load{{ID: 1, Open: 1, Work: work}, {ID: 2, Open: 1}}, 1); got != want {
+				t.Errorf("every %v, count %d: %t, want %t", every, i, got, want)
+			}
 		}
+	}
+}
+
+// busySecond is a second of many small requests on so many connections of two workers.
+func (g *Gathering) busySecond(open int) bool {
+	now, work := g.counted.Add(time.Second), wire.Work{Waits: g.loads[1].Work.Waits + 3000}
+	return g.Count(now, []Load{{ID: 1, Open: open, Work: work}, {ID: 2}}, 1)
+}
+
+// A few connections more don't end what they don't begin.
+func TestMoreConnections(t *testing.T) {
+	g := Gathering{counted: time.Unix(1000, 0)}
+	for i, s := range []struct {
+		open int
+		want bool
+	}{{64, false}, {65, false}, {64, true}, {65, true}, {128, true}, {129, false}, {65, false}, {64, true}} {
+		if got := g.busySecond(s.open); got != s.want {
+			t.Errorf("second %d, %d connections: %t, want %t", i, s.open, got, s.want)
+		}
+	}
+}
+
+// After a reload nothing is known of the workers: what was gathered stays so.
+func TestGatheredOverReload(t *testing.T) {
+	g := Gathering{counted: time.Unix(1000, 0)}
+	g.busySecond(4)
+	g.busySecond(4)
+	next := []Load{{ID: 3, Open: 4}, {ID: 4}}
+	if !g.Count(g.counted.Add(10*time.Second), next, 1) {
+		t.Error("the connections are not gathered after a reload of ten seconds")
+	}
+	for range 20 {
+		g.Count(g.counted.Add(time.Second), next, 1)
+	}
+	if g.on {
+		t.Error("they are gathered when nothing is asked for any more")
+	}
+}
+
+func TestFit(t *testing.T) {
+	if none, some := Fit(4, 0), Fit(4, 1); none != 4 || some != 0 {
+		t.Errorf("%d of 4 processors fit, and %d with canaries", none, some)
 	}
 }
 
 // What workers say of themselves may be anything.
 func FuzzGathering(f *testing.F) {
 	f.Add(int64(5), int64(5), int64(1)<<62, int64(-1)<<62, 3)
-	f.Fuzz(func(_ *testing.T, a, b, c, d int64, open int) {
+	f.Fuzz(func(t *testing.T, a, b, c, d int64, open int) {
 		var g Gathering
 		for i, w := range []wire.Work{{}, {Processor: time.Duration(a), Waits: b}, {Processor: time.Duration(c), Waits: d}, {}} {
-			g.Count(time.Unix(int64(i), 0), []Load{{ID: 1, Open: open, Work: w}, {ID: 2, Work: w}}, 1)
+			loads := []Load{{ID: 1, Open: open, Work: w, New: a}, {ID: 2, Work: w, New: d}}
+			was := g
+			if spent, _ := was.spent(loads); spent.Waits < 0 || spent.Waits > 2<<30 || spent.Processor < 0 || spent.Processor > 2*time.Hour {
+				t.Errorf("%+v", spent)
+			}
+			g.Count(time.Unix(int64(i), 0), loads, 1)
 		}
 	})
 }

@@ -3,8 +3,8 @@ package child
 import "time"
 
 // releaseDelay is how long after the last worker of a reload has gone the master releases memory. It costs the master as much
-// processor time as the reload itself, with the page faults that follow: 3 ms, at which requests wait. With
-// one reload after the other there is none.
+// processor time as the reload itself, with the page faults that follow: 3 ms, at which requests wait. While
+// reloads follow one another sooner, that is put off, and Go collects as it always does.
 const releaseDelay = time.Second
 
 // Garbage is the memory that reloads leave behind in the master. Its method and functions run

@@ -19,9 +19,9 @@ const patience = 50 * time.Millisecond
 func Ignore(signals []os.Signal) (undo func()) { return ignore(signals) }
 
 // Default makes signals end this process until undo, and over execve(2), whatever handlers there
-// are. When it returns, no thread is in a handler of a signal that came before. It does nothing for
+// are; signals that are ignored stay so. When it returns, no thread is in a handler of a signal that came before. It does nothing for
 // PID 1, for which the kernel would then ignore the signals, and on other systems than Linux.
-func Default(signals []os.Signal) (undo func()) { return setDefault(signals) }
+func Default(signals []os.Signal) (undo func()) { return setDefault(signals, patience) }
 
 // Pending reports whether a signal has been sent to this process, and none of its threads has got
 // round to it; false where that isn't known.

@@ -24,7 +24,7 @@ const (
 
 func ignore(signals []os.Signal) (undo func()) { return set(signals, sigIgn) }
 
-func setDefault(signals []os.Signal) (undo func()) {
+func setDefault(signals []os.Signal, patience time.Duration) (undo func()) {
 	if os.Getpid() == 1 {
 		return func() {}
 	}
@@ -35,12 +35,13 @@ func setDefault(signals []os.Signal) (undo func()) {
 	return undo
 }
 
-// set makes handler the action of signals, until undo.
+// set makes handler the action of signals that aren't ignored, until undo.
 func set(signals []os.Signal, handler uintptr) (undo func()) {
 	was := map[syscall.Signal]*action{}
 	for _, s := range signals {
 		s, ok := s.(syscall.Signal)
-		if old := new(action); ok && sigaction(s, &action{handler}, old) {
+		old := new(action)
+		if ok && sigaction(s, nil, old) && old[0] != sigIgn && sigaction(s, &action{handler}, new(action)) {
 			was[s] = old
 		}
 	}
@@ -51,7 +52,7 @@ func set(signals []os.Signal, handler uintptr) (undo func()) {
 	}
 }
 
-// sigaction sets the action of a signal, and reports whether it could.
+// sigaction sets the action of a signal, unless to is nil, and reports whether it could.
 func sigaction(s syscall.Signal, to, old *action) bool {
 	if strings.HasPrefix(runtime.GOARCH, "mips") {
 		return false

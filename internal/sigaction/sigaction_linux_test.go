@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 
 func endings() []os.Signal { return []os.Signal{syscall.SIGTERM} }
 
-// A signal that ends a program isn't lost where the program executes another one at that time. More
-// processes than processors make it likely that a thread is interrupted in its handler.
+// A signal that ends a program isn't lost where the program executes another one at that time. Without Default one in
+// several hundred is, with more processes than processors: the next test is the exact one.
 func TestDefaultOverExec(t *testing.T) {
 	for range 8 {
 		t.Run("", func(t *testing.T) {
@@ -66,30 +66,60 @@ func endsInTime(t *testing.T, i int) {
 	}
 }
 
-// Default returns when no thread has all signals blocked any more, as in a handler.
-func TestDefaultAwaitsHandlers(t *testing.T) {
-	if handling() {
-		t.Fatal("a thread is in a handler before there is one")
-	}
-	began, ended := make(chan bool), make(chan bool)
+// blocking has a thread with all signals blocked, as in a handler, while f runs there. It returns when f is about to run; done is
+// closed when it is over.
+func blocking(f func()) (done chan bool) {
+	begun, done := make(chan bool), make(chan bool)
 	go func() {
+		defer close(done)
 		runtime.LockOSThread() // the thread ends with the goroutine
 		var all unix.Sigset_t
 		for i := range all.Val {
 			all.Val[i]--
 		}
 		_ = unix.PthreadSigmask(unix.SIG_BLOCK, &all, nil)
-		close(began)
-		time.Sleep(10 * time.Millisecond)
-		close(ended)
+		close(begun)
+		f()
 		_ = unix.PthreadSigmask(unix.SIG_UNBLOCK, &all, nil)
 	}()
-	<-began
-	Default(endings())()
+	<-begun
+	return done
+}
+
+// Default returns when no thread is in a handler any more.
+func TestDefaultAwaitsHandlers(t *testing.T) {
+	ended := make(chan bool)
+	done := blocking(func() {
+		time.Sleep(10 * time.Millisecond)
+		close(ended)
+	})
+	setDefault(endings(), 10*time.Second)()
 	select {
 	case <-ended:
 	default:
 		t.Error("Default has returned while a thread was in a handler")
+	}
+	<-done
+}
+
+// Default returns all the same where a thread has all signals blocked for another reason.
+func TestDefaultIsPatient(t *testing.T) {
+	end := make(chan bool)
+	done := blocking(func() { <-end })
+	Default(endings())()
+	close(end)
+	<-done
+}
+
+// Signals that are ignored stay so.
+func TestIgnoredStays(t *testing.T) {
+	defer Ignore([]os.Signal{syscall.SIGUSR2})()
+	defer Default([]os.Signal{syscall.SIGUSR2})()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR2); err != nil { // it would end the test
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile("/proc/self/status"); err != nil || maskIn(b, "SigIgn")&(1<<(syscall.SIGUSR2-1)) == 0 {
+		t.Errorf("%v: the signal is not ignored: %s", err, b)
 	}
 }
 

@@ -2,10 +2,13 @@
 
 package sigaction
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 func ignore([]os.Signal) (undo func()) { return func() {} }
 
-func setDefault([]os.Signal) (undo func()) { return func() {} }
+func setDefault([]os.Signal, time.Duration) (undo func()) { return func() {} }
 
 func pending(os.Signal) bool { return false }
