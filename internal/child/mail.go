@@ -3,6 +3,7 @@ package child
 import (
 	"sync/atomic"
 
+	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/message"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/ipc"
@@ -18,11 +19,22 @@ type Mail struct {
 
 // Send sends a message of the master.
 func (b *Mail) Send(to Link, v any, handles []ipc.Handle) error {
-	if err := message.Send(to, wire.Message, v, handles); err != nil {
-		return err
+	return message.Send(counted{to, &b.sent}, wire.Message, v, handles)
+}
+
+// counted is a Link that counts what it sends, from before it does: a worker may have ended when Send returns.
+type counted struct {
+	Link
+	sent *atomic.Int64
+}
+
+func (c counted) Send(f wire.Frame, fds ...*descriptor.FD) error {
+	c.sent.Add(1)
+	err := c.Link.Send(f, fds...)
+	if err != nil {
+		c.sent.Add(-1)
 	}
-	b.sent.Add(1)
-	return nil
+	return err
 }
 
 // Broadcast sends a message of another worker. It reports whether that is the first which the
