@@ -4,7 +4,6 @@ package moves
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -118,21 +117,10 @@ func (c *crowd) ask(t testing.TB) map[string]int {
 // whose answer says that it will be, is a failure.
 func keepers(load *e2etest.Load, addr, request string, n int, pause time.Duration) {
 	for range n {
-		var c *e2etest.Conn
+		one := e2etest.Kept(addr, request)
 		load.Add(1, func() (string, error) {
-			if c == nil {
-				conn, err := net.DialTimeout("tcp", addr, e2etest.Stuck)
-				if err != nil {
-					return "", err
-				}
-				c = e2etest.NewConn(conn)
-			}
 			time.Sleep(pause)
-			body, closes, err := c.RoundTrip(request)
-			if err == nil && closes {
-				err = fmt.Errorf("the server closes the connection")
-			}
-			return body, err
+			return one()
 		})
 	}
 }

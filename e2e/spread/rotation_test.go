@@ -85,15 +85,20 @@ func (a *answers) turns(t *testing.T, n int) (by map[string]int) {
 	return by
 }
 
-// While many connections come, as many workers as there are processors answer at a time, and all have their turns. When the
-// master stands still, all workers accept again. Nobody is refused or cut.
-func TestManyConnections(t *testing.T) {
-	const workers = 8
-	processors := runtime.NumCPU()
+// startMany starts a server of more workers than there are processors, by far.
+func startMany(t *testing.T) (p *e2etest.Process, workers, processors int) {
+	t.Helper()
+	workers, processors = 8, runtime.NumCPU()
 	if processors > workers/2 {
 		t.Skipf("%d processors for %d workers", processors, workers)
 	}
-	p := startShared(t, workers)
+	return startShared(t, workers), workers, processors
+}
+
+// While many connections come, as many workers as there are processors answer at a time, and all have their turns. When the
+// master stands still, all workers accept again. Nobody is refused or cut.
+func TestManyConnections(t *testing.T) {
+	p, workers, processors := startMany(t)
 	a := askMany(p.Addr())
 	by := a.turns(t, processors)
 	t.Logf("in their turns: %v", by)

@@ -79,6 +79,26 @@ func (l *Load) AddKeepAlive(addr, request string, loops int, pause time.Duration
 	}
 }
 
+// Kept returns a function that makes a request, and opens a connection at its first call alone. One that is
+// closed, or whose answer says that it will be, is an error.
+func Kept(addr, request string) func() (body string, err error) {
+	var c *Conn
+	return func() (string, error) {
+		if c == nil {
+			conn, err := net.DialTimeout("tcp", addr, Stuck)
+			if err != nil {
+				return "", err
+			}
+			c = NewConn(conn)
+		}
+		body, closes, err := c.RoundTrip(request)
+		if err == nil && closes {
+			err = errors.New("the server closes the connection")
+		}
+		return body, err
+	}
+}
+
 func (l *Load) stopped() bool {
 	select {
 	case <-l.stop:
