@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,9 +25,8 @@ type Invocation struct {
 	Processors int // see the function Processors
 }
 
-// Processors returns how many processors this process and its workers can use at a time, by what held at its start: GOMAXPROCS,
-// which heeds the quota of a cgroup; or, where the environment sets that, which is for each worker then, what the system gives
-// this process.
+// Processors returns how many processors this process and its workers can use at a time, by what held at its start: the default
+// of GOMAXPROCS, which heeds the quota of a cgroup. Where the environment sets another value, that is for each worker.
 func Processors() int { return started.Processors }
 
 // started is captured when this package is initialized, before the program's own code
@@ -55,8 +55,9 @@ func captureInvocation() (s Invocation) {
 
 // processors returns Processors in an environment with this value of GOMAXPROCS.
 func processors(set string) int {
-	if set != "" {
-		return runtime.NumCPU()
+	if n, _ := strconv.Atoi(set); n > 0 { // package runtime ignores others
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+		runtime.SetDefaultGOMAXPROCS() // as it would be without that value
 	}
 	return runtime.GOMAXPROCS(0)
 }

@@ -66,13 +66,19 @@ func TestOwnPath(t *testing.T) {
 	}
 }
 
-// The number of processors is that of the start; GOMAXPROCS of the environment is for the workers.
+// The number of processors is that of the start; GOMAXPROCS of the environment is for the workers, and stays as it is.
 func TestProcessors(t *testing.T) {
-	atStart, all := Processors(), runtime.NumCPU()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(all + 3))
-	for set, want := range map[string]int{"": all + 3, "1": all, "100": all} {
+	atStart := Processors()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	runtime.SetDefaultGOMAXPROCS()
+	usual := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(usual + 3)
+	for set, want := range map[string]int{"": usual + 3, "no number": usual + 3, "0": usual + 3, "1": usual, "100": usual} {
 		if got := processors(set); got != want {
 			t.Errorf("GOMAXPROCS=%s: %d processors, want %d", set, got, want)
+		}
+		if got := runtime.GOMAXPROCS(0); got != usual+3 {
+			t.Errorf("GOMAXPROCS=%s: GOMAXPROCS is %d afterwards, was %d", set, got, usual+3)
 		}
 	}
 	if got := Processors(); got != atStart {
