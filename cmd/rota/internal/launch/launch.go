@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,6 +37,14 @@ const (
 	pidEnv   = "ROTA_EXEC_PID"
 	nohupEnv = "ROTA_EXEC_NOHUP"
 )
+
+// Packages are initialized on the main thread. A process that is to execute a program stays there: exec keeps the attributes of the
+// thread that calls it, and Program.Sys has set the main thread's, such as the signal for when the parent dies.
+func init() {
+	if _, ok := os.LookupEnv(pathEnv); ok {
+		runtime.LockOSThread()
+	}
+}
 
 // Start starts the program, and returns its pid.
 func (p *Program) Start() (pid int, err error) {

@@ -1,0 +1,75 @@
+//go:build linux
+
+package launch
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// deathEnv makes this program write its death signal, a number, to the first of its descriptors.
+const deathEnv = "LAUNCH_TEST_DEATH"
+
+// death is the death signal of the main thread, on which packages are initialized.
+var death = func() (sig int32) {
+	_ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&sig)), 0, 0, 0)
+	return sig
+}()
+
+func TestMain(m *testing.M) {
+	if err := Exec(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if os.Getenv(deathEnv) != "" {
+		fmt.Fprint(os.NewFile(FirstFD, "the test"), death)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// A program gets the signal that it is to get when its parent dies.
+func TestDeathSignal(t *testing.T) {
+	runtime.LockOSThread() // the parent is a thread
+	defer runtime.UnlockOSThread()
+	for range 200 {
+		if got := launched(t); got != "9" {
+			t.Fatalf("death signal %q, want 9", got)
+		}
+	}
+}
+
+// launched returns what a program has written.
+func launched(t *testing.T) string {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := &Program{
+		Command: os.Args[:1], Env: append(os.Environ(), deathEnv+"=1"),
+		Files: []uintptr{w.Fd()}, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	}
+	pid, err := p.Start()
+	w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	_, err = out.ReadFrom(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
