@@ -28,6 +28,8 @@ func plain() {
 	if pid := os.Getenv("LISTEN_PID"); pid != strconv.Itoa(os.Getpid()) {
 		log.Fatalf("LISTEN_PID is %s in process %d", pid, os.Getpid())
 	}
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM, syscall.SIGUSR1) // before it counts as ready, which it does as soon as package net polls the socket
 	file := os.NewFile(3, "")
 	ln, err := net.FileListener(file)
 	if err != nil {
@@ -39,8 +41,6 @@ func plain() {
 		time.AfterFunc(300*time.Millisecond, sayReady)
 	}
 	srv := &http.Server{Handler: http.HandlerFunc(answer)}
-	term := make(chan os.Signal, 1)
-	signal.Notify(term, syscall.SIGTERM, syscall.SIGUSR1)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
