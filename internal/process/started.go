@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // selfExe names the executable that runs, also when it was replaced or removed. Only Linux
@@ -22,12 +23,25 @@ type Invocation struct {
 	Args []string // with the program's name
 	Dir  string   // the working directory; "" if it was gone already
 
-	Processors int // see the function Processors
+	Processors int // GOMAXPROCS; 0 where the environment sets it
 }
 
 // Processors returns how many processors this process and its workers can use at a time, by what held at its start: the default
 // of GOMAXPROCS, which heeds the quota of a cgroup. Where the environment sets another value, that is for each worker.
-func Processors() int { return started.Processors }
+func Processors() int {
+	if started.Processors > 0 {
+		return started.Processors
+	}
+	return usualProcessors()
+}
+
+// usualProcessors returns what GOMAXPROCS would be if the environment didn't set it. It stops the program twice, for 0.1 ms, so only
+// a master calls it, and once.
+var usualProcessors = sync.OnceValue(func() int {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	runtime.SetDefaultGOMAXPROCS()
+	return runtime.GOMAXPROCS(0)
+})
 
 // started is captured when this package is initialized, before the program's own code
 // can change it: the program may rewrite os.Args or change the working directory, to
@@ -53,11 +67,10 @@ func captureInvocation() (s Invocation) {
 	return s
 }
 
-// processors returns Processors in an environment with this value of GOMAXPROCS.
+// processors returns Invocation.Processors in an environment with this value of GOMAXPROCS.
 func processors(set string) int {
 	if n, _ := strconv.Atoi(set); n > 0 { // package runtime ignores others
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-		runtime.SetDefaultGOMAXPROCS() // as it would be without that value
+		return 0
 	}
 	return runtime.GOMAXPROCS(0)
 }

@@ -68,20 +68,22 @@ func TestOwnPath(t *testing.T) {
 
 // The number of processors is that of the start; GOMAXPROCS of the environment is for the workers, and stays as it is.
 func TestProcessors(t *testing.T) {
-	atStart := Processors()
+	atStart, captured := Processors(), started
+	defer func() { started = captured }()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	runtime.SetDefaultGOMAXPROCS()
 	usual := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(usual + 3)
+	if got := Processors(); got != atStart {
+		t.Errorf("%d processors, %d at the start", got, atStart)
+	}
 	for set, want := range map[string]int{"": usual + 3, "no number": usual + 3, "0": usual + 3, "1": usual, "100": usual} {
-		if got := processors(set); got != want {
+		started.Processors = processors(set)
+		if got := Processors(); got != want {
 			t.Errorf("GOMAXPROCS=%s: %d processors, want %d", set, got, want)
 		}
 		if got := runtime.GOMAXPROCS(0); got != usual+3 {
 			t.Errorf("GOMAXPROCS=%s: GOMAXPROCS is %d afterwards, was %d", set, got, usual+3)
 		}
-	}
-	if got := Processors(); got != atStart {
-		t.Errorf("%d processors, %d at the start", got, atStart)
 	}
 }
