@@ -3,8 +3,8 @@
 package launch
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"syscall"
@@ -63,13 +63,12 @@ func launched(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	_, err = out.ReadFrom(r)
+	out, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
 		t.Fatal(err)
 	}
-	return out.String()
+	return string(out)
 }
