@@ -82,6 +82,8 @@ func (u *upgrade) Announce(pid int) {
 	u.l.systemd.Flush()
 }
 
+func (u *upgrade) TakeBack() { u.l.systemd.MainPID(os.Getpid()) }
+
 func (u *upgrade) Snapshot() *successor.Snapshot { return u.l.snapshot() }
 
 // snapshot returns what the next master is to know.
@@ -135,9 +137,6 @@ func (u *upgrade) retire() {
 
 func (u *upgrade) failed(err error) {
 	l := u.l
-	if u.Released() {
-		l.systemd.MainPID(os.Getpid())
-	}
 	l.failed = err
 	l.book.End(status.Upgrade, time.Now(), u.PID(), err)
 	l.log.Error("rota: upgrade failed, this master keeps serving", "after", time.Since(u.began).Round(time.Millisecond), "err", err)

@@ -51,6 +51,8 @@ type AttemptOwner interface {
 	// Announce tells the service manager the new master's pid, and waits until it is sent.
 	// It is called on another goroutine.
 	Announce(pid int)
+	// TakeBack tells the service manager this master's pid, after Announce: the upgrade has failed.
+	TakeBack()
 	// Snapshot returns what this master knows, or nil if it has no workers to keep.
 	Snapshot() *Snapshot
 	// Leases returns the ends of the pipes that tell when no worker of this master, or one before
@@ -70,9 +72,6 @@ type AttemptOwner interface {
 
 // PID returns the new master's pid, or 0 before it has said hello.
 func (a *Attempt) PID() int { return a.upgrade.PID() }
-
-// Released reports whether the new master was told to take over.
-func (a *Attempt) Released() bool { return a.upgrade.WasReleased() }
 
 // Await waits until this master's own predecessor has exited or ctx ends, then calls
 // Owner.Due.
@@ -142,7 +141,7 @@ func (a *Attempt) receive(m *Message, files []*descriptor.FD) {
 	case Announce:
 		a.announce()
 	case SendStop:
-		a.sendStop(false)
+		a.sendStop(&Message{Kind: Stop, Failed: true})
 	case AwaitExit:
 		_, last := killTimes(a.Owner.Policy(), false)
 		a.killAfter(last, true)
@@ -220,8 +219,17 @@ func (a *Attempt) announce() {
 	pid := a.PID()
 	a.Loop.Work(func() func() {
 		a.Owner.Announce(pid)
-		return a.sendGo
+		return a.announced
 	})
+}
+
+// announced follows when the service manager knows the new master's pid. If the upgrade has failed meanwhile, it was told this
+// one's too early.
+func (a *Attempt) announced() {
+	if a.upgrade.State() == Ended {
+		a.Owner.TakeBack()
+	}
+	a.sendGo()
 }
 
 // bindTimeout bounds how long an upgrade waits, before "go" and at its end, for sockets that
@@ -262,7 +270,7 @@ func (a *Attempt) sendGo() {
 // fail fails an upgrade whose new master is at fault.
 func (a *Attempt) fail(err error) {
 	if a.upgrade.Fail(err) == SendStop {
-		a.sendStop(false)
+		a.sendStop(&Message{Kind: Stop, Failed: true})
 	}
 }
 
@@ -273,7 +281,7 @@ func (a *Attempt) Abandon(err error, atOnce bool) {
 	case Answer:
 		a.end(err)
 	case SendStop:
-		a.sendStop(atOnce)
+		a.sendStop(&Message{Kind: Stop, AtOnce: atOnce})
 	}
 }
 
@@ -289,10 +297,10 @@ func (a *Attempt) Supersede(after time.Duration) {
 
 // sendStop tells the new master to stop, gracefully or at once, and kills it if it takes
 // too long. Its workers see the end of their link, and drain.
-func (a *Attempt) sendStop(atOnce bool) {
+func (a *Attempt) sendStop(m *Message) {
 	a.cancel()
-	a.link.Send(&Message{Kind: Stop, AtOnce: atOnce})
-	unacked, last := killTimes(a.Owner.Policy(), atOnce)
+	a.link.Send(m)
+	unacked, last := killTimes(a.Owner.Policy(), m.AtOnce)
 	a.killAfter(unacked, false)
 	a.killAfter(last, true)
 }
@@ -320,6 +328,9 @@ func (a *Attempt) end(err error) {
 	} else {
 		a.Sockets.OwnFiles() // of the new master that is gone
 		a.close()
+		if a.upgrade.WasAnnounced() {
+			a.Owner.TakeBack()
+		}
 	}
 	a.Owner.Ended(err)
 }

@@ -31,6 +31,8 @@ type bench struct {
 	opened  bool   // it is
 	taking  func() // called by TakingOver
 
+	announce func() // called by Announce
+
 	opensNow bool // a socket is opened when the new master is introduced
 	onOpened func()
 	alone    bool // NoneComes was called
@@ -39,7 +41,9 @@ type bench struct {
 	shared   sharedfile.Table
 }
 
-func newBench(t *testing.T) *bench { return &bench{t: t, calls: make(chan func(), 64)} }
+func newBench(t *testing.T) *bench {
+	return &bench{t: t, calls: make(chan func(), 64), announce: func() {}}
+}
 
 func (b *bench) loop() Loop {
 	post := func(f func()) { b.calls <- f }
@@ -95,7 +99,8 @@ func (b *bench) Serving() bool              { return true }
 func (b *bench) AwaitsAnswer() bool         { b.silent--; return b.silent >= 0 }
 func (b *bench) Due()                       { b.say("due") }
 func (b *bench) Introduced(pid, lastID int) { b.say("introduced, ids up to %d are taken", lastID) }
-func (b *bench) Announce(int)               {} // not on the loop
+func (b *bench) Announce(int)               { b.announce() } // not on the loop
+func (b *bench) TakeBack()                  { b.say("take back") }
 func (b *bench) Snapshot() *Snapshot        { return &Snapshot{Workers: 2, LastID: 5} }
 func (b *bench) Ended(err error)            { b.say("ended: %v", err) }
 func (b *bench) Begin(s *Snapshot)          { b.say("begin with %d workers", s.Workers) }
@@ -383,6 +388,43 @@ func TestNewMasterThatHangsIsKilled(t *testing.T) {
 			b.until("ended")
 			if got := b.events[len(b.events)-1]; got != tc.want {
 				t.Errorf("%s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// The service manager is told this master's pid again if the new one ends before "go", and last even if it is still being told
+// the new one's.
+func TestTakeBack(t *testing.T) {
+	for _, slow := range []bool{false, true} {
+		t.Run(fmt.Sprintf("slow=%t", slow), func(t *testing.T) {
+			b := newBench(t)
+			b.binding = 1 << 30 // keeps "go" from being sent
+			exits, announced := make(chan struct{}), make(chan struct{})
+			b.announce = func() {
+				close(exits)
+				if slow {
+					<-announced
+				}
+			}
+			b.attempt(func(end *os.File) error {
+				l, err := Dial(end)
+				if err != nil {
+					return err
+				}
+				defer l.Abort()
+				l.Send(hello)
+				l.Send(&Message{Kind: Ready})
+				<-exits
+				return errExited
+			}, nil)
+			b.until("ended")
+			want := []string{"due", "introduced, ids up to 1005 are taken", "own the files", "take back", "ended: exited"}
+			b.want(want...)
+			if slow {
+				b.events = nil
+				close(announced)
+				b.until("take back")
 			}
 		})
 	}

@@ -19,6 +19,7 @@ type pair struct {
 	hangs              bool // it does nothing any more
 	taking             bool // it is about to write the ready byte
 	byteSent           bool
+	ends               bool // it was signalled, has crashed, or was killed
 
 	toOld, toNew []*Message
 }
@@ -29,19 +30,19 @@ var steps = []func(*pair){
 	(*pair).start,
 	(*pair).deliverToOld,
 	(*pair).deliverToNew,
-	func(p *pair) { p.oldDoes(p.old.Fail(errTest)) },
-	func(p *pair) { p.oldStops = true; p.oldDoes(p.old.Abandon(errStop)) },
+	func(p *pair) { p.oldFails() },
+	func(p *pair) { p.oldStops = true; p.oldDoes(p.old.Abandon(errStop), stopMsg) },
 	(*pair).announced,
 	(*pair).passed,
 	(*pair).workerDies,
 	(*pair).writeByte,
 	(*pair).byteArrives,
-	func(p *pair) { p.newAlive = false }, // crashes
+	func(p *pair) { p.newAlive, p.ends = false, true }, // crashes
 	(*pair).exitArrives,
 	func(p *pair) { p.oldAlive = false },
 	func(p *pair) { p.kill(false) },
 	func(p *pair) { p.kill(true) },
-	func(p *pair) { p.stopNew() },
+	func(p *pair) { p.ends = true; p.stopNew() }, // a signal
 	func(p *pair) { p.hangs = p.newActs() },
 	(*pair).newExits,
 }
@@ -61,11 +62,14 @@ func (p *pair) deliverToOld() {
 	if p.oldAlive && len(p.toOld) > 0 {
 		m := p.toOld[0]
 		p.toOld = p.toOld[1:]
-		p.oldDoes(p.old.Receive(m))
+		p.oldDoes(p.old.Receive(m), failStop)
 	}
 }
 
-func (p *pair) oldDoes(do Action) {
+// oldFails is the deadline.
+func (p *pair) oldFails() { p.oldDoes(p.old.Fail(errTest), failStop) }
+
+func (p *pair) oldDoes(do Action, stop *Message) {
 	if !p.oldAlive {
 		return
 	}
@@ -78,7 +82,7 @@ func (p *pair) oldDoes(do Action) {
 		p.killsLater = true
 	case SendStop:
 		p.stopSent, p.killsLater = true, true
-		p.toNew = append(p.toNew, stopMsg)
+		p.toNew = append(p.toNew, stop)
 	case Answer:
 		if p.old.End(errStop) == nil {
 			p.t.Error("an upgrade that never began has succeeded")
@@ -173,7 +177,7 @@ func (p *pair) exitArrives() {
 
 func (p *pair) kill(last bool) {
 	if p.oldAlive && (p.stopSent || last && p.killsLater) && p.old.MayKill(last) {
-		p.newAlive = false
+		p.newAlive, p.ends = false, true
 	}
 }
 
@@ -192,7 +196,7 @@ func (p *pair) check() {
 	if p.new == nil {
 		return
 	}
-	if p.new.State() >= Taking && p.new.State() != GivenUp && p.oldAlive && !p.old.WasReleased() {
+	if p.new.State() >= Taking && p.new.State() != GivenUp && p.oldAlive && p.old.released == nil {
 		p.t.Error("the new master takes over from one that lives and has not said go")
 	}
 	if p.new.State() == Owner && !p.byteSent {
@@ -216,7 +220,7 @@ func (p *pair) finish() {
 			p.check()
 		}
 	}
-	p.oldDoes(p.old.Fail(errTest)) // the deadline
+	p.oldFails()
 	p.kill(true)
 	for range 20 {
 		p.deliverToOld()
@@ -242,6 +246,8 @@ func (p *pair) ended() {
 		p.t.Error("both masters serve")
 	case p.old.State() == Retired && !p.byteSent:
 		p.t.Error("the old master has retired before the new one took over")
+	case p.old.State() == Retired && p.oldAlive && !p.oldStops && !newServes && !p.ends && !p.hangs:
+		p.t.Error("the old master has retired, and the new one stops: nobody serves")
 	}
 }
 

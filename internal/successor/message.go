@@ -52,6 +52,7 @@ type Message struct {
 	Generation int             `json:"generation,omitempty"` // Release: that has run it
 	Reason     string          `json:"reason,omitempty"`     // Failed: the text of the error
 	AtOnce     bool            `json:"atOnce,omitempty"`     // Stop: kill the workers
+	Failed     bool            `json:"failed,omitempty"`     // Stop: because the attempt has failed; no reason once the new master takes over
 	Is         []string        `json:"is,omitempty"`         // Failed: the known errors that Reason stands for
 }
 

@@ -27,6 +27,7 @@ const (
 //	Dialed…Proven  Stopped                  GivenUp      stops
 //	Dialed…Taking  stop                     the same     reports failed, stops (Stopped follows)
 //	Owner, GivenUp stop                     the same     stops
+//	Taking…        stop, as it has failed   the same     goes on: the old master retires by the ready byte
 //	Dialed…Taking  want                     the same     sends the sockets that it has
 //	any            lease                    the same     waits for its end, to grant leases
 //	any            shared                   the same     keeps it for its workers
@@ -86,7 +87,7 @@ func (t *Takeover) Receive(m *Message) Action {
 			return AdoptPair
 		}
 	case Stop:
-		return t.stop()
+		return t.stop(m.Failed)
 	}
 	return None
 }
@@ -107,8 +108,13 @@ func (t *Takeover) release(s *Snapshot) Action {
 	return t.Next()
 }
 
-func (t *Takeover) stop() Action {
-	if t.state == Owner || t.state == GivenUp {
+// stop takes a stop. The old master may have sent one because the attempt has failed, which comes too late for a new
+// one that takes over: the old one retires when it has the ready byte.
+func (t *Takeover) stop(failed bool) Action {
+	switch {
+	case failed && t.state >= Taking:
+		return None
+	case t.state > Taking:
 		return StopPool
 	}
 	return Withdraw

@@ -13,6 +13,7 @@ var takeoverEvents = map[string]func(*Takeover) Action{
 	"want":        func(k *Takeover) Action { return k.Receive(&Message{Kind: Want}) },
 	"late":        func(k *Takeover) Action { return k.Receive(lateMsg) },
 	"stop":        func(k *Takeover) Action { return k.Receive(stopMsg) },
+	"fail stop":   func(k *Takeover) Action { return k.Receive(failStop) },
 	"passed":      func(k *Takeover) Action { k.Passed(); return None },
 	"lost":        func(k *Takeover) Action { return k.Lost() },
 	"stopped":     func(k *Takeover) Action { k.Stopped(); return None },
@@ -45,6 +46,9 @@ func TestTakeoverTable(t *testing.T) {
 	for from := Dialed; from <= GivenUp; from++ {
 		table[from]["given"] = edge{from, AdoptGiven}
 		table[from]["late"] = edge{from, CatchUp}
+		if from < Taking {
+			table[from]["fail stop"] = edge{from, Withdraw}
+		}
 		if from < Owner {
 			table[from]["want"] = edge{from, Lend}
 		}

@@ -50,12 +50,13 @@ const (
 // nothing. Retired follows from the ready byte alone: a new master that was told to stop
 // too late has taken over all the same.
 type Upgrade struct {
-	state    UpgradeState
-	pid      int       // of the new master; 0 before hello
-	err      error     // why the upgrade fails
-	acked    bool      // the new master has said that it is going to exit
-	lastID   int       // of the snapshot that was sent after hello
-	released *Snapshot // sent with "go"
+	state     UpgradeState
+	pid       int       // of the new master; 0 before hello
+	err       error     // why the upgrade fails
+	acked     bool      // the new master has said that it is going to exit
+	lastID    int       // of the snapshot that was sent after hello
+	announced bool      // the service manager is told the new master's pid, or was
+	released  *Snapshot // sent with "go"
 }
 
 // Action is what the master must do after an event.
@@ -92,8 +93,8 @@ func (u *Upgrade) State() UpgradeState { return u.state }
 // PID returns the new master's pid, or 0 before it has said hello.
 func (u *Upgrade) PID() int { return u.pid }
 
-// WasReleased reports whether "go" was sent.
-func (u *Upgrade) WasReleased() bool { return u.released != nil }
+// WasAnnounced reports whether the service manager was, or is being, told the new master's pid.
+func (u *Upgrade) WasAnnounced() bool { return u.announced }
 
 func (u *Upgrade) running() bool { return u.state >= Starting && u.state <= Stopping }
 
@@ -125,7 +126,7 @@ func (u *Upgrade) Receive(m *Message) Action {
 	case m.Kind == Failed:
 		return u.failed(m.Err())
 	case m.Kind == Ready && u.state == Introduced:
-		u.state = Announcing
+		u.state, u.announced = Announcing, true
 		return Announce
 	}
 	return None

@@ -19,6 +19,7 @@ var (
 	goMsg      = &Message{Kind: Go, State: &Snapshot{Workers: 3}}
 	stateMsg   = &Message{Kind: State, State: &Snapshot{}}
 	stopMsg    = &Message{Kind: Stop}
+	failStop   = &Message{Kind: Stop, Failed: true}
 	lateMsg    = &Message{Kind: Late, State: &Snapshot{}}
 	socketMsg  = &Message{Kind: Socket, Socket: []byte("{}")}
 	givenMsg   = &Message{Kind: Given, Given: []byte("{}")}
