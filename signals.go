@@ -30,7 +30,6 @@ type signalHandler struct {
 	m          *master.Master
 	log        *slog.Logger
 	stop       context.CancelFunc // graceful
-	stopping   atomic.Bool        // stop was called
 	interrupts atomic.Int32
 
 	terminal   *terminal.Terminal // nil: there is none
@@ -143,7 +142,6 @@ func (h *signalHandler) hangup() {
 		h.log.Info("rota: terminal closed, the server goes on")
 	default:
 		h.log.Info("rota: terminal closed, the server stops")
-		h.stopping.Store(true)
 		h.stop()
 	}
 }
@@ -151,7 +149,6 @@ func (h *signalHandler) hangup() {
 // keeperGone stops: a master that nobody keeps would be in the way of the next start.
 func (h *signalHandler) keeperGone() {
 	h.log.Warn("rota: the keeper has ended, the server stops")
-	h.stopping.Store(true)
 	h.stop()
 }
 
@@ -175,12 +172,9 @@ func (h *signalHandler) upgrade() {
 	}()
 }
 
-// terminate stops gracefully the first time. Later it ends what the stop waits for.
+// terminate is the next step of a stop, whoever has begun it. The first one ends a Run too that has not begun.
 func (h *signalHandler) terminate() {
-	if h.stopping.Swap(true) {
-		_ = h.m.Stop() // fails if the master has ended
-		return
-	}
+	_ = h.m.Stop() // fails if the master has ended
 	h.stop()
 }
 

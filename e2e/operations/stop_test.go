@@ -4,6 +4,9 @@ package operations
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,19 +64,39 @@ func TestStopGrace(t *testing.T) {
 	}
 }
 
-// A second TERM ends a grace without a limit: connections are cut, the status is 0.
+// stopSteps are what each step of a stop may be, of a master whose control socket is at path.
+func stopSteps(t *testing.T, path string) map[string]func(*e2etest.Process) {
+	return map[string]func(*e2etest.Process){
+		"TERM": func(p *e2etest.Process) { p.Signal(syscall.SIGTERM) },
+		"INT":  func(p *e2etest.Process) { p.Signal(syscall.SIGINT) },
+		"QUIT": func(p *e2etest.Process) { p.Signal(syscall.SIGQUIT) },
+		"control": func(p *e2etest.Process) {
+			c, err := net.Dial("unix", path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			fmt.Fprintln(c, `{"do":"stop","nowait":true}`)
+			_, _ = io.Copy(io.Discard, c) // it may end before the answer
+		},
+	}
+}
+
+// A second TERM, or rota stop, ends a grace without a limit, whatever has begun the stop: connections are cut, the status is 0.
 func TestSecondTermEndsTheGrace(t *testing.T) {
 	t.Parallel()
-	for name, first := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT} {
-		t.Run(name, func(t *testing.T) {
+	for _, steps := range [][2]string{{"TERM", "TERM"}, {"INT", "TERM"}, {"QUIT", "TERM"}, {"control", "TERM"}, {"control", "INT"}, {"TERM", "control"}, {"control", "control"}} {
+		t.Run(steps[0]+" "+steps[1], func(t *testing.T) {
 			t.Parallel()
 			cfg := server.Quick(2)
-			cfg.Grace, cfg.KillAfter = master.NoLimit, time.Hour
+			cfg.Grace, cfg.KillAfter, cfg.Control = master.NoLimit, time.Hour, filepath.Join(t.TempDir(), "sock")
+			step := stopSteps(t, cfg.Control)
 			p := e2etest.Start(t, "serve", cfg)
 			busy := p.InFlight("/?sleep=60s")
-			p.Signal(first)
+			step[steps[0]](p)
 			p.WaitLog(e2etest.WorkerLeft, 1) // the other worker
-			p.Signal(syscall.SIGTERM)
+			step[steps[1]](p)
 			if status := p.Wait(); status != 0 {
 				t.Errorf("exit status %d, want 0", status)
 			}

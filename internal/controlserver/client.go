@@ -84,16 +84,17 @@ func (c *client) reload(r control.Request) func(context.Context) error {
 	return func(ctx context.Context) error { return c.master.ReloadCanary(ctx, r.Canary, time.Duration(r.For)) }
 }
 
-// stop ends the master gracefully. The master waits for this client before it ends.
+// stop is the next step of a stop, as SIGTERM, and returns when Run has ended. The master waits for this client before it ends.
 func (c *client) stop(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.acceptor.ctx, cancel)()
-	err := c.master.Disconnect(ctx)
-	if c.acceptor.ctx.Err() != nil { // Run has ended
-		return nil
+	if err := c.master.Stop(); err != nil {
+		return err
 	}
-	return err
+	select {
+	case <-c.acceptor.ctx.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // upgrade replaces the master. When it returns the next client meets the new one, if that has a

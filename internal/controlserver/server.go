@@ -44,7 +44,7 @@ type Master interface {
 	ScaleContext(context.Context, int) error
 	Restart(context.Context, int) error
 	SetDrained(context.Context, bool) error
-	Disconnect(context.Context) error
+	Stop() error
 }
 
 // Server is the control socket of a master. The zero value serves nothing. Its methods are called on the

@@ -80,14 +80,19 @@ func (m *fakeMaster) called() string {
 	return strings.Join(m.calls, "; ")
 }
 
-func (m *fakeMaster) Reload(ctx context.Context) error     { return m.call(ctx, "reload") }
-func (m *fakeMaster) Rollback(ctx context.Context) error   { return m.call(ctx, "rollback") }
-func (m *fakeMaster) Promote(ctx context.Context) error    { return m.call(ctx, "promote") }
-func (m *fakeMaster) Abort(ctx context.Context) error      { return m.call(ctx, "abort") }
-func (m *fakeMaster) Pause(ctx context.Context) error      { return m.call(ctx, "pause") }
-func (m *fakeMaster) Resume(ctx context.Context) error     { return m.call(ctx, "resume") }
-func (m *fakeMaster) Upgrade(ctx context.Context) error    { return m.call(ctx, "upgrade") }
-func (m *fakeMaster) Disconnect(ctx context.Context) error { return m.call(ctx, "stop") }
+func (m *fakeMaster) Reload(ctx context.Context) error   { return m.call(ctx, "reload") }
+func (m *fakeMaster) Rollback(ctx context.Context) error { return m.call(ctx, "rollback") }
+func (m *fakeMaster) Promote(ctx context.Context) error  { return m.call(ctx, "promote") }
+func (m *fakeMaster) Abort(ctx context.Context) error    { return m.call(ctx, "abort") }
+func (m *fakeMaster) Pause(ctx context.Context) error    { return m.call(ctx, "pause") }
+func (m *fakeMaster) Resume(ctx context.Context) error   { return m.call(ctx, "resume") }
+func (m *fakeMaster) Upgrade(ctx context.Context) error  { return m.call(ctx, "upgrade") }
+func (m *fakeMaster) Stop() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls = append(m.calls, "stop")
+	return nil
+}
 func (m *fakeMaster) ReloadCanary(ctx context.Context, n int, d time.Duration) error {
 	return m.call(ctx, fmt.Sprintf("reload with %d canaries for %v", n, d))
 }
