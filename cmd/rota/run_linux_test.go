@@ -203,6 +203,32 @@ func TestRunStop(t *testing.T) {
 	}
 }
 
+// slowScript handles SIGUSR1 half a second after its start.
+const slowScript = `
+echo the script begins
+sleep 0.5
+trap 'echo logs are opened again' USR1
+trap 'exit 0' TERM
+while :; do sleep 0.05; done
+`
+
+// SIGUSR1 waits until a program is ready: it would kill one that doesn't handle it yet, and end the
+// server, or have a reload fail.
+func TestRunHoldsUSR1(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(theCommand(t), "run", "-b", "127.0.0.1:0", "-ready", "1500ms", "--", "sh", "-c", slowScript)
+	cmd.Env = append(os.Environ(), "ROTA_MIN_UPTIME=50ms", "ROTA_WORKERS=1")
+	p := e2etest.Run(t, cmd)
+	p.WaitOutput("the script begins", 1)
+	p.Signal(syscall.SIGUSR1)
+	p.WaitOutput("logs are opened again", 1)
+	p.Signal(syscall.SIGHUP)
+	p.WaitOutput("the script begins", 2)
+	p.Signal(syscall.SIGUSR1)
+	p.WaitOutput("logs are opened again", 3)
+	p.WaitLog(e2etest.ReloadDone, 1)
+}
+
 // A program that doesn't leave is killed at the end of the grace.
 func TestRunKillsAfterGrace(t *testing.T) {
 	t.Parallel()

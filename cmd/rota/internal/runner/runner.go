@@ -103,20 +103,32 @@ func split(s string) (network, address string) {
 func (p *program) serve(o Options) int {
 	self := worker.Self()
 	self.OnDisconnect(func(ctx context.Context) error { return p.leave(ctx, o.Leave) })
-	reopen := make(chan os.Signal, 1)
+	reopen, ready := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(reopen, syscall.SIGUSR1)
 	defer signal.Stop(reopen)
 	go func() {
 		if o.Ready.wait(p) {
+			close(ready)
 			_ = self.Ready() // fails if the worker leaves
 		}
 	}()
+	p.pass(reopen, ready)
+	return p.status()
+}
+
+// pass passes SIGUSR1 on until the program ends. It would kill a program that doesn't handle it
+// yet: before the program is ready it stays in reopen, which has room for one.
+func (p *program) pass(reopen <-chan os.Signal, ready <-chan struct{}) {
+	held := reopen
+	reopen = nil
 	for {
 		select {
+		case <-ready:
+			reopen, ready = held, nil
 		case <-reopen:
 			p.signal(syscall.SIGUSR1)
 		case <-p.ended:
-			return p.status()
+			return
 		}
 	}
 }
