@@ -276,14 +276,21 @@ func programs(t *testing.T, p *e2etest.Process) (pids []int) {
 	return pids
 }
 
-// A program may say itself when it is ready.
+// A program may say itself when it is ready. The sockets for that are removed.
 func TestRunNotify(t *testing.T) {
 	t.Parallel()
-	p := runPlain(t, "notify", "-ready", "notify")
+	temp := t.TempDir()
+	cmd := e2etest.Command(t, "plain", struct{}{}, e2etest.FlagsEnv+"=notify", "TMPDIR="+temp)
+	p := runCommand(t, cmd.Env, "-ready", "notify", "--", cmd.Path)
 	if said, ready := strings.Index(p.Log.String(), "says that it is ready"), strings.Index(p.Log.String(), "worker ready"); said < 0 || said > ready {
 		t.Error("a worker was ready before its program")
 	}
 	p.Reload()
+	p.Signal(syscall.SIGTERM)
+	p.Wait()
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
 }
 
 // A release that doesn't accept is rolled back.

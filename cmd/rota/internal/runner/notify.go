@@ -30,16 +30,20 @@ func listenNotify() (*notifySocket, error) {
 	return &notifySocket{conn, dir, path}, nil
 }
 
-// wait waits for READY=1, and reports false if ended is closed before. Messages that come later
-// are read and have no effect.
-func (n *notifySocket) wait(ended <-chan struct{}) bool {
+// close removes the socket. Without one it does nothing.
+func (n *notifySocket) close() {
+	if n == nil {
+		return
+	}
+	_ = n.conn.Close()
+	_ = os.RemoveAll(n.dir)
+}
+
+// wait waits for READY=1, and reports false if the socket is closed before. Messages that come
+// later are read and have no effect.
+func (n *notifySocket) wait() bool {
 	ready := make(chan bool, 1)
 	go n.read(ready)
-	go func() {
-		<-ended
-		_ = n.conn.Close()
-		_ = os.RemoveAll(n.dir)
-	}()
 	return <-ready
 }
 

@@ -51,12 +51,15 @@ func (p *program) run(l *launch.Program, started chan<- error) {
 	if err == nil {
 		p.process, err = os.FindProcess(pid)
 	}
-	started <- err
 	if err != nil {
+		p.notify.close()
+		started <- err
 		return
 	}
+	started <- nil
 	p.state, _ = p.process.Wait() // a child of this process, and nobody else waits for it
 	p.kill()
+	p.notify.close() // here, as this process may exit as soon as the program has ended
 	close(p.ended)
 }
 

@@ -59,7 +59,7 @@ func ParseReady(s string) (Ready, error) {
 // wait waits until the program is ready, and reports false if it ends before.
 func (r Ready) wait(p *program) bool {
 	if r.kind == notified {
-		return p.notify.wait(p.ended)
+		return p.notify.wait()
 	}
 	delay, ready := interval, r.look(p)
 	if r.kind == after {
