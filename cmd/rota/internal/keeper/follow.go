@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,7 @@ func (k *keeper) obey(m message) {
 	switch {
 	case m.pid != 0 && m.pid == k.main.pid:
 	case m.pid != 0 && m.pid == k.before && m.mainPID() == m.pid:
-		k.main, k.before = mainProcess{pid: m.pid, ready: time.Now()}, 0
+		k.takeBack(m.pid)
 	default:
 		m.close()
 		return
@@ -42,6 +43,16 @@ func (k *keeper) obey(m message) {
 	}
 	if text := m.forOthers(); text != "" {
 		k.outer.Send(text)
+	}
+}
+
+// takeBack makes the master before the main process again, after an upgrade that has failed. A signal that
+// was to stop the other one stops it too.
+func (k *keeper) takeBack(pid int) {
+	asked := k.main.asked
+	k.main, k.before = mainProcess{pid: pid, ready: time.Now()}, 0
+	if asked {
+		k.kill(syscall.SIGTERM)
 	}
 }
 

@@ -59,6 +59,7 @@ type mainProcess struct {
 	ready    time.Time // zero: it hasn't been yet
 	stopping bool
 	shares   bool // the keeper's process group
+	asked    bool // to stop, by a signal that has reached no other master
 }
 
 // Run starts the program, and returns its exit status when it has ended permanently, and nothing of

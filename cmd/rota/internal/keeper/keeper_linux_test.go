@@ -198,6 +198,37 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TERM that comes when the new master of an upgrade has been named stops the old one, if the new one withdraws
+// or has died.
+func TestStopOfAFailedUpgrade(t *testing.T) {
+	for name, dies := range map[string]bool{"withdraws": false, "has died": true} {
+		first, _ := sleeper(t)
+		second, _ := sleeper(t)
+		k := newKeeper(t, first)
+		k.hears(first, "MAINPID="+strconv.Itoa(second))
+		if dies {
+			k.kill(syscall.SIGKILL)
+			waitUntil(t, name, k.isEnding)
+		}
+		k.stop(syscall.SIGTERM)
+		k.hears(first, "MAINPID="+strconv.Itoa(first))
+		waitUntil(t, name+": the old master to end", k.isEnding)
+		k.reap()
+		if !k.over {
+			t.Errorf("%s: the main process is %+v", name, k.main)
+		}
+	}
+}
+
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for until := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("waited 10s for: %s", what)
+		}
+	}
+}
+
 func call(t *testing.T, k *keeper) {
 	t.Helper()
 	select {
@@ -216,11 +247,7 @@ func TestSignalsToTheDead(t *testing.T) {
 	}
 	defer cmd.Wait()
 	k := newKeeper(t, cmd.Process.Pid)
-	for until := time.Now().Add(10 * time.Second); !k.isEnding(); time.Sleep(time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatal("the process doesn't end")
-		}
-	}
+	waitUntil(t, "the process to end", k.isEnding)
 	k.pass(syscall.SIGHUP)
 	if want := []syscall.Signal{syscall.SIGHUP}; !slices.Equal(k.held, want) {
 		t.Errorf("held %v, want %v", k.held, want)

@@ -75,12 +75,14 @@ const stopsWithin = 300 * time.Millisecond
 func (k *keeper) stop(s syscall.Signal) {
 	again, was := k.asked, k.main
 	k.asked = true
+	fromTerminal := s != syscall.SIGTERM && was.shares && k.inForeground()
+	k.main.asked = was.asked || !fromTerminal
 	switch {
 	case k.over, k.isEnding():
 		k.hurry = again
 	case was.pid == 0:
 		k.finish(0, nil)
-	case s == syscall.SIGTERM || !was.shares || !k.inForeground():
+	case !fromTerminal:
 		k.kill(s)
 	default:
 		k.after(stopsWithin, func() {
