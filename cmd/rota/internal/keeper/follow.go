@@ -49,9 +49,9 @@ func (k *keeper) obey(m message) {
 // takeBack makes the master before the main process again, after an upgrade that has failed. A signal that
 // was to stop the other one stops it too.
 func (k *keeper) takeBack(pid int) {
-	asked := k.main.asked
-	k.main, k.before = mainProcess{pid: pid, ready: time.Now()}, 0
-	if asked {
+	was := k.main
+	k.main, k.before = mainProcess{pid: pid, ready: time.Now(), shares: was.shares}, 0
+	if was.asked {
 		k.kill(syscall.SIGTERM)
 	}
 }

@@ -198,6 +198,21 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// All masters of a keeper are in the process group of the first: also one that takes its place back.
+// Else Ctrl-C would reach it twice.
+func TestFollowShares(t *testing.T) {
+	first, _ := sleeper(t)
+	second, _ := sleeper(t)
+	k := newKeeper(t, first)
+	k.main.shares = true
+	for _, pid := range []int{second, first} {
+		k.hears(first, "MAINPID="+strconv.Itoa(pid))
+		if k.main.pid != pid || !k.main.shares {
+			t.Errorf("the main process is %+v", k.main)
+		}
+	}
+}
+
 // TERM that comes when the new master of an upgrade has been named stops the old one, if the new one withdraws
 // or has died.
 func TestStopOfAFailedUpgrade(t *testing.T) {
