@@ -12,9 +12,9 @@ const (
 	dense = 32
 	// A gathering begins with so many waits a second for each processor, and so much processor time for each.
 	beginWaits, beginCost = 2000, 100 * time.Microsecond
-	// It ends with fewer, or more, for stays, or two counts, where these are rare; or with twice as many connections.
+	// It ends with fewer, or more, for stays and staysCounts counts; or with twice as many connections.
 	stayWaits, stayCost = 500, 500 * time.Microsecond
-	stays               = 5 * time.Second
+	stays, staysCounts  = 5 * time.Second, 2
 	// opening is how many waits a new connection costs at most, which are not those of requests on kept ones.
 	opening = 3
 )
@@ -23,8 +23,9 @@ const (
 type Gathering struct {
 	counted time.Time
 	loads   map[int]Load // by worker, when they were counted
-	until   time.Time
-	on      bool // the connections are gathered
+	until   time.Time    // it goes on, at least
+	counts  int          // for so many more, at least: until may be over before the next
+	on      bool         // the connections are gathered
 }
 
 // Count takes what the workers have, and what they have cost by now, and reports whether the connections are to be gathered at as
@@ -34,14 +35,14 @@ func (g *Gathering) Count(now time.Time, loads []Load, processors int) bool {
 	if g.on {
 		waits, cost, most = stayWaits, stayCost, 2*most
 	}
-	passed := now.Sub(g.counted)
 	spent, known := g.spent(loads)
-	enough := float64(spent.Waits) >= passed.Seconds()*float64(waits)*float64(processors)
+	enough := float64(spent.Waits) >= now.Sub(g.counted).Seconds()*float64(waits)*float64(processors)
+	g.counts = max(g.counts-1, 0)
 	if g.on && !known || known && enough && spent.Processor <= cost*time.Duration(spent.Waits) {
-		g.until = now.Add(max(stays, 2*passed))
+		g.until, g.counts = now.Add(stays), staysCounts
 	}
 	g.counted = now
-	g.on = now.Before(g.until) && len(loads) > processors && sum(loads) <= most
+	g.on = (now.Before(g.until) || g.counts > 0) && len(loads) > processors && sum(loads) <= most
 	return g.on
 }
 

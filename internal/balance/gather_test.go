@@ -135,6 +135,25 @@ func TestRareCounts(t *testing.T) {
 	}
 }
 
+// After an hour in which nobody counted, as during a reload that is paused, it ends five seconds after requests have become few.
+func TestGatheredOverPause(t *testing.T) {
+	for name, first := range map[string]int{"new workers": 3, "the same workers": 1} {
+		g := Gathering{counted: time.Unix(1000, 0)}
+		g.busySecond(4)
+		g.busySecond(4)
+		work := wire.Work{Waits: g.loads[1].Work.Waits + 3600*3000}
+		for second := range 6 {
+			now := g.counted.Add(time.Second)
+			if second == 0 {
+				now = g.counted.Add(time.Hour)
+			}
+			if got, want := g.Count(now, []Load{{ID: first, Open: 4, Work: work}, {ID: first + 1}}, 1), second < 5; got != want {
+				t.Errorf("%s: %d seconds after the hour: %t, want %t", name, second, got, want)
+			}
+		}
+	}
+}
+
 // busySecond is a second of many small requests on so many connections of two workers.
 func (g *Gathering) busySecond(open int) bool {
 	now, work := g.counted.Add(time.Second), wire.Work{Waits: g.loads[1].Work.Waits + 3000}
