@@ -35,10 +35,7 @@ func (l *loop) runPool(result chan<- error) error {
 	if err := refusals[l.begin(reload.ChangeStart)]; err != nil {
 		return err
 	}
-	l.pool = &pool{
-		policy: l.cfg.policy(), result: result,
-		generations: child.Generations[Config]{},
-	}
+	l.pool = &pool{policy: l.cfg.policy(), result: result, generations: child.Generations[Config]{}}
 	l.log.Info("rota: master", "pid", os.Getpid(), "workers", l.cfg.workers())
 	l.setupOnce()
 	l.follow()

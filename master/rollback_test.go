@@ -76,3 +76,22 @@ func TestRollBackEndsWhileTheNextReloadPrepares(t *testing.T) {
 		}
 	})
 }
+
+// The configuration of a reload that has failed doesn't apply to the workers that stay: they aren't replaced by its MaxAge.
+func TestRollBackEndsThePolicy(t *testing.T) {
+	inBubble(t, Config{}, func(t *testing.T, b *bench) {
+		b.run()
+		if err := b.Setup(Config{MaxAge: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		b.os.script = func(p *fakeProc) { p.hello(); p.die(Exit{Code: 3}) }
+		if err := b.Reload(context.Background()); !errors.Is(err, reload.ErrDied) {
+			t.Errorf("%v, want ErrDied", err)
+		}
+		b.os.script = (*fakeProc).serve
+		elapse(time.Hour)
+		if got := ids(b.Master); len(got) != 1 || got[0] != 1 {
+			t.Errorf("the workers are %v after an hour, want the first", got)
+		}
+	})
+}

@@ -210,6 +210,7 @@ func (l *loop) abortRollout(m *member, why error) {
 	}
 	p.generations.Drop(p.goal.Next)
 	p.goal.Next, p.rollout.err = 0, failed
+	p.policy = p.generations[p.goal.Generation].Config.policy()
 	l.logRollout()
 	l.on(reload.EventAborted)
 }
