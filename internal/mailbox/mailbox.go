@@ -5,6 +5,7 @@ package mailbox
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -106,11 +107,17 @@ func (b *Mailbox[S]) Working() int { return b.working }
 
 // After has the owner call f after d, unless stop was called before.
 func (b *Mailbox[S]) After(d time.Duration, f func()) (stop func()) {
+	var stopped atomic.Bool // also after d, while the call waits for the owner
+	call := func(S) {
+		if !stopped.Load() {
+			f()
+		}
+	}
 	t := time.AfterFunc(d, func() {
 		select {
-		case b.calls <- func(S) { f() }:
+		case b.calls <- call:
 		case <-b.ended:
 		}
 	})
-	return func() { t.Stop() }
+	return func() { stopped.Store(true); t.Stop() }
 }

@@ -76,6 +76,20 @@ func TestWait(t *testing.T) {
 	})
 }
 
+// A call of After that waits for the owner already doesn't come after its stop.
+func TestStoppedInTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, got := mailbox.New[*int](errClosed), 0
+		stop := b.After(time.Second, func() { got++ })
+		time.Sleep(2 * time.Second)
+		stop()
+		(<-b.Calls())(nil)
+		if got > 0 {
+			t.Error("a stopped call has come")
+		}
+	})
+}
+
 // After Close the results of Work still come, and so do the calls of After.
 func TestClosedBeforeItsWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
