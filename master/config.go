@@ -156,9 +156,9 @@ type Config struct {
 	// doesn't run in the master. Env, Allow, Logger and rota.OnMaster, which are functions, imply it.
 	RunMain bool
 
-	// Rebalance is how often the workers are compared by the connections that they have open. Where one has over 1.2 times as many as
-	// another, HTTP/1 connections move between two requests, at a pace; a few that are busy move to as many workers as there are
-	// processors (docs/decisions/0065). With over 100 workers it is 10 ms times their number at least. Zero means 1 s, NoLimit never.
+	// Rebalance is how often the workers are compared by the connections that they have open. Where one has over 1.2 times as many as another,
+	// HTTP/1 connections move between two requests, at a pace; a few that are busy move to as many workers as there are processors
+	// (docs/decisions/0065). With over 100 workers it is 10 ms times their number at least. Setup changes it at once. Zero means 1 s, NoLimit never.
 	Rebalance time.Duration
 
 	// PIDFile is the path of a file for this process's pid, written when the first
@@ -254,6 +254,7 @@ func (l *loop) setup(cfg Config) {
 	}
 	l.cfg = cfg.clone()
 	l.tickets.Set(cfg.TicketKeys)
+	l.balancer.Set(cfg.Rebalance, cfg.Canary)
 	l.emitSetup()
 }
 

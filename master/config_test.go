@@ -10,11 +10,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/internal/settings"
+	"github.com/rota-go/rota/internal/wire"
 )
 
 // notForOperators are the fields without an environment variable, and why.
@@ -196,5 +198,47 @@ func TestConfiguredBackoff(t *testing.T) {
 			id++
 			b.wantLiving(t, id)
 		}
+	})
+}
+
+// What Setup says of the balancer counts at once, before Run and during it.
+func TestSetupOfTheBalancer(t *testing.T) {
+	var asked atomic.Int32
+	inBubble(t, Config{Workers: 2}, func(t *testing.T, b *bench) {
+		b.os.script = func(p *fakeProc) {
+			p.say(wire.Hello, wire.HelloBody{Min: 1, Max: 1, Moves: true, Spares: true, Counts: true})
+			p.accept("tcp", ":80")
+			for p.await(wire.Count) {
+				asked.Add(1)
+			}
+		}
+		set := func(cfg Config, low, high int32) {
+			t.Helper()
+			if err := b.Setup(cfg); err != nil {
+				t.Fatal(err)
+			}
+			b.wantCanaries(t, cfg.Canary)
+			asked.Store(0)
+			if elapse(time.Minute); asked.Load() < low || asked.Load() > high {
+				t.Errorf("workers were asked %d times in a minute, want %d to %d", asked.Load(), low, high)
+			}
+		}
+		set(Config{Rebalance: NoLimit, Canary: 1}, 0, 0)
+		b.run()
+		set(Config{Rebalance: NoLimit}, 0, 0)
+		set(Config{Rebalance: 10 * time.Second, Canary: 2}, 8, 12)
+		set(Config{}, 100, 120)
+		set(Config{Rebalance: NoLimit}, 0, 0)
+	})
+}
+
+// wantCanaries fails unless the balancer knows of so many canaries.
+func (b *bench) wantCanaries(t *testing.T, want int) {
+	t.Helper()
+	_ = b.loop.Ask(func(l *loop) error {
+		if got := l.balancer.Canaries; got != want {
+			t.Errorf("the balancer knows of %d canaries, want %d", got, want)
+		}
+		return nil
 	})
 }

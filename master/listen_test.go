@@ -422,7 +422,7 @@ func TestProcessorsOfTheStart(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, b *bench) {
 		b.run()
 		_ = b.loop.Ask(func(l *loop) error {
-			if n := l.balancer.Fit; n != process.Processors() {
+			if n := l.balancer.Processors; n != process.Processors() {
 				t.Errorf("the balancer goes by %d processors, want %d", n, process.Processors())
 			}
 			if n := l.sockets.Processors; n != process.Processors() {

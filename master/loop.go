@@ -87,7 +87,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}
-	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance, Fit: balance.Fit(process.Processors(), cfg.Canary)}
+	l.balancer = balance.Balancer{After: l.after, Serving: l.isServing, Workers: l.balanced, Every: cfg.Rebalance, Processors: process.Processors(), Canaries: cfg.Canary}
 	l.trial = judge.Trial{After: l.after, Ask: func() { l.askCounters() }, Workers: l.onTrial, Worse: func(id int, err error) {
 		m := l.members.Get(id)
 		m.Fault = err

@@ -25,7 +25,9 @@ type Balancer struct {
 	Serving func() bool     // connections don't move anyway
 	Workers func() []Worker // that may give connections to each other
 	Every   time.Duration   // how often they are asked; 0: once a second; reload.NoLimit: never
-	Fit     int             // how many workers can use a processor at a time; 0: any number
+
+	Processors int // how many workers can use a processor at a time; 0: any number
+	Canaries   int // of the workers of a reload: with any, connections are shared evenly
 
 	stop  func()       // stops the timer; nil: none runs
 	loads map[int]Load // the answers, by worker; nil: nobody was asked
@@ -70,6 +72,13 @@ func (b *Balancer) Stop() {
 		b.stop()
 		b.stop, b.loads = nil, nil
 	}
+}
+
+// Set changes Every and Canaries, at once, and begins, as Start does.
+func (b *Balancer) Set(every time.Duration, canaries int) {
+	b.Stop()
+	b.Every, b.Canaries = every, canaries
+	b.Start()
 }
 
 // ask asks the workers what they have.
@@ -140,10 +149,19 @@ func (b *Balancer) move(workers map[int]Process) bool {
 
 // plan returns who gives how many to whom now.
 func (b *Balancer) plan(loads []Load) []Move {
-	if b.Fit > 0 && b.gathering.Count(time.Now(), loads, b.Fit) {
-		return Gather(loads, b.Fit)
+	if fit := b.fit(); fit > 0 && b.gathering.Count(time.Now(), loads, fit) {
+		return Gather(loads, fit)
 	}
 	return Plan(loads)
+}
+
+// fit returns how many workers are to have connections that are gathered. Where some workers are canaries it is any number: they
+// are judged by the requests of an even share.
+func (b *Balancer) fit() int {
+	if b.Canaries > 0 {
+		return 0
+	}
+	return b.Processors
 }
 
 // willing returns what the workers have. One that has given nothing when it was asked, because

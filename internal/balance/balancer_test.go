@@ -168,6 +168,23 @@ func TestNever(t *testing.T) {
 	})
 }
 
+// What is set while it runs counts at once, and begins it where it was turned off.
+func TestSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(400, 0)
+		defer p.Stop()
+		p.Every = time.Hour
+		wantOpen(t, p.run(59*time.Minute), 400, 0)
+		p.Set(time.Second, 0)
+		wantOpen(t, p.run(5*time.Second), 200, 200)
+		p.Set(reload.NoLimit, 0)
+		p.workers[0].open = 600
+		wantOpen(t, p.run(24*time.Hour), 600, 200)
+		p.Set(0, 0)
+		wantOpen(t, p.run(5*time.Second), 400, 400)
+	})
+}
+
 // Count asks everybody, but while connections move anyway.
 func TestCount(t *testing.T) {
 	p := newPool(1, 2, 3)

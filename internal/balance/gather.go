@@ -82,12 +82,3 @@ func Gather(loads []Load, n int) (moves []Move) {
 	}
 	return moves
 }
-
-// Fit returns how many workers can use a processor at a time, for a Balancer. Where some workers are canaries it is any number:
-// they are judged by the requests of an even share.
-func Fit(processors, canaries int) int {
-	if canaries > 0 {
-		return 0
-	}
-	return processors
-}

@@ -190,12 +190,6 @@ func TestGatheredOverReload(t *testing.T) {
 	}
 }
 
-func TestFit(t *testing.T) {
-	if none, some := Fit(4, 0), Fit(4, 1); none != 4 || some != 0 {
-		t.Errorf("%d of 4 processors fit, and %d with canaries", none, some)
-	}
-}
-
 // What workers say of themselves may be anything.
 func FuzzGathering(f *testing.F) {
 	f.Add(int64(5), int64(5), int64(1)<<62, int64(-1)<<62, 3)
@@ -217,10 +211,18 @@ func TestBalancerGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool(2, 2, 2, 2, 2, 2, 2, 2)
 		defer p.Stop()
-		p.Fit, p.busy = 2, true
+		p.Processors, p.busy = 2, true
 		wantOpen(t, p.run(5*time.Second), 8, 8, 0, 0, 0, 0, 0, 0)
 		p.workers[3].open = 2 // new ones
 		wantOpen(t, p.run(5*time.Second), 9, 9, 0, 0, 0, 0, 0, 0)
+		p.Set(time.Second, 1)
+		if open := p.run(time.Minute); slices.Max(open)-slices.Min(open) > few {
+			t.Errorf("with canaries they are still gathered: %v", open)
+		}
+		p.Set(time.Second, 0)
+		if open := p.run(time.Minute); slices.Min(open) > 0 {
+			t.Errorf("without canaries they aren't gathered again: %v", open)
+		}
 		p.busy = false
 		if open := p.run(time.Minute); slices.Max(open)-slices.Min(open) > few {
 			t.Errorf("they are still gathered: %v", open)
