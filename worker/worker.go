@@ -168,7 +168,8 @@ func (w *Worker) Broadcast(v any) error {
 // gone, with context.Cause(ctx) if ctx ends first, and with EMFILE if more than 64 calls of this
 // worker hold leases or wait for them, or the name is too long.
 //
-// Without a master it holds for the goroutines of this process.
+// Without a master it holds for the goroutines of this process. That is so before Listen in the process that becomes the master
+// too, also in an upgrade: ask rota.IsWorker there.
 func (w *Worker) Lead(ctx context.Context, name string, f func(context.Context) error) error {
 	if w == nil {
 		return leases.lead(ctx, name, f)
