@@ -73,6 +73,7 @@ func (u *upgrade) GiveState(slot int, pipe *descriptor.FD) {
 }
 
 func (u *upgrade) Introduced(pid, lastID int) {
+	u.l.systemd.Next(pid)
 	u.l.log.Info("rota: upgrade: new master is there", "pid", pid)
 	u.l.lastID = lastID
 }
@@ -137,6 +138,7 @@ func (u *upgrade) retire() {
 
 func (u *upgrade) failed(err error) {
 	l := u.l
+	l.systemd.Next(0)
 	l.failed = err
 	l.book.End(status.Upgrade, time.Now(), u.PID(), err)
 	l.log.Error("rota: upgrade failed, this master keeps serving", "after", time.Since(u.began).Round(time.Millisecond), "err", err)

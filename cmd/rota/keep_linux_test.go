@@ -191,6 +191,23 @@ func TestKeepPassesSignals(t *testing.T) {
 	}
 }
 
+// A master that is killed during an upgrade is followed by the new one, and by no other.
+func TestKeepKilledInUpgrade(t *testing.T) {
+	t.Parallel()
+	k := keepLine(t, 1, "ROTA_MIN_UPTIME=1s")
+	first := k.master()
+	k.signal(syscall.SIGUSR2)
+	k.WaitLog(e2etest.OfGeneration(2), 1) // a worker is ready, and on trial
+	e2etest.Kill(t, first)
+	k.WaitLog(e2etest.TookOver, 1)
+	k.signal(syscall.SIGHUP) // reaches the new one
+	k.WaitLog(e2etest.ReloadDone, 1)
+	if n := len(k.masters()); n != 2 {
+		t.Errorf("%d masters", n)
+	}
+	k.stop()
+}
+
 // A signal that comes while no master is ready waits for that.
 func TestKeepHoldsSignals(t *testing.T) {
 	t.Parallel()

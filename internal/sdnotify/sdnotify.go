@@ -101,6 +101,13 @@ func (n *Notifier) Stores() bool { return n.Active() && os.Getenv("FDSTORE") != 
 // is the main process so far: the manager may ignore others.
 func (n *Notifier) MainPID(pid int) { n.Send("MAINPID=" + strconv.Itoa(pid)) }
 
+// Next is the variable by which a keeper learns of the new master of an upgrade.
+const Next = "X_ROTA_NEXT"
+
+// Next tells a keeper the pid of the new master of an upgrade, or 0 at its end: if this process dies meanwhile, that one
+// takes over, and the keeper starts no other.
+func (n *Notifier) Next(pid int) { n.Send(Next + "=" + strconv.Itoa(pid)) }
+
 // Reloading says that a reload has begun. It must be called for every reload, however
 // short: "systemctl reload" waits for it, with a timestamp later than that of its signal.
 func (n *Notifier) Reloading() {

@@ -35,6 +35,9 @@ func (k *keeper) obey(m message) {
 	if m.says("STOPPING=1") {
 		k.main.stopping = true
 	}
+	if next, ok := m.next(); ok {
+		k.main.next = next
+	}
 	if m.says("READY=1") {
 		k.ready()
 	}
@@ -86,6 +89,19 @@ func (k *keeper) follow(pid int) {
 		awaitExit(n)
 		k.calls <- func() { k.lost(pid) }
 	}()
+}
+
+// goesOn makes the new master of the upgrade in which the main process has died the main one, and reports whether there is one: it
+// takes over by itself.
+func (k *keeper) goesOn(was mainProcess) bool {
+	if was.next == 0 || unix.Kill(was.next, 0) != nil {
+		return false
+	}
+	k.Log.Warn("rota keep: the master has died, that of its upgrade goes on", "pid", was.pid, "next", was.next)
+	k.main = was
+	k.follow(was.next)
+	k.before, k.main.ready = 0, time.Time{}
+	return true
 }
 
 // awaitExit waits in the runtime's poller until a process has ended, and closes its pidfd.

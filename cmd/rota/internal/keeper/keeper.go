@@ -60,6 +60,7 @@ type mainProcess struct {
 	stopping bool
 	shares   bool // the keeper's process group
 	asked    bool // to stop, by a signal that has reached no other master
+	next     int  // the new master of the upgrade that it is in; 0: none
 }
 
 // Run starts the program, and returns its exit status when it has ended permanently, and nothing of

@@ -198,6 +198,33 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// If the main process dies in an upgrade the new master takes over, and the keeper starts another only if that one has died too, or
+// the upgrade had ended.
+func TestDiesInUpgrade(t *testing.T) {
+	for name, want := range map[string]bool{"goes on": true, "has died too": false, "upgrade has ended": false} {
+		first, _ := sleeper(t)
+		second, end := sleeper(t)
+		k := newKeeper(t, first)
+		k.main.shares = true
+		k.hears(first, sdnotify.Next+"="+strconv.Itoa(second))
+		switch name {
+		case "has died too":
+			end()
+		case "upgrade has ended":
+			k.hears(first, sdnotify.Next+"=0")
+		}
+		k.kill(syscall.SIGKILL)
+		waitUntil(t, name, k.isEnding)
+		k.reap()
+		if got := k.main.pid == second; got != want {
+			t.Errorf("%s: the main process is %+v", name, k.main)
+		}
+		if want && (k.crashes > 0 || !k.main.shares || !k.main.ready.IsZero()) {
+			t.Errorf("%s: %+v, %d crashes", name, k.main, k.crashes)
+		}
+	}
+}
+
 // All masters of a keeper are in the process group of the first: also one that takes its place back.
 // Else Ctrl-C would reach it twice.
 func TestFollowShares(t *testing.T) {

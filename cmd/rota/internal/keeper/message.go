@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/sdnotify"
 )
 
 // message is a datagram that a process has sent to the keeper's NOTIFY_SOCKET.
@@ -54,12 +56,18 @@ func (m message) mainPID() int {
 	return pid
 }
 
+// next returns the new master of an upgrade, or 0 if that has ended, and whether the message is about one.
+func (m message) next() (pid int, ok bool) {
+	pid, err := strconv.Atoi(m.value(sdnotify.Next))
+	return pid, err == nil && pid >= 0
+}
+
 // forOthers returns what an outer manager is told: all but descriptors and pids, which are
 // between the master and the keeper. "" is nothing.
 func (m message) forOthers() string {
 	lines := slices.DeleteFunc(slices.Clone(m.lines), func(l string) bool {
 		name, _, _ := strings.Cut(l, "=")
-		return slices.Contains([]string{"FDSTORE", "FDNAME", "FDSTOREREMOVE", "FDPOLL", "MAINPID", "MAINPIDFDID", "BARRIER", ""}, name)
+		return slices.Contains([]string{"FDSTORE", "FDNAME", "FDSTOREREMOVE", "FDPOLL", "MAINPID", "MAINPIDFDID", "BARRIER", sdnotify.Next, ""}, name)
 	})
 	return strings.Join(lines, "\n")
 }

@@ -72,6 +72,9 @@ func (k *keeper) ended(e ending) {
 		k.finish(e.status, nil)
 		return
 	}
+	if k.goesOn(was) {
+		return
+	}
 	if !was.ready.IsZero() && time.Since(was.ready) >= wellAfter {
 		k.crashes = 0
 	}
