@@ -45,7 +45,7 @@ func Open(ctx context.Context, r Request) (Opened, error) {
 		return openPath(ctx, r)
 	}
 	o, err := openNew(ctx, r, r.Address)
-	if err == nil && r.Queues > 1 {
+	if err == nil && r.Queues > 0 {
 		err = o.openBeside(ctx, r)
 	}
 	return o, err

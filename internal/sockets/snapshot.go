@@ -223,11 +223,15 @@ func closeRestored(all []*restored) {
 }
 
 // OwnFiles makes restored sockets the table's, and their files its to unlink: the
-// predecessor has left.
+// predecessor has left. Clients come to the queues that were opened beside its own from now on.
 func (t *Table) OwnFiles() {
 	t.changes++
 	for _, e := range t.byID {
 		e.own, e.shared = e.own || e.shared, false
+		if e.spread != nil && e.spread.theirs > 0 {
+			e.spread.theirs = 0
+			t.steer(e)
+		}
 		if e.borrowed != nil {
 			e.file, e.borrowed = e.borrowed, nil
 		}

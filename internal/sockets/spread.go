@@ -18,6 +18,7 @@ type spreading struct {
 	beside []*descriptor.FD // of the slots from 1; the table's, which closes them
 	grows  bool             // more are being opened
 	failed bool             // the last could not be opened
+	theirs int              // not 0: so many are the predecessor's, and get all clients until it has left
 	watch  spread.Watch
 	even   spread.Even
 }
@@ -93,12 +94,17 @@ type beside struct {
 	have  int
 }
 
-// grow returns the Bind that opens what e lacks.
+// grow returns the Bind that opens what e lacks. Beside the predecessor's queues there is none for
+// clients before it has left: this process doesn't accept yet, and may be withdrawn.
 func (t *Table) grow(e *entry, r Request) *Bind {
 	e.spread.grows = true
 	r.Queues = t.queues
 	b := &Bind{entry: e, request: r, beside: &beside{addr: e.addr, have: 1 + len(e.spread.beside)}}
 	b.beside.first, _ = e.fd.Dup() // without it open fails
+	if e.shared && e.spread.theirs == 0 {
+		e.spread.theirs = b.beside.have
+		t.steer(e) // for a single one keepClients has done it
+	}
 	return b
 }
 
@@ -114,11 +120,23 @@ func (b *beside) open(ctx context.Context, r Request) (Opened, error) {
 
 // openBeside opens the sockets beside o that r wants. If that fails, it closes o.
 func (o *Opened) openBeside(ctx context.Context, r Request) error {
+	if r.Queues == 1 {
+		o.keepClients(ctx, r)
+	}
 	err := o.open(ctx, r, 1)
 	if err != nil {
 		o.Close()
 	}
 	return err
+}
+
+// keepClients has all clients come to o also when a later master opens queues beside it. The kernel
+// takes that of a group only, so there is one for a moment, and not from an MPTCP socket, which o may be.
+func (o *Opened) keepClients(ctx context.Context, r Request) {
+	if more, _ := r.Options.OpenBeside(ctx, o.FD, r.Packet, r.Network, o.Addr.String(), 1); len(more) > 0 {
+		_ = spread.Steer(more[0].Int(), spread.First(1), r.Packet)
+		_ = more[0].Close()
+	}
 }
 
 // open opens the sockets of the slots from have on.
@@ -161,15 +179,19 @@ func (t *Table) Resize(slots int) {
 }
 
 // steer chooses which queues of e get new connections: those of the slots that there are, or of them
-// those of the holders that have fewest.
+// those of the holders that have fewest. What the other master of an upgrade has opened gets none before it
+// has taken over.
 func (t *Table) steer(e *entry) {
 	fds := e.all()
 	if len(fds) < 2 {
 		return
 	}
 	last, slots := fds[len(fds)-1].Int(), e.spread.even.Slots()
-	if slots == nil && len(fds) > t.queues {
-		slots = spread.First(max(t.queues, 1))
+	switch {
+	case e.spread.theirs > 0:
+		slots = spread.First(e.spread.theirs)
+	case slots == nil && (len(fds) > t.queues || t.missing != nil):
+		slots = spread.First(min(max(t.queues, 1), len(fds)))
 	}
 	if slots == nil || spread.Steer(last, slots, e.key.Packet) != nil { // where it fails, slots help each other: see Server.look
 		_ = spread.Unsteer(last) // fails only where Steer does

@@ -441,3 +441,63 @@ func TestStatusOfQueues(t *testing.T) {
 		}
 	})
 }
+
+// moves has next get the sockets of r, as in an upgrade.
+func (r *rota) moves(next *rota) {
+	next.on(func() { next.s.Succeed() })
+	r.on(func() {
+		r.s.OnMissing(func() {})
+		_ = r.s.SendOpen(map[[2]int]bool{}, func(payload json.RawMessage, fd *descriptor.FD) {
+			next.on(func() {
+				if err := next.s.Restore(payload, []*descriptor.FD{fd}, false); err != nil {
+					r.t.Error(err)
+				}
+			})
+		})
+	})
+}
+
+// The queues that a new master opens for more slots get clients when it has taken over, and none
+// before: its workers don't accept yet, and they go with it if it is withdrawn.
+func TestQueuesOfAMasterOnTrial(t *testing.T) {
+	for _, had := range []int{1, 2} {
+		old, next := newRota(t, had), newRota(t, 4)
+		addr := old.listen("127.0.0.1:0", bind.Slots, 0, had-1)
+		old.moves(next)
+		for holder := range 5 {
+			next.stopped[holder] = true
+		}
+		next.listen("127.0.0.1:0", bind.Slots, 0, 3)
+		old.dial(addr, 50)
+		old.await(50)
+		old.on(func() { old.s.steer(old.s.byID[1]) }) // as when it no longer prefers some
+		old.dial(addr, 50)
+		old.await(100)
+		next.on(func() {
+			next.s.OwnFiles()
+			next.mu.Lock()
+			defer next.mu.Unlock()
+			clear(next.stopped)
+		})
+		next.dial(addr, 200)
+		next.await(200)
+		for holder := 1; holder <= 4; holder++ {
+			if n := next.accepted[holder]; n < 20 {
+				t.Errorf("%d queues before: accepted %v of 200, want about 50 each", had, next.accepted)
+			}
+		}
+	}
+}
+
+// The queue of a single slot keeps its clients from the moment on in which another is opened beside it.
+func TestQueueOfOneSlotKeepsItsClients(t *testing.T) {
+	r := newRota(t, 1)
+	addr := r.listen("127.0.0.1:0", bind.Slots, 0, 0)
+	all, err := bind.Options{}.OpenBeside(t.Context(), r.queues[1], false, "tcp", addr, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer descriptor.CloseAll(all)
+	r.dial(addr, 50)
+	r.await(50)
+}
