@@ -229,7 +229,7 @@ func (t *Table) Bound(b *Bind, o Opened, err error, now time.Time) ([]Answer, *B
 		e.fd, e.addr, e.file, e.own = o.FD, o.Addr, o.file, o.own
 		e.cookie = cookie(o.FD.Int())
 		e.spread.opened(o)
-		t.recordPort(e, r.Request)
+		t.recordPort(e)
 	default:
 		t.remove(e)
 		for _, w := range waiting {

@@ -91,8 +91,8 @@ func (t *Table) preferred(key Key, r bind.Request) string {
 }
 
 // recordPort records the address that the system has chosen, if it was asked to.
-func (t *Table) recordPort(e *entry, r bind.Request) {
-	switch {
+func (t *Table) recordPort(e *entry) {
+	switch r := (bind.Request{Network: e.key.Network, Address: e.key.Address}); {
 	case isNameless(r):
 		t.ports[e.key] = e.addr.String()
 	case isPortZero(r):

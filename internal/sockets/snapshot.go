@@ -204,6 +204,7 @@ func (t *Table) restoreFirst(e *entry, r *restored) {
 	t.setSpread(e, r.Spread)
 	e.fd, e.addr, e.shared = r.fd, bind.Addr(r.NameNet, r.Name), r.Own
 	e.cookie = cookie(r.fd.Int())
+	t.recordPort(e) // Ports may have been asked before
 	if r.Path != "" {
 		e.borrowed = &socketfile.File{Path: r.Path, Is: directory.Identity{Device: r.Device, Inode: r.Inode}, User: r.User}
 	}

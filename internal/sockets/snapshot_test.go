@@ -22,6 +22,25 @@ func TestPortsTravel(t *testing.T) {
 	}
 }
 
+// A port that the system has chosen after the old master told its ports comes with the socket. The new
+// master prefers it too, when the socket was closed for a while.
+func TestPortsTravelWithSockets(t *testing.T) {
+	old, next := newScript(t), newScript(t)
+	next.table.RestorePorts(old.table.Ports())
+	old.open(1, ":0", 4001)
+	s := payload(old.table.byKey[Key{"tcp", ":0", false, 0}].snapshot())
+	if err := next.table.Restore(s, []*descriptor.FD{fakeFD()}, true); err != nil {
+		t.Fatal(err)
+	}
+	next.table.OwnFiles()
+	answers, _ := next.ask(7, ":0")
+	next.table.Closed(7, answers[0].Socket.ID, next.now)
+	next.elapse(Linger)
+	if _, bind := next.ask(7, ":0"); bind == nil || bind.preferred != ":4001" {
+		t.Errorf("%+v, want one that prefers port 4001", bind)
+	}
+}
+
 // A socket has the same key in the successor.
 func TestKeysTravel(t *testing.T) {
 	for _, key := range []Key{{"tcp", ":0", false, 1}, {"udp", "127.0.0.1:53", true, 0}} {
