@@ -4,17 +4,21 @@ package tickets
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"time"
 )
 
-// Every is how often a new key is made. Tickets of Kept keys are accepted: those of the
+// Every is how often a new key is made, also if masters are replaced more often. Tickets of Kept keys are accepted: those of the
 // last seven days, as in crypto/tls.
 const (
 	Every = 24 * time.Hour
 	Kept  = 8
 )
 
-// Key is a key of session tickets, as in tls.Config.SetSessionTicketKeys.
+// Key is a key of session tickets, as in tls.Config.SetSessionTicketKeys. One that Keys has made
+// begins with when that was, so that a later master of any version keeps it: 8 bytes, the seconds
+// since 1970. The other 24 are random: more than the 16 of AES and HMAC that crypto/tls makes of
+// them by a hash, which also hides the time.
 type Key = [32]byte
 
 // Keys makes the keys and renews them. The master's loop owns it and calls its methods; the
@@ -52,7 +56,7 @@ func (k *Keys) All() []Key {
 		if len(k.all) == 0 {
 			k.all = renewed(nil)
 		}
-		k.stop = k.After(Every, k.renew)
+		k.stop = k.After(left(k.all[0]), k.renew)
 	}
 	return k.all
 }
@@ -81,5 +85,16 @@ func (k *Keys) change(keys []Key) {
 func renewed(keys []Key) []Key {
 	var first Key
 	_, _ = rand.Read(first[:]) // never fails; see its documentation
+	binary.BigEndian.PutUint64(first[:], uint64(time.Now().Unix()))
 	return append([]Key{first}, keys[:min(len(keys), Kept-1)]...)
+}
+
+// left returns how long a key is yet to be the newest: Every, if it doesn't say when it was made in the
+// days for which keys are kept. It is of an older version, or of a configuration.
+func left(key Key) time.Duration {
+	now, made := time.Now().Unix(), int64(binary.BigEndian.Uint64(key[:]))
+	if made > now || made < now-int64(Kept*Every/time.Second) {
+		return Every
+	}
+	return max(Every-time.Duration(now-made)*time.Second, 0)
 }

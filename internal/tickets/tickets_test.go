@@ -3,6 +3,7 @@ package tickets
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -58,6 +59,64 @@ func TestAdopt(t *testing.T) {
 	l.due()
 	if got := l.All(); len(got) != 3 || got[1] != (Key{1}) {
 		t.Errorf("then the keys are %v", got)
+	}
+}
+
+// A key is renewed each day also if masters are replaced more often, or if they were away.
+func TestRenewalOverUpgrades(t *testing.T) {
+	for _, tt := range []struct {
+		every time.Duration // a master lasts
+		away  time.Duration // nobody does after it
+		n     int
+		want  int // keys that were made
+	}{
+		{every: 10 * time.Hour, n: 23, want: 10}, {every: 23 * time.Hour, n: 2, want: 2}, {every: time.Minute, away: 30 * time.Hour, n: 3, want: 3},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			made, keys := map[Key]bool{}, []Key(nil)
+			for range tt.n {
+				keys = live(keys, tt.every)
+				for _, key := range keys {
+					made[key] = true
+				}
+				time.Sleep(tt.away)
+			}
+			if len(made) != tt.want {
+				t.Errorf("%d masters, each for %v: %d keys, want %d", tt.n, tt.every, len(made), tt.want)
+			}
+		})
+	}
+}
+
+// live is a master that adopts keys, and returns those that it leaves after d.
+func live(keys []Key, d time.Duration) []Key {
+	due := make(chan func(), 1)
+	k := &Keys{Changed: func([]Key) {}, After: func(d time.Duration, f func()) func() {
+		timer := time.AfterFunc(d, func() { due <- f })
+		return func() { timer.Stop() }
+	}}
+	k.Adopt(keys)
+	k.All()
+	for end := time.After(d); ; {
+		select {
+		case f := <-due:
+			f()
+		case <-end:
+			k.Stop()
+			return k.All()
+		}
+	}
+}
+
+// Keys that don't say when they were made are as new as their master.
+func TestKeysOfUnknownAge(t *testing.T) {
+	var future Key
+	copy(future[:], renewed(nil)[0][:])
+	future[4]++ // by half a year
+	for _, key := range []Key{{}, {1}, {255, 255, 255}, future} {
+		if got := left(key); got != Every {
+			t.Errorf("%v: renewed in %v", key, got)
+		}
 	}
 }
 
