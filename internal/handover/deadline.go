@@ -11,6 +11,7 @@ type Deadline struct {
 	mu    sync.Mutex
 	t     time.Time // as the program has set it
 	woken bool
+	ended int // how often it was woken, and isn't any more
 }
 
 // Deadliner is a listener with a deadline.
@@ -53,14 +54,22 @@ func (d *Deadline) IsWoken() bool {
 	return d.woken
 }
 
-// Restore sets the program's deadline again, and reports whether there was another.
-func (d *Deadline) Restore(ln Deadliner) bool {
+// Ended counts the wakes that have ended. If an Accept fails at a deadline, and the number isn't the one of before it began, then it
+// may have failed by a wake, also if another Accept has ended that.
+func (d *Deadline) Ended() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.woken {
-		return false
+	return d.ended
+}
+
+// Restore sets the program's deadline again, if there is another, and returns Ended.
+func (d *Deadline) Restore(ln Deadliner) (ended int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.woken {
+		d.woken = false
+		d.ended++
+		_ = ln.SetDeadline(d.t) // fails if the listener is closed: then Accept fails too
 	}
-	d.woken = false
-	_ = ln.SetDeadline(d.t) // fails if the listener is closed: then Accept fails too
-	return true
+	return d.ended
 }

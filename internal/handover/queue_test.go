@@ -51,7 +51,7 @@ func TestDeadline(t *testing.T) {
 	var d Deadline
 	var ln setter
 	program := time.Now().Add(time.Hour)
-	if d.Restore(&ln) || !ln.last.IsZero() {
+	if d.Restore(&ln) != 0 || !ln.last.IsZero() {
 		t.Error("nothing was to be restored")
 	}
 	d.Wake(&ln)
@@ -61,7 +61,7 @@ func TestDeadline(t *testing.T) {
 	if err := d.Set(&ln, program); err != nil || ln.last.Equal(program) || !d.Get().Equal(program) {
 		t.Errorf("the program's deadline has ended the wake: %v, %v", ln.last, err)
 	}
-	if !d.Restore(&ln) || !ln.last.Equal(program) || d.Restore(&ln) {
+	if d.Restore(&ln) != 1 || !ln.last.Equal(program) || d.Restore(&ln) != 1 || d.Ended() != 1 {
 		t.Errorf("restored: %v, want %v, once", ln.last, program)
 	}
 	if d.Set(&ln, time.Time{}); !ln.last.IsZero() {

@@ -260,18 +260,15 @@ func (l *listener) wake() {
 	}
 }
 
-// acceptMoved returns a connection that has moved to this worker. If there is none, the
-// result is err, which accept(2) has returned, or that of another Accept if it has only
-// failed because of wake.
-func (l *listener) acceptMoved(err error, keep func(net.Conn) net.Conn) (net.Conn, error) {
-	d, ok := l.Listener.(handover.Deadliner)
-	woken := ok && l.deadline.Restore(d)
-	c := l.nextMoved()
-	switch {
-	case c != nil:
-		return l.admitted(c, keep), nil
-	case woken && errors.Is(err, os.ErrDeadlineExceeded):
-		return l.accept(keep)
+// acceptNew returns a connection of accept(2). If that fails, it reports whether wake may be why, for this Accept or another.
+func (l *listener) acceptNew() (c net.Conn, woken bool, err error) {
+	before := l.deadline.Ended()
+	c, err = l.Listener.Accept()
+	for errors.Is(err, syscall.EINVAL) && l.revive() {
+		c, err = l.Listener.Accept()
 	}
-	return nil, err
+	if d, ok := l.Listener.(handover.Deadliner); ok && err != nil {
+		woken = l.deadline.Restore(d) != before && errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	return c, woken, err
 }

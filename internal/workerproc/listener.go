@@ -213,17 +213,17 @@ func (l *listener) accept(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	defer d.acceptEnds()
 	l.accepting.Add(1)
 	defer l.accepting.Add(-1)
-	if c := l.nextMoved(); c != nil {
-		return l.admitted(c, keep), nil
+	for inner, woken, err := net.Conn(nil), true, error(nil); ; {
+		if c := l.nextMoved(); c != nil {
+			return l.admitted(c, keep), nil
+		}
+		if !woken {
+			return nil, err
+		}
+		if inner, woken, err = l.acceptNew(); err == nil {
+			return l.admit(inner, keep), nil
+		}
 	}
-	inner, err := l.Listener.Accept()
-	for errors.Is(err, syscall.EINVAL) && l.revive() {
-		inner, err = l.Listener.Accept()
-	}
-	if err != nil {
-		return l.acceptMoved(err, keep)
-	}
-	return l.admit(inner, keep), nil
 }
 
 // admit returns what keep makes of a connection of accept(2).
