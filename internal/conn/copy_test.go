@@ -22,7 +22,7 @@ func TestConnPendingHeaderBeforeReadFrom(t *testing.T) {
 	server, client := ln.pair(t)
 	c := tracked(server)
 	c.http.OnRead([]byte(getRequest), true)
-	parts := c.http.Split([]byte(plainAnswer), c.shared.Limiter, &c.socket)
+	parts := c.http.Split([]byte(plainAnswer), c.shared.Limiter, false, &c.socket)
 	sent := len("HTTP/1.1 200 OK\r\nConnection: ")
 	c.http.Wrote(parts, int64(sent), os.ErrDeadlineExceeded)
 	server.(io.ReaderFrom).ReadFrom(onlyReader{strings.NewReader("and so on")})

@@ -6,8 +6,6 @@ import (
 	"net"
 	"syscall"
 	"time"
-
-	"github.com/rota-go/rota/internal/http1"
 )
 
 const (
@@ -114,7 +112,7 @@ func (c *conn) writeTracked(p []byte) (int, error) {
 
 // writeAnnounced is Write in a drain.
 func (c *conn) writeAnnounced(p []byte) (int, error) {
-	parts := c.http.Split(p, c.limiter(), &c.socket)
+	parts := c.http.Split(p, c.shared.Limiter, c.mover() != nil, &c.socket)
 	if len(parts) == 1 {
 		n, err := c.socket.Write(parts[0])
 		return c.http.Wrote(parts, int64(n), err), err
@@ -124,21 +122,6 @@ func (c *conn) writeAnnounced(p []byte) (int, error) {
 	sent, err := rest.WriteTo(c.socket.Conn)
 	return c.http.Wrote(parts, sent, err), err
 }
-
-// limiter returns what says whether an answer may announce the end: nothing, if the
-// connection is going to move.
-func (c *conn) limiter() http1.Limiter {
-	if c.mover() != nil && c.http.MayMove() {
-		return never{}
-	}
-	return c.shared.Limiter
-}
-
-// never is an http1.Limiter that allows nothing.
-type never struct{}
-
-func (never) Allowed() bool { return false }
-func (never) Count()        {}
 
 // ReadFrom sends from r, by sendfile or splice where the net package can. Only what
 // the Observer must see goes through Write: a head, a chunk's size, the first bytes of

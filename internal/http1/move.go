@@ -7,17 +7,8 @@ func (o *Observer) Resume() {
 	o.opening.Store(uint32(RequestLine))
 }
 
-// MayMove reports whether the connection speaks HTTP/1 from its first byte on, so that
-// another process can read the next request when it is at rest.
-func (o *Observer) MayMove() bool {
-	if o.untracked.Load() {
-		return false
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.mayMove()
-}
-
+// mayMove reports whether the connection speaks HTTP/1 from its first byte on, so that another
+// process can read the next request when it is at rest. The caller holds o.mu.
 func (o *Observer) mayMove() bool {
 	if o.mustFollow(); o.tracker.Untracked() || o.tracker.Announced() || o.readClosed.Load() {
 		return false

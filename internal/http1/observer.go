@@ -160,7 +160,10 @@ func (o *Observer) StopTracking() {
 // header lines belong. The parts at even indices are p's bytes, except for what
 // denyKeepAlive replaces, and those at odd indices header lines. The first part is nil if the rest of a cut line must
 // be written first. Wrote must be called after the parts are written.
-func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
+//
+// If moves is true, another process takes the connection when it is at rest. Then no answer announces the end, unless
+// the connection may not move, or doesn't come to rest for maxPutOff answers.
+func (o *Observer) Split(p []byte, limiter Limiter, moves bool, socket Socket) [][]byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.mustFollow()
@@ -173,9 +176,10 @@ func (o *Observer) Split(p []byte, limiter Limiter, socket Socket) [][]byte {
 		p = denyKeepAlive(p)
 	}
 	waiting := o.tracker.Boundary() && socket.InputWaiting()
+	moves = moves && o.mayMove() && !o.tracker.Endless(waiting)
 	for {
 		announced := o.tracker.Announced()
-		n, announce := o.tracker.Answer(p, announced || limiter.Allowed(), waiting)
+		n, announce := o.tracker.Answer(p, announced || !moves && limiter.Allowed(), waiting)
 		parts = append(parts, p[:n])
 		if !announce {
 			o.checkTracker()

@@ -322,7 +322,7 @@ func TestPipelineEndsLater(t *testing.T) {
 // drained returns what is sent when s is written in a drain.
 func drained(o *Observer, s string) string {
 	var out strings.Builder
-	parts := o.Split([]byte(s), noLimit{}, new(noSocket))
+	parts := o.Split([]byte(s), noLimit{}, false, new(noSocket))
 	for _, part := range parts {
 		out.Write(part)
 	}
@@ -353,7 +353,7 @@ func TestEndWaitsForAnswers(t *testing.T) {
 	var socket noSocket
 	o.OnRead([]byte(get), true)
 	o.OnReadStart()
-	parts := o.Split([]byte(okAnswer), noLimit{}, &socket)
+	parts := o.Split([]byte(okAnswer), noLimit{}, false, &socket)
 	if ended(&o) || o.MustAnswer(&socket) {
 		t.Error("ended while the answer is written")
 	}
@@ -371,7 +371,7 @@ func TestEndWaitsForAnswers(t *testing.T) {
 	if o.OnRead([]byte(get[3:]), true); !o.MustAnswer(&socket) {
 		t.Error("a request that has crossed the end isn't answered")
 	}
-	parts = o.Split([]byte(okAnswer), noLimit{}, &socket)
+	parts = o.Split([]byte(okAnswer), noLimit{}, false, &socket)
 	if !o.MustAnswer(&socket) {
 		t.Error("the end comes while the answer is written")
 	}
@@ -388,7 +388,7 @@ func TestEndOfUntracked(t *testing.T) {
 		"version": func(o *Observer) { o.OnRead([]byte("GET / HTTP/9\r\n\r\n"), true) },
 		"tunnel": func(o *Observer) {
 			o.OnRead([]byte("CONNECT h:1 HTTP/1.1\r\n\r\n"), true)
-			o.Wrote(o.Split([]byte("HTTP/1.1 200 OK\r\n\r\n"), noLimit{}, &noSocket{}), 19, nil)
+			o.Wrote(o.Split([]byte("HTTP/1.1 200 OK\r\n\r\n"), noLimit{}, false, &noSocket{}), 19, nil)
 		},
 		"gap": func(o *Observer) { o.OnRead([]byte(get), true); o.StopTracking() },
 	} {
@@ -396,7 +396,7 @@ func TestEndOfUntracked(t *testing.T) {
 			var o Observer
 			var socket noSocket
 			o.OnRead([]byte(get), true)
-			o.Wrote(o.Split([]byte(okAnswer), noLimit{}, &socket), int64(len(okAnswer)+len(Line)), nil)
+			o.Wrote(o.Split([]byte(okAnswer), noLimit{}, false, &socket), int64(len(okAnswer)+len(Line)), nil)
 			o.OnReadStart()
 			for range 2 {
 				o.IdleTick(math.MaxInt, &socket)

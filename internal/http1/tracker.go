@@ -40,7 +40,7 @@ type Tracker struct {
 	announced bool // an answer has carried Line
 	marked    bool // the latest answer carries Line
 	pipelined bool // the client has sent a request before it had the answer to another
-	putOff    int  // how many answers have gone out without Line though it was due
+	putOff    int  // how many answers have gone out without Line though it was due, or would have been but for Endless
 	events    uint32
 }
 
@@ -180,7 +180,7 @@ func (t *Tracker) announce(due, waiting bool) bool {
 	if !due {
 		return false
 	}
-	if t.open > 1 || waiting && t.in.state == atStart {
+	if t.further(waiting) {
 		t.pipelined = true
 		if t.putOff++; t.putOff <= maxPutOff {
 			return false
@@ -188,6 +188,18 @@ func (t *Tracker) announce(due, waiting bool) bool {
 	}
 	t.announced, t.marked = true, true
 	return true
+}
+
+// further reports whether the client has sent another request than the oldest. waiting is that of Answer.
+func (t *Tracker) further(waiting bool) bool { return t.open > 1 || waiting && t.in.state == atStart }
+
+// Endless reports whether more than maxPutOff answers have begun while the client had sent further requests. It is called before
+// Answer if the connection is to be left to another process at rest, which it may never come to.
+func (t *Tracker) Endless(waiting bool) bool {
+	if t.putOff <= maxPutOff && t.Boundary() && t.further(waiting) {
+		t.putOff++
+	}
+	return t.putOff > maxPutOff
 }
 
 // headEnd determines, at the end of an answer's head, how the answer ends.
