@@ -634,6 +634,25 @@ func TestMovesAfterLongWrite(t *testing.T) {
 	(<-to.moved).Close()
 }
 
+// A connection that has moved moves on also if its program waits for the first byte of a request alone.
+func TestMovesOnFromAByte(t *testing.T) {
+	from, to := two(t)
+	dialConn(t, from.Addr())
+	inner, err := from.Listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from.Put(inner)
+	reader := reading{make(chan error, 1)}
+	go func() {
+		_, err := (<-from.moved).Read(make([]byte, 1))
+		reader.result <- err
+	}()
+	from.leave(t, to, true)
+	eventually(t, "the move", func() bool { from.interrupt(); return reader.wait(time.Millisecond) == io.EOF })
+	(<-to.moved).Close()
+}
+
 // Times survive being encoded, with their monotonic part.
 func TestEncodeTime(t *testing.T) {
 	now := time.Now()

@@ -29,6 +29,13 @@ func (o *Observer) Movable() bool {
 	return o.mayMove() && !o.busy.Load() && o.pendingHeader == "" && o.atRest()
 }
 
+// Asks reports whether a Read of one byte waits for the first of a request, and not for the client's end: all that was read is
+// answered, and the program hasn't read since.
+func (o *Observer) Asks() bool {
+	ph := o.load().phase()
+	return ph == asking || ph == followed && o.Movable()
+}
+
 // Rests reports whether Movable seems to be true. Unlike Movable it has no effect: a connection
 // whose bytes aren't followed stays one.
 func (o *Observer) Rests() bool {

@@ -20,9 +20,9 @@ type Observer struct {
 	untracked atomic.Bool
 	// busy is kept up to date from when the connection is followed or untracked; until
 	// then the phase says as much. It is false at first, and while a Read with room for
-	// more than one byte runs: the program asks for a request. A Read of one byte asks
-	// for nothing: net/http uses it to notice that the client hangs up while a handler
-	// runs.
+	// more than one byte runs: the program asks for a request. A Read of one byte doesn't
+	// change it: net/http uses one to notice that the client hangs up while a handler
+	// runs. See Asks.
 	busy atomic.Bool
 	// unanswered says, of an untracked connection, that something was read since the
 	// last Write.
@@ -87,7 +87,7 @@ func (o *Observer) Tunnel() bool {
 	return o.tracker.tunnel
 }
 
-// OnReadStart records that a Read with room for more than one byte begins.
+// OnReadStart records that a Read begins that has room for more than one byte, or Asks.
 func (o *Observer) OnReadStart() {
 	if !o.sniffReadStart() {
 		o.busy.Store(false)

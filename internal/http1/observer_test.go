@@ -115,6 +115,29 @@ func TestPhaseTable(t *testing.T) {
 	}
 }
 
+// A Read of one byte asks for a request only where all that was read is answered and the program hasn't read since. net/http's, which
+// watches for the client's end, begins after it has read a request.
+func TestAsks(t *testing.T) {
+	for ph := asking; ph <= followed; ph++ {
+		var o Observer
+		observed[ph.String()](&o)
+		if o.Asks() != (ph == asking) {
+			t.Errorf("%v: asks %v", ph, o.Asks())
+		}
+		if o.follow(); o.Asks() {
+			t.Errorf("%v, in a drain: asks", ph)
+		}
+	}
+	var o Observer
+	o.Resume()
+	if o.follow(); !o.Asks() {
+		t.Error("one that has moved doesn't ask in a drain")
+	}
+	if o.OnRead([]byte("G"), true); o.Asks() {
+		t.Error("it asks in the middle of a request")
+	}
+}
+
 func eventNames() (names []string) {
 	for _, e := range tableEvents {
 		names = append(names, e.name)
