@@ -2,6 +2,7 @@ package handover
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,7 +12,7 @@ type Deadline struct {
 	mu    sync.Mutex
 	t     time.Time // as the program has set it
 	woken bool
-	ended int // how often it was woken, and isn't any more
+	ended atomic.Int64 // how often it was woken, and isn't any more
 }
 
 // Deadliner is a listener with a deadline.
@@ -56,20 +57,16 @@ func (d *Deadline) IsWoken() bool {
 
 // Ended counts the wakes that have ended. If an Accept fails at a deadline, and the number isn't the one of before it began, then it
 // may have failed by a wake, also if another Accept has ended that.
-func (d *Deadline) Ended() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.ended
-}
+func (d *Deadline) Ended() int64 { return d.ended.Load() }
 
 // Restore sets the program's deadline again, if there is another, and returns Ended.
-func (d *Deadline) Restore(ln Deadliner) (ended int) {
+func (d *Deadline) Restore(ln Deadliner) (ended int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.woken {
 		d.woken = false
-		d.ended++
+		d.ended.Add(1)
 		_ = ln.SetDeadline(d.t) // fails if the listener is closed: then Accept fails too
 	}
-	return d.ended
+	return d.ended.Load()
 }
