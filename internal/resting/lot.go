@@ -19,6 +19,7 @@ import (
 const (
 	tick       = time.Second           // how often it is looked whose time has passed
 	retryPause = 10 * time.Millisecond // before the next attempt, where there are too many open files
+	lookEach   = 10                    // attempts: it is looked who has gone
 )
 
 // Owner is the listening socket of a connection.
@@ -61,8 +62,16 @@ type Lot struct {
 	left   bool // Leave was called
 	closed bool
 
-	giving  sync.Mutex          // held by who uses adopter
-	adopter *descriptor.Adopter // nil until Ready
+	giving  sync.Mutex // held by who uses adopter
+	adopter adopter    // nil until Ready
+}
+
+// adopter is a descriptor.Adopter.
+type adopter interface {
+	Take(*descriptor.FD) (net.Conn, error)
+	Again() (net.Conn, error)
+	Clear()
+	Close()
 }
 
 // New returns a Lot without connections, which takes no descriptors before Ready. It calls fewer when
@@ -208,35 +217,60 @@ func (l *Lot) expire(now time.Time) {
 	}
 }
 
-// wake gives connections that are busy to the program, and closes those whose clients have gone.
+// wake closes connections that are busy whose clients have gone, and has the program get the others. It doesn't
+// wait for that: where there are too many open files, it may take until Close.
 func (l *Lot) wake(some []*Conn, late bool) {
-	if len(some) == 0 {
-		return
+	if some = l.closeEnded(some); len(some) > 0 {
+		go l.giveAll(some, late)
 	}
-	l.giving.Lock()
-	for _, c := range some {
-		if hasEnded(c.fd.Int()) {
-			_ = c.fd.Close() // nothing was written to it
-		} else {
-			l.give(c, late)
-		}
-	}
-	l.adopter.Clear()
-	l.giving.Unlock()
-	l.settled(len(some))
 }
 
-// give gives c to the program. Where this process has too many open files, c waits. The caller holds
-// giving.
-func (l *Lot) give(c *Conn, late bool) {
+// closeEnded closes connections that are busy whose clients have gone, and returns the others.
+func (l *Lot) closeEnded(some []*Conn) (others []*Conn) {
+	var ended []*Conn
+	for _, c := range some {
+		if hasEnded(c.fd.Int()) {
+			ended = append(ended, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	l.closeAll(ended)
+	return others
+}
+
+// giveAll gives connections that are busy to the program. After Close it closes them.
+func (l *Lot) giveAll(some []*Conn, late bool) {
+	l.giving.Lock()
+	defer l.giving.Unlock()
+	defer l.adopter.Clear()
+	for len(some) > 0 && !l.isClosed() {
+		some = l.give(some[0], some[1:], late)
+	}
+	l.closeAll(some)
+}
+
+// give gives c to the program. Where this process has too many open files, c waits, and those of others that end
+// meanwhile make some free. It returns the rest of them. The caller holds giving.
+func (l *Lot) give(c *Conn, others []*Conn, late bool) []*Conn {
 	conn, err := l.adopter.Take(c.fd)
-	for descriptor.RunOut(err) && !l.isClosed() {
-		time.Sleep(retryPause)
+	for i := 1; descriptor.RunOut(err) && l.pause(); i++ {
+		if i%lookEach == 0 {
+			others = l.closeEnded(others)
+		}
 		conn, err = l.adopter.Again()
 	}
 	if err == nil {
 		c.owner.Give(conn, late)
 	}
+	l.settled(1)
+	return others
+}
+
+// pause waits before the next attempt, and reports whether there is one: Close wasn't called.
+func (l *Lot) pause() bool {
+	time.Sleep(retryPause)
+	return !l.isClosed()
 }
 
 // isClosed reports whether Close was called.
@@ -290,7 +324,7 @@ func (l *Lot) move(m *handover.Mover, n int) (moved int, stay []*Conn) {
 }
 
 // Leave ends the resting: connections move by m, unless it is nil, and the program gets the others,
-// and those that come later.
+// and those that come later. It doesn't wait until the program has them; Len counts them until then.
 func (l *Lot) Leave(m *handover.Mover) {
 	l.mu.Lock()
 	l.left = true
@@ -311,9 +345,9 @@ func (l *Lot) Close() {
 	if p == nil {
 		return
 	}
+	l.giving.Lock() // a connection that waits for a free descriptor gets none of those below
+	defer l.giving.Unlock()
 	l.closeAll(l.take(all, every))
 	p.close()
-	l.giving.Lock()
-	defer l.giving.Unlock()
 	l.adopter.Close()
 }

@@ -239,8 +239,9 @@ func TestLeave(t *testing.T) {
 	answers(t, p.next(t), client)
 	late := p.rest(t, 0)
 	answers(t, p.next(t), late)
-	if p.lot.Ready() || p.lot.Len() != 0 {
-		t.Errorf("ready: %v, %d connections", p.lot.Ready(), p.lot.Len())
+	p.wantLen(t, 0)
+	if p.lot.Ready() {
+		t.Error("ready after Leave")
 	}
 }
 
@@ -275,6 +276,77 @@ func TestWithoutDescriptors(t *testing.T) {
 	}
 	io.WriteString(client, "x")
 	answersTo(t, p.next(t), client)
+}
+
+// scarce is an adopter in a process without a free descriptor.
+type scarce struct {
+	adopter
+	free atomic.Bool // there is one
+}
+
+func (s *scarce) Take(fd *descriptor.FD) (net.Conn, error) {
+	if c, err := s.adopter.Take(fd); err == nil {
+		c.Close()
+	}
+	return s.Again()
+}
+
+func (s *scarce) Again() (net.Conn, error) {
+	if !s.free.Load() {
+		return nil, unix.EMFILE
+	}
+	return s.adopter.Again()
+}
+
+// without returns a program without a free descriptor.
+func without(t *testing.T) (*program, *scarce) {
+	p := newProgram(t, listen(t))
+	s := &scarce{adopter: p.lot.adopter}
+	p.lot.adopter = s
+	return p, s
+}
+
+// Leave doesn't wait for a free descriptor. Clients that go meanwhile don't wait for one, and Close ends what does.
+func TestLeaveWithoutDescriptors(t *testing.T) {
+	p, _ := without(t)
+	clients := []net.Conn{p.rest(t, 0), p.rest(t, 0), p.rest(t, 0)}
+	left := make(chan bool)
+	go func() { p.lot.Leave(nil); close(left) }()
+	select {
+	case <-left:
+	case <-time.After(stuck):
+		t.Error("Leave waits")
+	}
+	for _, c := range clients {
+		c.Close()
+	}
+	p.wantLen(t, 1) // the one that the program is about to get
+	p.lot.Close()
+	p.wantLen(t, 0)
+	if len(p.conns) > 0 {
+		t.Error("the program gets a connection after Close")
+	}
+}
+
+// While a connection waits for a free descriptor, those whose clients go are closed. It gets the first that is free.
+func TestGoneWithoutDescriptors(t *testing.T) {
+	p, s := without(t)
+	client, gone := p.rest(t, 0), p.rest(t, 0)
+	io.WriteString(client, "x")
+	for end := time.Now().Add(stuck); p.resting() != 1 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	gone.Close()
+	p.wantLen(t, 1)
+	s.free.Store(true)
+	answersTo(t, p.next(t), client)
+}
+
+// resting returns how many connections aren't on their way to the program.
+func (p *program) resting() int {
+	p.lot.mu.Lock()
+	defer p.lot.mu.Unlock()
+	return len(p.lot.conns)
 }
 
 // pair returns what moves connections to another program, whose Lot has them afterwards.

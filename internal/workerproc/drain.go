@@ -234,6 +234,7 @@ func (d *drain) hookReturned() {
 // handle.
 func (d *drain) tick(ticks, limit int) (expects bool) {
 	d.resting.Leave(d.mover.Load())
+	expects = d.resting.Len() > 0 // the program hasn't got them yet
 	for _, c := range d.openConns() {
 		expects = c.Tick(ticks, limit) || expects // of all: each compares with its last tick
 	}

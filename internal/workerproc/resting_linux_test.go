@@ -7,12 +7,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/handover"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/resting"
 	"github.com/rota-go/rota/internal/wire"
 )
 
@@ -220,6 +222,41 @@ func TestRestOfASilentClientEndsInADrain(t *testing.T) {
 	defer server.Close()
 	if server.RemoteAddr().String() != client.LocalAddr().String() {
 		t.Errorf("a connection of %v, want %v", server.RemoteAddr(), client.LocalAddr())
+	}
+}
+
+// giver is a resting.Owner whose program gets no connection until it is closed.
+type giver chan struct{}
+
+func (g giver) Give(c net.Conn, _ bool) {
+	<-g
+	c.Close()
+}
+
+// A drain goes on while a connection that rested isn't given to the program, for lack of descriptors for example. It may bring a
+// request, so the hooks wait.
+func TestDrainGoesOnWhileARestEnds(t *testing.T) {
+	server, _ := newNeighbours(t, 1)[0].conn(t)
+	fd, err := descriptor.DupOf(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDrain(new(atomic.Int64))
+	if !d.resting.Ready() {
+		t.Fatal("not ready")
+	}
+	defer d.resting.Close()
+	g, expects := make(giver), make(chan bool, 1)
+	defer close(g)
+	d.resting.Rest(resting.NewConn(fd, g, 1, 0))
+	go func() { expects <- d.tick(1, 2) }()
+	select {
+	case is := <-expects:
+		if !is || d.empty() {
+			t.Error("no request is expected of a connection that the program hasn't got yet")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the drain waits")
 	}
 }
 
