@@ -27,6 +27,8 @@ type Owner interface {
 	// Give has the program accept c. It owns c. Late says that the time of c has passed, and that its
 	// client hasn't sent.
 	Give(c net.Conn, late bool)
+	// Closed reports whether the program has closed the socket. It is true before Drop is called.
+	Closed() bool
 }
 
 // Conn is a connection at rest.
@@ -114,10 +116,12 @@ func (l *Lot) Len() int {
 }
 
 // Rest keeps c, which it owns. Ready was true before; if Leave was called since then, the program
-// gets c.
+// gets c. If Drop was, c is closed.
 func (l *Lot) Rest(c *Conn) {
 	if !l.keep(c) {
 		l.wake([]*Conn{c}, false)
+	} else if c.owner.Closed() {
+		l.Drop(c.owner)
 	}
 }
 

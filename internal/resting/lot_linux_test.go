@@ -29,7 +29,10 @@ type program struct {
 	cookie uint64
 	late   atomic.Int64
 	full   atomic.Bool // it takes no connections of other workers
+	closed atomic.Bool // it has closed ln
 }
+
+func (p *program) Closed() bool { return p.closed.Load() }
 
 func (p *program) Give(c net.Conn, late bool) {
 	if late {
@@ -231,6 +234,30 @@ func TestDrop(t *testing.T) {
 	answersTo(t, other.next(t), client)
 }
 
+// So do those that were about to move then, and stay.
+func TestDropDuringAMove(t *testing.T) {
+	ln := listen(t)
+	p, to := newProgram(t, ln), newProgram(t, ln)
+	client := p.rest(t, 0)
+	m := p.pair(t, closing{sockets{to}, p})
+	if n := p.lot.Move(m, 1); n != 0 {
+		t.Fatalf("%d moved", n)
+	}
+	ends(t, client)
+}
+
+// closing is sockets of a worker that takes nothing, and is asked when the program of another closes its socket.
+type closing struct {
+	sockets
+	other *program
+}
+
+func (c closing) Socket(uint64) handover.Socket {
+	c.other.closed.Store(true)
+	c.other.lot.Drop(c.other)
+	return nil
+}
+
 // When the resting ends, the program gets all, and what comes later.
 func TestLeave(t *testing.T) {
 	p := newProgram(t, listen(t))
@@ -350,13 +377,13 @@ func (p *program) resting() int {
 }
 
 // pair returns what moves connections to another program, whose Lot has them afterwards.
-func (p *program) pair(t *testing.T, to *program) *handover.Mover {
+func (p *program) pair(t *testing.T, to handover.Sockets) *handover.Mover {
 	t.Helper()
 	a, b, err := handover.NewPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := handover.NewReceiver(b, sockets{to})
+	r, err := handover.NewReceiver(b, to)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +418,7 @@ func (s sockets) Expect(c net.Conn, _ time.Duration) { s.Give(c, false) }
 func TestMove(t *testing.T) {
 	ln := listen(t)
 	p, to := newProgram(t, ln), newProgram(t, ln)
-	m := p.pair(t, to)
+	m := p.pair(t, sockets{to})
 	for range 100 {
 		p.rest(t, time.Hour)
 	}
@@ -424,7 +451,7 @@ func TestRefused(t *testing.T) {
 	p, to := newProgram(t, ln), newProgram(t, ln)
 	to.full.Store(true)
 	client := p.rest(t, 0)
-	p.lot.Leave(p.pair(t, to))
+	p.lot.Leave(p.pair(t, sockets{to}))
 	answers(t, p.next(t), client)
 }
 
@@ -432,7 +459,7 @@ func TestRefused(t *testing.T) {
 func TestMoveUnderLoad(t *testing.T) {
 	ln := listen(t)
 	p, to := newProgram(t, ln), newProgram(t, ln)
-	m := p.pair(t, to)
+	m := p.pair(t, sockets{to})
 	var all sync.WaitGroup
 	for _, program := range []*program{p, to} {
 		go func() {

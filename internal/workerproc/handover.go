@@ -224,6 +224,9 @@ func (l *listener) restAgain(c net.Conn, left time.Duration) bool {
 	return true
 }
 
+// Closed reports whether the program has closed the listener; see resting.Owner.
+func (l *listener) Closed() bool { return l.isClosed() }
+
 // Give has the program accept c, which rested; see resting.Owner.
 func (l *listener) Give(c net.Conn, late bool) {
 	resume := conn.NewMoved

@@ -233,6 +233,8 @@ func (g giver) Give(c net.Conn, _ bool) {
 	c.Close()
 }
 
+func (giver) Closed() bool { return false }
+
 // A drain goes on while a connection that rested isn't given to the program, for lack of descriptors for example. It may bring a
 // request, so the hooks wait.
 func TestDrainGoesOnWhileARestEnds(t *testing.T) {
@@ -304,6 +306,27 @@ func TestRestEndsWithItsListener(t *testing.T) {
 	all := newNeighbours(t, 2)
 	client := restingAt(t, all[0], all[1])
 	all[1].ln.Close()
+	client.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("read %v, want EOF", err)
+	}
+}
+
+// So it does with one that was on its way.
+func TestRestOfAClosedListener(t *testing.T) {
+	all := newNeighbours(t, 2)
+	server, client := all[0].conn(t)
+	fd, err := descriptor.DupOf(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	l := baseOf(all[1].ln.(source))
+	if !l.Rests() {
+		t.Fatal("connections can't rest")
+	}
+	l.Close()
+	l.Rest(fd, 0)
 	client.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("read %v, want EOF", err)
