@@ -16,22 +16,26 @@ const awaitedFor = 100 * time.Millisecond
 // first is how the first Read of a connection that has moved differs from those of others.
 type first struct {
 	until time.Time // how long the other program would have waited for a request; zero: without a limit
-	late  bool      // the Read fails: that has passed
-	waits bool      // the Read waits, for awaitedFor
+	waits bool      // the Read waits, for awaitedFor or until then
+	stays bool      // the connection can't rest
 }
+
+// isOver reports whether the time has passed for which the other program would have waited.
+func (f *first) isOver() bool { return !f.until.IsZero() && !time.Now().Before(f.until) }
 
 // NewLate is NewMoved for a connection whose read deadline, which the other program had set, has passed
 // before the client has sent anything. The first Read returns os.ErrDeadlineExceeded, unless the client has
 // sent meanwhile.
 func NewLate(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 	result, t = NewMoved(inner, shared)
-	t.move.first.Store(&first{until: time.Now(), late: true})
+	t.move.first.Store(&first{until: time.Now()})
 	return result, t
 }
 
 // NewUsed is NewMoved for a connection whose client is expected to send soon. If it is silent for awaitedFor, the
 // connection rests by Shared.Rest, with what is left of the time that the other program would have waited; 0: it sets no time. Then
-// the first Read returns io.EOF, and all later calls net.ErrClosed.
+// the first Read returns io.EOF, and all later calls net.ErrClosed. If it can't rest, the first Read returns os.ErrDeadlineExceeded when
+// that time has passed.
 func NewUsed(inner net.Conn, shared *Shared, left time.Duration) (result net.Conn, t *Tracked) {
 	result, t = NewMoved(inner, shared)
 	t.move.first.Store(&first{until: handover.Until(left)})
@@ -41,17 +45,21 @@ func NewUsed(inner net.Conn, shared *Shared, left time.Duration) (result net.Con
 // onFirst is called where a Read begins, or goes on after an interruption, of a connection that has nothing read yet. The
 // result is what Read returns, unless it is nil.
 func (c *conn) onFirst(f *first) error {
+	if !c.move.first.CompareAndSwap(f, nil) {
+		return nil
+	}
 	switch {
-	case f.late:
-		if c.move.first.CompareAndSwap(f, nil) && !c.socket.InputWaiting() {
+	case f.isOver():
+		if !c.socket.InputWaiting() {
 			return c.errLate()
 		}
 	case !f.waits:
-		if c.move.first.CompareAndSwap(f, &first{until: f.until, waits: true}) {
-			c.boundFirst()
-		}
-	case c.move.first.CompareAndSwap(f, nil) && c.rests(f):
+		c.waitFirst(&first{until: f.until, waits: true}, time.Now().Add(awaitedFor))
+	case c.isOverdue(): // the Read fails by that
+	case !f.stays && c.rests(f):
 		return io.EOF
+	case !f.until.IsZero():
+		c.waitFirst(&first{until: f.until, waits: true, stays: true}, f.until)
 	}
 	return nil
 }
@@ -62,24 +70,29 @@ func (c *conn) errLate() error {
 	return &net.OpError{Op: "read", Net: local.Network(), Source: local, Addr: remote, Err: os.ErrDeadlineExceeded}
 }
 
-// boundFirst has the Read that is about to begin be interrupted after awaitedFor.
-func (c *conn) boundFirst() {
+// waitFirst has the Read that is about to begin be interrupted at a time, or at the program's deadline if that is earlier. Then it goes
+// on as f says. A connection that has bytes pass unseen is the program's alone.
+func (c *conn) waitFirst(f *first, end time.Time) {
 	c.move.mu.Lock()
 	defer c.move.mu.Unlock()
-	end := time.Now().Add(awaitedFor)
+	if c.move.stays.Load() {
+		return
+	}
 	if d := decodeTime(c.move.deadline.Load()); !d.IsZero() && d.Before(end) {
 		end = d
 	}
+	c.move.first.Store(f)
 	c.move.interrupted.Store(true)
 	_ = c.socket.SetReadDeadline(end) // fails if the program has closed it
 }
 
-// rests reports whether the connection, whose client is silent, rests from now on. The program has its own
-// deadline, and a drain ends what is left.
-func (c *conn) rests(f *first) bool {
+// isOverdue reports whether the program's own deadline has passed.
+func (c *conn) isOverdue() bool {
 	d := decodeTime(c.move.deadline.Load())
-	if passed := !d.IsZero() && !time.Now().Before(d); passed || c.shared.Draining.Load() {
-		return false
-	}
-	return c.departs(func() bool { return c.shared.Rest(c.socket.Conn, handover.Left(f.until)) })
+	return !d.IsZero() && !time.Now().Before(d)
+}
+
+// rests reports whether the connection, whose client is silent, rests from now on. A drain ends what is left.
+func (c *conn) rests(f *first) bool {
+	return !c.shared.Draining.Load() && c.departs(func() bool { return c.shared.Rest(c.socket.Conn, handover.Left(f.until)) })
 }

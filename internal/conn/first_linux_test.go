@@ -137,6 +137,41 @@ func TestUsedWithADeadline(t *testing.T) {
 	}
 }
 
+// The time of the first program bounds the Read where the connection can't rest, after an interruption too. The Read fails once.
+func TestUsedCannotRest(t *testing.T) {
+	for name, interrupted := range map[string]bool{"silent": false, "interrupted": true} {
+		t.Run(name, func(t *testing.T) {
+			r := newRester()
+			r.full = true
+			const left = awaitedFor * 3 / 2
+			began := time.Now()
+			server, client := r.used(t, left)
+			if interrupted {
+				time.AfterFunc(awaitedFor*5/4, func() { interrupt(server) })
+			}
+			server.SetReadDeadline(began.Add(10 * time.Second)) // of the new program
+			if n, err := server.Read(make([]byte, 9)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("Read: %d, %v", n, err)
+			}
+			if d := time.Since(began); d < left || d > 5*time.Second {
+				t.Errorf("it fails after %v", d)
+			}
+			io.WriteString(client, "next")
+			if b := make([]byte, 4); !reads(server, b) {
+				t.Errorf("then %q", b)
+			}
+		})
+	}
+}
+
+// interrupt is Interrupt for a connection that then doesn't move.
+func interrupt(c *tcpConn) {
+	c.move.mu.Lock()
+	defer c.move.mu.Unlock()
+	c.move.interrupted.Store(true)
+	c.socket.SetReadDeadline(longAgo)
+}
+
 // One that moves on before its client has sent has the time of the first program, and not what the second
 // grants a new connection.
 func TestUsedMovesOn(t *testing.T) {
