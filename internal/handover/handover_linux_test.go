@@ -342,6 +342,21 @@ func TestRest(t *testing.T) {
 	}
 }
 
+// Where it can't rest, the program gets it at once, with the time too.
+func TestCannotRest(t *testing.T) {
+	w := newWorld(t, "tcp", "127.0.0.1:0")
+	server, _ := w.conn(t)
+	w.serve()
+	item := w.item(t, server)
+	item.Rest = time.Hour
+	taken, err := w.sender.Offer([]Item{item})
+	wantTaken(t, taken, err, true)
+	(<-w.conns).Close()
+	if !w.expected || w.left != time.Hour {
+		t.Errorf("expected %t, left %v", w.expected, w.left)
+	}
+}
+
 // A connection whose client has gone isn't taken, and harms no other.
 func TestRestOfAGoneClient(t *testing.T) {
 	w := newWorld(t, "tcp", "127.0.0.1:0")

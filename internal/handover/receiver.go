@@ -21,13 +21,13 @@ type Socket interface {
 // Rester is a Socket that keeps connections at rest.
 type Rester interface {
 	Socket
-	// Rests reports whether Rest or Expect is called for the next connection, instead of Put.
+	// Rests reports whether Rest may be called for the next connection. Otherwise Expect is. Put isn't called.
 	Rests() bool
 	// Rest has the program accept the connection of fd when its client sends. It owns fd. Left is how
 	// long a program would wait for that; 0: it sets no time. It is called from the goroutine of Serve.
 	Rest(fd *descriptor.FD, left time.Duration)
-	// Expect has the program accept c at once: its client is expected to send soon. If it doesn't, c comes to
-	// rest, with what is left of the time. It owns c, and is called from the goroutine of Serve.
+	// Expect has the program accept c at once: its client is expected to send soon, or connections can't rest now. If it doesn't
+	// send, c comes to rest if it can, with what is left of the time, or ends by that. It owns c, and is called from the goroutine of Serve.
 	Expect(c net.Conn, left time.Duration)
 }
 
@@ -211,11 +211,11 @@ func (r *Receiver) receive() ([]byte, []*descriptor.FD, error) {
 func (r *Receiver) offered(fd *descriptor.FD, f facts) (arrival, error) {
 	s := r.sockets.Socket(f.cookie)
 	rester, ok := s.(Rester)
-	if !ok || !rester.Rests() {
+	if !ok {
 		return r.take(fd, s)
 	}
-	if f.used {
-		if a, err := r.take(fd, expecting{rester, f.left()}); a.isTaken() || err != nil {
+	if rests := rester.Rests(); f.used || !rests {
+		if a, err := r.take(fd, expecting{rester, f.left()}); a.isTaken() || err != nil || !rests {
 			return a, err
 		} // without a free descriptor it can still rest
 	}
