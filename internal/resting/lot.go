@@ -229,8 +229,9 @@ func (l *Lot) wake(some []*Conn, late bool) {
 	}
 }
 
-// closeEnded closes connections that are busy whose clients have gone, and returns the others.
+// closeEnded closes connections that are busy whose clients have gone, and returns the others, in the place of some.
 func (l *Lot) closeEnded(some []*Conn) (others []*Conn) {
+	others = some[:0]
 	var ended []*Conn
 	for _, c := range some {
 		if hasEnded(c.fd.Int()) {
