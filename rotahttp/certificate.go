@@ -12,26 +12,30 @@ import (
 // certificateInterval is how often the files of a certificate are looked at.
 const certificateInterval = 10 * time.Second
 
+// lookWait is how long handshakes wait for a look, as the file system may not answer.
+const lookWait = 250 * time.Millisecond
+
 // certificate is a certificate and its key, which are read again when their files change.
 type certificate struct {
 	certFile, keyFile string
+	load              func(certFile, keyFile string) (tls.Certificate, error)
 	failed            func(error) // called once for each state of the files that can't be used
 
 	mu      sync.Mutex
 	current *tls.Certificate // the last that could be used
 	state   [2]fs.FileInfo   // of the files, when they were read last
-	checked time.Time
-	reading bool
+	began   time.Time        // the last look
+	look    chan struct{}    // closed at the end of the look that is under way; nil: there is none
 }
 
 // newCertificate reads the files.
 func newCertificate(certFile, keyFile string) (*certificate, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile, checked: time.Now()}
+	c := &certificate{certFile: certFile, keyFile: keyFile, load: tls.LoadX509KeyPair, began: time.Now()}
 	c.failed = func(err error) {
 		fmt.Fprintf(os.Stderr, "rota: the certificate in %s can't be renewed, the last one stays: %v\n", certFile, err)
 	}
 	c.state = c.stat()
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	pair, err := c.load(certFile, keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -39,35 +43,63 @@ func newCertificate(certFile, keyFile string) (*certificate, error) {
 	return c, nil
 }
 
-// get is a tls.Config.GetCertificate. It never waits for a file.
+// get is a tls.Config.GetCertificate. The handshake that finds that a look is due waits for it, as do
+// those that come meanwhile, until lookWait after its begin.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.lookAgain()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.reading && time.Since(c.checked) >= certificateInterval {
-		c.reading = true
-		go c.check()
-	}
 	return c.current, nil
 }
 
-// check reads the files if they have changed.
+func (c *certificate) lookAgain() {
+	ended, wait := c.due()
+	if ended == nil {
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(wait):
+	}
+}
+
+// due begins a look if it is time. It returns the channel that is closed at the end of the look that is
+// under way, and how long to wait for it; nil if there is none.
+func (c *certificate) due() (ended <-chan struct{}, wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.look == nil && time.Since(c.began) >= certificateInterval {
+		c.began, c.look = time.Now(), make(chan struct{})
+		go c.check()
+	}
+	return c.look, time.Until(c.began.Add(lookWait))
+}
+
+// check reads the files if they have changed. A line that says why they can't be used holds up no
+// handshake.
 func (c *certificate) check() {
 	state := c.stat()
 	var pair tls.Certificate
 	var err error
 	changed := !same(state, c.state)
 	if changed {
-		pair, err = tls.LoadX509KeyPair(c.certFile, c.keyFile)
+		pair, err = c.load(c.certFile, c.keyFile)
 	}
+	c.checked(state, pair, changed && err == nil)
+	if err != nil {
+		c.failed(err)
+	}
+}
+
+// checked ends a look. pair is used if it is a new one.
+func (c *certificate) checked(state [2]fs.FileInfo, pair tls.Certificate, renewed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.checked, c.reading, c.state = time.Now(), false, state
-	switch {
-	case err != nil:
-		c.failed(err)
-	case changed:
+	if c.state = state; renewed {
 		c.current = &pair
 	}
+	close(c.look)
+	c.look = nil
 }
 
 func (c *certificate) stat() (state [2]fs.FileInfo) {

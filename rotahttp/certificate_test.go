@@ -1,6 +1,7 @@
 package rotahttp
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -69,8 +70,8 @@ func TestRenewedCertificate(t *testing.T) {
 		c.failed = func(error) { failed++ }
 		pass := func(d time.Duration) {
 			time.Sleep(d)
-			c.get(nil) // looks at the files
-			synctest.Wait()
+			c.get(nil)      // looks at the files
+			synctest.Wait() // for the line about them
 		}
 		cert2()
 		pass(9 * time.Second)
@@ -96,6 +97,41 @@ func TestRenewedCertificate(t *testing.T) {
 		key()
 		pass(11 * time.Second)
 		c.serves(t, "with the first one again", first)
+	})
+}
+
+// The first handshake after a renewal gets the new certificate, however quiet the server was. A file system that
+// doesn't answer holds up the handshakes of a fraction of a second, and no later ones.
+func TestHandshakeWaitsForLook(t *testing.T) {
+	p := newPair(t)
+	cert, key, first := p.renew(t)
+	cert()
+	key()
+	cert2, key2, second := p.renew(t)
+	synctest.Test(t, func(t *testing.T) {
+		c, err := newCertificate(p.cert, p.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers := make(chan struct{})
+		c.load = func(cert, key string) (tls.Certificate, error) { <-answers; return tls.LoadX509KeyPair(cert, key) }
+		cert2()
+		key2()
+		time.Sleep(certificateInterval)
+		for _, wait := range []time.Duration{lookWait, 0} {
+			began := time.Now()
+			c.serves(t, "without an answer", first)
+			if d := time.Since(began); d != wait {
+				t.Errorf("the handshake took %v, want %v", d, wait)
+			}
+		}
+		close(answers)
+		synctest.Wait()
+		c.serves(t, "with the late answer", second)
+		cert()
+		key()
+		time.Sleep(certificateInterval)
+		c.serves(t, "at the first handshake", first)
 	})
 }
 

@@ -65,9 +65,10 @@ func ListenAndServe(addr string, handler http.Handler) error {
 // ListenAndServeTLS is [ListenAndServe] over TLS, with HTTP/1.1 and HTTP/2, as
 // http.ListenAndServeTLS is. An empty addr is ":https".
 //
-// A renewed certificate needs no reload: the two files are looked at again while clients
-// connect, every ten seconds at most. A pair that can't be read, or whose key doesn't match,
-// is logged once, and the last good one stays.
+// A renewed certificate needs no reload: a handshake that comes ten seconds after the last look at
+// the two files looks at them again, and gets a new pair itself. A pair that can't be read, or whose
+// key doesn't match, is one line on standard error, and the last good one stays. If the files aren't
+// read within 0.25 s, handshakes get it too until they are.
 func ListenAndServeTLS(addr, certFile, keyFile string, handler http.Handler) error {
 	ln, err := listen(addr, ":https")
 	if err != nil {
