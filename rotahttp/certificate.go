@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/rota-go/rota/internal/workerproc"
 )
 
 // certificateInterval is how often the files of a certificate are looked at.
@@ -31,9 +33,7 @@ type certificate struct {
 // newCertificate reads the files.
 func newCertificate(certFile, keyFile string) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, load: tls.LoadX509KeyPair, began: time.Now()}
-	c.failed = func(err error) {
-		fmt.Fprintf(os.Stderr, "rota: the certificate in %s can't be renewed, the last one stays: %v\n", certFile, err)
-	}
+	c.failed = c.report
 	c.state = c.stat()
 	pair, err := c.load(certFile, keyFile)
 	if err != nil {
@@ -41,6 +41,24 @@ func newCertificate(certFile, keyFile string) (*certificate, error) {
 	}
 	c.current = &pair
 	return c, nil
+}
+
+// report writes a line of the worker, or of a process that has no master.
+func (c *certificate) report(err error) {
+	id := 0
+	if w := workerproc.Self(); w != nil {
+		id = w.ID()
+	}
+	fmt.Fprintln(os.Stderr, c.line(id, err))
+}
+
+// line returns the line of the worker id. 0 is a process that has no master.
+func (c *certificate) line(id int, err error) string {
+	text := fmt.Sprintf("WARN the certificate in %s can't be renewed, the last one stays: %v", c.certFile, err)
+	if id > 0 {
+		text = fmt.Sprintf("worker %d: %s", id, text)
+	}
+	return "rota: " + text
 }
 
 // get is a tls.Config.GetCertificate. The handshake that finds that a look is due waits for it, as do

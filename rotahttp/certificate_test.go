@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -133,6 +134,17 @@ func TestHandshakeWaitsForLook(t *testing.T) {
 		time.Sleep(certificateInterval)
 		c.serves(t, "at the first handshake", first)
 	})
+}
+
+// The line about a pair that can't be used is one of the worker.
+func TestCertificateLine(t *testing.T) {
+	c := &certificate{certFile: "cert.pem"}
+	for id, want := range map[int]string{0: "rota: ", 17: "rota: worker 17: "} {
+		want += "WARN the certificate in cert.pem can't be renewed, the last one stays: no"
+		if got := c.line(id, errors.New("no")); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }
 
 // A certificate that can't be read at the start is an error.
