@@ -57,6 +57,7 @@ var orders = map[string]func(url.Values) (string, error){
 	"many":        labMany,
 	"batch":       labBatch,
 	"buffer":      labBuffer,
+	"reopen":      labReopen,
 }
 
 // labWhoami answers with the worker's user, group and other groups.

@@ -50,7 +50,7 @@ type packet struct {
 	shared bool // other processes have the socket too
 
 	first   sync.Once
-	closing sync.Once
+	closing sync.Mutex    // held during Close
 	closed  chan struct{} // closed by Close
 	reading atomic.Int64  // reads of the inner conn under way
 
@@ -98,8 +98,13 @@ func (p *packet) readStarts() {
 	}
 }
 
-// readEnds records the result of a read.
+// readEnds records the result of a read. A read that fails because the conn is closed returns
+// when Close has told the owner: then the address may be asked for again.
 func (p *packet) readEnds(err error) {
+	if errors.Is(err, net.ErrClosed) {
+		p.closing.Lock()
+		defer p.closing.Unlock()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
@@ -180,25 +185,35 @@ func (p *packet) CloseSource() {
 }
 
 func (p *packet) Busy() bool {
-	select {
-	case <-p.closed:
+	if p.isClosed() {
 		return false
-	default:
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pending > 0 || time.Since(p.last) < packetLinger
 }
 
+func (p *packet) isClosed() bool {
+	select {
+	case <-p.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Close closes this process's copy of the socket. Other processes keep theirs.
 func (p *packet) Close() error {
+	p.closing.Lock()
+	defer p.closing.Unlock()
 	err := sharedsocket.Close(p.inner)
-	p.closing.Do(func() {
-		close(p.closed)
-		if p.owner.Closed(p) {
-			err = nil // the drain may have closed it already; that is not an error of the program
-		}
-	})
+	if p.isClosed() {
+		return err
+	}
+	close(p.closed)
+	if p.owner.Closed(p) {
+		return nil // the drain may have closed it already; that is not an error of the program
+	}
 	return err
 }
 

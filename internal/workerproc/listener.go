@@ -131,7 +131,7 @@ type listener struct {
 	taken     taken
 	moved     *handover.Queue // connections of other workers, to be accepted
 	deadline  handover.Deadline
-	closing   sync.Once
+	closing   sync.Mutex    // held during Close
 	closed    chan struct{} // closed by Close
 }
 
@@ -197,8 +197,13 @@ func (l *listener) next(keep func(net.Conn) net.Conn) (net.Conn, error) {
 	l.first.Do(l.sendAccepting)
 	for {
 		c, err := l.accept(keep)
-		if err == nil || !l.worker.drain.draining.Load() || !errors.Is(err, net.ErrClosed) {
+		if !errors.Is(err, net.ErrClosed) {
 			return c, err
+		}
+		if !l.worker.drain.draining.Load() {
+			l.closing.Lock() // the address may be asked for again when Close has told the master
+			defer l.closing.Unlock()
+			return nil, err
 		}
 		if err := l.waitLeft(err); err != nil {
 			return nil, err
@@ -334,23 +339,22 @@ func (l *listener) settled() bool {
 
 // Close closes this process's copy of the socket. Other processes keep theirs.
 func (l *listener) Close() error {
+	l.closing.Lock()
+	defer l.closing.Unlock()
 	err := sharedsocket.Close(l.Listener)
-	l.closing.Do(func() {
-		close(l.closed)
-		l.moved.Close()
-		if l.worker.drain.draining.Load() {
-			err = nil // the drain has closed it already; that is not an error of the program
-			return
-		}
-		l.worker.drain.removeSource(l.source)
-		l.worker.drain.resting.Drop(l)
-		if l.acceptsByFile() {
-			return // the socket is still in use
-		}
-		if l.id > 0 {
-			_ = l.worker.send(wire.Closed, wire.ClosedBody{ID: l.id})
-		}
-	})
+	if l.isClosed() {
+		return err
+	}
+	close(l.closed)
+	l.moved.Close()
+	if l.worker.drain.draining.Load() {
+		return nil // the drain has closed it already; that is not an error of the program
+	}
+	l.worker.drain.removeSource(l.source)
+	l.worker.drain.resting.Drop(l)
+	if !l.acceptsByFile() && l.id > 0 { // else the socket is still in use
+		_ = l.worker.send(wire.Closed, wire.ClosedBody{ID: l.id})
+	}
 	return err
 }
 
