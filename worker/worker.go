@@ -363,7 +363,8 @@ func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error
 
 // Inherit returns what this worker's predecessor in the slot writes in the function of its
 // [Worker.OnHandOverState]. The caller closes it. It belongs before the first Accept: the
-// worker is not ready before. The bytes come from the other process directly, as they are written.
+// worker is not ready before. The bytes come from the other process directly, as they are written: none
+// waits for longer than 10 ms for others that go along.
 //
 // Inherit returns io.EOF if there is nothing: at a first start, after a crash, after Scale, if the predecessor
 // has no such function, and if Inherit was called before. It waits for the first bytes until ctx ends, or 5 seconds

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -108,45 +109,78 @@ func write(ctx context.Context, file io.Writer, f func(context.Context, io.Write
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	p := &parts{to: file, part: make([]byte, headSize, headSize+maxPart)}
+	p := newParts(file)
+	defer p.timer.Stop()
 	if err := f(ctx, p); err != nil {
 		return err
 	}
 	return p.end()
 }
 
-// parts writes parts. It is used by one goroutine at a time.
+// linger is how long bytes wait for others that make a part with them.
+const linger = 10 * time.Millisecond
+
+// parts writes parts: full ones, and after linger one of what has come.
 type parts struct {
-	to   io.Writer
+	to    io.Writer
+	timer *time.Timer // calls late
+
+	mu   sync.Mutex
 	part []byte // the next, after its length
+	err  error  // of all later writes
+}
+
+func newParts(to io.Writer) *parts {
+	p := &parts{to: to, part: make([]byte, headSize, headSize+maxPart)}
+	p.timer = time.AfterFunc(Limit, p.late)
+	return p
 }
 
 func (p *parts) Write(b []byte) (n int, err error) {
-	for len(b) > 0 && err == nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(b) > 0 && p.err == nil {
+		if len(p.part) == headSize {
+			p.timer.Reset(linger)
+		}
 		k := copy(p.part[len(p.part):cap(p.part)], b)
 		p.part, b, n = p.part[:len(p.part)+k], b[k:], n+k
 		if len(p.part) == cap(p.part) {
-			err = p.flush()
+			p.flush()
 		}
 	}
-	return n, err
+	return n, p.err
 }
 
-func (p *parts) flush() error {
+// late writes what waits.
+func (p *parts) late() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flushSome()
+}
+
+func (p *parts) flushSome() {
+	if len(p.part) > headSize {
+		p.flush()
+	}
+}
+
+func (p *parts) flush() {
+	if p.err != nil {
+		return
+	}
 	binary.BigEndian.PutUint32(p.part, uint32(len(p.part)-headSize))
-	_, err := p.to.Write(p.part)
+	_, p.err = p.to.Write(p.part)
 	p.part = p.part[:headSize]
-	return err
 }
 
 // end writes what is left, and the end.
 func (p *parts) end() error {
-	if len(p.part) > headSize {
-		if err := p.flush(); err != nil {
-			return err
-		}
-	}
-	return p.flush()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flushSome()
+	p.flush()
+	return p.err
 }
 
 // Open returns what the other worker writes to a pipe. It owns fd. It returns when the first

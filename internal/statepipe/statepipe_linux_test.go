@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -79,6 +80,81 @@ func TestUnfinishedState(t *testing.T) {
 	}
 }
 
+// What is written is read soon, also if the writer has no more for long.
+func TestFirstBytes(t *testing.T) {
+	r, w := pipe(t)
+	seen, written := make(chan struct{}), make(chan error, 1)
+	go func() {
+		written <- NewWriter().Write(w, func(ctx context.Context, to io.Writer) error {
+			io.WriteString(to, "x")
+			select {
+			case <-seen:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	state, err := Open(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	if b := make([]byte, 1); first(t, state, b) != "x" {
+		t.Errorf("read %q", b)
+	}
+	close(seen)
+	if n, err := state.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("at the end: %d, %v", n, err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+func first(t *testing.T, r io.Reader, b []byte) string {
+	t.Helper()
+	n, err := r.Read(b)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(b[:n])
+}
+
+// Small writes that come one after the other are one part.
+func TestSmallWritesShareParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got bytes.Buffer
+		p := newParts(&got)
+		defer p.timer.Stop()
+		for range 3 {
+			io.WriteString(p, "a")
+			time.Sleep(linger / 4)
+		}
+		time.Sleep(linger)
+		io.WriteString(p, "b")
+		time.Sleep(linger)
+		synctest.Wait()
+		if want := "\x00\x00\x00\x03aaa\x00\x00\x00\x01b"; got.String() != want {
+			t.Errorf("%q, want %q", got.String(), want)
+		}
+	})
+}
+
+// foreign returns the end to read of a pipe that has text.
+func foreign(t *testing.T, text string) *descriptor.FD {
+	t.Helper()
+	r, w := pipe(t)
+	f, err := w.File("pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	io.WriteString(f, text)
+	f.Close()
+	return r
+}
+
 // A writer that is not there, or hasn't begun when it ends, leaves nothing.
 func TestNoState(t *testing.T) {
 	r, w := pipe(t)
@@ -99,15 +175,7 @@ func TestForeignState(t *testing.T) {
 		"s\x00\x00\x00\x01x":                 io.ErrUnexpectedEOF,
 		"s\x00\x00\x00\x01x\x00\x01\x00\x00": ErrFormat,
 	} {
-		r, w := pipe(t)
-		f, err := w.File("pipe")
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Close()
-		io.WriteString(f, text)
-		f.Close()
-		state, err := Open(t.Context(), r)
+		state, err := Open(t.Context(), foreign(t, text))
 		if err == nil {
 			_, err = io.ReadAll(state)
 		}
