@@ -184,8 +184,8 @@ func (p *parts) end() error {
 }
 
 // Open returns what the other worker writes to a pipe. It owns fd. It returns when the first
-// bytes have come. The error is io.EOF if there is nothing. It, and then Read, fail with
-// os.ErrDeadlineExceeded at the end of ctx, and Limit from now. Read fails with
+// bytes have come, or the other worker has failed. The error is io.EOF if there is nothing. It, and then Read, fail with
+// os.ErrDeadlineExceeded at the end of ctx, and Limit from now. Read, and never Open, fails with
 // io.ErrUnexpectedEOF if the other worker doesn't finish.
 func Open(ctx context.Context, fd *descriptor.FD) (io.ReadCloser, error) {
 	end := time.Now().Add(Limit)
@@ -198,11 +198,14 @@ func Open(ctx context.Context, fd *descriptor.FD) (io.ReadCloser, error) {
 	}
 	defer context.AfterFunc(ctx, func() { _ = file.SetDeadline(time.Unix(1, 0)) })() // fails if it is closed
 	r := &reader{file: file}
-	if r.begin(); r.err != nil {
-		_ = file.Close()
-		return nil, r.err
+	if r.begin(); r.err == nil || r.err == io.ErrUnexpectedEOF {
+		return r, nil
 	}
-	return r, nil
+	_ = file.Close()
+	if r.err == io.EOF {
+		return nil, io.EOF
+	}
+	return nil, fmt.Errorf("the state of the worker before it: %w", r.err)
 }
 
 // reader reads parts.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,25 @@ func TestSmallWritesShareParts(t *testing.T) {
 			t.Errorf("%q, want %q", got.String(), want)
 		}
 	})
+}
+
+// A failure of the other worker is one of a read, also before its first byte; a failure of Open says whose state
+// is missing.
+func TestFailureIsOneOfRead(t *testing.T) {
+	for _, text := range []string{"s", "s\x00\x00"} {
+		state, err := Open(t.Context(), foreign(t, text))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if _, err := state.Read(make([]byte, 1)); err != io.ErrUnexpectedEOF {
+			t.Errorf("%q: a read fails with %v", text, err)
+		}
+		state.Close()
+	}
+	if _, err := Open(t.Context(), foreign(t, "x")); !strings.HasPrefix(fmt.Sprint(err), "the state of the worker before it: ") {
+		t.Error(err)
+	}
 }
 
 // foreign returns the end to read of a pipe that has text.
