@@ -136,23 +136,25 @@ func checkNone(_ *call, fs *flag.FlagSet) error {
 	return nil
 }
 
-func checkScale(c *call, fs *flag.FlagSet) error { return number(fs, 1, &c.request.Workers) }
+func checkScale(c *call, fs *flag.FlagSet) error {
+	return number(fs, fmt.Sprintf("workers: want 1 to %d", control.MaxWorkers), 1, &c.request.Workers)
+}
 
 func checkRestart(c *call, fs *flag.FlagSet) error {
 	if c.request.Worker != 0 {
 		return checkNone(c, fs)
 	}
-	return number(fs, 0, &c.request.Slot)
+	return number(fs, "want the number of a slot, the first is 0", 0, &c.request.Slot)
 }
 
-// number reads the one argument, of at least least.
-func number(fs *flag.FlagSet, least int, to *int) error {
+// number reads the one argument, of at least least. The master knows the most. want says what it is.
+func number(fs *flag.FlagSet, want string, least int, to *int) error {
 	if fs.NArg() != 1 {
 		return fmt.Errorf("%s: want one number", fs.Name())
 	}
 	n, err := strconv.Atoi(fs.Arg(0))
 	if err != nil || n < least {
-		return fmt.Errorf("%s: %q is not a number of it", fs.Name(), fs.Arg(0))
+		return fmt.Errorf("%s: %q: %s", fs.Name(), fs.Arg(0), want)
 	}
 	*to = n
 	return nil

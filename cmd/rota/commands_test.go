@@ -71,6 +71,21 @@ func TestHelpOfNothing(t *testing.T) {
 	}
 }
 
+// An argument that isn't a number of workers or of a slot is named, with what is wanted.
+func TestNumbers(t *testing.T) {
+	for want, args := range map[string][]string{
+		`scale: "0": workers: want 1 to 1024;`:                      {"scale", "0"},
+		`scale: "four": workers: want 1 to 1024;`:                   {"scale", "four"},
+		`restart: "a": want the number of a slot, the first is 0;`:  {"restart", "a"},
+		`restart: "-1": want the number of a slot, the first is 0;`: {"restart", "--", "-1"},
+	} {
+		var out, errs bytes.Buffer
+		if got := run(args, &out, &errs, os.Getenv); got != usage || !strings.Contains(errs.String(), want) {
+			t.Errorf("rota %v: exit status %d, %s", args, got, &errs)
+		}
+	}
+}
+
 // The manual page in the repository is that of the table, and man shows it without a warning.
 func TestManual(t *testing.T) {
 	page := output(t, "man")
