@@ -112,8 +112,8 @@ const (
 // Change is something that has changed the workers.
 type Change struct {
 	Kind  Kind          `json:"kind"`
-	Began time.Time     `json:"began"`
-	Took  time.Duration `json:"took,omitempty"` // in ns
+	Began time.Time     `json:"began"`          // Crash: when the worker has ended
+	Took  time.Duration `json:"took,omitempty"` // in ns. Crash: how long the worker has run
 	By    string        `json:"by,omitempty"`   // who asked for it; see By
 
 	Generation int    `json:"generation,omitempty"` // Reload: the new one. Crash: the worker's

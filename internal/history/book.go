@@ -97,7 +97,7 @@ func (b *Book) Ended(m *reload.Member, now time.Time, pid int, how, stderr strin
 	if !m.Voluntary {
 		b.tallies.Count(status.Crash, m.Slot, "crash")
 		b.Add(status.Change{
-			Kind: status.Crash, Began: m.Started, Took: now.Sub(m.Started), Generation: m.Generation,
+			Kind: status.Crash, Began: now, Took: now.Sub(m.Started), Generation: m.Generation,
 			Worker: m.ID, Slot: m.Slot, PID: pid, Err: how, Stderr: stderr,
 		})
 	}

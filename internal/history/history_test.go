@@ -60,13 +60,13 @@ func TestCallers(t *testing.T) {
 	}
 }
 
-// The end of a worker is a change if nobody has asked for it.
+// The end of a worker is a change if nobody has asked for it. Its time is when it has crashed, after as long as it has run.
 func TestEnded(t *testing.T) {
 	b := New()
 	b.Ended(&reload.Member{ID: 1, Started: start, Voluntary: true}, start, 5, "exit status 0", "")
 	b.Ended(&reload.Member{ID: 2, Slot: 1, Generation: 3, Started: start}, start.Add(time.Second), 6, "exit status 2", "panic")
 	want := []status.Change{{
-		Kind: status.Crash, Began: start, Took: time.Second, Generation: 3, Worker: 2, Slot: 1, PID: 6, Err: "exit status 2", Stderr: "panic",
+		Kind: status.Crash, Began: start.Add(time.Second), Took: time.Second, Generation: 3, Worker: 2, Slot: 1, PID: 6, Err: "exit status 2", Stderr: "panic",
 	}}
 	if got := b.All(); !slices.Equal(got, want) || got[0].Failed() {
 		t.Errorf("%+v\nwant %+v", got, want)
