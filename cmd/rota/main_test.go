@@ -155,6 +155,8 @@ func TestChanges(t *testing.T) {
 	}
 	_, errs := s.rota(failed, "restart", "-id", "99")
 	contains(t, errs, "no such worker")
+	_, errs = s.rota(failed, "restart", "7")
+	contains(t, errs, "restart slot 7: ")
 	s.rota(done, "upgrade")
 	up := s.status() // the path is the new master's
 	if up.PID == before.PID || up.PID != s.PID() || up.Want != 3 {

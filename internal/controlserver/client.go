@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -214,20 +215,15 @@ func (c *client) each(result <-chan error, f func(status.Status) error) error {
 
 // restart replaces one worker.
 func (c *client) restart(r control.Request) error {
-	s, _ := c.recent.Now()
-	id := r.Worker
-	if slots := s.Slots(); id == 0 && r.Slot < len(slots) {
-		for _, w := range slots[r.Slot] {
-			if w.IsServing() {
-				id = w.ID
-			}
-		}
+	id, err := c.worker(r)
+	if err == nil {
+		err = c.master.Restart(c.ctx, id)
 	}
-	if err := c.master.Restart(c.ctx, id); err != nil || r.NoWait {
+	if err != nil || r.NoWait {
 		return c.end(err, control.Failed)
 	}
 	errReplaced := errors.New("replaced")
-	err := c.each(nil, func(s status.Status) error {
+	err = c.each(nil, func(s status.Status) error {
 		if isReplaced(s, id) {
 			return errReplaced
 		}
@@ -237,6 +233,25 @@ func (c *client) restart(r control.Request) error {
 		return c.end(nil, control.Done)
 	}
 	return err
+}
+
+// worker returns the id of the worker that a restart is about: the newest that serves in a slot, unless the request has an id.
+func (c *client) worker(r control.Request) (id int, err error) {
+	if r.Worker != 0 {
+		return r.Worker, nil
+	}
+	s, _ := c.recent.Now()
+	if slots := s.Slots(); r.Slot < len(slots) {
+		for _, w := range slots[r.Slot] {
+			if w.IsServing() {
+				id = w.ID
+			}
+		}
+	}
+	if id == 0 {
+		return 0, fmt.Errorf("restart slot %d: no worker serves in it", r.Slot)
+	}
+	return id, nil
 }
 
 // isReplaced reports whether a worker doesn't serve any more, and every slot is served.

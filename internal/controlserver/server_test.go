@@ -238,7 +238,7 @@ func TestRestart(t *testing.T) {
 	_, in = dial(t, path, `{"do":"restart","worker":9}`+"\n")
 	wantResult(t, in, control.Failed, "no such worker")
 	_, in = dial(t, path, `{"do":"restart","slot":5}`+"\n")
-	wantResult(t, in, control.Failed, "no such worker")
+	wantResult(t, in, control.Failed, "restart slot 5: no worker serves in it")
 }
 
 // Hostile clients are answered, cut off, or told that there are too many; the others are served.
