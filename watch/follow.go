@@ -23,6 +23,9 @@ type pending struct {
 // isPending reports whether something has changed that doesn't count yet.
 func (p pending) isPending() bool { return p.seen != p.acted }
 
+// never is what no look finds, also if there are no files.
+const never = "\x00"
+
 // restPeriods is how many times quiet there are between two looks while nothing happens.
 const restPeriods = 5
 
@@ -47,7 +50,7 @@ func follow(ctx context.Context, cfg Config, s source, changed func()) {
 	first, wait := s.look(), restPeriods*quiet
 	p := pending{acted: first, seen: first, since: time.Now()}
 	if cfg.First {
-		p.acted, wait = "", quiet
+		p.acted, wait = never, quiet
 	}
 	for {
 		timer := time.NewTimer(wait)

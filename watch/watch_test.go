@@ -77,11 +77,18 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// What is there at the beginning may count as a change, after the quiet time.
+// What is there at the beginning may count as a change, after the quiet time, also if that is nothing.
 func TestFirst(t *testing.T) {
+	for _, is := range []string{"a", ""} {
+		t.Run(is, func(t *testing.T) { counts(t, is) })
+	}
+}
+
+// counts checks that what is there counts once.
+func counts(t *testing.T, is string) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &fakeSource{wake: make(chan struct{})}
-		s.is.Store("a")
+		s.is.Store(is)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		begin, n := time.Now(), 0
