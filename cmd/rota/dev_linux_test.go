@@ -203,6 +203,44 @@ func TestDevFailures(t *testing.T) {
 	}
 }
 
+// Where there is no program, and no file whose change could make one, it ends with what go build says.
+func TestDevNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, module := range []struct{ mod, says string }{
+		{"", "go.mod file not found"},
+		{"module app\n", "directory not found"},
+	} {
+		if module.mod != "" {
+			e2etest.NoError(t, os.WriteFile("go.mod", []byte(module.mod), 0o600))
+		}
+		var out, errs strings.Builder
+		if got := run([]string{"dev", "./nope"}, &out, &errs, os.Getenv); got != failed {
+			t.Errorf("exit status %d", got)
+		}
+		contains(t, errs.String(), module.says, "rota: dev: ./nope: ")
+	}
+}
+
+// A directory without a program is watched: go build's words are printed, and it is built when there is one, also
+// after the directory was away.
+func TestDevEmpty(t *testing.T) {
+	t.Parallel()
+	s := &devService{t: t, dir: t.TempDir()}
+	s.write("go.mod", "module app\n")
+	app := filepath.Join(s.dir, "app")
+	e2etest.NoError(t, os.Mkdir(app, 0o700))
+	cmd := exec.Command(e2etest.Build(t, "."), "dev", "-quiet", "10ms", "./app")
+	cmd.Dir = s.dir
+	s.Process = e2etest.Begin(t, cmd)
+	s.wrote("no Go files in ", 1)
+	s.write("app/main.go", "package main\nfunc main() { println(`serves one`) }\n")
+	s.wrote("serves one", 1)
+	e2etest.NoError(t, os.Rename(app, app+".away"))
+	s.wrote("directory not found", 1)
+	e2etest.NoError(t, os.Rename(app+".away", app))
+	s.wrote("serves one", 2)
+}
+
 func TestDevUsage(t *testing.T) {
 	begun := time.Now()
 	for _, args := range [][]string{{"dev"}, {"dev", "-x", "."}, {"dev", "-quiet", "soon", "."}} {

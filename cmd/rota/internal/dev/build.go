@@ -38,7 +38,7 @@ type listed struct {
 	Module     *struct{ GoMod string }
 }
 
-// find asks go list anew. If that fails, it is as it was.
+// find asks go list anew. If that fails, or finds no package whose files may change, it is as it was.
 func (s *source) find(ctx context.Context) {
 	args := append([]string{"list", "-e", "-deps", "-json=Dir,Standard,EmbedFiles,SFiles,CFiles,HFiles,Module"}, append(s.flags, s.pkg)...)
 	out, err := exec.CommandContext(ctx, "go", args...).Output()
@@ -63,10 +63,20 @@ func (s *source) find(ctx context.Context) {
 			extra = append(extra, p.Module.GoMod)
 		}
 	}
+	if len(dirs) == 0 {
+		return // the package is away, or in the module cache
+	}
 	slices.Sort(extra)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dirs, s.extra = dirs, slices.Compact(extra)
+}
+
+// isEmpty reports whether find has never found anything that may change.
+func (s *source) isEmpty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.dirs) == 0
 }
 
 // files returns the files as they are now.

@@ -39,7 +39,8 @@ type session struct {
 	program *program // nil: it wasn't built yet
 }
 
-// Run builds and runs the program until ctx ends, and then ends it gracefully.
+// Run builds and runs the program until ctx ends, and then ends it gracefully. It fails if it can't build it, and no
+// change would be seen after which it could.
 func Run(ctx context.Context, o Options) error {
 	dir, err := os.MkdirTemp("", "rota-dev-")
 	if err != nil {
@@ -47,9 +48,23 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer os.RemoveAll(dir)
 	s := &session{Options: o, dir: dir, source: source{pkg: o.Package, flags: o.Flags}}
-	s.source.find(ctx)
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
 	defer s.end()
 	watch.Changes(ctx, watch.Config{First: true, List: s.source.files, Quiet: o.Quiet, Pending: func(p bool) { s.hold(ctx, p) }}, func() { s.update(ctx) })
+	return nil
+}
+
+// begin finds the files of the program. Where there are none, and go build fails too, nothing can become of it.
+func (s *session) begin(ctx context.Context) error {
+	s.source.find(ctx)
+	if !s.source.isEmpty() {
+		return nil
+	}
+	if _, err := s.build(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%s: not built, and there are no files whose change to wait for: %w", s.Package, err)
+	}
 	return nil
 }
 
