@@ -34,7 +34,7 @@ const graph = `
 	reload              :
 	status              :
 	internal/control    : status
-	internal/controlserver : reload status internal/control internal/mailbox internal/newest
+	internal/controlserver : reload status internal/control internal/directory internal/mailbox internal/newest
 	internal/controlclient : internal/control
 	internal/history    : reload status internal/logline
 internal/judge      : reload status

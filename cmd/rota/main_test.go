@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	status := e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "healthy": healthy})
+	status := e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "healthy": healthy, "moves": moves})
 	_ = os.RemoveAll(built.dir)
 	os.Exit(status)
 }

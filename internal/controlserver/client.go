@@ -63,7 +63,7 @@ func (c *client) answer(r control.Request) error {
 		return c.restart(r)
 	}
 	call := map[control.Do]func(context.Context) error{
-		control.Reload: c.reload(r), control.Rollback: c.master.Rollback, control.Upgrade: c.upgrade, control.Stop: c.stop,
+		control.Reload: c.reload(r), control.Rollback: c.master.Rollback, control.Upgrade: c.master.Upgrade, control.Stop: c.stop,
 	}[r.Do]
 	if r.NoWait {
 		ctx, cancel := context.WithCancel(c.ctx)
@@ -74,7 +74,7 @@ func (c *client) answer(r control.Request) error {
 		}
 		return c.end(err, control.Failed)
 	}
-	return c.follow(call)
+	return c.follow(r.Do, call)
 }
 
 // reload returns the call that a request for a reload means.
@@ -98,14 +98,21 @@ func (c *client) stop(ctx context.Context) error {
 	}
 }
 
-// upgrade replaces the master. When it returns the next client meets the new one, if that has a
-// control socket at the same path.
-func (c *client) upgrade(ctx context.Context) error {
-	err := c.master.Upgrade(ctx)
-	for end := time.Now().Add(moveTimeout); err == nil && !c.isReplaced() && time.Now().Before(end); {
-		time.Sleep(moveTimeout / 200)
+// awaitMove waits after an upgrade, so that the next client meets the new master, if that has a control socket at the same
+// path. A master that ends has little time.
+func (c *client) awaitMove() {
+	tick := time.NewTicker(moveTimeout / 200)
+	defer tick.Stop()
+	ends, limit := c.acceptor.ctx.Done(), time.After(moveTimeout)
+	for !c.isReplaced() {
+		select {
+		case <-tick.C:
+		case <-ends:
+			ends, limit = nil, time.After(endTimeout)
+		case <-limit:
+			return
+		}
 	}
-	return err
 }
 
 // status sends the status.
@@ -131,7 +138,7 @@ func (c *client) watch() error {
 
 // follow makes a change and reports its progress and its result. If the client goes, the change
 // goes on.
-func (c *client) follow(call func(context.Context) error) error {
+func (c *client) follow(do control.Do, call func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
 	var t control.Tracker
@@ -149,6 +156,9 @@ func (c *client) follow(call func(context.Context) error) error {
 		err = c.lastResult(result)
 	}
 	if end := (ended{}); errors.As(err, &end) {
+		if do == control.Upgrade && end.err == nil {
+			c.awaitMove()
+		}
 		if s, ok := <-c.master.Watch(ctx); ok {
 			_ = c.progress(t.Next(s)) // an error: so does the next line
 		}

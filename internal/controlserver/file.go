@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/directory"
 )
 
 // file is the file of the socket.
@@ -17,7 +19,7 @@ type file struct {
 	ln       *net.UnixListener
 	path     string
 	is       os.FileInfo
-	disowned bool // the path is another master's
+	disowned bool // another master may take the path over at any moment
 }
 
 // ErrInUse means that another master's control socket is at the path.
@@ -42,7 +44,7 @@ func listen(path string, succeeds bool) (*file, error) {
 	f := &file{ln: ln.(*net.UnixListener), path: path}
 	f.ln.SetUnlinkOnClose(false)
 	if f.is, err = os.Lstat(beside); err == nil {
-		err = os.Rename(beside, path)
+		locked(path, func(bool) { err = os.Rename(beside, path) })
 	}
 	if err != nil {
 		_ = os.Remove(beside)
@@ -78,16 +80,29 @@ func vacant(path string) error {
 	return err
 }
 
-// isReplaced reports whether another file is at the path, or none.
+// isReplaced reports whether another file is at the path.
 func (f *file) isReplaced() bool {
 	now, err := os.Lstat(f.path)
-	return err != nil || !os.SameFile(now, f.is)
+	return err == nil && !os.SameFile(now, f.is)
 }
 
-// close closes the socket and removes its file.
+// close closes the socket and removes its file, unless another is at the path, or may be in a moment.
 func (f *file) close() {
-	if !f.disowned && !f.isReplaced() {
-		_ = os.Remove(f.path) // in a directory that has become read-only it stays
-	}
+	locked(f.path, func(sure bool) {
+		if (sure || !f.disowned) && !f.isReplaced() {
+			_ = os.Remove(f.path) // in a directory that has become read-only it stays
+		}
+	})
 	_ = f.ln.Close()
+}
+
+// locked calls f when this process has locked the directory of path: no other master replaces or removes a socket in it
+// meanwhile. sure is false if that can't be.
+func locked(path string, f func(sure bool)) {
+	d := directory.Open(filepath.Dir(path))
+	defer d.Close()
+	for end := time.Now().Add(lockTimeout); d.IsBusy() && time.Now().Before(end); {
+		time.Sleep(lockTimeout / 100)
+	}
+	f(d.Locked)
 }

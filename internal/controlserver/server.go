@@ -26,6 +26,7 @@ const (
 	writeTimeout = 2 * time.Second        // for a line of the answer
 	endTimeout   = 300 * time.Millisecond // for the clients at the end of the master
 	moveTimeout  = time.Second            // for a new master to take the path over
+	lockTimeout  = 200 * time.Millisecond // for another process that has locked the directory of the socket
 	beat         = 5 * time.Second        // between two lines, so that a client that has gone is noticed
 )
 
@@ -79,7 +80,7 @@ func (s *Server) Open(path string, succeeds bool) {
 	})
 }
 
-// Disown leaves the path of the socket to another master. Clients are served as before.
+// Disown says that another master may take the path of the socket over. Clients are served as before.
 func (s *Server) Disown() {
 	s.Turns.Do("control", func() func() {
 		if s.file != nil {
@@ -89,8 +90,8 @@ func (s *Server) Disown() {
 	})
 }
 
-// Close ends the clients, of which those that wait for a result may get it, closes the socket, and removes its file, unless that is another
-// master's by now.
+// Close ends the clients, of which those that wait for a result may get it, closes the socket, and removes its file, unless another
+// master's is there by now.
 func (s *Server) Close() {
 	s.Turns.Do("control", func() func() {
 		if s.file != nil {

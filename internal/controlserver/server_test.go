@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/directory"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 )
@@ -204,6 +205,38 @@ func TestNoWait(t *testing.T) {
 	}
 }
 
+// An upgrade has its result, however soon the master ends after it, and whether or not the new one takes the path over.
+func TestUpgrade(t *testing.T) {
+	for name, takesOver := range map[string]bool{"the same path": true, "another path": false} {
+		t.Run(name, func(t *testing.T) {
+			m, path, s := start(t)
+			_, in := dial(t, path, `{"do":"upgrade"}`+"\n")
+			waitFor(t, func() bool { return m.called() != "" })
+			s.Disown()
+			m.result <- nil
+			ended := make(chan struct{})
+			go func() { s.Close(); close(ended) }()
+			if takesOver { // after the old one has begun to end
+				waitFor(t, func() bool { _, err := os.Lstat(path); return err != nil })
+				other := &Server{Master: &fakeMaster{}, Failed: func(err error) { t.Error(err) }}
+				other.Open(path, true)
+				t.Cleanup(other.Close)
+			}
+			r := next(t, in)
+			for r.Progress != nil {
+				r = next(t, in)
+			}
+			if r.Result == nil || r.Result.Code != control.Done {
+				t.Errorf("%+v", r.Result)
+			}
+			if _, err := os.Lstat(path); (err == nil) != takesOver {
+				t.Errorf("the socket's file: %v", err)
+			}
+			<-ended
+		})
+	}
+}
+
 // Each request is the call of the master that it says.
 func TestCalls(t *testing.T) {
 	for request, want := range map[string]string{
@@ -322,10 +355,15 @@ func TestFile(t *testing.T) {
 		t.Error("the successor doesn't serve")
 	}
 	other.Disown()
+	d := directory.Open(filepath.Dir(path)) // as a master does that is about to take the path over
+	if d.IsBusy() {
+		t.Fatal("the directory stays locked")
+	}
 	other.Close()
 	if _, err := os.Stat(path); err != nil {
-		t.Errorf("a file that was left to another master is gone: %v", err)
+		t.Errorf("a file that another master may be about to replace is gone: %v", err)
 	}
+	d.Close()
 	other.Open(path, false) // the file is stale now
 	other.Close()
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) > 0 {
