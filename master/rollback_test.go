@@ -95,3 +95,10 @@ func TestRollBackEndsThePolicy(t *testing.T) {
 		}
 	})
 }
+
+func ids(m *Master) (all []int) {
+	for _, w := range m.Workers() {
+		all = append(all, w.ID())
+	}
+	return all
+}

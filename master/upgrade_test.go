@@ -104,13 +104,6 @@ func (l *otherMaster) until(kind successor.Kind) (last successor.Message) {
 	}
 }
 
-func ids(m *Master) (all []int) {
-	for _, w := range m.Workers() {
-		all = append(all, w.ID())
-	}
-	return all
-}
-
 var errExited = errors.New("child exited")
 
 // A successor that dies, in every moment until its ready byte, leaves the old master as
