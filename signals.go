@@ -155,8 +155,8 @@ func (h *signalHandler) keeperGone() {
 func (h *signalHandler) reload() {
 	go func() {
 		err := h.m.Reload(by("HUP"))
-		var failed *reload.Error // logged by the master
-		if err != nil && !errors.As(err, &failed) {
+		var failed *reload.Error // logged by the master, and the end of one that is left to the new master by that
+		if err != nil && !errors.As(err, &failed) && !errors.Is(err, reload.ErrLeft) {
 			h.log.Error("rota: no reload", "err", err)
 		}
 	}()

@@ -124,8 +124,8 @@ func (m *Master) Stop() error {
 //
 // Reload is all or nothing: if a new worker fails, slots that were replaced get workers of
 // the previous generation again, and the error is a *reload.Error. If ctx ends first, the
-// reload continues and the error is ctx's. Without Run it fails with ErrNotRunning, and
-// with ErrStopping when Run has been told to stop.
+// reload continues and the error is ctx's. If an upgrade that it waits for succeeds, the new master does it,
+// and the error is reload.ErrLeft. Without Run it fails with ErrNotRunning, and with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
 	return m.reload(ctx, nil)
 }

@@ -130,8 +130,10 @@ func (u *upgrade) retire() {
 	l.control.Disown()
 	l.systemd.Silence()
 	u.results.Send(nil)
-	if l.state.Phase() == reload.PhaseUpgrading {
+	if l.state.Phase() == reload.PhaseUpgrading { // otherwise both masters stop
 		l.log.Info("rota: stop")
+		l.pool.waiting.Send(reload.ErrLeft)
+		l.pool.waiting = nil
 	}
 	l.on(reload.EventUpgraded)
 }

@@ -260,3 +260,43 @@ func TestStopDelayAbandonsAnUpgrade(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 }
+
+// A reload that is requested during an upgrade is left to the new master, and its caller is told so.
+func TestReloadIsLeft(t *testing.T) {
+	begun, asked := make(chan struct{}), make(chan struct{})
+	passed := make(chan successor.Message, 1)
+	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
+		defer l.Close()
+		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.until(successor.State)
+		close(begun)
+		<-asked
+		l.Send(&successor.Message{Kind: successor.Ready})
+		passed <- l.until(successor.Go)
+		return nil
+	})
+	go func() { _ = m.Upgrade(context.Background()) }()
+	await(t, begun)
+	reloaded := make(chan error, 1)
+	go func() { reloaded <- m.Reload(context.Background()) }()
+	waitForReloads(t, m, 1)
+	close(asked)
+	if err := await(t, reloaded); !errors.Is(err, reload.ErrLeft) {
+		t.Errorf("Reload: %v, want ErrLeft", err)
+	}
+	if n := await(t, passed); n.State == nil || !n.State.Reload {
+		t.Errorf("it passed on %+v, want a reload", n.State)
+	}
+	if err := await(t, result); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// waitForReloads waits until n calls of Reload wait.
+func waitForReloads(t *testing.T, m *Master, n int) {
+	t.Helper()
+	waitUntil(t, "reloads to wait", func() (ok bool) {
+		_ = m.loop.Ask(func(l *loop) error { ok = len(l.pool.waiting) == n; return nil })
+		return ok
+	})
+}

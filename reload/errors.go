@@ -15,6 +15,10 @@ var (
 	ErrSuperseded = errors.New("not ready when a newer reload was requested")
 )
 
+// ErrLeft means that a reload was requested during an upgrade that has succeeded: the new master
+// does it, and logs how it ends.
+var ErrLeft = errors.New("left to the new master")
+
 // Error says why a reload has failed: which new worker failed, and how. The old workers
 // still serve, or are being started again.
 type Error struct {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/master"
+	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 )
 
@@ -65,10 +66,10 @@ func (c Config) logger() *slog.Logger {
 // Reload returns a function for rota.OnMaster that watches, on a goroutine that ends with the master. The
 // reloads are those of "watch" in the history.
 func Reload(cfg Config) func(*master.Master) {
-	return func(m *master.Master) { go reload(m, cfg) }
+	return func(m *master.Master) { go reloadOnChange(m, cfg) }
 }
 
-func reload(m *master.Master, cfg Config) {
+func reloadOnChange(m *master.Master, cfg Config) {
 	ctx, cancel := context.WithCancel(status.By(context.Background(), "watch"))
 	defer cancel()
 	executable := ""
@@ -96,7 +97,7 @@ func reload(m *master.Master, cfg Config) {
 		}
 		log.Info("watch: files have changed, reload", "files", cfg.list()())
 		err := m.Reload(ctx) // the master logs how it goes on
-		if errors.Is(err, master.ErrStopping) || errors.Is(err, master.ErrClosed) {
+		if errors.Is(err, reload.ErrLeft) || errors.Is(err, master.ErrStopping) || errors.Is(err, master.ErrClosed) {
 			cancel()
 		}
 	})

@@ -18,7 +18,7 @@ var exits = []struct {
 	{usage, "wrong usage"},
 	{noMaster, "no such master"},
 	{denied, "not permitted"},
-	{running, "not done at the time-out; it goes on"},
+	{running, "not done at the time-out, or left to the new master of an upgrade; it goes on"},
 }
 
 const socketText = "Without -socket and -pid the socket is that of ROTA_CONTROL, or rota.sock in RUNTIME_DIRECTORY."

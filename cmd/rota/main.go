@@ -31,7 +31,7 @@ const (
 	usage    = 2
 	noMaster = 3
 	denied   = 4
-	running  = 5 // still, when the time-out was over
+	running  = 5 // still, when the time-out was over or the master was replaced
 )
 
 func main() {
@@ -144,8 +144,11 @@ func (c *call) end(r control.Result) int {
 	if r.Stderr != "" {
 		fmt.Fprintf(c.stderr, "the worker's last lines:\n%s\n", indent(controlclient.Clean(r.Stderr)))
 	}
-	if r.Code == control.Invalid {
+	switch r.Code {
+	case control.Invalid:
 		return usage
+	case control.Left:
+		return running
 	}
 	return failed
 }

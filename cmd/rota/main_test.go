@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/e2etest"
 	"github.com/rota-go/rota/internal/e2etest/server"
 	"github.com/rota-go/rota/master"
@@ -123,6 +124,16 @@ func TestCounters(t *testing.T) {
 	}
 	out, _ := s.rota(done, "history")
 	contains(t, out, "reload to generation 2", "reload to generation 5")
+}
+
+// What is left to the new master of an upgrade is neither done nor failed.
+func TestLeft(t *testing.T) {
+	var errs bytes.Buffer
+	c := call{stderr: &errs}
+	if got := c.end(control.Result{Code: control.Left, Error: "reload: left to the new master"}); got != running {
+		t.Errorf("exit status %d, want %d", got, running)
+	}
+	contains(t, errs.String(), "rota: reload: left to the new master")
 }
 
 // What is still under way at the time-out goes on.

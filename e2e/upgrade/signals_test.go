@@ -83,6 +83,9 @@ func TestReloadDuringUpgrade(t *testing.T) {
 	p.Signal(syscall.SIGHUP)
 	p.WaitLog(e2etest.TookOver, 1)
 	p.WaitLog(e2etest.ReloadDone, 1)
+	if p.Logged(e2etest.NoReload) > 0 {
+		t.Errorf("the old master logs that there is no reload, and the new one has done it:\n%s", p.Log)
+	}
 	d.Write("hangs")
 	p.Signal(syscall.SIGUSR2)
 	p.WaitLog(e2etest.SuccessorStarted, 2)

@@ -108,6 +108,7 @@ type Code string
 const (
 	Done    Code = "done"
 	Failed  Code = "failed"  // it has failed, and everything is as before
+	Left    Code = "left"    // a reload that the new master of an upgrade does
 	Invalid Code = "invalid" // of a request that this master doesn't understand
 	Denied  Code = "denied"  // to this user
 	Busy    Code = "busy"    // too many clients

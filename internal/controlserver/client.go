@@ -289,6 +289,9 @@ func (c *client) end(err error, code control.Code) error {
 	if err != nil {
 		r.Code, r.Error = code, err.Error()
 	}
+	if errors.Is(err, reload.ErrLeft) {
+		r.Code = control.Left
+	}
 	if failed := (*reload.Error)(nil); errors.As(err, &failed) {
 		short := *failed
 		short.Stderr = ""

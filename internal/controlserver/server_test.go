@@ -186,6 +186,16 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A client learns that the new master of an upgrade does the reload.
+func TestReloadIsLeft(t *testing.T) {
+	m, path, _ := start(t)
+	m.result <- fmt.Errorf("reload: %w", reload.ErrLeft)
+	_, in := dial(t, path, `{"do":"reload"}`+"\n")
+	if r := next(t, in).Result; r == nil || r.Code != control.Left || r.Error != "reload: left to the new master" {
+		t.Errorf("%+v", r)
+	}
+}
+
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
