@@ -239,7 +239,7 @@ func (f *Follower) tookOver(err error) {
 	f.takeover.TookOver()
 	f.Sockets.OwnFiles()
 	f.Owner.TookOver(err)
-	if s := f.takeover.Final(); s != nil {
+	for _, s := range f.takeover.Left() {
 		f.Owner.CatchUp(s)
 	}
 }

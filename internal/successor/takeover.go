@@ -31,7 +31,8 @@ const (
 //	Dialed…Taking  want                     the same     sends the sockets that it has
 //	any            lease                    the same     waits for its end, to grant leases
 //	any            shared                   the same     keeps it for its workers
-//	any            late                     the same     scales, reloads
+//	Taking         late                     the same     keeps it for TookOver: it is newer than "go"
+//	any other      late                     the same     scales, drains, reloads
 //	Taking, Owner  pair                     the same     gives it to a worker
 //	any            socket                   the same     adds it to its table
 //
@@ -39,16 +40,16 @@ const (
 // to it. Events that are not in the table change nothing.
 type Takeover struct {
 	state    TakeoverState
-	released bool      // "go" has come
-	orphaned bool      // the old master is gone
-	final    *Snapshot // came with "go"
+	released bool        // "go" has come
+	orphaned bool        // the old master is gone
+	left     []*Snapshot // came with "go", and then late: what TookOver leads to
 }
 
 // State returns the state.
 func (t *Takeover) State() TakeoverState { return t.state }
 
-// Final returns the snapshot that came with "go", or nil.
-func (t *Takeover) Final() *Snapshot { return t.final }
+// Left returns what the old master knew at "go" and has left to this one until TookOver, in this order.
+func (t *Takeover) Left() []*Snapshot { return t.left }
 
 // OnTrial reports whether the death of a worker makes the upgrade fail.
 func (t *Takeover) OnTrial() bool { return t.state < Taking }
@@ -79,9 +80,7 @@ func (t *Takeover) Receive(m *Message) Action {
 	case Go:
 		return t.release(m.State)
 	case Late:
-		if m.State != nil {
-			return CatchUp
-		}
+		return t.late(m.State)
 	case Pair:
 		if t.state == Taking || t.state == Owner {
 			return AdoptPair
@@ -104,8 +103,23 @@ func (t *Takeover) release(s *Snapshot) Action {
 	if t.state == Owner || t.state == GivenUp {
 		return None
 	}
-	t.released, t.final = true, s
+	t.released, t.left = true, nil
+	if s != nil {
+		t.left = []*Snapshot{s}
+	}
 	return t.Next()
+}
+
+// late takes what comes after "go", which has to be done after that too.
+func (t *Takeover) late(s *Snapshot) Action {
+	switch {
+	case s == nil:
+		return None
+	case t.state == Taking:
+		t.left = append(t.left, s)
+		return None
+	}
+	return CatchUp
 }
 
 // stop takes a stop. The old master may have sent one because the attempt has failed, which comes too late for a new

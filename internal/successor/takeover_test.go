@@ -1,6 +1,9 @@
 package successor
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // takeoverEvents are all events of a Takeover.
 var takeoverEvents = map[string]func(*Takeover) Action{
@@ -45,7 +48,9 @@ func TestTakeoverTable(t *testing.T) {
 	}
 	for from := Dialed; from <= GivenUp; from++ {
 		table[from]["given"] = edge{from, AdoptGiven}
-		table[from]["late"] = edge{from, CatchUp}
+		if from != Taking {
+			table[from]["late"] = edge{from, CatchUp}
+		}
 		if from < Taking {
 			table[from]["fail stop"] = edge{from, Withdraw}
 		}
@@ -84,15 +89,17 @@ func TestEarlyRelease(t *testing.T) {
 	}
 }
 
-// The snapshot of "go" is the last.
-func TestFinal(t *testing.T) {
+// What is left to the new master is the snapshot of "go", and then what comes while it takes over.
+func TestLeft(t *testing.T) {
 	k := &Takeover{}
 	k.Receive(stateMsg)
-	if k.Final() != nil {
-		t.Error("there is a final snapshot before go")
+	if len(k.Left()) > 0 {
+		t.Error("something is left before go")
 	}
+	k.Passed()
 	k.Receive(goMsg)
-	if k.Final() != goMsg.State {
-		t.Errorf("the final snapshot is %+v", k.Final())
+	k.Receive(lateMsg)
+	if got := k.Left(); !slices.Equal(got, []*Snapshot{goMsg.State, lateMsg.State}) {
+		t.Errorf("%+v is left", got)
 	}
 }
