@@ -128,6 +128,39 @@ func TestAskedAfterGo(t *testing.T) {
 	}
 }
 
+// So does a drain, and a reload with canaries where one waits already.
+func TestChangedAfterGo(t *testing.T) {
+	begun, waits, gone, asked := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	late := make(chan successor.Message, 1)
+	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
+		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.until(successor.State)
+		close(begun)
+		<-waits
+		l.Send(&successor.Message{Kind: successor.Ready})
+		l.until(successor.Go)
+		close(gone)
+		<-asked
+		go func() { late <- l.until(successor.Late); _ = l.Close() }()
+		return nil
+	})
+	go func() { _ = m.Upgrade(context.Background()) }()
+	await(t, begun)
+	go func() { _ = m.Reload(context.Background()) }()
+	waitForReloads(t, m, 1)
+	close(waits)
+	await(t, gone)
+	if err := m.SetDrained(context.Background(), true); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = m.ReloadCanary(context.Background(), 2, time.Minute) }()
+	waitForReloads(t, m, 2)
+	close(asked)
+	if n := await(t, late); n.State == nil || !n.State.Drained || !n.State.Reload || n.State.Trial == nil {
+		t.Errorf("it passed on %+v, want a drain and a reload with canaries", n.State)
+	}
+}
+
 // newMasterOn follows a master that the test plays on the other end of the link.
 func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster) {
 	t.Helper()
@@ -196,7 +229,7 @@ func TestNewMasterReloads(t *testing.T) {
 		workers int
 	}{
 		{"asked before", true, nil, 1},
-		{"told late", false, &successor.Snapshot{Reload: true, Scaled: true, Workers: 2}, 2},
+		{"told late", false, &successor.Snapshot{Reload: true, Scaled: true, Workers: 2, Drained: true}, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m, old := newMasterOn(t, func() error { return nil })
@@ -214,6 +247,9 @@ func TestNewMasterReloads(t *testing.T) {
 			}
 			for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 				if ofGeneration(m, 6) == tc.workers {
+					if s := m.Status(); s.Drained != (tc.late != nil) {
+						t.Errorf("drained is %v", s.Drained)
+					}
 					return
 				}
 				if time.Now().After(end) {

@@ -189,13 +189,19 @@ func (u *Upgrade) Late(now *Snapshot) *Snapshot {
 	if u.released == nil {
 		return nil
 	}
-	now.LastID = u.released.LastID
-	now.Scaled = now.Workers != u.released.Workers
-	now.Reload = now.Reload && !u.released.Reload
-	if !now.Scaled && !now.Reload {
+	then := u.released
+	now.LastID = then.LastID
+	now.Scaled = now.Workers != then.Workers
+	now.Reload = now.Reload && (!then.Reload || now.triesOtherwise(then))
+	if !now.Scaled && !now.Reload && now.Drained == then.Drained {
 		return nil
 	}
 	return now
+}
+
+// triesOtherwise reports whether the reload that waits is to be tried in another way than at the time of then.
+func (s *Snapshot) triesOtherwise(then *Snapshot) bool {
+	return s.Trial != nil && (then.Trial == nil || *s.Trial != *then.Trial)
 }
 
 // Fail says that the upgrade must fail, because of err. Only the first failure counts.

@@ -174,3 +174,28 @@ func TestLimits(t *testing.T) {
 		t.Errorf("without limits kill after %v and %v, want 0 and 2 s", unacked, last)
 	}
 }
+
+// What was drained, or taken back, since go is late, and so is a reload with other canaries than the one that waits.
+func TestLateChanges(t *testing.T) {
+	two, three := &reload.Trial{Canary: 2}, &reload.Trial{Canary: 3}
+	for _, tc := range []struct {
+		name         string
+		went, now    Snapshot
+		late, reload bool
+	}{
+		{"drained", Snapshot{}, Snapshot{Drained: true}, true, false},
+		{"taken back", Snapshot{Drained: true}, Snapshot{}, true, false},
+		{"still drained", Snapshot{Drained: true}, Snapshot{Drained: true}, false, false},
+		{"canaries", Snapshot{Reload: true}, Snapshot{Reload: true, Trial: two}, true, true},
+		{"other canaries", Snapshot{Reload: true, Trial: two}, Snapshot{Reload: true, Trial: three}, true, true},
+		{"the same canaries", Snapshot{Reload: true, Trial: two}, Snapshot{Reload: true, Trial: &reload.Trial{Canary: 2}}, false, false},
+		{"drained while a reload waits", Snapshot{Reload: true}, Snapshot{Reload: true, Drained: true}, true, false},
+	} {
+		u := &Upgrade{state: Announcing}
+		u.Announced(&tc.went)
+		s := u.Late(&tc.now)
+		if (s != nil) != tc.late || s != nil && (s.Reload != tc.reload || s.Drained != tc.now.Drained || s.Trial != tc.now.Trial) {
+			t.Errorf("%s: %+v is late", tc.name, s)
+		}
+	}
+}
