@@ -233,7 +233,7 @@ func (m *Master) ScaleContext(ctx context.Context, n int) error {
 	if n < 1 {
 		return &ConfigError{Field: "Workers", Value: n, Want: "at least 1"}
 	}
-	return m.loop.Ask(func(l *loop) error { l.scale(status.Caller(ctx), n); return nil })
+	return m.loop.Ask(func(l *loop) error { l.book.Scaled(n, time.Now(), status.Caller(ctx)); l.scale(n); return nil })
 }
 
 // Setup replaces the configuration for future forks and reloads, and emits the Setup

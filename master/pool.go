@@ -9,7 +9,6 @@ import (
 	"github.com/rota-go/rota/internal/mailbox"
 	"github.com/rota-go/rota/internal/readiness"
 	"github.com/rota-go/rota/reload"
-	"github.com/rota-go/rota/status"
 )
 
 // pool is what Run adds: a goal, and the steps of the policy towards it.
@@ -114,8 +113,7 @@ func (l *loop) prepare(number int, executable *os.File, then func(*generation, e
 }
 
 // scale is Scale. It also fills the slots that Worker.Kill has left empty.
-func (l *loop) scale(by string, n int) {
-	l.book.Add(status.Change{Kind: status.Scale, Began: time.Now(), By: by, Workers: n})
+func (l *loop) scale(n int) {
 	l.cfg.Workers, l.scaled = n, true
 	if l.pool == nil {
 		return

@@ -76,20 +76,26 @@ func (t *takeover) Begin(s *successor.Snapshot) {
 
 // continueFrom takes over what another master knew.
 func (l *loop) continueFrom(s *successor.Snapshot) {
-	l.lastGen, l.lastID = s.Generation, max(l.lastID, s.LastID)
-	l.state = l.state.SetDrained(s.Drained)
-	l.store.Holds(s.Stored)
+	l.lastGen = s.Generation
+	l.learn(s)
 	l.sockets.RestorePorts(s.Ports)
 	l.tickets.Adopt(s.Tickets)
-	l.counts.Restore(s.Counters)
-	l.book.Restore(s.History)
-	l.book.Tallies().Restore(s.Tallies)
 	if s.Scaled {
 		l.cfg.Workers, l.scaled = s.Workers, true
 	}
 	for slot, names := range s.Served {
 		l.pool.readiness.Inherit(slot, names, s.Needed[slot])
 	}
+}
+
+// learn takes over what another master knows, which changes until the end of an upgrade.
+func (l *loop) learn(s *successor.Snapshot) {
+	l.lastID = max(l.lastID, s.LastID)
+	l.state = l.state.SetDrained(s.Drained)
+	l.store.Holds(s.Stored)
+	l.counts.Restore(s.Counters)
+	l.book.Restore(s.History)
+	l.book.Tallies().Restore(s.Tallies)
 }
 
 func (t *takeover) TookOver(err error) {
@@ -113,13 +119,9 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 	if l.pool == nil {
 		return
 	}
-	l.store.Holds(s.Stored)
-	l.lastID = max(l.lastID, s.LastID)
-	l.state = l.state.SetDrained(s.Drained)
-	l.counts.Restore(s.Counters)
-	l.book.Tallies().Restore(s.Tallies)
+	l.learn(s)
 	if s.Scaled && s.Workers != l.pool.goal.Workers {
-		l.scale("the old master", s.Workers)
+		l.scale(s.Workers)
 	}
 	if s.Reload {
 		_ = l.reload("the old master", s.Trial, make(chan error, 1)) // the old master has answered its caller

@@ -12,6 +12,7 @@ import (
 	"github.com/rota-go/rota/internal/link"
 	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/reload"
+	"github.com/rota-go/rota/status"
 )
 
 // predecessorStays makes m one whose own predecessor is there until release is closed.
@@ -217,6 +218,23 @@ func TestDrainIsPassedOn(t *testing.T) {
 		if got.Drained != drained {
 			t.Errorf("what is passed on: %v", got.Drained)
 		}
+	}
+}
+
+// What happened during an upgrade is in the history of the new master, once.
+func TestHistoryOfAnUpgrade(t *testing.T) {
+	m, old := newMasterOn(t, func() error { return nil })
+	s := &successor.Snapshot{Generation: 4, History: []status.Change{{Kind: status.Reload, Began: time.Unix(1, 0), Generation: 4}}}
+	old.Send(&successor.Message{Kind: successor.State, State: s})
+	old.until(successor.Ready)
+	s.History = append(s.History, status.Change{Kind: status.Crash, Began: time.Unix(2, 0), Worker: 7},
+		status.Change{Kind: status.Scale, Began: time.Unix(3, 0), Workers: 2})
+	s.Workers, s.Scaled = 2, true
+	old.Send(&successor.Message{Kind: successor.Go, State: s})
+	waitUntil(t, "the takeover", func() bool { return m.Status().Phase == "serving" && len(m.Workers()) == 2 })
+	got := m.Status().History
+	if len(got) != 3 || got[0].Kind != status.Reload || got[1].Kind != status.Crash || got[2].Kind != status.Scale {
+		t.Errorf("the history is %+v, want a reload, a crash and a scale", got)
 	}
 }
 

@@ -120,11 +120,26 @@ func (b *Book) Reload() *status.Change { return b.reload }
 // All returns the last changes that have ended, the oldest first.
 func (b *Book) All() []status.Change { return b.changes.All() }
 
-// Restore adds the history of a master before this one.
+// Restore adds the history of the master before this one. It may be called again: it adds what is newer than
+// the last change that is known.
 func (b *Book) Restore(all []status.Change) {
-	for _, c := range all {
+	known, n := b.All(), len(all)
+	for n > 0 && !slices.ContainsFunc(known, func(c status.Change) bool { return isSame(c, all[n-1]) }) {
+		n--
+	}
+	for _, c := range all[n:] {
 		b.Add(c)
 	}
+}
+
+// isSame compares what no two changes have in common. The texts may have been shortened, and times are of any zone.
+func isSame(a, b status.Change) bool {
+	return a.Began.Equal(b.Began) && a.Kind == b.Kind && a.Slot == b.Slot && a.Worker == b.Worker
+}
+
+// Scaled says that the number of workers is n from now on.
+func (b *Book) Scaled(n int, now time.Time, by string) {
+	b.Add(status.Change{Kind: status.Scale, Began: now, By: by, Workers: n})
 }
 
 // Drained says that balancers are told to send new clients elsewhere, or no longer.

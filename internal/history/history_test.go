@@ -106,3 +106,24 @@ func TestRestore(t *testing.T) {
 		t.Errorf("%+v", b.All())
 	}
 }
+
+// A history that comes again adds what is newer, also where the ring has lost the oldest.
+func TestRestoreAgain(t *testing.T) {
+	change := func(n int) status.Change {
+		return status.Change{Kind: status.Crash, Began: start.Add(time.Duration(n)), Worker: n}
+	}
+	before, b := New(), New()
+	for n := range status.HistorySize {
+		before.Add(change(n))
+	}
+	b.Restore(before.All())
+	b.Scaled(3, start.Add(time.Hour), "this master")
+	before.Add(change(status.HistorySize))
+	for range 2 {
+		b.Restore(before.All())
+	}
+	got := b.All()
+	if n := len(got); got[n-3].Worker != status.HistorySize-1 || got[n-2].Workers != 3 || got[n-1].Worker != status.HistorySize || got[0].Worker != 2 {
+		t.Errorf("%+v", got)
+	}
+}
