@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,14 +34,11 @@ type signalHandler struct {
 	terminal   *terminal.Terminal // nil: there is none
 	outlives   bool               // SIGHUP was ignored at the start: the server is to outlive the terminal
 	background bool               // of handle: this process is a background job of the terminal
-
-	mu       sync.Mutex
-	deferred map[int][]os.Signal // by worker id: sent when the worker is online
 }
 
 // newSignalHandler returns a handler for m. Its fields are set before the first worker is started.
 func newSignalHandler(m *master.Master, log *slog.Logger, stop context.CancelFunc) *signalHandler {
-	h := &signalHandler{m: m, log: log, stop: stop, deferred: map[int][]os.Signal{}}
+	h := &signalHandler{m: m, log: log, stop: stop}
 	h.terminal, h.outlives = terminal.Open(), hangup.Ignored() || slices.ContainsFunc(hangups(), signal.Ignored)
 	return h
 }
@@ -72,7 +68,6 @@ func runMaster(m *master.Master, cfg master.Config) (status int) {
 // begin has signals handled until end is called.
 func (h *signalHandler) begin() (end func()) {
 	signals, done, ended := make(chan os.Signal, 64), make(chan struct{}), make(chan struct{})
-	unsubscribe := h.m.Subscribe(master.Events{Online: h.online, Exit: h.exit})
 	signal.Notify(signals, masterSignals()...)
 	if hangup.Take() { // while the process started
 		signals <- hangups()[0]
@@ -88,7 +83,6 @@ func (h *signalHandler) begin() (end func()) {
 		close(done)
 		<-ended
 		h.giveBack(signals)
-		unsubscribe()
 		h.terminal.Close()
 	}
 }
@@ -208,42 +202,6 @@ func (h *signalHandler) scale(n int) {
 // by returns a context that says which signal asks for a change.
 func by(signal string) context.Context {
 	return status.By(context.Background(), "signal "+signal)
-}
-
-// forward sends s to every worker. A worker that is not online yet gets it when it is:
-// before the Go runtime of the worker has installed its handlers, the signal would kill it.
-func (h *signalHandler) forward(s os.Signal) {
-	workers := h.m.Workers()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, w := range workers {
-		if w.State() != master.Starting {
-			send(w, s)
-		} else if !slices.Contains(h.deferred[w.ID()], s) {
-			h.deferred[w.ID()] = append(h.deferred[w.ID()], s)
-		}
-	}
-}
-
-func (h *signalHandler) online(w *master.Worker) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, s := range h.deferred[w.ID()] {
-		send(w, s)
-	}
-	delete(h.deferred, w.ID())
-}
-
-func (h *signalHandler) exit(w *master.Worker, _ master.Exit) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.deferred, w.ID())
-}
-
-func send(w *master.Worker, s os.Signal) {
-	if p := w.Process(); p != nil {
-		_ = p.Signal(s) // fails if it has just died
-	}
 }
 
 // A worker that is starting must survive SIGHUP too.

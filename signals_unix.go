@@ -14,7 +14,7 @@ var actions = map[os.Signal]func(*signalHandler){
 	syscall.SIGTERM: (*signalHandler).terminate,
 	syscall.SIGQUIT: (*signalHandler).terminate,
 	syscall.SIGINT:  (*signalHandler).interrupt,
-	syscall.SIGUSR1: func(h *signalHandler) { h.forward(syscall.SIGUSR1) },
+	syscall.SIGUSR1: func(h *signalHandler) { _ = h.m.Signal(syscall.SIGUSR1) },
 	syscall.SIGUSR2: (*signalHandler).upgrade,
 	syscall.SIGTTIN: func(h *signalHandler) { h.scale(+1) },
 	syscall.SIGTTOU: func(h *signalHandler) { h.scale(-1) },

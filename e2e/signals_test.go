@@ -123,6 +123,17 @@ func TestUSR1IsPassedOn(t *testing.T) {
 	}
 }
 
+// During an upgrade the workers of both masters get SIGUSR1: those of the new one write to the same logs.
+func TestUSR1DuringUpgrade(t *testing.T) {
+	t.Parallel()
+	p := e2etest.Start(t, "reopen", master.Config{Workers: 1, MinUptime: 500 * time.Millisecond})
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.WorkerReady, 2)
+	p.Signal(syscall.SIGUSR1)
+	p.WaitOutput("logs are reopened", 2)
+	p.WaitLog(e2etest.TookOver, 1)
+}
+
 // SIGHUP is a reload also if it was ignored when the master was started (nohup).
 func TestHupUnderNohup(t *testing.T) {
 	t.Parallel()

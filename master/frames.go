@@ -112,6 +112,7 @@ func (l *loop) hello(m *member, p link.Packet) error {
 	})
 	m.send(wire.Tickets, wire.TicketsBody{Keys: l.tickets.All()})
 	m.publish()
+	m.held.Online(m.signal)
 	l.m.events.Emit(m.worker.source, func(e *Events) { call(e.Online, m.worker) })
 	return nil
 }

@@ -85,6 +85,16 @@ func (l *loop) kill(id int, sig os.Signal) error {
 	return err
 }
 
+// signal is Signal.
+func (l *loop) signal(s os.Signal) {
+	for _, m := range l.members.All() {
+		m.held.Send(s, m.signal)
+	}
+	if l.upgrade != nil {
+		l.upgrade.Signal(s)
+	}
+}
+
 // unlinked: the worker's link is closed, because of err.
 func (l *loop) unlinked(m *member, err error) {
 	m.linkOpen = false

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -91,11 +92,10 @@ func newMaster(cfg Config, s sys) *Master {
 	return m
 }
 
-// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, after
-// Config.StopDelay, and returns nil when all have ended, or two seconds after SIGKILL for those that the kernel
-// can't end. A worker that crashes is started again, with a back-off. If the first start
-// fails, all workers are stopped and Run returns a *StartError. While Run runs, another Run
-// fails with ErrRunning; after Close it fails with ErrClosed.
+// Run keeps Config.Workers workers alive until ctx ends. Then it disconnects them, after Config.StopDelay, and
+// returns nil when all have ended, or two seconds after SIGKILL for those that the kernel can't end. A worker that
+// crashes is started again, with a back-off. If the first start fails, all workers are stopped and Run returns a
+// *StartError. While Run runs, another Run fails with ErrRunning; after Close it fails with ErrClosed.
 func (m *Master) Run(ctx context.Context) error {
 	result := make(chan error, 1)
 	err := m.loop.Ask(func(l *loop) error { return l.runPool(result) })
@@ -204,18 +204,16 @@ func (m *Master) rollOut(ctx context.Context, name string, ask func(l *loop, by 
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// Upgrade replaces this process by a new one of the program's executable as it is now
-// (argv[0], symbolic links not resolved), with the arguments of this process's start and
-// its environment. The new master gets every socket, the number of workers, the generation
-// and the slots, and starts workers of its own. When they are ready, this master
-// disconnects its workers, and Run returns nil when they have left. Upgrade returns nil as
-// soon as the new master has taken over.
+// Upgrade replaces this process by a new one of the program's executable as it is now (argv[0], symbolic links not
+// resolved), with the arguments of this process's start and its environment. The new master gets every socket, the
+// number of workers, the generation and the slots, and starts workers of its own. When they are ready, this master
+// disconnects its workers, and Run returns nil when they have left. Upgrade returns nil as soon as the new master has
+// taken over.
 //
-// An upgrade is all or nothing: if the new master or one of its workers fails, this master
-// goes on unchanged, and the error is an *UpgradeError. An upgrade waits for a reload under
-// way, and for a predecessor of this master that still drains its workers. Upgrade during
-// an upgrade waits for that one. If ctx ends first the upgrade goes on and the error is
-// ctx's. As PID 1 it fails with ErrPID1, without Run with ErrNotRunning.
+// An upgrade is all or nothing: if the new master or one of its workers fails, this master goes on unchanged, and the
+// error is an *UpgradeError. An upgrade waits for a reload under way, and for a predecessor of this master that still
+// drains its workers. Upgrade during an upgrade waits for that one. If ctx ends first the upgrade goes on and the
+// error is ctx's. As PID 1 it fails with ErrPID1, without Run with ErrNotRunning.
 func (m *Master) Upgrade(ctx context.Context) error {
 	result := make(chan error, 1)
 	if err := m.loop.Ask(func(l *loop) error { return l.requestUpgrade(status.Caller(ctx), result) }); err != nil {
@@ -236,10 +234,9 @@ func (m *Master) ScaleContext(ctx context.Context, n int) error {
 	return m.loop.Ask(func(l *loop) error { l.book.Scaled(n, time.Now(), status.Caller(ctx)); l.scale(n); return nil })
 }
 
-// Setup replaces the configuration for future forks and reloads, and emits the Setup
-// event. Config.Workers is for the next Run: zero keeps the number. While Run runs, Setup
-// doesn't change the number of workers; Scale does. It fails with a *ConfigError, and with
-// ErrClosed after Close.
+// Setup replaces the configuration for future forks and reloads, and emits the Setup event. Config.Workers is for the
+// next Run: zero keeps the number. While Run runs, Setup doesn't change the number of workers; Scale does. It fails
+// with a *ConfigError, and with ErrClosed after Close.
 func (m *Master) Setup(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("setup: %w", err)
@@ -287,10 +284,15 @@ func (m *Master) Worker(id int) *Worker {
 	return nil
 }
 
-// Disconnect disconnects all workers, those of Run too, and returns when all have ended,
-// the functions of Events have been called (see Worker.Exited), and the sockets are closed.
-// It doesn't wait for workers that are forked meanwhile; they keep their sockets. If ctx
-// ends first, the workers continue to drain and the error is ctx's. It is Node's
+// Signal sends a signal to all workers, during an upgrade also to those of the new master, if that has this method.
+// A worker that is not online yet gets it when it is: before, it could die of it. It fails with ErrClosed.
+func (m *Master) Signal(s os.Signal) error {
+	return m.loop.Ask(func(l *loop) error { l.signal(s); return nil })
+}
+
+// Disconnect disconnects all workers, those of Run too, and returns when all have ended, the functions of Events have
+// been called (see Worker.Exited), and the sockets are closed. It doesn't wait for workers that are forked meanwhile;
+// they keep their sockets. If ctx ends first, the workers continue to drain and the error is ctx's. It is Node's
 // cluster.disconnect.
 func (m *Master) Disconnect(ctx context.Context) error {
 	result := make(chan error, 1)
@@ -308,11 +310,10 @@ func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe
 // logTimeout is how long the end of a master waits for its last log lines to be written.
 const logTimeout = 200 * time.Millisecond
 
-// Close ends the master at once: it kills the workers and closes the sockets, and returns
-// when all have ended. It takes at most a second: functions of Config that don't return, name
-// servers and file systems that don't answer, and workers that the kernel can't end are left
-// behind; when they return, their results are released. To stop gracefully, end Run's context
-// or call Disconnect first.
+// Close ends the master at once: it kills the workers and closes the sockets, and returns when all have ended. It
+// takes at most a second: functions of Config that don't return, name servers and file systems that don't answer, and
+// workers that the kernel can't end are left behind; when they return, their results are released. To stop
+// gracefully, end Run's context or call Disconnect first.
 func (m *Master) Close() error {
 	m.quitOnce.Do(func() { close(m.quit) })
 	<-m.loop.Done()

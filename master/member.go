@@ -29,6 +29,7 @@ type member struct {
 	care      child.Patient   // its health and memory
 	leaves    bool            // it is in loop.leaving
 	signals   []os.Signal     // of Kill, for when the process runs
+	held      child.Held      // of Signal, for when it is online
 
 	reader *delivery.Reader[Events]
 }
@@ -44,21 +45,7 @@ func (m *member) serving() bool {
 func (m *member) moves() bool { return m.linkOpen && m.hello != nil && m.hello.Moves }
 
 // state returns where the worker is in its life.
-func (m *member) state() State {
-	switch {
-	case !m.alive():
-		return Dead
-	case !m.Unlinked.IsZero():
-		return Disconnected
-	case !m.Draining.IsZero():
-		return Draining
-	case m.listening:
-		return Listening
-	case m.hello != nil:
-		return Online
-	}
-	return Starting
-}
+func (m *member) state() State { return child.StateOf(&m.Member, m.hello != nil, m.listening) }
 
 // publish makes what the loop knows of the worker what its Worker answers. It is called
 // after each change, before the event of the change.

@@ -146,6 +146,7 @@ func (t *takeover) Withdraw(err error) {
 	l.abandonUpgrade(false)
 }
 
-func (t *takeover) Abort(err error) { t.l.failPool(err, reload.EventPrepareFailed) }
-func (t *takeover) Stop()           { t.l.stopPool() }
-func (t *takeover) KillWorkers()    { t.l.killAll() }
+func (t *takeover) Abort(err error)    { t.l.failPool(err, reload.EventPrepareFailed) }
+func (t *takeover) Stop()              { t.l.stopPool() }
+func (t *takeover) Signal(s os.Signal) { t.l.signal(s) }
+func (t *takeover) KillWorkers()       { t.l.killAll() }

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,8 +165,54 @@ func TestChangedAfterGo(t *testing.T) {
 	}
 }
 
+// A signal for the workers reaches those of the new master too, once it has said hello.
+func TestSignalDuringUpgrade(t *testing.T) {
+	begun, waits := make(chan struct{}), make(chan struct{})
+	got := make(chan successor.Message, 1)
+	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
+		defer l.Close()
+		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.until(successor.State)
+		close(begun)
+		got <- l.until(successor.Signal)
+		<-waits
+		return errExited
+	})
+	defer close(waits)
+	go func() { _ = m.Upgrade(context.Background()) }()
+	await(t, begun)
+	if err := m.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if n := await(t, got); n.Kind != successor.Signal || n.Signal != int(syscall.SIGHUP) {
+		t.Errorf("the new master gets %+v", n)
+	}
+}
+
+// A new master sends its workers the signals that the old one passes on.
+func TestSignalFromTheOldMaster(t *testing.T) {
+	m, old, o := newMasterWith(t, func() error { return nil })
+	old.Send(&successor.Message{Kind: successor.State, State: &successor.Snapshot{Generation: 4}})
+	old.until(successor.Ready)
+	old.Send(&successor.Message{Kind: successor.Signal, Signal: int(syscall.SIGHUP)})
+	waitUntil(t, "the signal", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return slices.Contains(o.procs[0].sigs, os.Signal(syscall.SIGHUP))
+	})
+	if len(m.Workers()) != 1 {
+		t.Errorf("workers %v, want 1", ids(m))
+	}
+}
+
 // newMasterOn follows a master that the test plays on the other end of the link.
 func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster) {
+	t.Helper()
+	m, old, _ := newMasterWith(t, signalReady)
+	return m, old
+}
+
+func newMasterWith(t *testing.T, signalReady func() error) (*Master, *otherMaster, *fakeOS) {
 	t.Helper()
 	mine, end, err := link.Pair()
 	if err != nil {
@@ -178,7 +227,7 @@ func newMasterOn(t *testing.T, signalReady func() error) (*Master, *otherMaster)
 	m := newMaster(Config{MinUptime: -1, Logger: slog.New(slog.DiscardHandler)}, s)
 	t.Cleanup(func() { _ = old.Close(); _ = m.Close() })
 	go func() { _ = m.Run(context.Background()) }()
-	return m, old
+	return m, old, o
 }
 
 // How long the workers of the old master took for their addresses is what the new one goes

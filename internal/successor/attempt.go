@@ -3,6 +3,8 @@ package successor
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -264,6 +266,14 @@ func (a *Attempt) sendGo() {
 	s.LastID = a.upgrade.FinalID(s.LastID)
 	if a.upgrade.Announced(s) {
 		a.link.Send(&Message{Kind: Go, State: s})
+	}
+}
+
+// Signal has the new master send its workers a signal too. Before its hello it has none.
+func (a *Attempt) Signal(s os.Signal) {
+	number, ok := s.(syscall.Signal)
+	if state := a.upgrade.State(); ok && state >= Introduced && state <= Released {
+		a.link.Send(&Message{Kind: Signal, Signal: int(number)})
 	}
 }
 

@@ -109,6 +109,7 @@ func (b *bench) CatchUp(s *Snapshot)        { b.say("catch up with %d workers", 
 func (b *bench) Withdraw(err error)         { b.say("withdraw: %v", err) }
 func (b *bench) Abort(err error)            { b.say("abort: %v", err) }
 func (b *bench) Stop()                      { b.say("stop") }
+func (b *bench) Signal(s os.Signal)         { b.say("signal %v", s) }
 func (b *bench) KillWorkers()               { b.say("kill the workers") }
 
 func (b *bench) Leases() ([]*descriptor.FD, error) { return []*descriptor.FD{someFile(b.t)}, nil }

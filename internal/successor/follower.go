@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/rota-go/rota/internal/descriptor"
@@ -50,6 +52,8 @@ type FollowerOwner interface {
 	// Receive has a worker take connections of the old master's worker of a slot, over its
 	// end of a pair, which it owns.
 	Receive(slot int, pair *descriptor.FD)
+	// Signal sends the workers a signal.
+	Signal(os.Signal)
 	// Withdraw stops this master because of err: the old one goes on serving.
 	Withdraw(err error)
 	// Abort ends this master because of err, before Begin: the old one has died.
@@ -112,6 +116,8 @@ func (f *Follower) obey(do Action, m *Message) {
 		f.takeOver()
 	case CatchUp:
 		f.Owner.CatchUp(m.State)
+	case PassOn:
+		f.Owner.Signal(syscall.Signal(m.Signal))
 	case Lend:
 		f.lend()
 	case Withdraw, StopPool:

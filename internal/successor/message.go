@@ -35,6 +35,7 @@ const (
 	Want    Kind = "want"    // old master, until Go: the new one is to send its sockets, as Socket
 	Pair    Kind = "pair"    // old master: the end of a pair over which connections of one of its workers move
 	Shared  Kind = "shared"  // old master: a file that its workers share, with its descriptor; never after State, unless it is new
+	Signal  Kind = "signal"  // old master: its workers are sent a signal, and those of the new one are to get it too
 	Stop    Kind = "stop"    // old master: the new master is to exit
 )
 
@@ -51,6 +52,7 @@ type Message struct {
 	Spare      bool            `json:"spare,omitempty"`      // Shared: closed with the workers that have asked for it
 	Generation int             `json:"generation,omitempty"` // Release: that has run it
 	Reason     string          `json:"reason,omitempty"`     // Failed: the text of the error
+	Signal     int             `json:"signal,omitempty"`     // Signal: its number
 	AtOnce     bool            `json:"atOnce,omitempty"`     // Stop: kill the workers
 	Failed     bool            `json:"failed,omitempty"`     // Stop: because the attempt has failed; no reason once the new master takes over
 	Is         []string        `json:"is,omitempty"`         // Failed: the known errors that Reason stands for

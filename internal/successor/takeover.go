@@ -34,6 +34,7 @@ const (
 //	Taking         late                     the same     keeps it for TookOver: it is newer than "go"
 //	any other      late                     the same     scales, drains, reloads
 //	Taking, Owner  pair                     the same     gives it to a worker
+//	any            signal                   the same     sends it to its workers
 //	any            socket                   the same     adds it to its table
 //
 // Only the ready byte makes this the master, and only "go" or the old master's death lead
@@ -81,6 +82,8 @@ func (t *Takeover) Receive(m *Message) Action {
 		return t.release(m.State)
 	case Late:
 		return t.late(m.State)
+	case Signal:
+		return PassOn
 	case Pair:
 		if t.state == Taking || t.state == Owner {
 			return AdoptPair

@@ -15,6 +15,7 @@ var takeoverEvents = map[string]func(*Takeover) Action{
 	"go":          func(k *Takeover) Action { return k.Receive(goMsg) },
 	"want":        func(k *Takeover) Action { return k.Receive(&Message{Kind: Want}) },
 	"late":        func(k *Takeover) Action { return k.Receive(lateMsg) },
+	"signal":      func(k *Takeover) Action { return k.Receive(&Message{Kind: Signal, Signal: 10}) },
 	"stop":        func(k *Takeover) Action { return k.Receive(stopMsg) },
 	"fail stop":   func(k *Takeover) Action { return k.Receive(failStop) },
 	"passed":      func(k *Takeover) Action { k.Passed(); return None },
@@ -47,7 +48,7 @@ func TestTakeoverTable(t *testing.T) {
 		GivenUp: {"socket": {GivenUp, AdoptSocket}, "stop": {GivenUp, StopPool}},
 	}
 	for from := Dialed; from <= GivenUp; from++ {
-		table[from]["given"] = edge{from, AdoptGiven}
+		table[from]["given"], table[from]["signal"] = edge{from, AdoptGiven}, edge{from, PassOn}
 		if from != Taking {
 			table[from]["late"] = edge{from, CatchUp}
 		}

@@ -80,6 +80,7 @@ const (
 	Lend         // send the sockets of the table
 	AdoptGiven   // add the message's socket to the inherited ones
 	Begin        // adopt the snapshot and start the workers
+	PassOn       // send the message's signal to the workers
 	CatchUp      // do what the message's snapshot asks for
 	TakeOver     // signal ready to the old master, then call TookOver
 	Withdraw     // report failed, stop the workers and exit
