@@ -116,16 +116,15 @@ func (m *Master) Stop() error {
 	return m.loop.Ask(func(l *loop) error { l.stop(); return nil })
 }
 
-// Reload replaces the workers of Run one by one by workers with the executable and
-// environment of now, and returns when all are replaced. No connection is refused or cut;
-// docs/architecture.md says why. A Reload during a reload waits for it; all that wait are
-// one reload. If workers of the one under way seem to hang, that one fails with
+// Reload replaces the workers of Run one by one by workers with the executable and environment of now, and returns
+// when all are replaced. No connection is refused or cut; docs/architecture.md says why. A Reload during a reload
+// waits for it; all that wait are one reload. If workers of the one under way seem to hang, that one fails with
 // reload.ErrSuperseded. A Reload also waits while many workers drain (Config.MaxDraining).
 //
-// Reload is all or nothing: if a new worker fails, slots that were replaced get workers of
-// the previous generation again, and the error is a *reload.Error. If ctx ends first, the
-// reload continues and the error is ctx's. If an upgrade that it waits for succeeds, the new master does it,
-// and the error is reload.ErrLeft. Without Run it fails with ErrNotRunning, and with ErrStopping when Run has been told to stop.
+// Reload is all or nothing: if a new worker fails, slots that were replaced get workers of the previous generation
+// again, and the error is a *reload.Error. If ctx ends first, the reload continues and the error is ctx's. If an
+// upgrade that it waits for succeeds, the new master does it, and the error is reload.ErrLeft. Without Run it
+// fails with ErrNotRunning, and with ErrStopping when Run has been told to stop.
 func (m *Master) Reload(ctx context.Context) error {
 	return m.reload(ctx, nil)
 }
@@ -302,9 +301,9 @@ func (m *Master) Disconnect(ctx context.Context) error {
 	return m.loop.Wait(ctx, result)
 }
 
-// Subscribe has the functions of e called for every worker, from now on: subscribe before
-// the first Fork or Run to get all events. Messages that nobody has subscribed to are kept
-// for the first subscriber. After cancel no function of e begins any more. See [Events].
+// Subscribe has the functions of e called for every worker, from now on: subscribe before the first Fork or Run to get all
+// events. Messages that nobody has subscribed to are kept for the first subscriber. After cancel no function of e begins
+// any more. See [Events].
 func (m *Master) Subscribe(e Events) (cancel func()) { return m.events.Subscribe(nil, e) }
 
 // logTimeout is how long the end of a master waits for its last log lines to be written.

@@ -68,6 +68,7 @@ func (l *loop) abandonUpgrade(atOnce bool) {
 func (u *upgrade) Policy() reload.Policy { return u.l.cfg.policy().WithDefaults() }
 func (u *upgrade) Serving() bool         { return u.l.state.Phase().Running() }
 func (u *upgrade) Due()                  { u.l.on(reload.EventPredecessorGone) }
+func (u *upgrade) TakeBack()             { u.l.systemd.MainPID(os.Getpid()) }
 func (u *upgrade) GiveState(slot int, pipe *descriptor.FD) {
 	u.l.giveState(reload.Member{Slot: slot}, pipe)
 }
@@ -82,8 +83,6 @@ func (u *upgrade) Announce(pid int) {
 	u.l.systemd.MainPID(pid)
 	u.l.systemd.Flush()
 }
-
-func (u *upgrade) TakeBack() { u.l.systemd.MainPID(os.Getpid()) }
 
 func (u *upgrade) Snapshot() *successor.Snapshot { return u.l.snapshot() }
 
