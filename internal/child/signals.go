@@ -3,9 +3,6 @@ package child
 import (
 	"os"
 	"slices"
-
-	"github.com/rota-go/rota/reload"
-	"github.com/rota-go/rota/status"
 )
 
 // Held are the signals that wait until a worker is online: before the Go runtime of the worker has installed
@@ -30,21 +27,4 @@ func (h *Held) Online(send func(os.Signal) error) {
 		_ = send(s) // fails if it has just died
 	}
 	h.online, h.all = true, nil
-}
-
-// StateOf returns where a worker is in its life: online if it has said hello, and then listening if it has a socket.
-func StateOf(m *reload.Member, online, listening bool) status.State {
-	switch {
-	case !m.Exited.IsZero():
-		return status.Dead
-	case !m.Unlinked.IsZero():
-		return status.Disconnected
-	case !m.Draining.IsZero():
-		return status.Draining
-	case listening:
-		return status.Listening
-	case online:
-		return status.Online
-	}
-	return status.Starting
 }
