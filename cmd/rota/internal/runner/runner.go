@@ -119,12 +119,13 @@ func (p *program) serve(o Options) int {
 // pass passes SIGUSR1 on until the program ends. It would kill a program that doesn't handle it
 // yet: before the program is ready it stays in reopen, which has room for one.
 func (p *program) pass(reopen <-chan os.Signal, ready <-chan struct{}) {
-	held := reopen
-	reopen = nil
+	select {
+	case <-ready:
+	case <-p.ended:
+		return
+	}
 	for {
 		select {
-		case <-ready:
-			reopen, ready = held, nil
 		case <-reopen:
 			p.signal(syscall.SIGUSR1)
 		case <-p.ended:
