@@ -78,6 +78,11 @@ func (k *keeper) ready() {
 func (k *keeper) follow(pid int) {
 	k.before = k.main.pid
 	k.main = mainProcess{pid: pid, ready: time.Now(), shares: k.main.shares}
+	k.await(pid)
+}
+
+// await waits for the end of a master that is not a child of the keeper yet.
+func (k *keeper) await(pid int) {
 	n, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err == unix.ESRCH {
 		k.lost(pid)
@@ -98,9 +103,8 @@ func (k *keeper) goesOn(was mainProcess) bool {
 		return false
 	}
 	k.Log.Warn("rota keep: the master has died, that of its upgrade goes on", "pid", was.pid, "next", was.next)
-	k.main = was
-	k.follow(was.next)
-	k.before, k.main.ready = 0, time.Time{}
+	k.main = mainProcess{pid: was.next, shares: was.shares}
+	k.await(was.next)
 	return true
 }
 
