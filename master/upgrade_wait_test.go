@@ -103,17 +103,22 @@ func TestFirstStartFailsWithAnUpgradeAskedFor(t *testing.T) {
 	}
 }
 
+// takesOver is ready, closes gone at "go", and takes over when asked is closed. What is late comes from late.
+func (l *otherMaster) takesOver(gone, asked chan struct{}, late chan<- successor.Message) {
+	l.Send(&successor.Message{Kind: successor.Ready})
+	l.until(successor.Go)
+	close(gone)
+	<-asked
+	go func() { late <- l.until(successor.Late); _ = l.Close() }()
+}
+
 // What the old master is asked for when it has said "go" already, it passes on.
 func TestAskedAfterGo(t *testing.T) {
 	gone, asked := make(chan struct{}), make(chan struct{})
 	late := make(chan successor.Message, 1)
 	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
 		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
-		l.Send(&successor.Message{Kind: successor.Ready})
-		l.until(successor.Go)
-		close(gone)
-		<-asked
-		go func() { late <- l.until(successor.Late); _ = l.Close() }()
+		l.takesOver(gone, asked, late)
 		return nil
 	})
 	go func() { _ = m.Upgrade(context.Background()) }()
@@ -122,9 +127,7 @@ func TestAskedAfterGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { _ = m.ReloadCanary(context.Background(), 2, time.Minute) }()
-	for waits := false; !waits; {
-		_ = m.loop.Ask(func(l *loop) error { waits = len(l.pool.waiting) > 0; return nil })
-	}
+	waitForReloads(t, m, 1)
 	close(asked)
 	n := await(t, late)
 	if n.State == nil || !n.State.Reload || !n.State.Scaled || n.State.Workers != 3 || n.State.Trial == nil || *n.State.Trial != (reload.Trial{Canary: 2, Time: time.Minute}) {
@@ -141,11 +144,7 @@ func TestChangedAfterGo(t *testing.T) {
 		l.until(successor.State)
 		close(begun)
 		<-waits
-		l.Send(&successor.Message{Kind: successor.Ready})
-		l.until(successor.Go)
-		close(gone)
-		<-asked
-		go func() { late <- l.until(successor.Late); _ = l.Close() }()
+		l.takesOver(gone, asked, late)
 		return nil
 	})
 	go func() { _ = m.Upgrade(context.Background()) }()
