@@ -166,7 +166,7 @@ func (c *conn) stay() {
 	c.resume(0, nil)
 }
 
-// writeStarts and writeEnds are called before and after everything that writes.
+// writeStarts is called before everything that writes, and writeEnds afterwards.
 func (c *conn) writeStarts() {
 	c.move.writes.Add(1)
 	for c.move.frozen.Load() {
@@ -182,7 +182,13 @@ func (c *conn) awaitMove() {
 	defer c.move.mu.Unlock()
 }
 
-func (c *conn) writeEnds() { c.move.writes.Add(-1) }
+// writeEnds in a drain interrupts a Read that waits while another goroutine answers: the client may never be silent for
+// as long as it takes until the next tick.
+func (c *conn) writeEnds() {
+	if c.move.writes.Add(-1) == 0 && c.shared.Draining.Load() {
+		(*Tracked)(c).Interrupt()
+	}
+}
 
 // SetDeadline sets both deadlines.
 func (c *conn) SetDeadline(t time.Time) error {

@@ -392,6 +392,26 @@ func TestMovedIsClosed(t *testing.T) {
 	}
 }
 
+// A Read that waits while another goroutine answers is interrupted when the answer is written: the client may send the next
+// request before anybody looks.
+func TestReadThatWaitsMovesAfterAnswer(t *testing.T) {
+	for name, write := range map[string]func(net.Conn){
+		"Write":    func(c net.Conn) { io.WriteString(c, plainAnswer) },
+		"ReadFrom": func(c net.Conn) { c.(io.ReaderFrom).ReadFrom(strings.NewReader(plainAnswer)) },
+	} {
+		from, to := two(t)
+		server, client := from.connListener.pair(t)
+		readRequest(t, server, client, getRequest)
+		reader := startReading(t, server)
+		from.leave(t, to, true)
+		write(server)
+		if err := reader.wait(10 * time.Second); err != io.EOF {
+			t.Fatalf("%s: Read: %v, want io.EOF", name, err)
+		}
+		(<-to.moved).Close()
+	}
+}
+
 // A Read of a connection that the receiver doesn't take goes on as if nothing had been, with
 // the deadline that the program had set. The next answer then announces the end.
 func TestNotTaken(t *testing.T) {
