@@ -55,6 +55,9 @@ func attack(a *attacker) {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if err := os.WriteFile(a.dir+"/begun", nil, 0o644); err != nil {
+		log.Fatal(err)
+	}
 	if string(name) != "read no answers" {
 		go a.hear()
 	}
