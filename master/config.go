@@ -161,9 +161,8 @@ type Config struct {
 	// (docs/decisions/0065). With over 100 workers it is 10 ms times their number at least. Setup changes it at once. Zero means 1 s, NoLimit never.
 	Rebalance time.Duration
 
-	// PIDFile is the path of a file for this process's pid, written when the first
-	// workers are ready. After an upgrade it holds the new master's. It is replaced
-	// atomically, and removed at the end, except by a master that an upgrade has replaced.
+	// PIDFile is the path of a file for this process's pid, written when the first workers are ready. It is replaced atomically,
+	// and removed at the end. After an upgrade it holds the new master's pid, or is removed if that has another PIDFile, or none.
 	// Empty means none.
 	PIDFile string
 

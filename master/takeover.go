@@ -93,6 +93,7 @@ func (l *loop) learn(s *successor.Snapshot) {
 	l.lastID = max(l.lastID, s.LastID)
 	l.state = l.state.SetDrained(s.Drained)
 	l.store.Holds(s.Stored)
+	l.pidFile.Replaces(s.PIDFile)
 	l.counts.Restore(s.Counters)
 	l.book.Restore(s.History)
 	l.book.Tallies().Restore(s.Tallies)

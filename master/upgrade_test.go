@@ -273,9 +273,23 @@ func TestUpgradesCoalesce(t *testing.T) {
 
 // Both are real: what the old one knows, the new one knows.
 func TestHandover(t *testing.T) {
+	for _, pidFile := range []string{"pid", "other"} {
+		t.Run(pidFile, func(t *testing.T) { testHandover(t, pidFile) })
+	}
+}
+
+// onlyFile reports whether a directory has one file, which is path.
+func onlyFile(dir, path string) bool {
+	all, _ := filepath.Glob(dir + "/*")
+	return slices.Equal(all, []string{path})
+}
+
+// testHandover is TestHandover with a new master that has another PID file, or the same.
+func testHandover(t *testing.T, newFile string) {
 	o := &fakeOS{}
 	next := make(chan *Master, 1)
-	pidFile := filepath.Join(t.TempDir(), "pid")
+	dir := t.TempDir()
+	pidFile, newFile := filepath.Join(dir, "pid"), filepath.Join(dir, newFile)
 	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1, PIDFile: pidFile}, func(l *otherMaster) error {
 		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
 		ready := make(chan struct{})
@@ -283,7 +297,7 @@ func TestHandover(t *testing.T) {
 		s.masters.Predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }
 		s.masters.Following = func() bool { return true }
 		s.masters.SignalReady = func() error { close(ready); return nil }
-		m := newMaster(Config{Workers: 2, MinUptime: -1, PIDFile: pidFile, Logger: slog.New(slog.DiscardHandler)}, s)
+		m := newMaster(Config{Workers: 2, MinUptime: -1, PIDFile: newFile, Logger: slog.New(slog.DiscardHandler)}, s)
 		go func() { _ = m.Run(context.Background()) }()
 		next <- m
 		<-ready
@@ -312,9 +326,7 @@ func TestHandover(t *testing.T) {
 	}
 	n := await(t, next)
 	defer n.Close()
-	if _, err := os.Stat(pidFile); err != nil { // it has the pid of both
-		t.Errorf("the old master has removed the new one's PID file: %v", err)
-	}
+	waitUntil(t, "one PID file", func() bool { return onlyFile(dir, newFile) }) // it has the pid of both
 	for i, w := range n.Workers() {
 		if w.ID() != last+1+i || w.Slot() != i || w.Generation() != 3 {
 			t.Errorf("worker %d in slot %d of generation %d, want %d in %d of 3", w.ID(), w.Slot(), w.Generation(), last+1+i, i)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/cmd/rota/internal/dev"
+	"github.com/rota-go/rota/internal/hangup"
 )
 
 // devRow is the row of "rota dev".
@@ -46,6 +47,9 @@ func runDev(c *call, args []string) int {
 	o.Package, o.Args, o.Out = fs.Arg(0), fs.Args()[1:], c.stderr
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
+	if hangup.Take() {
+		cancel()
+	}
 	if err := dev.Run(ctx, o); err != nil {
 		fmt.Fprintf(c.stderr, "rota: dev: %v\n", err)
 		return failed

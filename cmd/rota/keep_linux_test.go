@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -161,6 +162,18 @@ func TestKeepUnderLoad(t *testing.T) {
 				t.Errorf("exit status %d; %d of %d masters went on", status, k.Logged(e2etest.GoesOn), n)
 			}
 		})
+	}
+}
+
+// HUP is passed on once, also if it comes in the first second, in which package rota holds it.
+func TestKeepPassesEarlyHUP(t *testing.T) {
+	t.Parallel()
+	k := keepLine(t, 1)
+	k.signal(syscall.SIGHUP)
+	k.WaitLog(e2etest.ReloadDone, 1)
+	time.Sleep(1100 * time.Millisecond)
+	if n := k.Logged(e2etest.ReloadStarts); n != 1 {
+		t.Errorf("%d reloads", n)
 	}
 }
 
@@ -438,25 +451,19 @@ func TestKeepUnderAManager(t *testing.T) {
 	cmd.ExtraFiles = []*os.File{file}
 	k := &keptServer{e2etest.Run(t, cmd), t}
 	t.Cleanup(k.stop)
+	notified := &e2etest.Output{}
+	go io.Copy(notified, conn) // to its Close
 	k.WaitLog(e2etest.WorkerReady, 1)
+	e2etest.WaitFor(t, "READY=1", func() bool { return strings.Contains(notified.String(), "READY=1") })
 	file.Close()
 	k.crash(1)
 	if _, err := e2etest.Request("tcp", ln.Addr().String(), "/"); err != nil {
 		t.Error(err)
 	}
 	k.stop()
-	var all strings.Builder
-	b := make([]byte, 4096)
-	e2etest.NoError(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
-	for {
-		n, err := conn.Read(b)
-		if err != nil {
-			break
-		}
-		all.Write(append(b[:n], '\n'))
-	}
-	got := all.String()
-	if strings.Count(got, "READY=1") != 2 || !strings.Contains(got, "STOPPING=1") || strings.Contains(got, "FD") || strings.Contains(got, "MAINPID") {
+	e2etest.WaitFor(t, "STOPPING=1", func() bool { return strings.Contains(notified.String(), "STOPPING=1") })
+	got := notified.String()
+	if strings.Count(got, "READY=1") != 2 || strings.Contains(got, "FD") || strings.Contains(got, "MAINPID") {
 		t.Errorf("the manager was told\n%s", got)
 	}
 }

@@ -18,7 +18,14 @@ type PIDFile struct {
 	Turns  *mailbox.Turns  // nil: at once
 	Failed func(err error) // the file could not be written; called as Turns does
 
-	path string // "" if there is no file of this process; used in Turns
+	path    string // "" if there is no file of this process; used in Turns
+	earlier Written
+}
+
+// Written is a PID file that a process has written. The zero value is none.
+type Written struct {
+	Path string `json:"path"`
+	PID  int    `json:"pid"`
 }
 
 // inTurn does f after what was done to the file before.
@@ -26,18 +33,23 @@ func (p *PIDFile) inTurn(f func()) {
 	p.Turns.Do("PID file", func() func() { f(); return func() {} })
 }
 
+// Left returns the file at path, which this process leaves to another one, for Replaces there.
+func (p *PIDFile) Left(path string) Written { return Written{path, os.Getpid()} }
+
+// Replaces says that Write also replaces the file that another process has left to this one. It may have another name.
+func (p *PIDFile) Replaces(earlier Written) { p.inTurn(func() { p.earlier = earlier }) }
+
 // Write writes this process's pid to the file at path, readable for everybody. It replaces
-// the file atomically: a reader finds the old pid or the new one. It does nothing if path
+// the file atomically: a reader finds the old pid or the new one. It writes nothing if path
 // is "".
 func (p *PIDFile) Write(path string) {
-	if path == "" {
-		return
-	}
 	p.Turns.Do("PID file", func() func() {
 		if err := writePID(path); err != nil {
 			return func() { p.Failed(fmt.Errorf("PID file: %w", err)) }
 		}
-		p.path = path
+		if p.path = path; path != p.earlier.Path {
+			p.earlier.remove()
+		}
 		return func() {}
 	})
 }
@@ -51,11 +63,16 @@ func (p *PIDFile) Disown() { p.inTurn(func() { p.path = "" }) }
 // there may be one.
 func (p *PIDFile) Remove() {
 	p.inTurn(func() {
-		if p.path != "" && readPID(p.path) == os.Getpid() {
-			_ = os.Remove(p.path)
-		}
+		Written{p.path, os.Getpid()}.remove()
 		p.path = ""
 	})
+}
+
+// remove removes the file, if it is still as it was written.
+func (w Written) remove() {
+	if w.Path != "" && readPID(w.Path) == w.PID {
+		_ = os.Remove(w.Path)
+	}
 }
 
 // readPID returns the pid in the file at path, or 0. Somebody may have put anything there:
@@ -76,6 +93,9 @@ func readPID(path string) int {
 }
 
 func writePID(path string) error {
+	if path == "" {
+		return nil
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err

@@ -55,6 +55,32 @@ func TestPIDFileDisowned(t *testing.T) {
 	}
 }
 
+// The file that another process has left is removed if it has another name than this one's, which may have none.
+func TestPIDFileReplaces(t *testing.T) {
+	for name, tc := range map[string]struct {
+		path, holds, left string
+	}{
+		"another file":    {"new", "1", "new"},
+		"none":            {"", "1", ""},
+		"the same file":   {"old", "1", "old"},
+		"another process": {"new", "2", "new old"},
+		"no directory":    {"none/new", "1", "old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			if err := os.WriteFile("old", []byte(tc.holds), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p := PIDFile{Failed: func(error) {}}
+			p.Replaces(Written{"old", 1})
+			p.Write(tc.path)
+			if left, _ := filepath.Glob("*"); strings.Join(left, " ") != tc.left {
+				t.Errorf("%q are left, want %s", left, tc.left)
+			}
+		})
+	}
+}
+
 func TestPIDFileWithoutDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "pid")
 	var err error

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rota-go/rota/internal/process"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
@@ -73,6 +74,7 @@ type Snapshot struct {
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
 	Tickets    wire.TicketKeys  `json:"tickets,omitempty"`  // of TLS sessions
+	PIDFile    process.Written  `json:"pidFile,omitzero"`   // the new master's is another one, or replaces it
 	Counters   status.Counters  `json:"counters,omitzero"`  // of all workers so far
 	History    []status.Change  `json:"history,omitempty"`  // the last changes
 	Tallies    []status.Tally   `json:"tallies,omitempty"`  // of all changes so far
@@ -97,7 +99,7 @@ func Stored(b []byte) (*Snapshot, error) {
 		return nil, errors.New("state of the last master: a number is out of range")
 	}
 	s.LastID += idBlock
-	s.Served, s.Needed, s.Drained = nil, nil, false
+	s.Served, s.Needed, s.Drained, s.PIDFile = nil, nil, false, process.Written{}
 	return s, nil
 }
 

@@ -27,6 +27,9 @@ func (k *keeper) obey(m message) {
 	case m.pid != 0 && m.pid == k.main.pid:
 	case m.pid != 0 && m.pid == k.before && m.mainPID() == m.pid:
 		k.takeBack(m.pid)
+	case m.pid != 0 && m.pid == k.main.next && len(k.main.early) < maxEarly:
+		k.main.early = append(k.main.early, m)
+		return
 	default:
 		m.close()
 		return
@@ -36,6 +39,7 @@ func (k *keeper) obey(m message) {
 		k.main.stopping = true
 	}
 	if next, ok := m.next(); ok {
+		k.main.forget()
 		k.main.next = next
 	}
 	if m.says("READY=1") {
@@ -49,11 +53,26 @@ func (k *keeper) obey(m message) {
 	}
 }
 
-// takeBack makes the master before the main process again, after an upgrade that has failed. A signal that
-// was to stop the other one stops it too.
+// maxEarly is how many messages of a new master are kept.
+const maxEarly = 64
+
+// forget drops what the new master of an upgrade has said.
+func (p *mainProcess) forget() {
+	for _, m := range p.early {
+		m.close()
+	}
+	p.early = nil
+}
+
+// takeBack makes the master before the main process again, after an upgrade that has failed. It gets the signals
+// of the other one too.
 func (k *keeper) takeBack(pid int) {
 	was := k.main
+	was.forget()
 	k.main, k.before = mainProcess{pid: pid, ready: time.Now(), shares: was.shares}, 0
+	for _, s := range was.passed {
+		k.pass(s)
+	}
 	if was.asked {
 		k.kill(syscall.SIGTERM)
 	}
@@ -77,6 +96,7 @@ func (k *keeper) ready() {
 // becomes the keeper's at the end of that.
 func (k *keeper) follow(pid int) {
 	k.before = k.main.pid
+	k.main.forget()
 	k.main = mainProcess{pid: pid, ready: time.Now(), shares: k.main.shares}
 	k.await(pid)
 }
@@ -97,14 +117,18 @@ func (k *keeper) await(pid int) {
 }
 
 // goesOn makes the new master of the upgrade in which the main process has died the main one, and reports whether there is one: it
-// takes over by itself.
+// takes over by itself, and may have done so.
 func (k *keeper) goesOn(was mainProcess) bool {
 	if was.next == 0 || unix.Kill(was.next, 0) != nil {
+		was.forget()
 		return false
 	}
 	k.Log.Warn("rota keep: the master has died, that of its upgrade goes on", "pid", was.pid, "next", was.next)
 	k.main = mainProcess{pid: was.next, shares: was.shares}
 	k.await(was.next)
+	for _, m := range was.early {
+		k.obey(m)
+	}
 	return true
 }
 

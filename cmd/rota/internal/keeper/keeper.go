@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota/internal/fdstore"
+	"github.com/rota-go/rota/internal/hangup"
 	"github.com/rota-go/rota/internal/sdnotify"
 	"github.com/rota-go/rota/internal/terminal"
 )
@@ -58,9 +59,11 @@ type mainProcess struct {
 	pid      int
 	ready    time.Time // zero: it hasn't been yet
 	stopping bool
-	shares   bool // the keeper's process group
-	asked    bool // to stop, by a signal that has reached no other master
-	next     int  // the new master of the upgrade that it is in; 0: none
+	shares   bool             // the keeper's process group
+	asked    bool             // to stop, by a signal that has reached no other master
+	passed   []syscall.Signal // that would be lost if the master before takes its place back
+	next     int              // the new master of the upgrade that it is in; 0: none
+	early    []message        // of that one, for when the main process has died
 }
 
 // Run starts the program, and returns its exit status when it has ended permanently, and nothing of
@@ -71,6 +74,9 @@ func Run(o Options) (status int, err error) {
 	k.terminal = terminal.Open()
 	k.signals = make(chan os.Signal, 64)
 	signal.Notify(k.signals, watched()...) // to the end of the process
+	if hangup.Take() {                     // else it would be sent a second time
+		k.signals <- syscall.SIGHUP
+	}
 	if err := k.open(); err != nil {
 		return 0, err
 	}

@@ -3,6 +3,8 @@ package keeper
 import (
 	"crypto/rand"
 	"log/slog"
+	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -201,13 +203,17 @@ func TestLost(t *testing.T) {
 // If the main process dies in an upgrade the new master takes over, and the keeper starts another only if that one has died too, or
 // the upgrade had ended.
 func TestDiesInUpgrade(t *testing.T) {
-	for name, want := range map[string]bool{"goes on": true, "has died too": false, "upgrade has ended": false} {
+	for name, want := range map[string]bool{"goes on": true, "has taken over": true, "has died too": false, "upgrade has ended": false} {
 		first, _ := sleeper(t)
 		second, end := sleeper(t)
 		k := newKeeper(t, first)
 		k.main.shares = true
 		k.hears(first, sdnotify.Next+"="+strconv.Itoa(second))
+		early := memory(t)
+		k.obey(message{pid: second, lines: []string{"FDSTORE=1", "FDNAME=early"}, files: []int{early}})
 		switch name {
+		case "has taken over":
+			k.hears(second, "READY=1")
 		case "has died too":
 			end()
 		case "upgrade has ended":
@@ -219,9 +225,13 @@ func TestDiesInUpgrade(t *testing.T) {
 		if got := k.main.pid == second; got != want {
 			t.Errorf("%s: the main process is %+v", name, k.main)
 		}
-		if want && (k.crashes > 0 || !k.main.shares || !k.main.ready.IsZero()) {
+		if want && (k.crashes > 0 || !k.main.shares || k.main.ready.IsZero() != (name == "goes on")) {
 			t.Errorf("%s: %+v, %d crashes", name, k.main, k.crashes)
 		}
+		if kept := len(k.store.all) == 1; kept != want || isOpen(early) != want {
+			t.Errorf("%s: what the new master had kept: %v, open %v", name, k.store.all, isOpen(early))
+		}
+		k.store.close()
 	}
 }
 
@@ -260,6 +270,38 @@ func TestStopOfAFailedUpgrade(t *testing.T) {
 			t.Errorf("%s: the main process is %+v", name, k.main)
 		}
 	}
+}
+
+// Any other signal then reaches the old one too, if the new one withdraws.
+func TestSignalInAFailedUpgrade(t *testing.T) {
+	first, _ := sleeper(t)
+	second, _ := sleeper(t)
+	k := newKeeper(t, first)
+	k.hears(first, "MAINPID="+strconv.Itoa(second))
+	k.pass(syscall.SIGHUP)
+	k.hears(first, "MAINPID="+strconv.Itoa(first))
+	waitUntil(t, "the signal ends the old master, which is none", k.isEnding)
+}
+
+// A signal reaches the process that is the main one when it comes, though that has not been read yet.
+func TestSignalAfterMessage(t *testing.T) {
+	pid, _ := sleeper(t)
+	k := newKeeper(t, pid)
+	k.main.pid = os.Getpid()
+	addr := k.inbox.conn.LocalAddr().(*net.UnixAddr)
+	conn, err := net.DialUnix("unixgram", nil, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("MAINPID=" + strconv.Itoa(pid))); err != nil {
+		t.Fatal(err)
+	}
+	k.signal(syscall.SIGUSR2)
+	if k.main.pid != pid {
+		t.Errorf("the main process is %d, want %d", k.main.pid, pid)
+	}
+	waitUntil(t, "the signal ends the new master, which is none", k.isEnding)
 }
 
 func waitUntil(t *testing.T, what string, is func() bool) {

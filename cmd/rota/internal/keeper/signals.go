@@ -30,8 +30,9 @@ func watched() []os.Signal {
 	return append(passed(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGCONT)
 }
 
-// signal handles one. A master that has ended is known to have before, so that it isn't sent to that.
+// signal handles one. What masters have said before, or their end, is known before, so that it isn't sent to a wrong one.
 func (k *keeper) signal(s syscall.Signal) {
+	k.read()
 	k.reap()
 	switch s {
 	case syscall.SIGCHLD:
@@ -49,6 +50,9 @@ func (k *keeper) pass(s syscall.Signal) {
 	case k.background && slices.Contains(jobSignals(), os.Signal(s)): // the terminal's
 	case !k.main.ready.IsZero() && !k.isEnding():
 		k.kill(s)
+		if k.before != 0 {
+			k.main.passed = append(k.main.passed, s)
+		}
 	case !slices.Contains(k.held, s):
 		k.held = append(k.held, s)
 	}

@@ -69,6 +69,7 @@ func (k *keeper) ended(e ending) {
 	e.stopping, e.asked, e.served = was.stopping, k.asked, k.served || len(k.store.all) > 0
 	k.main, k.before = mainProcess{}, 0
 	if e.isFinal() {
+		was.forget()
 		k.finish(e.status, nil)
 		return
 	}
