@@ -35,6 +35,9 @@ func Run(o Options) (status int, err error) {
 	if err := rota.Setup(master.Config{Workers: o.Workers, WaitReady: true}); err != nil {
 		return 0, err
 	}
+	reopen := make(chan os.Signal, 1)
+	signal.Notify(reopen, syscall.SIGUSR1) // the master sends it as soon as it knows of this worker
+	defer signal.Stop(reopen)
 	sockets, err := listen(o.Bind)
 	if err != nil {
 		return 0, err
@@ -46,7 +49,7 @@ func Run(o Options) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.serve(o), nil
+	return p.serve(o, reopen), nil
 }
 
 // socket is one of the program's, and the address that SERVER_STARTER_PORT names it by.
@@ -98,14 +101,12 @@ func split(s string) (network, address string) {
 	return "tcp", s
 }
 
-// serve waits for the program's end. It passes SIGUSR1 on, and tells the program to leave when
+// serve waits for the program's end. It passes on what comes to reopen, and tells the program to leave when
 // this worker is asked to.
-func (p *program) serve(o Options) int {
+func (p *program) serve(o Options, reopen <-chan os.Signal) int {
 	self := worker.Self()
 	self.OnDisconnect(func(ctx context.Context) error { return p.leave(ctx, o.Leave) })
-	reopen, ready := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(reopen, syscall.SIGUSR1)
-	defer signal.Stop(reopen)
+	ready := make(chan struct{})
 	go func() {
 		if o.Ready.wait(p) {
 			close(ready)
