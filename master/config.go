@@ -103,8 +103,7 @@ type Config struct {
 	// of those that the old workers have answered meanwhile. Package rotahttp counts them: a request has failed if it
 	// was answered with a status of 5xx. Zero means 100, math.MaxInt that canaries aren't judged.
 	CanaryRequests int
-	// MinUptime is how long a new worker must have been ready before its
-	// predecessor is disconnected. Zero means 1 s, AtOnce none.
+	// MinUptime is how long a new worker must have been ready before its predecessor is disconnected. Zero means 1 s, AtOnce none.
 	MinUptime time.Duration
 	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
 	// 60 s, NoLimit as long as it needs. Where nobody else serves, as at the first start and after

@@ -92,6 +92,7 @@ func (l *loop) status() status.Status {
 			v.Add(&m.Member, m.state(), m.pid(), !m.pooled, l.counts.Of(m.ID), m.gen.Runs())
 		}
 	}
+	v.AddBackoffs(l.rota.Backoffs())
 	return v.Status()
 }
 

@@ -159,3 +159,32 @@ func TestCount(t *testing.T) {
 		}
 	})
 }
+
+// A slot whose worker has crashed is in the Status until the next one is started.
+func TestStatusOfACrashLoop(t *testing.T) {
+	inBubble(t, Config{Workers: 2, MinBackoff: time.Second}, func(t *testing.T, b *bench) {
+		b.run()
+		elapse(time.Second)
+		if s := b.Status(); len(s.Backoffs) > 0 {
+			t.Fatalf("before: %+v", s.Backoffs)
+		}
+		b.os.script = func(p *fakeProc) { p.die(Exit{Code: 3}) }
+		died := time.Now()
+		b.proc(2).die(Exit{Code: 3})
+		elapse(900 * time.Millisecond)
+		first := []status.Backoff{{Slot: 1, Generation: 1, Crashes: 1, Until: died.Add(time.Second)}}
+		if s := b.Status(); !slices.Equal(s.Backoffs, first) || len(s.Workers) != 1 {
+			t.Errorf("after one crash %+v, want %+v", s.Backoffs, first)
+		}
+		elapse(200 * time.Millisecond)
+		second := []status.Backoff{{Slot: 1, Generation: 1, Crashes: 2, Until: died.Add(2500 * time.Millisecond)}}
+		if s := b.Status(); !slices.Equal(s.Backoffs, second) {
+			t.Errorf("after two crashes %+v, want %+v", s.Backoffs, second)
+		}
+		b.os.script = nil
+		elapse(2 * time.Second)
+		if s := b.Status(); len(s.Backoffs) > 0 || len(s.Workers) != 2 {
+			t.Errorf("afterwards %+v", s.Backoffs)
+		}
+	})
+}

@@ -66,6 +66,7 @@ type decision struct {
 	steps   []Step       // of one slot, and then of all
 	wake    time.Time    // of one slot
 	pending pendingStart // of one slot
+	backoff Backoff      // of one slot
 	places  int          // for workers beyond one a slot
 	trying  int          // canaries are on trial in so many slots, the lowest; 0: none is
 }

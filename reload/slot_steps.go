@@ -114,7 +114,12 @@ func (d *decision) startOf(s *slot, generation int) (step Step, ok bool) {
 	}
 	step.Crashes = d.crashes(last)
 	if !last.Serving() && d.needsBackoff(last) {
-		return step, d.passed(last.stoppedServing(), d.policy.backoff(step.Crashes))
+		pause := d.policy.backoff(step.Crashes)
+		ok = d.passed(last.stoppedServing(), pause)
+		if !ok {
+			d.backoff = Backoff{Slot: s.number, Generation: generation, Crashes: step.Crashes, Until: last.stoppedServing().Add(pause)}
+		}
+		return step, ok
 	}
 	return step, true
 }

@@ -8,6 +8,7 @@ type verdict struct {
 	until  time.Time // when it may be another though nothing has happened; zero: never
 	steps  []Step    // what to do
 	start  pendingStart
+	back   Backoff // of an empty slot; see Rota.Backoffs
 	surge  int     // workers beyond one
 	fault  *Member // what fails the first start or the rollout, and why; nil: nothing
 	reason error
@@ -34,9 +35,12 @@ const (
 
 // judge decides of the members of place n.
 func (d *decision) judge(n int, members []*Member) (v verdict) {
-	d.steps, d.wake, d.pending = nil, time.Time{}, pendingStart{}
+	d.steps, d.wake, d.pending, d.backoff = nil, time.Time{}, pendingStart{}, Backoff{}
 	defer func() {
 		v.until, v.steps, v.start = d.wake, d.steps, d.pending
+		if !v.facts[alive] {
+			v.back = d.backoff
+		}
 		v.facts[timed], v.facts[acts], v.facts[waits] = !v.until.IsZero(), len(v.steps) > 0, v.start.Do == Start
 	}()
 	for _, m := range members {

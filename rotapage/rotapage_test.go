@@ -62,11 +62,12 @@ func midway() status.Status {
 		return w
 	}
 	return status.Status{
-		Time: now, PID: 999, Phase: "rolling out", Generation: 1, Next: 2, Want: 4,
+		Time: now, PID: 999, Phase: "rolling out", Generation: 1, Next: 2, Want: 5,
 		Workers: []status.Worker{
 			worker(1, 0, 1, true, true), worker(5, 0, 2, true, false), worker(2, 1, 1, true, false), worker(6, 1, 2, true, false),
 			worker(3, 2, 1, true, false), worker(7, 2, 2, false, false), worker(4, 3, 1, true, false),
 		},
+		Backoffs: []status.Backoff{{Slot: 4, Generation: 1, Crashes: 7, Until: now.Add(20 * time.Second)}},
 		Releases: []status.Release{{Generation: 1, Path: "/srv/app", Revision: "0123456789abcdef"}},
 		Sockets:  []status.Socket{{Network: "tcp", Address: "[::]:80", Workers: 7, Queue: 3, Limit: 4096}},
 		History: []status.Change{
@@ -81,7 +82,7 @@ func TestPage(t *testing.T) {
 	f := &fake{s: midway()}
 	code, body := get(f.handler(Options{}), http.MethodGet, "/rota/")
 	for _, want := range []string{
-		"<title>the service</title>", "1 of 4 slots replaced", "Slot 0 <small>replaced", "Slot 1 <small>on trial", "Slot 2 <small>starting", "Slot 3 <small>waits",
+		"<title>the service</title>", "1 of 5 slots replaced", "Slot 0 <small>replaced", "Slot 1 <small>on trial", "Slot 2 <small>starting", "Slot 3 <small>waits", "Slot 4", "after 7 crashes", "starts in 20.0s",
 		"<b>draining</b> <span>worker 1</span>", "<b>starting</b> <span>worker 7</span>", "70 open", "1m 30s old", "0123456789ab", "tcp [::]:80", "3 of 4096",
 		"crash of worker 9, slot 2", "exit status 2", "&lt;script&gt;alert(1)", "scale to 4 <small>by signal TTIN", "after</small>", "1h 0m",
 	} {
@@ -217,7 +218,7 @@ func TestEvents(t *testing.T) {
 	}
 	for _, resp := range []*http.Response{first, second} {
 		lines := bufio.NewReader(resp.Body)
-		event(t, lines, "1 of 4 slots replaced")
+		event(t, lines, "1 of 5 slots replaced")
 		f.changes <- struct{}{}
 		event(t, lines, "Slot 3")
 	}

@@ -47,6 +47,7 @@ type row struct {
 	Slot    int
 	Step    string // of the reload under way, or ""
 	Workers []workerView
+	Backoff *status.Backoff // nil: there are workers
 }
 
 type workerView struct {
@@ -78,6 +79,11 @@ func newView(s status.Status, err error) *view {
 			r.Workers = append(r.Workers, workerView{w, w.Age(s.Time), shown(w), share(w.Counters)})
 		}
 		v.Rows = append(v.Rows, r)
+	}
+	for _, b := range s.Backoffs {
+		if b.Slot < len(v.Rows) {
+			v.Rows[b.Slot].Backoff = &b
+		}
 	}
 	for _, w := range s.Workers {
 		if w.Forked {

@@ -23,13 +23,14 @@ type Status struct {
 
 	Drained bool `json:"drained,omitempty"` // balancers are told to send new clients elsewhere: see (*master.Master).SetDrained
 
-	Workers  []Worker  `json:"workers"`           // those that are alive, by slot and id
-	Releases []Release `json:"releases"`          // what the generations of these workers run, by generation
-	Total    Counters  `json:"total"`             // of all workers that there have been, by the last that each has said
-	Sockets  []Socket  `json:"sockets"`           // that the master has open, by address
-	Reload   *Change   `json:"reload,omitempty"`  // the last one that has ended
-	History  []Change  `json:"history,omitempty"` // the last HistorySize changes, the oldest first
-	Tallies  []Tally   `json:"tallies,omitempty"` // of all changes since the service was started, by kind, slot and reason
+	Workers  []Worker  `json:"workers"`            // those that are alive, by slot and id
+	Backoffs []Backoff `json:"backoffs,omitempty"` // the slots that have none, because it has crashed, by slot
+	Releases []Release `json:"releases"`           // what the generations of these workers run, by generation
+	Total    Counters  `json:"total"`              // of all workers that there have been, by the last that each has said
+	Sockets  []Socket  `json:"sockets"`            // that the master has open, by address
+	Reload   *Change   `json:"reload,omitempty"`   // the last one that has ended
+	History  []Change  `json:"history,omitempty"`  // the last HistorySize changes, the oldest first
+	Tallies  []Tally   `json:"tallies,omitempty"`  // of all changes since the service was started, by kind, slot and reason
 }
 
 // HistorySize is how many changes a master keeps.
@@ -49,6 +50,14 @@ type Worker struct {
 	Counters   Counters  `json:"counters"`          // as it has said last; see (*master.Master).Count
 	Forked     bool      `json:"forked,omitempty"`  // by (*master.Master).Fork: Run doesn't keep it
 	Fault      string    `json:"fault,omitempty"`   // what is wrong with it, by its health checks or as it says itself; "": nothing
+}
+
+// Backoff is a slot that has no worker because the last ones have crashed, or left too soon, as reload.Policy says.
+type Backoff struct {
+	Slot       int       `json:"slot"`
+	Generation int       `json:"generation"` // of the next worker
+	Crashes    int       `json:"crashes"`    // in a row
+	Until      time.Time `json:"until"`      // when the next is started
 }
 
 // Age returns how long ago the worker was started.

@@ -50,6 +50,7 @@ func startAs(t *testing.T, helper string, change func(*master.Config), env ...st
 		change(&cfg)
 	}
 	s.Process = e2etest.Start(t, helper, cfg, append(env, s.release.Flags)...)
+	e2etest.WaitFor(t, "the control socket", func() bool { return e2etest.Exists(cfg.Control) })
 	return s
 }
 

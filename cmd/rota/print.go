@@ -108,6 +108,10 @@ func printStatus(w io.Writer, s status.Status) {
 		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%s\t%s\t%s\t%d\t%d\t%d\n", x.Slot, x.ID, x.PID, x.Generation, x.State, since(s.Time, x.Ready), since(s.Time, x.Started), x.Crashes,
 			x.Counters.Open, x.Counters.Accepted)
 	}
+	for _, x := range s.Backoffs {
+		fmt.Fprintf(t, "%d\t-\t-\t%d\tbacks off for %v\t-\t-\t%d\t0\t0\n", x.Slot, x.Generation,
+			max(x.Until.Sub(s.Time), 0).Round(100*time.Millisecond), x.Crashes)
+	}
 	fmt.Fprintln(t, "\nSOCKET\tWORKERS\tWAITING")
 	for _, x := range s.Sockets {
 		fmt.Fprintf(t, "%s %s\t%d\t%s\n", x.Network, controlclient.Clean(x.Address), x.Workers, queue(x))

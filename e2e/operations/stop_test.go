@@ -93,6 +93,7 @@ func TestSecondTermEndsTheGrace(t *testing.T) {
 			cfg.Grace, cfg.KillAfter, cfg.Control = master.NoLimit, time.Hour, filepath.Join(t.TempDir(), "sock")
 			step := stopSteps(t, cfg.Control)
 			p := e2etest.Start(t, "serve", cfg)
+			e2etest.WaitFor(t, "the control socket", func() bool { return e2etest.Exists(cfg.Control) })
 			busy := p.InFlight("/?sleep=60s")
 			step[steps[0]](p)
 			p.WaitLog(e2etest.WorkerLeft, 1) // the other worker

@@ -41,6 +41,13 @@ func (v *View) Add(m *reload.Member, state status.State, pid int, forked bool, n
 	}
 }
 
+// AddBackoffs adds the slots that have no worker.
+func (v *View) AddBackoffs(all []reload.Backoff) {
+	for _, b := range all {
+		v.s.Backoffs = append(v.s.Backoffs, status.Backoff(b))
+	}
+}
+
 func textOf(err error) string {
 	if err == nil {
 		return ""

@@ -45,10 +45,12 @@ func TestPrint(t *testing.T) {
 	s.Paused = s.Time.Add(-65 * time.Second)
 	s.Workers[0].Fault, s.Workers[0].Counters.Errors = "no\x1b[2Jdatabase", 4321
 	s.Tallies = []status.Tally{{Kind: status.Restart, Slot: 1, Times: 3000}, {Kind: status.Crash, Slot: 1, Times: 77}, {Kind: status.Reload, Times: 5}}
+	s.Backoffs = []status.Backoff{{Slot: 9, Generation: 3, Crashes: 12, Until: s.Time.Add(7 * time.Second)}}
 	s.Reload = &status.Change{Kind: status.Reload, Err: "died:\nexit status 3"}
 	var b bytes.Buffer
 	Print(&b, s)
 	for _, want := range []string{
+		"backs off", "in 7s", "12",
 		"worker 100, slot 0: no", "database", "4321", "3077",
 		"master 7: serving, generation 3, rolling out 4, paused for 1m05s, 2 of 3 slots served", "4002", "102", "1m30s", "draining", "17",
 		"tcp [::]:80", "5 of 128", "the last reload has failed: died: exit status 3",

@@ -117,6 +117,10 @@ func workers(s screen) string {
 			count64(w.Counters.Open), count64(w.Counters.Accepted), fmt.Sprintf("%.1f", r.accepted), fmt.Sprintf("%.1f", r.requests), count64(w.Counters.Errors),
 			count64(w.Counters.Moved), number(again[slot]), number(w.Crashes)})
 	}
+	for _, b := range s.status.Backoffs {
+		in := "in " + age(b.Until.Sub(s.now))
+		rows = append(rows, []string{strconv.Itoa(b.Slot), "", "", strconv.Itoa(b.Generation), bad.Render("backs off"), in, "", "", "", "", "", "", number(again[strconv.Itoa(b.Slot)]), number(b.Crashes)})
+	}
 	return columns(rows)
 }
 
