@@ -90,7 +90,7 @@ func (d *decision) needsRecycling(m *Member) bool {
 
 // readyOverdue reports whether m is not ready ReadyTimeout after its start.
 func (d *decision) readyOverdue(m *Member) bool {
-	return d.goal.Established && !m.IsReady() && d.passed(m.Started, d.policy.ReadyTimeout)
+	return !m.IsReady() && d.passed(m.Started, d.policy.ReadyTimeout)
 }
 
 // seemsToHang reports whether m is not ready after three times as long as the slowest

@@ -11,6 +11,7 @@ func TestFirstStart(t *testing.T) {
 			   0s  size 3               | start a1, start b1, start c1
 			 10ms  ready b1             |
 			 20ms  ready a1             |
+			   1m  wake                 | late c1
 			   5m  ready c1             | establish
 			  end                       | a1 b1 c1, at rest`,
 	}, {

@@ -17,10 +17,14 @@ func (l Worker) Ready(m *reload.Member, pid int, on []string) {
 		"generation", m.Generation, "after", m.Ready.Sub(m.Started).Round(time.Millisecond/10), "on", on)
 }
 
-// Late says that a worker is not ready in time, for want of the missing addresses.
+// Late says that a worker is not ready in time, for want of the missing addresses. In a first start there are none: no worker
+// has served any.
 func (l Worker) Late(m *reload.Member, pid int, missing []string) {
-	l.Warn("rota: worker is not ready in time, it is waited for as nobody else serves its slot", "worker", m.ID, "pid", pid,
-		"slot", m.Slot, "after", m.Late.Sub(m.Started).Round(time.Millisecond), "missing", missing)
+	args := []any{"worker", m.ID, "pid", pid, "slot", m.Slot, "after", m.Late.Sub(m.Started).Round(time.Millisecond)}
+	if len(missing) > 0 {
+		args = append(args, "missing", missing)
+	}
+	l.Warn("rota: worker is not ready in time, it is waited for as nobody else serves its slot", args...)
 }
 
 // Ended says how the process of a worker has ended: with code, or as text says.
