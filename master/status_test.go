@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,12 +164,19 @@ func TestCount(t *testing.T) {
 // A slot whose worker has crashed is in the Status until the next one is started.
 func TestStatusOfACrashLoop(t *testing.T) {
 	inBubble(t, Config{Workers: 2, MinBackoff: time.Second}, func(t *testing.T, b *bench) {
+		var starts atomic.Int32
+		b.os.script = func(p *fakeProc) {
+			if starts.Add(1) == 3 {
+				p.die(Exit{Code: 3})
+				return
+			}
+			p.serve()
+		}
 		b.run()
 		elapse(time.Second)
 		if s := b.Status(); len(s.Backoffs) > 0 {
 			t.Fatalf("before: %+v", s.Backoffs)
 		}
-		b.os.script = func(p *fakeProc) { p.die(Exit{Code: 3}) }
 		died := time.Now()
 		b.proc(2).die(Exit{Code: 3})
 		elapse(900 * time.Millisecond)
@@ -181,7 +189,6 @@ func TestStatusOfACrashLoop(t *testing.T) {
 		if s := b.Status(); !slices.Equal(s.Backoffs, second) {
 			t.Errorf("after two crashes %+v, want %+v", s.Backoffs, second)
 		}
-		b.os.script = nil
 		elapse(2 * time.Second)
 		if s := b.Status(); len(s.Backoffs) > 0 || len(s.Workers) != 2 {
 			t.Errorf("afterwards %+v", s.Backoffs)

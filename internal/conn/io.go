@@ -17,7 +17,7 @@ const (
 // reads the next request after the client was told that there is none, and when the
 // connection has moved to another process.
 func (c *conn) Read(p []byte) (n int, err error) {
-	for asks := true; asks || c.resume(n, err) || c.later(n, err); asks = false {
+	for asks := true; asks || c.skipBlank(p, &n) || c.resume(n, err) || c.later(n, err); asks = false {
 		if c.ended.Load() {
 			return 0, io.EOF
 		}

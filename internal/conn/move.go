@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -26,6 +27,7 @@ type move struct {
 	stays       atomic.Bool // the connection isn't offered (any more)
 
 	first atomic.Pointer[first] // nil: the next Read is like any other
+	blank atomic.Bool           // CR and LF are skipped; see skipBlank
 
 	spare atomic.Pointer[handover.Mover] // see Spare; nil: the worker keeps the connection
 
@@ -37,7 +39,21 @@ type move struct {
 func NewMoved(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
 	result, t = New(inner, shared)
 	t.http.Resume()
+	t.move.blank.Store(true)
 	return result, t
+}
+
+// skipBlank removes CR and LF from the beginning of p, in which n bytes were read, until anything else has come. It reports whether the Read
+// is to be repeated, because nothing else has. Old clients send them after the body of a POST, and net/http skips them if it
+// knows of that: another process has answered it.
+func (c *conn) skipBlank(p []byte, n *int) (again bool) {
+	if !c.move.blank.Load() || *n <= 0 {
+		return false
+	}
+	rest := bytes.TrimLeft(p[:*n], "\r\n")
+	c.move.blank.Store(len(rest) == 0)
+	*n = copy(p, rest)
+	return *n == 0
 }
 
 // mover returns what moves the connection, or nil if it stays.

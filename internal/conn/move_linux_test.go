@@ -392,6 +392,30 @@ func TestMovedIsClosed(t *testing.T) {
 	}
 }
 
+// An empty line behind the body of a POST, as old clients send it, doesn't fail the request that follows in another process: net/http
+// allows it only if it has answered the POST itself.
+func TestMovesBeforeEmptyLine(t *testing.T) {
+	for _, pieces := range [][]string{{"\r\n" + getRequest}, {"\r\n", getRequest}, {"\r", "\n", getRequest}} {
+		from, to := two(t)
+		answer := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		go http.Serve(from, answer)
+		c := dialConn(t, from.Addr())
+		c.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi")
+		c.answer("POST")
+		from.leave(t, to, true)
+		from.awaitGone(t)
+		go http.Serve(movedOnly{to}, answer)
+		for _, p := range pieces {
+			c.send(p)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if head, _ := c.answer("GET"); !strings.HasPrefix(head, "HTTP/1.1 200") {
+			t.Errorf("%q is answered by %q", pieces, head)
+		}
+		close(to.closed)
+	}
+}
+
 // A Read that waits while another goroutine answers is interrupted when the answer is written: the client may send the next
 // request before anybody looks.
 func TestReadThatWaitsMovesAfterAnswer(t *testing.T) {
