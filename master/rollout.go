@@ -59,7 +59,7 @@ func (l *loop) crowd() {
 func (l *loop) startReload() {
 	p := l.pool
 	l.beginRollout(false)
-	l.log.Info("rota: reload", "generation", l.lastGen)
+	l.log.Info("rota: reload", "generation", l.lastGen, "by", l.book.By(status.Reload))
 	l.prepare(l.lastGen, nil, func(g *generation, err error) {
 		if l.pool != p {
 			g.Release()
@@ -125,7 +125,7 @@ func (l *loop) rollback(by string, result chan error) error {
 	l.book.Ask(status.Reload, by)
 	l.pool.waiting = append(l.pool.waiting, result)
 	l.beginRollout(true)
-	l.log.Info("rota: rollback", "generation", l.lastGen, "of", l.pool.before.Number)
+	l.log.Info("rota: rollback", "generation", l.lastGen, "of", l.pool.before.Number, "by", l.book.By(status.Reload))
 	l.rollOut(l.pool.before.Again(l.lastGen))
 	return nil
 }

@@ -44,8 +44,8 @@ func (l *loop) requestUpgrade(by string, result chan error) error {
 }
 
 func (l *loop) startUpgrade() {
-	l.log.Info("rota: upgrade")
 	l.book.Begin(status.Upgrade, time.Now(), status.Change{})
+	l.log.Info("rota: upgrade", "by", l.book.By(status.Upgrade))
 	l.upgrade.Start()
 	l.supersedeUpgrade()
 }

@@ -15,13 +15,17 @@ func hello(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "hello") }
 
 func ExampleListenAndServe() {
 	http.HandleFunc("/", hello)
-	log.Fatal(rotahttp.ListenAndServe(":8080", nil)) // was: http.ListenAndServe
+	if err := rotahttp.ListenAndServe(":8080", nil); err != nil { // was: http.ListenAndServe
+		log.Fatal(err)
+	}
 }
 
 // Each worker reads the files when it starts, so a reload serves a new certificate.
 func ExampleListenAndServeTLS() {
 	http.HandleFunc("/", hello)
-	log.Fatal(rotahttp.ListenAndServeTLS(":8443", "cert.pem", "key.pem", nil))
+	if err := rotahttp.ListenAndServeTLS(":8443", "cert.pem", "key.pem", nil); err != nil {
+		log.Fatal(err)
+	}
 }
 
 // Serve is for an http.Server of the program's own. Under go test it is srv.Serve, so this

@@ -1,7 +1,9 @@
 // Package rotahttp serves HTTP in a worker so that no request is lost when the worker is
 // replaced. Use [ListenAndServe] in place of http.ListenAndServe:
 //
-//	log.Fatal(rotahttp.ListenAndServe(":8080", handler))
+//	if err := rotahttp.ListenAndServe(":8080", handler); err != nil {
+//		log.Fatal(err)
+//	}
 //
 // or, for an http.Server and a listener of your own, [Serve] in place of srv.Serve and
 // [ServeTLS] in place of srv.ServeTLS.

@@ -76,6 +76,9 @@ func TestUpgradeKeepsNumbers(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(b)) != strconv.Itoa(p.PID()) {
 		t.Errorf("the PID file holds %q, %v; the master is %d", b, err, p.PID())
 	}
+	if !p.LoggedTogether(e2etest.ReloadOf(2), `by="signal HUP"`) || !p.LoggedTogether(e2etest.UpgradeStarts, `by="signal USR2"`) {
+		t.Errorf("the lines don't say who has asked:\n%s", p.Log)
+	}
 	p.Signal(syscall.SIGTERM)
 	p.Wait()
 	if left, _ := filepath.Glob(pidFile + "*"); len(left) > 0 {

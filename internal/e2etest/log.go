@@ -30,7 +30,7 @@ const (
 	ReloadFailed     Line = "rota: reload failed"
 	ReloadSuperseded Line = "rota: reload superseded"
 	ReloadWaits      Line = "rota: reload waits"
-	UpgradeStarts    Line = "rota: upgrade\n"
+	UpgradeStarts    Line = "rota: upgrade by="
 	SuccessorStarted Line = "new master is there"
 	TookOver         Line = "master took over"
 	UpgradeFailed    Line = "upgrade failed"

@@ -50,6 +50,14 @@ func (b *Book) Begin(k status.Kind, now time.Time, c status.Change) {
 	delete(b.asked, k)
 }
 
+// By returns who has asked for the change that has begun, as far as it is known.
+func (b *Book) By(k status.Kind) string {
+	if c := b.current[k]; c != nil {
+		return c.By
+	}
+	return ""
+}
+
 // Rolling says what the reload that has begun rolls out.
 func (b *Book) Rolling(r status.Release) {
 	if c := b.current[status.Reload]; c != nil {

@@ -43,6 +43,9 @@ func TestCallers(t *testing.T) {
 	b.Begin(status.Reload, start, status.Change{Generation: 2})
 	b.Rolling(status.Release{Path: "/a", Revision: "0123456789abcdef", Modified: true})
 	b.Ask(status.Reload, "uid 5 pid 6")
+	if by := b.By(status.Reload); by != "signal HUP, uid 0 pid 1" || b.By(status.Upgrade) != "" {
+		t.Errorf("by %q", by)
+	}
 	b.End(status.Reload, start.Add(time.Second), 0, nil)
 	b.Begin(status.Reload, start, status.Change{Generation: 3})
 	b.End(status.Reload, start, 0, &reload.Error{Generation: 3, Err: errors.New("died"), Stderr: "no database\n"})
