@@ -165,7 +165,7 @@ func (s Status) Release(generation int) Release {
 func (s Status) Equal(t Status) bool {
 	return s.PID == t.PID && s.Phase == t.Phase && s.Generation == t.Generation && s.Next == t.Next && s.Paused.Equal(t.Paused) && s.Want == t.Want && s.Drained == t.Drained &&
 		slices.EqualFunc(s.Workers, t.Workers, Worker.equal) && slices.EqualFunc(s.Sockets, t.Sockets, Socket.equal) &&
-		slices.Equal(s.Releases, t.Releases) && slices.Equal(s.History, t.History)
+		slices.Equal(s.Backoffs, t.Backoffs) && slices.Equal(s.Releases, t.Releases) && slices.Equal(s.History, t.History)
 }
 
 func (w Worker) equal(v Worker) bool {
