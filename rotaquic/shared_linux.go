@@ -48,7 +48,7 @@ type shared struct {
 // share makes this worker a member of those that serve an address. socket is one of rota.ListenPacket's; it stays the
 // caller's if share fails.
 func share(w *worker.Worker, address string, socket net.PacketConn, t *quic.Transport) (*shared, error) {
-	name := "rotaquic 1 " + address
+	name := "rotaquic 1 " + addressOf(address, socket)
 	f, err := w.SharedFile(name, tableSize)
 	if err != nil {
 		return nil, err
@@ -64,6 +64,19 @@ func share(w *worker.Worker, address string, socket net.PacketConn, t *quic.Tran
 	}
 	s.looking.Go(s.look)
 	return s, nil
+}
+
+// addressOf returns what names a socket's table: the address that was asked for, or the socket's own where the kernel has
+// chosen the port. A worker may have several of those for one request.
+func addressOf(asked string, socket net.PacketConn) string {
+	_, port, err := net.SplitHostPort(asked)
+	if err != nil {
+		return socket.LocalAddr().String() // the empty address
+	}
+	if n, err := net.LookupPort("udp", port); err == nil && n == 0 {
+		return socket.LocalAddr().String()
+	}
+	return asked
 }
 
 // join takes a place, and sets the transport up for it.
