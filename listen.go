@@ -77,7 +77,7 @@ func Listen(network, address string) (net.Listener, error) {
 // The conn that it returns embeds *net.UDPConn, *net.UnixConn or *net.IPConn. On a wildcard
 // address (":53"), WriteTo to the *net.UDPAddr that ReadFrom has returned sends from the
 // address that the client asked; net.ListenPacket leaves that to the routes. When the
-// worker begins to drain, reads block and leave new datagrams to the other workers; writes
+// worker begins to drain, it reads what waits in the socket, and then reads block and leave new datagrams to the other workers; writes
 // still work, so that the answers to earlier datagrams go out. The drain ends when every
 // reader has called Read again, and 250 ms have passed; then reads fail with net.ErrClosed.
 // Use worker.OnDisconnect for work that continues after the next read. When another process shuts the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +18,12 @@ import (
 )
 
 // datagrams answers each with the slot and the generation of the worker.
-func datagrams() {
+func datagrams() { answerEach(0) }
+
+// slowDatagrams takes its time for each.
+func slowDatagrams() { answerEach(5 * time.Millisecond) }
+
+func answerEach(takes time.Duration) {
 	pc, err := rota.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -28,6 +34,7 @@ func datagrams() {
 		if err != nil {
 			log.Fatal(err)
 		}
+		time.Sleep(takes)
 		w := worker.Self()
 		_, _ = pc.WriteTo(fmt.Appendf(nil, "%d %d", w.Slot(), w.Generation()), from)
 	}
@@ -63,6 +70,35 @@ func TestClientStaysInItsSlot(t *testing.T) {
 		}
 	}
 	t.Errorf("100 clients come to %d of 4 slots", len(slots))
+}
+
+// Datagrams that wait in a socket from which no other worker reads are answered: when their slot is gone, and in a stop.
+func TestDatagramsThatWait(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"fewer slots": syscall.SIGTTOU, "stop": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			cfg := server.Quick(2)
+			cfg.Spread = master.SpreadSlots
+			p := e2etest.Start(t, "slow datagrams", cfg)
+			var clients []net.Conn
+			for range 40 {
+				c, err := net.Dial("udp", p.Addr())
+				e2etest.NoError(t, err)
+				defer c.Close()
+				clients = append(clients, c)
+			}
+			for _, c := range clients {
+				_, err := c.Write([]byte("?"))
+				e2etest.NoError(t, err)
+			}
+			p.Signal(signal)
+			for i, c := range clients {
+				_ = c.SetReadDeadline(time.Now().Add(e2etest.Stuck / 4))
+				if _, err := c.Read(make([]byte, 100)); err != nil {
+					t.Fatalf("client %d: %v", i, err)
+				}
+			}
+		})
+	}
 }
 
 // ask sends a datagram, again if it has got lost, and returns who has answered.

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){
-		"serve": server.Serve, "datagrams": datagrams, "plain": plain, "brief": brief, "reuseport": reusePort, "plain reuseport": plainReusePort,
+		"serve": server.Serve, "datagrams": datagrams, "slow datagrams": slowDatagrams, "plain": plain, "brief": brief, "reuseport": reusePort, "plain reuseport": plainReusePort,
 	}))
 }
 

@@ -13,5 +13,5 @@ func Refuse(n int) error { return refuse(n) }
 // Refuses reports whether Refuse was called for the socket n, by any process that has it.
 func Refuses(n int) bool { return refuses(n) }
 
-// Waiting reports whether a connection waits in the queue of the listening socket n.
+// Waiting reports whether a connection waits in the queue of the listening socket n, or a datagram in that of another.
 func Waiting(n int) bool { return waiting(n) }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,8 +37,8 @@ type Source interface {
 }
 
 // packet is what this package adds to a packet conn of package net: readiness and the
-// drain. A draining worker reads nothing more, and leaves the datagrams in the
-// socket's queue to the other workers. It can write until it has left.
+// drain. A draining worker reads what waits in the socket, and then nothing more: later datagrams
+// are for the other workers. It can write until it has left.
 //
 // A read during the drain doesn't fail. It blocks until the worker has left, as Accept
 // does, so that a main that ends when ReadFrom fails doesn't end before the answers are
@@ -52,13 +51,13 @@ type packet struct {
 	first   sync.Once
 	closing sync.Mutex    // held during Close
 	closed  chan struct{} // closed by Close
-	reading atomic.Int64  // reads of the inner conn under way
 
 	mu       sync.Mutex
 	stopped  bool          // the drain has begun: the inner deadline is past
 	shut     bool          // another process has shut the socket down: the same
 	deadline time.Time     // for reading, as the program has set it
 	changed  chan struct{} // closed, and replaced, when deadline changes
+	reading  int           // reads of the inner conn under way
 	pending  int           // datagrams that were read, and whose reader has not read again
 	last     time.Time     // when a datagram was read or dealt with
 }
@@ -72,16 +71,15 @@ type packetSocket interface {
 
 // read calls f, a read of the inner conn, and returns its error. In a drain it blocks.
 func (p *packet) read(f func() error) error {
-	p.readStarts()
+	p.first.Do(p.sendAccepting)
 	for {
-		p.reading.Add(1)
+		p.readStarts()
 		err := f()
-		p.reading.Add(-1)
 		if p.isShut() {
 			err = p.shutError("read")
 		}
+		p.readEnds(err)
 		if !errors.Is(err, os.ErrDeadlineExceeded) || !p.waitLeft() {
-			p.readEnds(err)
 			return err
 		}
 	}
@@ -89,9 +87,9 @@ func (p *packet) read(f func() error) error {
 
 // readStarts records that a reader asks for more: it has dealt with its last datagram.
 func (p *packet) readStarts() {
-	p.first.Do(p.sendAccepting)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.reading++
 	p.pending = max(p.pending-1, 0)
 	if p.stopped {
 		p.last = time.Now()
@@ -107,6 +105,7 @@ func (p *packet) readEnds(err error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.reading-- // together with the next, or a drain could end in between
 	if err == nil {
 		p.pending++
 		p.last = time.Now()
@@ -167,14 +166,36 @@ func untilOrNever(t time.Time) time.Duration {
 // longAgo is a deadline in the past.
 var longAgo = time.Unix(1, 0)
 
+// restLimit is how long a drain reads what waits in the socket at most, and restLook how often it looks.
+const (
+	restLimit = time.Second
+	restLook  = time.Millisecond
+)
+
+// readRest returns when nothing waits in the socket, or the program doesn't read it. Nobody else may: the slot of
+// its queue may be gone, or all workers leave. Where others read too, and more comes than all can, it returns after restLimit.
+func (p *packet) readRest() {
+	for begin := time.Now(); p.isRead() && sharedsocket.Waits(p.inner) && time.Since(begin) < restLimit; {
+		time.Sleep(restLook)
+	}
+}
+
+// isRead reports whether the program has a read under way, or a datagram after which it may read again.
+func (p *packet) isRead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.shut && p.reading+p.pending > 0
+}
+
 // CloseSource and Busy make packet a Source. The inner conn stays open for writing
 // until the worker has left.
 func (p *packet) CloseSource() {
+	p.readRest()
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()
 	_ = p.inner.SetReadDeadline(longAgo) // fails if the program has just closed it
-	sharedsocket.Unblock(p.inner, func() bool { return p.reading.Load() > 0 })
+	sharedsocket.Unblock(p.inner, func() bool { return p.readers() > 0 })
 	go func() {
 		select {
 		case <-p.owner.Left():
@@ -182,6 +203,13 @@ func (p *packet) CloseSource() {
 		case <-p.closed:
 		}
 	}()
+}
+
+// readers returns how many reads are under way.
+func (p *packet) readers() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reading
 }
 
 func (p *packet) Busy() bool {

@@ -74,6 +74,9 @@ func setNonblock(s any) {
 	}
 }
 
+// Waits reports whether a connection or a datagram waits in the queue of s.
+func Waits(s any) bool { return descriptor.Ask(s, descriptor.Waiting) }
+
 // File returns a duplicate of s, which the caller closes, and which stays non-blocking:
 // os.File clears the flag only if it has set it itself. The File methods of package net
 // do clear it, so they are not used.

@@ -165,9 +165,11 @@ func (d *drain) waitEmpty(ctx context.Context, limit int) bool {
 // the grace.
 func (d *drain) closeSources(ctx context.Context, sources []source) {
 	d.emptyQueues(ctx, sources)
+	var group sync.WaitGroup
 	for _, s := range sources {
-		s.closeSource()
+		group.Go(s.closeSource) // a packet conn may take its time, and no listener waits for it
 	}
+	group.Wait()
 	close(d.started)
 	d.mu.Lock()
 	defer d.mu.Unlock()

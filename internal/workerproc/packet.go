@@ -63,8 +63,7 @@ type packetOwner struct {
 }
 
 func (o packetOwner) Accepting(closed <-chan struct{}) { o.sendAccepting(o.id, o.own, closed) }
-
-func (o packetOwner) Left() <-chan struct{} { return o.drain.left }
+func (o packetOwner) Left() <-chan struct{}            { return o.drain.left }
 
 func (o packetOwner) Closed(s packetconn.Source) (draining bool) {
 	o.drain.removeSource(packetSource{s})
