@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"http3": serveHTTP3, "echo": serveEcho, "plain": servePlain, "ports": servePorts}))
+	os.Exit(e2etest.Main(m, rota.Setup, map[string]func(){"http3": serveHTTP3, "echo": serveEcho, "plain": servePlain, "ports": servePorts, "late": serveLate}))
 }
 
 // serveHTTP3 is an HTTP/3 server as a program has it.

@@ -62,6 +62,7 @@ func share(w *worker.Worker, address string, socket net.PacketConn, t *quic.Tran
 		m.close()
 		return nil, err
 	}
+	s.lookOnce()
 	s.looking.Go(s.look)
 	return s, nil
 }
@@ -219,7 +220,7 @@ func (s *shared) look() {
 	}
 }
 
-// lookOnce removes workers that have died, and decides in a drain whether to read from the socket.
+// lookOnce removes workers that have died, and decides before the first Accept and in a drain whether to read from the socket.
 func (s *shared) lookOnce() {
 	s.memory.reap(func(m uint8) bool { return m == s.self.index || s.memory.locked(m) })
 	s.conn.queues.prepare(s.memory.table)
@@ -227,6 +228,17 @@ func (s *shared) lookOnce() {
 	case <-s.drains:
 		s.chooseReads()
 	default:
+		s.readForOthers()
+	}
+}
+
+// readForOthers reads before the first Accept, and takes no new connection, if other workers get packets through the socket
+// of this one and nobody else reads it: that of a slot that was added, or whose worker has died.
+func (s *shared) readForOthers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.self.state == starting && s.memory.needOf(s.self.index) != nobody {
+		s.conn.setReads(true)
 	}
 }
 
