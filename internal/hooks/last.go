@@ -40,7 +40,9 @@ func (l *Last) CallAll(within time.Duration, report func(format string, args ...
 	go func() {
 		defer close(done)
 		for _, f := range funcs {
-			callLast(f, report)
+			var one sync.WaitGroup // f may end its goroutine
+			one.Go(func() { callLast(f, report) })
+			one.Wait()
 		}
 	}()
 	select {

@@ -31,6 +31,8 @@ const (
 // ErrFormat says that the other worker has written something else. errors.Is finds it.
 var ErrFormat = errors.New("not a state of a worker")
 
+var errEnded = errors.New("the function has ended its goroutine")
+
 // New makes a pipe. The caller closes both ends, or sends them.
 func New() (reader, writer *descriptor.FD, err error) {
 	r, w, err := os.Pipe()
@@ -92,7 +94,9 @@ func (w *Writer) Write(fd *descriptor.FD, f func(context.Context, io.Writer) err
 	result := make(chan error, 1)
 	go func() {
 		defer func() { <-w.turn }()
-		result <- write(ctx, file, f)
+		err := errEnded
+		defer func() { result <- err }()
+		err = write(ctx, file, f)
 	}()
 	select {
 	case err := <-result:

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,6 +69,7 @@ func TestUnfinishedState(t *testing.T) {
 	for name, f := range map[string]func(io.Writer) error{
 		"an error": func(io.Writer) error { return errTest },
 		"a panic":  func(io.Writer) error { panic("no") },
+		"an end":   func(io.Writer) error { runtime.Goexit(); return nil },
 	} {
 		for _, size := range []int{0, 1, maxPart, 2*maxPart + 1} {
 			_, readErr, err := given(t, func(_ context.Context, w io.Writer) error {
