@@ -368,7 +368,7 @@ func (w *Worker) OnHandOverState(f func(ctx context.Context, to io.Writer) error
 //
 // Inherit returns io.EOF if there is nothing: at a first start, after a crash, after Scale, if the predecessor
 // has no such function, and if Inherit was called before. It waits for the first bytes until ctx ends, or 5 seconds
-// after the call; reads end at that time too, with os.ErrDeadlineExceeded. If the predecessor
+// after the call; reads end at the deadline of ctx or then too, with os.ErrDeadlineExceeded, and not when ctx is canceled: that is what Close is for. If the predecessor
 // fails or dies, a read, also the first, returns io.ErrUnexpectedEOF: what was read is not whole. A program
 // goes on without it then. Inherit fails with [ErrDisconnected].
 //

@@ -188,8 +188,8 @@ func (p *parts) end() error {
 }
 
 // Open returns what the other worker writes to a pipe. It owns fd. It returns when the first
-// bytes have come, or the other worker has failed. The error is io.EOF if there is nothing. It, and then Read, fail with
-// os.ErrDeadlineExceeded at the end of ctx, and Limit from now. Read, and never Open, fails with
+// bytes have come, or the other worker has failed. The error is io.EOF if there is nothing. It fails with
+// os.ErrDeadlineExceeded at the end of ctx, and Limit from now, and Read at the deadline of ctx and then. Read, and never Open, fails with
 // io.ErrUnexpectedEOF if the other worker doesn't finish.
 func Open(ctx context.Context, fd *descriptor.FD) (io.ReadCloser, error) {
 	end := time.Now().Add(Limit)
