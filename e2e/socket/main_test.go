@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 		"handle":           handle,
 		"after-disconnect": afterDisconnect,
 		"master-gone":      masterGone,
+		"udp-polls":        udpPolls,
 		"udp-slow":         udpSlow,
 		"udp-apart":        udpApart,
 		"udp-batch":        udpBatch,

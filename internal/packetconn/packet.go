@@ -90,7 +90,10 @@ func (p *packet) readStarts() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reading++
-	p.pending = max(p.pending-1, 0)
+	if p.pending == 0 {
+		return // a read with a deadline, again: nothing was dealt with
+	}
+	p.pending--
 	if p.stopped {
 		p.last = time.Now()
 	}
