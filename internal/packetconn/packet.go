@@ -59,6 +59,7 @@ type packet struct {
 	changed  chan struct{} // closed, and replaced, when deadline changes
 	reading  int           // reads of the inner conn under way
 	pending  int           // datagrams that were read, and whose reader has not read again
+	timedOut int           // readers whose deadline has passed, and that have not read again
 	last     time.Time     // when a datagram was read or dealt with
 }
 
@@ -79,24 +80,39 @@ func (p *packet) read(f func() error) error {
 			err = p.shutError("read")
 		}
 		p.readEnds(err)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !p.waitLeft() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if !p.waitLeft() {
+			p.timesOut()
 			return err
 		}
 	}
 }
 
-// readStarts records that a reader asks for more: it has dealt with its last datagram.
+// readStarts records that a reader asks for more: it has dealt with its last datagram, if it had one.
 func (p *packet) readStarts() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reading++
+	if p.timedOut > 0 {
+		p.timedOut--
+		return
+	}
 	if p.pending == 0 {
-		return // a read with a deadline, again: nothing was dealt with
+		return
 	}
 	p.pending--
 	if p.stopped {
 		p.last = time.Now()
 	}
+}
+
+// timesOut records that a reader has got nothing: when it asks again, it has dealt with no datagram.
+func (p *packet) timesOut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timedOut++
 }
 
 // readEnds records the result of a read. A read that fails because the conn is closed returns
