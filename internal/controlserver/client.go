@@ -223,9 +223,9 @@ func (c *client) each(result <-chan error, f func(status.Status) error) error {
 	}
 }
 
-// restart replaces one worker.
+// restart replaces one worker. What other slots do meanwhile, such as crash again and again, doesn't matter.
 func (c *client) restart(r control.Request) error {
-	id, err := c.worker(r)
+	id, slot, err := c.worker(r)
 	if err == nil {
 		err = c.master.Restart(c.ctx, id)
 	}
@@ -234,7 +234,7 @@ func (c *client) restart(r control.Request) error {
 	}
 	errReplaced := errors.New("replaced")
 	err = c.each(nil, func(s status.Status) error {
-		if isReplaced(s, id) {
+		if isReplaced(s, id, slot) {
 			return errReplaced
 		}
 		return nil
@@ -245,42 +245,40 @@ func (c *client) restart(r control.Request) error {
 	return err
 }
 
-// worker returns the id of the worker that a restart is about: the newest that serves in a slot, unless the request has an id.
-func (c *client) worker(r control.Request) (id int, err error) {
-	if r.Worker != 0 {
-		return r.Worker, nil
-	}
+// worker returns the worker that a restart is about, and its slot: the newest that serves in the slot, unless the request has an id.
+func (c *client) worker(r control.Request) (id, slot int, err error) {
 	s, _ := c.recent.Now()
-	if slots := s.Slots(); r.Slot < len(slots) {
-		for _, w := range slots[r.Slot] {
-			if w.IsServing() {
-				id = w.ID
+	for _, workers := range s.Slots() {
+		for _, w := range workers {
+			if w.IsServing() && (w.ID == r.Worker || r.Worker == 0 && w.Slot == r.Slot) {
+				id, slot = w.ID, w.Slot
 			}
 		}
 	}
-	if id == 0 {
-		return 0, fmt.Errorf("restart slot %d: no worker serves in it", r.Slot)
+	switch {
+	case id != 0:
+	case r.Worker != 0: // the master says why it can't be
+		id = r.Worker
+	default:
+		err = fmt.Errorf("restart slot %d: no worker serves in it", r.Slot)
 	}
-	return id, nil
+	return id, slot, err
 }
 
-// isReplaced reports whether a worker doesn't serve any more, and every slot is served.
-func isReplaced(s status.Status, id int) bool {
-	served := 0
-	for _, slot := range s.Slots() {
-		for _, w := range slot {
-			if w.ID == id && w.IsServing() {
-				return false
-			}
-		}
-		for _, w := range slot {
-			if w.IsServing() {
-				served++
-				break
-			}
-		}
+// isReplaced reports whether a worker doesn't serve any more, and another one serves its slot, if that is still there.
+func isReplaced(s status.Status, id, slot int) bool {
+	slots := s.Slots()
+	if slot >= len(slots) {
+		return true
 	}
-	return served == s.Want
+	served := false
+	for _, w := range slots[slot] {
+		if w.IsServing() && w.ID == id {
+			return false
+		}
+		served = served || w.IsServing()
+	}
+	return served
 }
 
 // end sends the result.

@@ -284,6 +284,22 @@ func TestRestart(t *testing.T) {
 	wantResult(t, in, control.Failed, "restart slot 5: no worker serves in it")
 }
 
+// A slot that crashes again and again delays nobody who replaces the worker of another.
+func TestRestartBesideACrashLoop(t *testing.T) {
+	for _, request := range []string{`{"do":"restart","slot":1}`, `{"do":"restart","worker":7}`} {
+		m, path, _ := start(t)
+		w := status.Worker{ID: 7, PID: 17, Slot: 1, Generation: 1, State: status.Listening, Ready: time.Unix(1, 0)}
+		m.set(status.Status{Phase: "serving", Generation: 1, Want: 2, Workers: []status.Worker{w}})
+		m.result <- nil
+		_, in := dial(t, path, request+"\n")
+		waitFor(t, func() bool { return m.called() != "" })
+		old := w
+		w.ID, old.Draining = 8, time.Unix(2, 0)
+		m.set(status.Status{Phase: "serving", Generation: 1, Want: 2, Workers: []status.Worker{old, w}})
+		wantResult(t, in, control.Done, "")
+	}
+}
+
 // Hostile clients are answered, cut off, or told that there are too many; the others are served.
 func TestHostileClients(t *testing.T) {
 	m, path, _ := start(t)
