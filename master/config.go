@@ -29,74 +29,64 @@ const (
 // With rota.Listen, environment variables set the fields that rota.Setup leaves zero:
 // docs/operations.md lists them.
 type Config struct {
-	// Workers is how many workers Run keeps. Zero means 1. With "auto" in the environment there is
-	// one for each processor, and each gets its share of them as GOMAXPROCS, unless that is set.
+	// Workers is how many workers Run keeps. Zero means 1. With "auto" in the environment there is one for each processor,
+	// and each gets its share of them as GOMAXPROCS, unless that is set.
 	Workers int
 
-	// Exec is the workers' executable. Empty means that of this process, looked up
-	// at each reload by the name it was started with (argv[0], symbolic links not
-	// resolved), so that a link moved to the next release is followed.
+	// Exec is the workers' executable. Empty means that of this process, looked up at each reload by the name it was started
+	// with (argv[0], symbolic links not resolved), so that a link moved to the next release is followed.
 	Exec string
-	// Args are the workers' arguments, without the name of the program. Nil means
-	// those that this process was started with.
+	// Args are the workers' arguments, without the name of the program. Nil means those that this process was started with.
 	Args []string
-	// Dir is the workers' working directory. Empty means the one this process was
-	// started in.
+	// Dir is the workers' working directory. Empty means the one this process was started in.
 	Dir string
-	// Env returns the workers' environment. It is called at each reload. Nil means
-	// the environment of this process. The variables that systemd and other
-	// supervisors set for the master (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) are removed
+	// Env returns the workers' environment. It is called at each reload. Nil means the environment of this process. The
+	// variables that systemd and other supervisors set for the master (LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*) are removed
 	// either way. If Env panics, no worker is started, and the panic is logged.
 	Env func() []string
-	// User is the user that workers run as: "user" or "user:group", by name or number.
-	// Empty means the master's own. Without a group, workers get the user's group and
-	// supplementary groups. HOME, USER and LOGNAME become the user's; without Env the rest of
-	// the environment is the master's, secrets included. Workers have none of the master's
-	// capabilities then, and NoNewPrivs. The master can bind what their user may not.
+	// User is the user that workers run as: "user" or "user:group", by name or number. Empty means the master's own. Without
+	// a group, workers get the user's group and supplementary groups. HOME, USER and LOGNAME become the user's; without Env
+	// the rest of the environment is the master's, secrets included. Workers have none of the master's capabilities then,
+	// and NoNewPrivs. The master can bind what their user may not.
 	User string
-	// NoNewPrivs keeps workers, and all that they start, from gaining privileges by executing
-	// a set-uid file or one with capabilities (PR_SET_NO_NEW_PRIVS). User implies it.
+	// NoNewPrivs keeps workers, and all that they start, from gaining privileges by executing a set-uid file or one with
+	// capabilities (PR_SET_NO_NEW_PRIVS). User implies it.
 	NoNewPrivs bool
-	// ExtraFiles are open files that every worker inherits: entry i becomes
-	// descriptor 3+i. They remain the caller's. Never pass a listening socket here:
-	// that makes it blocking in every process that has it.
+	// ExtraFiles are open files that every worker inherits: entry i becomes descriptor 3+i. They remain the caller's. Never
+	// pass a listening socket here: that makes it blocking in every process that has it.
 	ExtraFiles []*os.File
-	// Stdin gives every worker this process's standard input, which they share: each byte
-	// is read by one of them. Otherwise a worker's standard input is at its end (/dev/null).
+	// Stdin gives every worker this process's standard input, which they share: each byte is read by one of them. Otherwise
+	// a worker's standard input is at its end (/dev/null).
 	Stdin bool
-	// Silent sends the workers' standard output and error to (*Worker).Stdout and
-	// (*Worker).Stderr instead of to this process's own.
+	// Silent sends the workers' standard output and error to (*Worker).Stdout and (*Worker).Stderr instead of to this
+	// process's own.
 	Silent bool
 
-	// Grace is how long a worker may drain that a reload or another worker replaces. Zero means
-	// 30 s, AtOnce none, NoLimit that it may take as long as its connections do.
+	// Grace is how long a worker may drain that a reload or another worker replaces. Zero means 30 s, AtOnce none, NoLimit
+	// that it may take as long as its connections do.
 	Grace time.Duration
-	// StopGrace is how long a worker may drain when the master stops. One that drains already
-	// keeps its end if that is earlier. Zero means Grace; AtOnce and NoLimit as there.
+	// StopGrace is how long a worker may drain when the master stops. One that drains already keeps its end if that is
+	// earlier. Zero means Grace; AtOnce and NoLimit as there.
 	StopGrace time.Duration
-	// StopDelay is how long a master that is told to stop serves and accepts on before the stop
-	// begins, so that load balancers notice. It refuses reloads and upgrades meanwhile. It
-	// doesn't apply to Disconnect, nor before the first workers are ready. Zero and AtOnce mean
-	// none. See [Master.Stop].
+	// StopDelay is how long a master that is told to stop serves and accepts on before the stop begins, so that load
+	// balancers notice. It refuses reloads and upgrades meanwhile. It doesn't apply to Disconnect, nor before the first
+	// workers are ready. Zero and AtOnce mean none. See [Master.Stop].
 	StopDelay time.Duration
-	// IdleGrace is how long an idle HTTP/1 connection of a draining worker is left
-	// open for its next request. Zero means 5 s, AtOnce none, NoLimit until the grace ends.
+	// IdleGrace is how long an idle HTTP/1 connection of a draining worker is left open for its next request. Zero means
+	// 5 s, AtOnce none, NoLimit until the grace ends.
 	IdleGrace time.Duration
-	// KillAfter is how long a worker may take to end after it has drained, or after
-	// its grace, before it gets SIGTERM, and then again before SIGKILL. Zero means 5 s, AtOnce
-	// that it gets both at once, NoLimit that it gets none.
+	// KillAfter is how long a worker may take to end after it has drained, or after its grace, before it gets SIGTERM, and
+	// then again before SIGKILL. Zero means 5 s, AtOnce that it gets both at once, NoLimit that it gets none.
 	KillAfter time.Duration
 
-	// Surge is how many workers more than Workers may serve during a reload. Zero
-	// means 1.
+	// Surge is how many workers more than Workers may serve during a reload. Zero means 1.
 	Surge int
-	// Canary is how many workers of a new release a reload starts first. They serve beside the old
-	// ones for CanaryTime; then the reload goes on, or is rolled back if one of them has died or
-	// failed its health checks. At most so many workers more than Workers serve meanwhile. Zero means
-	// none. See [Master.Promote] and [Master.Abort].
+	// Canary is how many workers of a new release a reload starts first. They serve beside the old ones for CanaryTime; then
+	// the reload goes on, or is rolled back if one of them has died or failed its health checks. At most so many workers
+	// more than Workers serve meanwhile. Zero means none. See [Master.Promote] and [Master.Abort].
 	Canary int
-	// CanaryTime is how long canaries are tried after they became ready, if that is longer than
-	// MinUptime. Zero means 1 minute, NoLimit until Promote or Abort.
+	// CanaryTime is how long canaries are tried after they became ready, if that is longer than MinUptime. Zero means 1
+	// minute, NoLimit until Promote or Abort.
 	CanaryTime time.Duration
 	// CanaryRequests is how many HTTP requests the canaries must have answered, together, before they are judged:
 	// the reload is rolled back if more than 5 % of them have failed, and more than twice the share that has failed
@@ -105,27 +95,23 @@ type Config struct {
 	CanaryRequests int
 	// MinUptime is how long a new worker must have been ready before its predecessor is disconnected. Zero means 1 s, AtOnce none.
 	MinUptime time.Duration
-	// ReadyTimeout is how long a worker may take from its start to ready. Zero means
-	// 60 s, NoLimit as long as it needs. Where nobody else serves, as at the first start and after
-	// a crash, there is no limit. See [reload.Policy] for an address that a new release has
-	// dropped.
+	// ReadyTimeout is how long a worker may take from its start to ready. Zero means 60 s, NoLimit as long as it needs.
+	// Where nobody else serves, as at the first start and after a crash, there is no limit. See [reload.Policy] for an
+	// address that a new release has dropped.
 	ReadyTimeout time.Duration
 	// WaitReady makes a worker ready only when it calls worker.Self().Ready(), and not at
 	// its first Accept on every address that its predecessor served.
 	WaitReady bool
 
-	// MaxDraining is how many workers may drain before a reload, or the replacement of a
-	// worker because of its age, memory or health, waits until some have ended. Zero means
-	// 4 × Workers and at least 16.
+	// MaxDraining is how many workers may drain before a reload, or the replacement of a worker because of its age, memory
+	// or health, waits until some have ended. Zero means 4 × Workers and at least 16.
 	MaxDraining int
 
-	// MinBackoff is how long after its end a worker that has crashed is started again. Every
-	// further crash in a row of a slot makes that 1.5 times longer, up to MaxBackoff. Zero means
-	// 100 ms, AtOnce none.
+	// MinBackoff is how long after its end a worker that has crashed is started again. Every further crash in a row of a
+	// slot makes that 1.5 times longer, up to MaxBackoff. Zero means 100 ms, AtOnce none.
 	MinBackoff time.Duration
-	// MaxBackoff is the longest time until a crashed worker is started again. It may not be less
-	// than MinBackoff. Zero means 30 s, or MinBackoff if that is longer, NoLimit that it may grow
-	// without end.
+	// MaxBackoff is the longest time until a crashed worker is started again. It may not be less than MinBackoff. Zero means
+	// 30 s, or MinBackoff if that is longer, NoLimit that it may grow without end.
 	MaxBackoff time.Duration
 
 	// MaxAge is how long a worker may serve before it is replaced, its successor ready

@@ -5,12 +5,14 @@ package master
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/successor"
 	"github.com/rota-go/rota/internal/wire"
 	"github.com/rota-go/rota/status"
 )
@@ -101,4 +103,30 @@ func TestWorkerAsksForStatus(t *testing.T) {
 			t.Error("a worker that asks again before the answer keeps its link")
 		}
 	})
+}
+
+// A new master makes no file before it has those of the old one: its workers would have another one than theirs.
+func TestSharedFileOfANewMaster(t *testing.T) {
+	o := &fakeOS{}
+	s := o.sys()
+	s.masters.Following = func() bool { return true }
+	early := newMaster(Config{Logger: slog.New(slog.DiscardHandler)}, s)
+	defer early.Close()
+	if _, err := early.SharedFile("a", 4096); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("before Run: %v", err)
+	}
+	m, old := newMasterOn(t, func() error { return nil })
+	wait := func(want error) {
+		t.Helper()
+		waitUntil(t, "the file", func() bool {
+			f, err := m.SharedFile("a", 4096)
+			if err == nil {
+				_ = f.Close()
+			}
+			return errors.Is(err, want)
+		})
+	}
+	wait(ErrNotRunning)
+	old.Send(&successor.Message{Kind: successor.State, State: &successor.Snapshot{Generation: 1}})
+	wait(nil)
 }

@@ -407,3 +407,19 @@ func TestInMaster(t *testing.T) {
 		t.Errorf("the master has counted %v, want %v", n, want)
 	}
 }
+
+// The metrics in the master are there over upgrades, and no counter falls, though the workers of the old master count on
+// while they drain.
+func TestInMasterOverUpgrades(t *testing.T) {
+	own := e2etest.FreeAddress(t)
+	p := e2etest.Start(t, "in-master", quick(2), e2etest.FlagsEnv+"="+own)
+	w, c := watch("http://"+own), startClients("http://"+p.Addr(), 4)
+	for range 3 {
+		p.Upgrade()
+	}
+	c.end()
+	w.end(t)
+	if w.failed > 0 {
+		t.Errorf("%d scrapes failed", w.failed)
+	}
+}

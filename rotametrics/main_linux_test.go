@@ -3,6 +3,7 @@
 package rotametrics
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,7 +57,13 @@ func inMaster() {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		go func() { _ = http.ListenAndServe(os.Getenv(e2etest.FlagsEnv), metrics.Handler()) }()
+		go func() {
+			ln, err := m.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
+			if err == nil {
+				err = http.Serve(ln, metrics.Handler())
+			}
+			fmt.Fprintln(os.Stderr, err)
+		}()
 	})
 	count()
 }

@@ -4,6 +4,7 @@ package rotametrics
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -43,14 +44,34 @@ func (m memory) lock(block int) bool { return m.fcntl(unix.F_SETLK, unix.F_WRLCK
 func (m memory) unlock(block int) { m.fcntl(unix.F_SETLK, unix.F_UNLCK, block) }
 
 func (m memory) fcntl(cmd int, kind int16, block int) bool {
-	if m.file == nil {
-		return true
-	}
-	return unix.FcntlFlock(m.file.Fd(), cmd, &unix.Flock_t{Type: kind, Start: int64(block), Len: 1}) == nil
+	_, err := m.flock(cmd, kind, block)
+	return err == nil || m.file == nil
 }
 
 // held reports whether another process owns a block.
 func (m memory) held(block int) bool {
-	l := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(block), Len: 1}
-	return m.file != nil && unix.FcntlFlock(m.file.Fd(), unix.F_GETLK, &l) == nil && l.Type != unix.F_UNLCK
+	l, err := m.flock(unix.F_GETLK, unix.F_WRLCK, block)
+	return err == nil && l.Type != unix.F_UNLCK
+}
+
+// flock is fcntl(2) of a lock of the process, or of the file if that is the process's own.
+func (m memory) flock(cmd int, kind int16, block int) (unix.Flock_t, error) {
+	l := unix.Flock_t{Type: kind, Start: int64(block), Len: 1}
+	if m.file == nil {
+		return l, os.ErrInvalid
+	}
+	if m.own {
+		cmd = map[int]int{unix.F_SETLK: unix.F_OFD_SETLK, unix.F_GETLK: unix.F_OFD_GETLK}[cmd]
+	}
+	err := unix.FcntlFlock(m.file.Fd(), cmd, &l)
+	return l, err
+}
+
+// reopened opens the file of f once more, or returns nil.
+func reopened(f *os.File) *os.File {
+	own, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDWR, 0)
+	if err != nil {
+		return nil
+	}
+	return own
 }

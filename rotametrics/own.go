@@ -14,7 +14,7 @@ const statusTimeout = 2 * time.Second
 
 // own adds the metrics of rota itself.
 func (m *Metrics) own(f *families) {
-	f.set(gaugeKind, "rota_metrics_dropped_series", "Series that this worker counts alone, as the shared memory is full.", float64(m.store.dropped.Load()))
+	f.set(gaugeKind, "rota_metrics_dropped_series", "Series that this worker counts alone, as the shared memory is full.", float64(f.store.dropped.Load()))
 	if m.status == nil {
 		return
 	}
@@ -23,7 +23,7 @@ func (m *Metrics) own(f *families) {
 	s, err := m.status(ctx)
 	f.set(gaugeKind, "rota_master_up", "Whether the master has answered.", number(err == nil && s.PID > 0))
 	if err == nil && s.PID > 0 {
-		o := &own{f, m.store}
+		o := &own{f, f.store}
 		o.master(s)
 		o.workers(s)
 		o.connections(s)

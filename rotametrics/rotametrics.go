@@ -20,6 +20,7 @@ package rotametrics
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -58,6 +59,7 @@ type Options struct {
 // Metrics are the metrics of all workers. It is a prometheus.Gatherer. Its methods may be called from any goroutine.
 type Metrics struct {
 	store  *store
+	later  *later  // has the store, in a master; nil: store is there
 	copies *copies // nil: there is no registry to copy
 	rules  map[string]Rule
 	status func(context.Context) (status.Status, error) // nil: no master
@@ -88,22 +90,17 @@ func New(o Options) *Metrics {
 //	rota.OnMaster(func(m *master.Master) {
 //		metrics, err := rotametrics.ForMaster(m, rotametrics.Options{})
 //		…
-//		go http.ListenAndServe("localhost:9100", metrics.Handler())
+//		go serve(m, metrics.Handler()) // on a listener of m.Listen, which the new master of an upgrade takes over
 //	})
 //
-// It fails with master.ErrClosed, and if the shared memory can't be had.
+// It fails with master.ErrClosed, and if the shared memory can't be had. Where m is to go on with what another master has
+// counted, the metrics are there when m has that: until then Gather fails, and the handler answers with status 500.
 func ForMaster(m *master.Master, o Options) (*Metrics, error) {
-	f, err := m.SharedFile(fileName, fileSize)
-	if err != nil {
+	l := &later{open: func() (*store, error) { return storeOf(m) }}
+	if _, err := l.get(); err != nil && !errors.Is(err, master.ErrNotRunning) {
 		return nil, err
 	}
-	mem, err := mapFile(f)
-	if err != nil {
-		return nil, err
-	}
-	s := newStore(mem)
-	s.reads = true
-	return &Metrics{store: s, rules: o.Gauges, status: func(ctx context.Context) (status.Status, error) {
+	return &Metrics{later: l, rules: o.Gauges, status: func(ctx context.Context) (status.Status, error) {
 		return m.Count(ctx), nil
 	}}, nil
 }
@@ -124,7 +121,13 @@ func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 	if m.copies != nil {
 		err = m.copies.copy()
 	}
-	f := newFamilies(m.store, m.rules)
+	s := m.store
+	if m.later != nil {
+		if s, err = m.later.get(); err != nil {
+			return nil, err
+		}
+	}
+	f := newFamilies(s, m.rules)
 	m.own(f)
 	return f.all(), err
 }

@@ -4,6 +4,7 @@ package rotapage
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,13 @@ func servePage() {
 func pageInMaster() {
 	rota.OnMaster(func(m *master.Master) {
 		h := Handler(Options{Master: m, Write: true})
-		go func() { _ = http.ListenAndServe(os.Getenv(e2etest.FlagsEnv), h) }()
+		go func() {
+			ln, err := m.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
+			if err == nil {
+				err = http.Serve(ln, h)
+			}
+			fmt.Fprintln(os.Stderr, err)
+		}()
 	})
 	servePage()
 }
@@ -321,7 +328,8 @@ func TestPageInMaster(t *testing.T) {
 	p.WaitLog(e2etest.ReloadDone, 1)
 	press("rollback", http.StatusSeeOther)
 	p.WaitLog(e2etest.ReloadDone, 2)
-	e2etest.WaitFor(t, "the reload in the history", func() bool {
+	p.Upgrade()
+	e2etest.WaitFor(t, "the reload in the history of the new master", func() bool {
 		resp, err := http.Get("http://" + addr + "/")
 		if err != nil {
 			return false
