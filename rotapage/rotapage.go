@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/master"
@@ -24,7 +25,8 @@ type Options struct {
 	Master *master.Master
 	// Write puts buttons on the page, which reload the workers and roll back to the release before, and pause, resume, promote
 	// and abort a reload. Who can see the page can press them. Requests from pages of other origins are refused
-	// (http.CrossOriginProtection). In a worker the first sends the master SIGHUP, and the others ask its control
+	// (http.CrossOriginProtection), and those that come to a loopback address by another name than localhost: a name of another
+	// site may stand for that address. In a worker the first sends the master SIGHUP, and the others ask its control
 	// socket (master.Config.Control). The kernel refuses all if the workers have a user of their own (master.Config.User).
 	Write bool
 	// Title is the name of the service. Empty means "rota".
@@ -74,6 +76,8 @@ func (p *page) route(w http.ResponseWriter, r *http.Request, do string) {
 	switch {
 	case isButton && !p.Write:
 		http.Error(w, "this page is read-only", http.StatusForbidden)
+	case isButton && isRebound(r):
+		http.Error(w, "this page is served to this host alone, and not by the name "+strconv.Quote(r.Host), http.StatusForbidden)
 	case isButton && r.Method == http.MethodPost:
 		p.press(w, r, control.Do(do))
 	case !read || isButton:

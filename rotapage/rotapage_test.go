@@ -178,6 +178,37 @@ func TestWho(t *testing.T) {
 	}
 }
 
+// A page of another site whose name stands for this host presses nothing (DNS rebinding). To the browser it is of the same origin.
+func TestRebinding(t *testing.T) {
+	for _, tc := range []struct {
+		host, to string
+		want     int
+	}{
+		{"evil.example:9101", "127.0.0.1:9101", http.StatusForbidden}, {"evil.example:9101", "[::1]:9101", http.StatusForbidden}, {"", "127.0.0.1:9101", http.StatusForbidden},
+		{"127.0.0.1.evil.example", "127.0.0.1:80", http.StatusForbidden}, {"evillocalhost", "[::ffff:127.0.0.1]:80", http.StatusForbidden},
+		{"localhost:9101", "127.0.0.1:9101", http.StatusSeeOther}, {"LOCALHOST.", "[::1]:80", http.StatusSeeOther}, {"shop.localhost:9101", "127.0.0.1:9101", http.StatusSeeOther},
+		{"127.0.0.1:9101", "127.0.0.1:9101", http.StatusSeeOther}, {"[::1]:9101", "[::1]:9101", http.StatusSeeOther}, {"[::1]", "[::1]:80", http.StatusSeeOther},
+		{"admin.example.com", "192.0.2.1:443", http.StatusSeeOther}, {"admin.example.com", "/run/page.sock", http.StatusSeeOther}, {"admin.example.com", "", http.StatusSeeOther},
+	} {
+		f := &fake{s: midway()}
+		r := httptest.NewRequest(http.MethodPost, "/rota/reload", nil)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		if r.Host = tc.host; tc.to != "" {
+			r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, addr(tc.to)))
+		}
+		rec := httptest.NewRecorder()
+		if f.handler(Options{Write: true}).ServeHTTP(rec, r); rec.Code != tc.want || len(f.asked) > 0 != (tc.want == http.StatusSeeOther) {
+			t.Errorf("%q at %q: %d, pressed: %q, want %d", tc.host, tc.to, rec.Code, f.asked, tc.want)
+		}
+	}
+}
+
+// addr is the address of a connection.
+type addr string
+
+func (a addr) Network() string { return "test" }
+func (a addr) String() string  { return string(a) }
+
 func TestRoutes(t *testing.T) {
 	h := (&fake{s: midway()}).handler(Options{})
 	for _, tc := range []struct {
