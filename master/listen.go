@@ -178,8 +178,8 @@ func (l *loop) readinessOf(m *member) *readiness.Record {
 
 // Listen is net.Listen for a server of the master's own, such as that of package health. The
 // socket goes to the new master of an upgrade, which gets it when it listens on the same network
-// and address before it has taken over, as from a function of rota.OnMaster: no client is
-// refused. Until it has taken over Listen waits, or its Accept; and then the Accept of the old
+// and address before it has taken over, as on a goroutine that a function of rota.OnMaster begins: no client is refused.
+// Until Run is about to take over Listen waits, so the function itself must not, or its Accept; and then the Accept of the old
 // master fails with net.ErrClosed. Workers can't get the socket, and a stop closes it last.
 //
 // The caller closes the listener. The error is one of net.Listen, as *net.OpError, or ctx's if it
