@@ -72,9 +72,9 @@ func OnTrial(patients []*Patient, next int, counts *Counts) (all []judge.Worker)
 	return all
 }
 
-// Recycle marks a worker to be replaced.
+// Recycle marks a worker to be replaced, unless it leaves already.
 func (c *Care) Recycle(p *Patient, why string) {
-	if !p.Recycle {
+	if p.serves() {
 		p.Recycle = true
 		p.Changed()
 		c.Replaced(p.Slot, why)

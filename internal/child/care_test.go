@@ -35,6 +35,26 @@ func TestCareLimits(t *testing.T) {
 	}
 }
 
+// A worker that leaves already, as in a reload, is not replaced once more for the requests that it still answers.
+func TestCareRecycles(t *testing.T) {
+	now := time.Now()
+	for _, tc := range []struct {
+		worker reload.Member
+		want   int
+	}{
+		{reload.Member{Ready: now}, 1}, {reload.Member{}, 1}, {reload.Member{Ready: now, Draining: now}, 0},
+		{reload.Member{Ready: now, Unlinked: now}, 0}, {reload.Member{Exited: now}, 0},
+	} {
+		replaced := 0
+		c := &Care{Lines: logline.Worker{Logger: slog.New(slog.DiscardHandler)}, Replaced: func(int, string) { replaced++ }}
+		p := &Patient{Member: &tc.worker, Changed: func() {}, Process: func() *Process { return nil }}
+		c.Recycle(p, "requests")
+		if c.Recycle(p, "age"); replaced != tc.want {
+			t.Errorf("%+v: replaced %d times, want %d", tc.worker, replaced, tc.want)
+		}
+	}
+}
+
 // What a worker says is logged once a minute, however often it says it, and stays until it is well
 // again. Health checks that have failed can't be taken back.
 func TestCareReported(t *testing.T) {
