@@ -88,6 +88,9 @@ func contains(t *testing.T, text string, all ...string) {
 func TestReload(t *testing.T) {
 	s := start(t, nil)
 	l := e2etest.StartLoad(s.Addr(), "/", 4)
+	if out, _ := s.rota(done, "history", "-json"); out != "[]\n" {
+		t.Errorf("a history of nothing is %q", out)
+	}
 	out, _ := s.rota(done, "reload")
 	contains(t, out, "slot 0: ", "slot 1: ", "has replaced the old one (2 of 2)")
 	s.release.Write("exits")

@@ -47,7 +47,7 @@ func (p *printer) reply(r control.Reply) {
 func (p *printer) status(s status.Status) {
 	var v any = s
 	if p.c.history {
-		v = s.History
+		v = append([]status.Change{}, s.History...) // of none too an array
 	}
 	switch {
 	case p.c.json:
