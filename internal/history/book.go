@@ -35,11 +35,15 @@ func New() Book {
 	}
 }
 
-// Ask says who asks for a change, which begins now or later. Several may ask for one.
+// Ask says who asks for a change, which begins now or later. Several may ask for one, also for an upgrade that has begun; a reload
+// that is asked for then is the next one.
 func (b *Book) Ask(k status.Kind, by string) {
 	by = Clip(by, 100)
 	if all := b.asked[k]; by != "" && len(all) < maxCallers && !slices.Contains(all, by) {
 		b.asked[k] = append(all, by)
+	}
+	if c := b.current[k]; c != nil && k == status.Upgrade {
+		c.By = strings.Join(b.asked[k], ", ")
 	}
 }
 
@@ -47,7 +51,9 @@ func (b *Book) Ask(k status.Kind, by string) {
 func (b *Book) Begin(k status.Kind, now time.Time, c status.Change) {
 	c.Kind, c.Began, c.By = k, now, strings.Join(b.asked[k], ", ")
 	b.current[k] = &c
-	delete(b.asked, k)
+	if k != status.Upgrade {
+		delete(b.asked, k)
+	}
 }
 
 // By returns who has asked for the change that has begun, as far as it is known.
@@ -69,6 +75,9 @@ func (b *Book) Rolling(r status.Release) {
 // the new master, of an upgrade. Without a Begin it changes nothing.
 func (b *Book) End(k status.Kind, now time.Time, pid int, err error) {
 	begun := b.current[k]
+	if k == status.Upgrade {
+		delete(b.asked, k)
+	}
 	if begun == nil {
 		return
 	}

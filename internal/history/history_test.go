@@ -130,3 +130,21 @@ func TestRestoreAgain(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Who asks for an upgrade that has begun has asked for that one, and not for the next.
+func TestCallersOfAnUpgrade(t *testing.T) {
+	b := New()
+	start := time.Unix(1, 0)
+	b.Ask(status.Upgrade, "a")
+	b.Begin(status.Upgrade, start, status.Change{})
+	b.Ask(status.Upgrade, "b")
+	b.End(status.Upgrade, start, 0, errors.New("died"))
+	b.Ask(status.Upgrade, "c")
+	b.End(status.Upgrade, start, 0, errors.New("stopping")) // before it has begun
+	b.Ask(status.Upgrade, "d")
+	b.Begin(status.Upgrade, start, status.Change{})
+	b.End(status.Upgrade, start, 0, nil)
+	if all := b.All(); len(all) != 2 || all[0].By != "a, b" || all[1].By != "d" {
+		t.Errorf("%+v", all)
+	}
+}
