@@ -298,7 +298,7 @@ func event(t *testing.T, r *bufio.Reader, want string) {
 
 func TestShort(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		1234567: "1ms", 1500 * time.Millisecond: "1.5s", 61 * time.Second: "1m 1s", 3*time.Hour + time.Minute: "3h 1m", 49 * time.Hour: "2d 1h",
+		-time.Second: "0s", 1234567: "1ms", 1500 * time.Millisecond: "1.5s", 61 * time.Second: "1m 1s", 3*time.Hour + time.Minute: "3h 1m", 49 * time.Hour: "2d 1h",
 	} {
 		if got := short(d); got != want {
 			t.Errorf("%v is %s, want %s", d, got, want)

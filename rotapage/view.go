@@ -148,7 +148,7 @@ func share(c status.Counters) string {
 
 // short returns a duration for people.
 func short(d time.Duration) string {
-	switch {
+	switch d = max(d, 0); { // what is due may not have been done yet
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
 	case d < time.Minute:
