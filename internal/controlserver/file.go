@@ -26,11 +26,17 @@ type file struct {
 var ErrInUse = errors.New("another process listens there")
 
 // listen makes the socket. It is bound beside path and renamed, so that path has at any time a
-// socket that is served: the predecessor's, and then this one.
-func listen(path string, succeeds bool) (*file, error) {
+// socket that is served: the predecessor's, and then this one. Of masters that are started at the same time one gets the path.
+func listen(path string, succeeds bool) (f *file, err error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("%s: the path must be absolute", path)
 	}
+	locked(path, func(bool) { f, err = listenAt(path, succeeds) })
+	return f, err
+}
+
+// listenAt is listen while no other master does it.
+func listenAt(path string, succeeds bool) (*file, error) {
 	if err := vacant(path); err != nil && !(succeeds && errors.Is(err, ErrInUse)) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -44,7 +50,7 @@ func listen(path string, succeeds bool) (*file, error) {
 	f := &file{ln: ln.(*net.UnixListener), path: path}
 	f.ln.SetUnlinkOnClose(false)
 	if f.is, err = os.Lstat(beside); err == nil {
-		locked(path, func(bool) { err = os.Rename(beside, path) })
+		err = os.Rename(beside, path)
 	}
 	if err != nil {
 		_ = os.Remove(beside)

@@ -409,3 +409,30 @@ func TestFile(t *testing.T) {
 		t.Error("a file of another type was replaced")
 	}
 }
+
+// Of masters that are started at the same time one has the socket, and is there.
+func TestOneOfManyMasters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rota.sock")
+	for range 20 {
+		var all sync.WaitGroup
+		var has atomic.Pointer[file]
+		for range 4 {
+			all.Go(func() {
+				f, err := listen(path, false)
+				if err == nil && !has.CompareAndSwap(nil, f) {
+					t.Error("two have it")
+				}
+				if err != nil && !errors.Is(err, ErrInUse) {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		c, err := net.Dial("unix", path)
+		if err != nil || has.Load() == nil || has.Load().isReplaced() {
+			t.Fatalf("nobody is there: %v", err)
+		}
+		_ = c.Close()
+		has.Load().close()
+	}
+}
