@@ -94,6 +94,35 @@ func TestAnsible(t *testing.T) {
 	}
 }
 
+// A roll that was interrupted has left the link that is to be moved. The next one moves its own: without -n ln would make a link in the
+// directory that the old one leads to, and the old release would be deployed.
+func TestAnsibleAfterAnInterruptedRoll(t *testing.T) {
+	links := 0
+	for line := range strings.Lines(read(t, "ansible/roll.yml")) {
+		if !strings.Contains(line, "mv -T") {
+			continue
+		}
+		links++
+		base := t.TempDir()
+		for _, n := range []string{"41", "42"} {
+			if err := os.MkdirAll(filepath.Join(base, "releases", n), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(filepath.Join(base, "releases/41"), filepath.Join(base, "next")); err != nil {
+			t.Fatal(err)
+		}
+		want := filepath.Join(base, "releases/42")
+		run(t, "/bin/sh", "-c", strings.NewReplacer("{{ base }}", base, "{{ release }}", "42", "{{ before.stdout }}", want).Replace(line))
+		if got, err := os.Readlink(filepath.Join(base, "current")); err != nil || got != want {
+			t.Errorf("%sthe link leads to %s, %v", line, got, err)
+		}
+	}
+	if links != 2 {
+		t.Errorf("%d links are moved, want 2", links)
+	}
+}
+
 func TestDockerfile(t *testing.T) {
 	docker := tool(t, "docker")
 	if out, err := exec.Command(docker, "buildx", "version").CombinedOutput(); err != nil {
