@@ -114,9 +114,8 @@ type Config struct {
 	// 30 s, or MinBackoff if that is longer, NoLimit that it may grow without end.
 	MaxBackoff time.Duration
 
-	// MaxAge is how long a worker may serve before it is replaced, its successor ready
-	// first, one worker at a time. Some are replaced up to a tenth earlier, so that not
-	// all are due together. Zero and NoLimit mean that there is no limit.
+	// MaxAge is how long a worker may serve before it is replaced, its successor ready first, one worker at a time. Some are
+	// replaced up to a tenth earlier, so that not all are due together. Zero and NoLimit mean that there is no limit.
 	MaxAge time.Duration
 	// MaxRequests is how many requests a worker may serve before it is replaced in the same way, some up to a tenth
 	// earlier. With package rotahttp these are HTTP requests whose handler has returned. A worker that doesn't

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"os"
 	"time"
 
@@ -125,7 +126,7 @@ func (t *takeover) CatchUp(s *successor.Snapshot) {
 		l.scale(s.Workers)
 	}
 	if s.Reload {
-		_ = l.reload("the old master", s.Trial, make(chan error, 1)) // the old master has answered its caller
+		_ = l.reload(cmp.Or(s.By, "the old master"), s.Trial, make(chan error, 1)) // the old master has answered its caller
 	}
 }
 

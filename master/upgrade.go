@@ -94,7 +94,7 @@ func (l *loop) snapshot() *successor.Snapshot {
 	return &successor.Snapshot{
 		Workers: l.pool.goal.Workers, Scaled: l.scaled, Generation: l.lastGen, LastID: l.lastID,
 		Served: l.pool.readiness.Served(), Needed: l.pool.readiness.Needed(), Ports: l.sockets.Ports(),
-		Reload: len(l.pool.waiting) > 0, Trial: l.pool.trial, Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(), Tallies: l.book.Tallies().All(),
+		Reload: len(l.pool.waiting) > 0, Trial: l.pool.trial, By: l.book.Asked(status.Reload), Watchdog: l.systemd.Watchdog(), Tickets: l.tickets.All(), Counters: l.counts.Total(), History: l.book.All(), Tallies: l.book.Tallies().All(),
 		Stored: l.store.Names(), Drained: l.state.Drained(), PIDFile: l.pidFile.Left(l.cfg.PIDFile),
 	}
 }

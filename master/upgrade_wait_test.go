@@ -295,7 +295,7 @@ func TestNewMasterReloads(t *testing.T) {
 		workers int
 	}{
 		{"asked before", true, nil, 1},
-		{"told late", false, &successor.Snapshot{Reload: true, Scaled: true, Workers: 2, Drained: true}, 2},
+		{"told late", false, &successor.Snapshot{Reload: true, By: "me", Scaled: true, Workers: 2, Drained: true}, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			m, old := newMasterOn(t, func() error { return nil })
@@ -315,6 +315,14 @@ func TestNewMasterReloads(t *testing.T) {
 				if ofGeneration(m, 6) == tc.workers {
 					if s := m.Status(); s.Drained != (tc.late != nil) {
 						t.Errorf("drained is %v", s.Drained)
+					}
+					by := ""
+					_ = m.loop.Ask(func(l *loop) error { by = l.book.By(status.Reload); return nil })
+					if s := m.Status(); s.Reload != nil {
+						by = s.Reload.By
+					}
+					if tc.late != nil && by != "me" {
+						t.Errorf("the reload is by %q", by)
 					}
 					return
 				}
@@ -380,13 +388,13 @@ func TestReloadIsLeft(t *testing.T) {
 	go func() { _ = m.Upgrade(context.Background()) }()
 	await(t, begun)
 	reloaded := make(chan error, 1)
-	go func() { reloaded <- m.Reload(context.Background()) }()
+	go func() { reloaded <- m.Reload(status.By(context.Background(), "me")) }()
 	waitForReloads(t, m, 1)
 	close(asked)
 	if err := await(t, reloaded); !errors.Is(err, reload.ErrLeft) {
 		t.Errorf("Reload: %v, want ErrLeft", err)
 	}
-	if n := await(t, passed); n.State == nil || !n.State.Reload {
+	if n := await(t, passed); n.State == nil || !n.State.Reload || n.State.By != "me" {
 		t.Errorf("it passed on %+v, want a reload", n.State)
 	}
 	if err := await(t, result); err != nil {

@@ -43,13 +43,16 @@ func (b *Book) Ask(k status.Kind, by string) {
 		b.asked[k] = append(all, by)
 	}
 	if c := b.current[k]; c != nil && k == status.Upgrade {
-		c.By = strings.Join(b.asked[k], ", ")
+		c.By = b.Asked(k)
 	}
 }
 
+// Asked returns who has asked for a change that hasn't begun.
+func (b *Book) Asked(k status.Kind) string { return strings.Join(b.asked[k], ", ") }
+
 // Begin says that the change that was asked for begins. What is known of it is in c.
 func (b *Book) Begin(k status.Kind, now time.Time, c status.Change) {
-	c.Kind, c.Began, c.By = k, now, strings.Join(b.asked[k], ", ")
+	c.Kind, c.Began, c.By = k, now, b.Asked(k)
 	b.current[k] = &c
 	if k != status.Upgrade {
 		delete(b.asked, k)

@@ -70,6 +70,7 @@ type Snapshot struct {
 	Ports      json.RawMessage  `json:"ports,omitempty"`    // owned by the sockets' code
 	Reload     bool             `json:"reload,omitempty"`   // a reload waits
 	Trial      *reload.Trial    `json:"trial,omitempty"`    // of that reload
+	By         string           `json:"by,omitempty"`       // who has asked for it; from masters of older versions ""
 	Drained    bool             `json:"drained,omitempty"`  // balancers are told to send new clients elsewhere
 	Watchdog   time.Duration    `json:"watchdog,omitempty"` // systemd's, in ns: it names only the first master's pid
 	Stored     []string         `json:"stored,omitempty"`   // names of the descriptors that systemd keeps for the masters
