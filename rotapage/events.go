@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
 )
 
@@ -17,8 +18,8 @@ const (
 	patience = 10 * time.Second // that a reader may take for one write
 )
 
-// events keeps a page up to date, with server-sent events. Each has the moving part of the page as HTML. It ends when the worker drains: the
-// page then asks another one.
+// events keeps a page up to date, with server-sent events. Each has the moving part of the page as HTML. It ends when the worker drains, or the
+// master is replaced: the page then asks another one.
 func (p *page) events(w http.ResponseWriter, r *http.Request) {
 	select {
 	case p.readers <- struct{}{}:
@@ -36,10 +37,16 @@ func (p *page) events(w http.ResponseWriter, r *http.Request) {
 	changed := p.source.changed(r.Context())
 	for {
 		s, err := p.source.status(r.Context())
-		if !p.send(w, s, err) || !p.wait(r, changed, s) {
+		if !p.send(w, s, err) || p.isReplaced(s) || !p.wait(r, changed, s) {
 			return
 		}
 	}
+}
+
+// isReplaced reports whether the master that serves this page may have been replaced by a new one, which the page is to ask: this one knows
+// only of its own workers, that drain. In a stop the page asks this one again.
+func (p *page) isReplaced(s status.Status) bool {
+	return p.Master != nil && s.Phase == reload.PhaseStopping.String()
 }
 
 // send sends the moving part, and reports whether the reader has taken it.

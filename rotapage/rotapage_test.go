@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/status"
 )
 
@@ -293,6 +294,24 @@ func event(t *testing.T, r *bufio.Reader, want string) {
 		if !strings.HasPrefix(line, "data: ") && !strings.HasPrefix(line, "retry: ") {
 			t.Errorf("a line of an event is %q", line)
 		}
+	}
+}
+
+// A page of a master that was replaced asks the new one, which has the listener by then; one of a worker ends with the worker.
+func TestEventsOfAReplacedMaster(t *testing.T) {
+	for of, m := range map[string]*master.Master{"a master": new(master.Master), "a worker": nil} {
+		f := &fake{s: midway(), changes: make(chan struct{})}
+		f.s.Phase = "stopping"
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if m == nil {
+			ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
+		}
+		rec := httptest.NewRecorder()
+		f.handler(Options{Master: m}).ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/events", nil))
+		if ended := ctx.Err() == nil; ended != (m != nil) || !strings.Contains(rec.Body.String(), "stopping") {
+			t.Errorf("%s: ended by itself: %v\n%s", of, ended, rec.Body)
+		}
+		cancel()
 	}
 }
 
