@@ -55,6 +55,7 @@ job "app" {
       }
 
       # Nomad takes the service out of its catalogue, waits, and only then sends the signal.
+      # The client's max_kill_timeout, which is 30s by default, must allow kill_timeout.
       shutdown_delay = "5s"
       kill_signal    = "SIGTERM"
       kill_timeout   = "45s"
