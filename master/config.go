@@ -22,12 +22,10 @@ const (
 	NoLimit = reload.NoLimit
 )
 
-// Config says how workers are started and kept. The zero value of every field means its
-// default. A number that has no limit is math.MaxInt (MaxMemory: math.MaxInt64); a negative number
-// is invalid.
+// Config says how workers are started and kept. The zero value of every field means its default. A number that has no
+// limit is math.MaxInt (MaxMemory: math.MaxInt64); a negative number is invalid.
 //
-// With rota.Listen, environment variables set the fields that rota.Setup leaves zero:
-// docs/operations.md lists them.
+// With rota.Listen, environment variables set the fields that rota.Setup leaves zero: docs/operations.md lists them.
 type Config struct {
 	// Workers is how many workers Run keeps. Zero means 1. With "auto" in the environment there is one for each processor,
 	// and each gets its share of them as GOMAXPROCS, unless that is set.
@@ -122,14 +120,12 @@ type Config struct {
 	// use it counts connections that it has accepted, whatever is requested on them; those that have
 	// moved to it from another worker, and datagrams, don't count. Zero means no limit.
 	MaxRequests int
-	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is
-	// replaced in the same way, some up to a tenth earlier. It is checked once a second,
-	// but not for a minute after a worker of the slot was replaced for it. Workers get a
-	// GOMEMLIMIT of nine tenths of it, if their environment has none. Zero means no limit.
+	// MaxMemory is how many bytes of memory (resident set) a worker may use before it is replaced in the same way, some up
+	// to a tenth earlier. It is checked once a second, but not for a minute after a worker of the slot was replaced for it.
+	// Workers get a GOMEMLIMIT of nine tenths of it, if their environment has none. Zero means no limit.
 	MaxMemory int64
-	// HealthInterval is how often workers that have called worker.Self().OnHealth are
-	// asked for their health, and how long they may take to answer. Zero means 10 s, NoLimit
-	// never.
+	// HealthInterval is how often workers that have called worker.Self().OnHealth are asked for their health, and how long
+	// they may take to answer. Zero means 10 s, NoLimit never.
 	HealthInterval time.Duration
 	// HealthFailures is how many times in a row a worker may answer with an error, or
 	// not at all, before it is replaced. Zero means 3.
@@ -150,12 +146,11 @@ type Config struct {
 	// Empty means none.
 	PIDFile string
 
-	// Control is the absolute path of a unix socket by which the command rota shows and
-	// controls this master (docs/control.md): only root and this process's user, mode 0600. It
-	// is there while Run runs, and the new master's after an upgrade. If it can't be made, one
-	// line says so and the master goes on without. Empty means none, and for the master of
-	// rota.Listen ROTA_CONTROL, or else rota.sock in the directory that systemd has made for
-	// the service (RuntimeDirectory=); there, "off" means none.
+	// Control is the absolute path of a unix socket by which the command rota shows and controls this master
+	// (docs/control.md): only root and this process's user, mode 0600. It is there while Run runs, and the new master's
+	// after an upgrade. If it can't be made, one line says so and the master goes on without. Empty means none, and for the
+	// master of rota.Listen ROTA_CONTROL, or else rota.sock in the directory that systemd has made for the service
+	// (RuntimeDirectory=); there, "off" means none.
 	Control string
 
 	// TicketKeys are the keys of TLS session tickets, the first for new tickets, for a fleet

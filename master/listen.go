@@ -188,6 +188,7 @@ func (m *Master) Listen(ctx context.Context, network, address string) (net.Liste
 	r, own := bind.NewRequest(network, address, false, bind.Options{}), make(chan sockets.Own, 1)
 	answer, cancel := make(chan error, 1), func() {}
 	err := m.loop.Ask(func(l *loop) error {
+		l.takeUpFirst()
 		follows := l.takeover != nil || l.pool == nil && l.sys.masters.Follows()
 		cancel = l.sockets.Own(ctx, r, follows, func(o sockets.Own) { own <- o; answer <- nil })
 		return nil

@@ -57,7 +57,8 @@ type loop struct {
 	teller   *view.Teller
 	systemd  *sdnotify.Notifier
 	store    recovery.Store
-	files    *mailbox.Turns // calls on file systems
+	takeUp   func() (*recovery.Left, error) // what a master that has died has left to this one
+	files    *mailbox.Turns                 // calls on file systems
 	pidFile  process.PIDFile
 	control  controlserver.Server
 
@@ -84,6 +85,7 @@ func newLoop(m *Master, cfg Config, s sys) *loop {
 	l.timer, l.moves = mailbox.NewAlarm(), child.Moves{Lines: l.lines}
 	l.systemd = sdnotify.New(l.log)
 	l.store = recovery.Store{Sockets: l.sockets.Table, Shared: &l.shared, Leases: l.leases, Keeper: fdstore.Keeper{Send: l.systemd.SendWith, Sent: l.whenSystemdHasRead}}
+	l.takeUp = l.store.Once(s.kept)
 	l.care = child.Care{
 		Work: l.work, After: l.after, Lines: l.lines, Patients: l.patients, Resident: s.residentBytes, Reap: s.reap, Replaced: l.book.Replaced,
 	}

@@ -69,24 +69,18 @@ func (m *Master) Restart(ctx context.Context, id int) error {
 }
 
 // SharedFile returns a file in memory that all workers share, as worker.Worker.SharedFile does. The
-// caller closes it. After Close it fails with ErrClosed. Where Run is to go on with the files of another master, after an upgrade or a
-// crash, it fails with ErrNotRunning until Run has them: in a function of rota.OnMaster, which is called before.
+// caller closes it. After Close it fails with ErrClosed. In the new master of an upgrade it fails with ErrNotRunning until Run
+// has the files of the old one, as in a function of rota.OnMaster, which is called before: another file would be made.
 func (m *Master) SharedFile(name string, size int64) (f *os.File, err error) {
 	err = m.loop.Ask(func(l *loop) (err error) {
-		if l.awaitsFiles() {
-			return fmt.Errorf("shared file %q: those of the master before are not there yet: %w", name, ErrNotRunning)
+		l.takeUpFirst()
+		if l.lastGen == 0 && (l.takeover != nil || l.sys.masters.Follows()) {
+			return fmt.Errorf("shared file %q: those of the old master are not there yet: %w", name, ErrNotRunning)
 		}
 		f, err = l.shared.OpenFile(name, size)
 		return err
 	})
 	return f, err
-}
-
-// awaitsFiles reports whether another master has files that this one has not got yet. One that is made meanwhile would be another
-// one, and what was in theirs is lost.
-func (l *loop) awaitsFiles() bool {
-	others := l.takeover != nil || l.sys.masters.Follows() || l.sys.kept != nil && len(l.sys.kept().Names()) > 0
-	return l.lastGen == 0 && others
 }
 
 // ask asks the loop for the status. ok is false after Close.

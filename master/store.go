@@ -46,14 +46,22 @@ func (l *loop) whenSystemdHasRead(done func()) {
 // unaskedAfter is when sockets of a master that has died are closed that no worker has asked for.
 const unaskedAfter = 30 * time.Second
 
+// takeUpFirst takes up what a master that has died has left, before the program opens something in this one: it may be that.
+func (l *loop) takeUpFirst() {
+	if l.pool == nil && !l.sys.masters.Follows() {
+		_, _ = l.takeUp() // Run says what of it can't be used
+	}
+}
+
 // startAlone starts the pool of a master without a predecessor, or of one whose predecessor has
 // died, and has left what it had to systemd.
 func (l *loop) startAlone(err error) {
-	if err != nil || l.sys.kept == nil {
+	if err != nil {
 		l.startPool(err)
 		return
 	}
-	left, err := l.store.TakeUp(l.sys.kept())
+	left, err := l.takeUp()
+	l.takeUp = recovery.Nothing // for a later Run
 	if err != nil {
 		l.log.Warn("rota: what the last master has left can't be used", "err", err)
 	}

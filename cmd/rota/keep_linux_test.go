@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +20,9 @@ import (
 
 	"github.com/creack/pty"
 
+	"github.com/rota-go/rota"
 	"github.com/rota-go/rota/internal/e2etest"
+	"github.com/rota-go/rota/master"
 )
 
 // built is the directory that theCommand has built in, or "".
@@ -162,6 +167,49 @@ func TestKeepUnderLoad(t *testing.T) {
 				t.Errorf("exit status %d; %d of %d masters went on", status, k.Logged(e2etest.GoesOn), n)
 			}
 		})
+	}
+}
+
+// ownListener is a server whose master listens too, at an address that the environment has, and has a file that workers share: it counts in
+// it how often it was started.
+func ownListener() {
+	rota.OnMaster(func(m *master.Master) {
+		ln, err := m.Listen(context.Background(), "tcp", os.Getenv(e2etest.FlagsEnv))
+		if err != nil {
+			log.Fatal(err)
+		}
+		f, err := m.SharedFile("starts", 1)
+		if err != nil {
+			log.Fatal(err)
+		}
+		b := make([]byte, 1)
+		_, _ = f.ReadAt(b, 0) // what isn't there is a start that isn't counted
+		b[0]++
+		_, _ = f.WriteAt(b, 0)
+		go func() {
+			fmt.Fprintln(os.Stderr, http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, b[0]) })))
+		}()
+	})
+	line()
+}
+
+// What a master that was killed has listened on itself, and its files, are the next one's, also where that asks for them before Run.
+func TestKeepOwnListener(t *testing.T) {
+	t.Parallel()
+	own := e2etest.FreeAddress(t)
+	k := keepHelper(t, "own-listener", 1, e2etest.FlagsEnv+"="+own)
+	for want := range 4 {
+		if want > 0 {
+			k.crash(1)
+		}
+		resp, err := http.Get("http://" + own)
+		e2etest.NoError(t, err)
+		b, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if got := string(b); got != strconv.Itoa(want+1) {
+			t.Errorf("start %s, want %d", got, want+1)
+		}
+		http.DefaultClient.CloseIdleConnections()
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	status := e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "healthy": healthy, "moves": moves})
+	status := e2etest.Main(m, rota.Setup, map[string]func(){"version": server.Version, "plain": plain, "line": line, "own-listener": ownListener, "healthy": healthy, "moves": moves})
 	_ = os.RemoveAll(built.dir)
 	os.Exit(status)
 }

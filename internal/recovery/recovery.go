@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"sync"
 
 	"github.com/rota-go/rota/internal/descriptor"
 	"github.com/rota-go/rota/internal/fdstore"
@@ -129,6 +130,17 @@ type Left struct {
 	State      *successor.Snapshot // with worker ids that it has not used
 	Sockets    int                 // how many of its sockets are the table's now
 }
+
+// Once returns a function that is TakeUp of what kept returns, once. A nil kept returns nothing.
+func (s *Store) Once(kept func() *fdstore.Kept) func() (*Left, error) {
+	if kept == nil {
+		return Nothing
+	}
+	return sync.OnceValues(func() (*Left, error) { return s.TakeUp(kept()) })
+}
+
+// Nothing is what no master has left.
+func Nothing() (*Left, error) { return nil, nil }
 
 // TakeUp takes what the manager has kept, and closes what is of no use. It returns nil if that
 // is nothing; an error says that there was something, and what of it can't be used. The file is
