@@ -8,10 +8,13 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rota-go/rota/internal/control"
+	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/status"
 )
@@ -312,6 +315,28 @@ func TestEventsOfAReplacedMaster(t *testing.T) {
 			t.Errorf("%s: ended by itself: %v\n%s", of, ended, rec.Body)
 		}
 		cancel()
+	}
+}
+
+// However many read the page of a master, that asks its workers as often as for a few.
+func TestReadersShare(t *testing.T) {
+	var asked atomic.Int64
+	o := newOfMaster(nil, func(context.Context) status.Status { asked.Add(1); return status.Status{PID: 1} })
+	begin := time.Now()
+	var all sync.WaitGroup
+	for range 500 {
+		all.Go(func() {
+			if s, err := o.status(t.Context()); err != nil || s.PID != 1 {
+				t.Errorf("%+v, %v", s, err)
+			}
+		})
+	}
+	all.Wait()
+	if n, most := asked.Load(), int64(time.Since(begin)/newest.Pause)+2; n > most {
+		t.Errorf("the workers were asked %d times, want %d at most", n, most)
+	}
+	if _, err := newOfMaster(nil, func(context.Context) (s status.Status) { return s }).status(t.Context()); !errors.Is(err, master.ErrClosed) {
+		t.Errorf("of a master that is closed: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rota-go/rota/internal/control"
 	"github.com/rota-go/rota/internal/controlclient"
+	"github.com/rota-go/rota/internal/newest"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/reload"
 	"github.com/rota-go/rota/status"
@@ -30,18 +31,28 @@ type source interface {
 // sourceOf returns the source for o: the master, the worker, or nothing.
 func sourceOf(o Options) source {
 	if o.Master != nil {
-		return ofMaster{o.Master}
+		return newOfMaster(o.Master, o.Master.Count)
 	}
 	return ofWorker{worker.Self()}
 }
 
 // ofMaster is a page in the master.
-type ofMaster struct{ m *master.Master }
+type ofMaster struct {
+	m      *master.Master
+	recent *newest.Source[status.Status] // shared by all readers: the workers are asked as often for many as for few
+}
 
-func (o ofMaster) status(ctx context.Context) (status.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if s := o.m.Count(ctx); s.PID > 0 {
+func newOfMaster(m *master.Master, count func(context.Context) status.Status) ofMaster {
+	return ofMaster{m, &newest.Source[status.Status]{Get: func() (status.Status, bool) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		s := count(ctx)
+		return s, s.PID > 0
+	}}}
+}
+
+func (o ofMaster) status(context.Context) (status.Status, error) {
+	if s, ok := o.recent.Now(); ok {
 		return s, nil
 	}
 	return status.Status{}, master.ErrClosed
