@@ -23,7 +23,7 @@ const FirstFD = 3
 // Program is what to start.
 type Program struct {
 	Command []string  // as on a command line; the first is looked up in PATH
-	Env     []string  // without LISTEN_PID
+	Env     []string  // of two variables with one name the last counts
 	Files   []uintptr // from FirstFD on. They stay the caller's, and non-blocking as they are
 	Sys     *syscall.SysProcAttr
 	OwnPID  []string // the variables that are set to the pid
@@ -53,12 +53,17 @@ func (p *Program) Start() (pid int, err error) {
 		return 0, err
 	}
 	attr := &syscall.ProcAttr{Files: append([]uintptr{0, 1, 2}, p.Files...), Sys: p.Sys}
-	attr.Env = append(p.Env[:len(p.Env):len(p.Env)], pathEnv+"="+path, pidEnv+"="+strings.Join(p.OwnPID, " "))
+	env := append(p.Env[:len(p.Env):len(p.Env)], pathEnv+"="+path, pidEnv+"="+strings.Join(p.OwnPID, " "))
 	if p.Nohup {
-		attr.Env = append(attr.Env, nohupEnv+"=1")
+		env = append(env, nohupEnv+"=1")
 	}
+	attr.Env = lastOfEach(env)
 	return syscall.ForkExec("/proc/self/exe", p.Command, attr)
 }
+
+// lastOfEach returns env without variables that are set again later in it, as package os/exec does it. Of two with one name
+// most programs see the first.
+func lastOfEach(env []string) []string { return (&exec.Cmd{Env: env}).Environ() }
 
 // Exec executes the program if this process has been started for that, and then doesn't return
 // unless it fails. It is to be called at the beginning of main.
@@ -81,5 +86,5 @@ func Exec() (err error) {
 		env = append(env, name+"="+strconv.Itoa(os.Getpid()))
 	}
 	defer sigaction.Default([]os.Signal{syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT})()
-	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, env)}
+	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, lastOfEach(env))}
 }

@@ -46,6 +46,20 @@ func TestDeathSignal(t *testing.T) {
 	}
 }
 
+// A variable that is set again, or to the program's own pid, has that value, whatever the environment had before.
+func TestVariablesSetAgain(t *testing.T) {
+	env := append(os.Environ(), "LAUNCH_TEST_X=outer", "LAUNCH_TEST_PID=1", "LAUNCH_TEST_X=own")
+	p := &Program{Command: []string{"sh", "-c", `test "$LAUNCH_TEST_X" = own -a "$LAUNCH_TEST_PID" = $$`}, Env: env, OwnPID: []string{"LAUNCH_TEST_PID"}}
+	pid, err := p.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ws syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &ws, 0, nil); err != nil || ws.ExitStatus() != 0 {
+		t.Errorf("exit status %d, %v", ws.ExitStatus(), err)
+	}
+}
+
 // launched returns what a program has written.
 func launched(t *testing.T) string {
 	t.Helper()
