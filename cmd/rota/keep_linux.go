@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/rota-go/rota/cmd/rota/internal/keeper"
 	"github.com/rota-go/rota/internal/link"
+	"github.com/rota-go/rota/internal/logqueue"
 	"github.com/rota-go/rota/worker"
 )
 
@@ -34,9 +36,14 @@ func keep(c *call, args []string) int {
 	return keepCommand(c, args)
 }
 
+// logTimeout is how long the end of the process waits for its last log lines to be written.
+const logTimeout = 200 * time.Millisecond
+
 // keepCommand is a keeper's life. It returns the exit status of the program.
 func keepCommand(c *call, command []string) int {
-	status, err := keeper.Run(keeper.Options{Command: command, Log: slog.Default()})
+	log := logqueue.New(slog.Default()) // the reader of standard error may be stuck, and the next master must be started all the same
+	defer logqueue.Flush(log, logTimeout)
+	status, err := keeper.Run(keeper.Options{Command: command, Log: log})
 	if err != nil {
 		fmt.Fprintf(c.stderr, "rota: keep: %v\n", err)
 		return failed

@@ -344,6 +344,55 @@ func TestKeepStartFailsAfterCrash(t *testing.T) {
 
 const keeperStartsNext e2etest.Line = "rota keep: the master has died"
 
+// Nobody reads the log any more. The next master is started all the same, and a stop reaches it.
+func TestKeepLogIsNotRead(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	e2etest.NoError(t, err)
+	defer r.Close()
+	cmd := e2etest.Command(t, "line", struct{}{})
+	started := filepath.Join(t.TempDir(), "pids")
+	k := exec.Command(theCommand(t), "keep", "--", "sh", "-c", `echo $$ >> "$0"; exec "$1"`, started, cmd.Path)
+	k.Env, k.Stderr = append(cmd.Env, "ROTA_MIN_UPTIME=50ms", "ROTA_WORKERS=1"), w
+	e2etest.NoError(t, k.Start())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = k.Wait() }()
+	t.Cleanup(func() { _ = k.Process.Kill(); <-ended })
+	e2etest.WaitFor(t, "the keeper to have a record", func() bool { return strings.Contains(descriptors(k.Process.Pid), "rota record") })
+	fill(t, w)
+	pids, err := os.ReadFile(started)
+	e2etest.NoError(t, err)
+	first, err := strconv.Atoi(strings.TrimSpace(string(pids)))
+	e2etest.NoError(t, err)
+	e2etest.Kill(t, first)
+	e2etest.WaitFor(t, "another master", func() bool {
+		pids, _ := os.ReadFile(started)
+		return strings.Count(string(pids), "\n") == 2
+	})
+	e2etest.NoError(t, syscall.Kill(k.Process.Pid, syscall.SIGTERM))
+	e2etest.WaitFor(t, "the end of the keeper", func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
+// fill fills a pipe.
+func fill(t *testing.T, w *os.File) {
+	t.Helper()
+	n := int(w.Fd())
+	e2etest.NoError(t, syscall.SetNonblock(n, true))
+	for _, size := range []int{4096, 1} {
+		for _, err := syscall.Write(n, make([]byte, size)); err == nil; {
+			_, err = syscall.Write(n, make([]byte, size))
+		}
+	}
+	e2etest.NoError(t, syscall.SetNonblock(n, false))
+}
+
 // A stop while no master runs ends the keeper.
 func TestKeepStopsBetweenMasters(t *testing.T) {
 	t.Parallel()
