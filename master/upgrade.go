@@ -79,9 +79,9 @@ func (u *upgrade) Introduced(pid, lastID int) {
 	u.l.lastID = lastID
 }
 
-func (u *upgrade) Announce(pid int) {
+func (u *upgrade) Announce(pid int) error {
 	u.l.systemd.MainPID(pid)
-	u.l.systemd.Flush()
+	return u.l.systemd.Flush()
 }
 
 func (u *upgrade) Snapshot() *successor.Snapshot { return u.l.snapshot() }

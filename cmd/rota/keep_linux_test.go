@@ -287,6 +287,38 @@ func TestKeepHoldsSignals(t *testing.T) {
 	}
 }
 
+// A keeper that stands still, and has no room for more messages, can't learn of a new master. The upgrade fails, and the old one
+// serves on: its end would be the end of the service.
+func TestKeepStandsStillInUpgrade(t *testing.T) {
+	t.Parallel()
+	k := keepLine(t, 1)
+	e2etest.StandStill(t, k.keeper())
+	k.fillInbox()
+	e2etest.NoError(t, syscall.Kill(k.master(), syscall.SIGUSR2))
+	k.WaitLog(e2etest.UpgradeFailed, 1)
+	k.signal(syscall.SIGCONT)
+	k.signal(syscall.SIGHUP)
+	k.WaitLog(e2etest.ReloadDone, 1)
+	k.signal(syscall.SIGUSR2)
+	k.WaitLog(e2etest.TookOver, 1)
+	k.crash(1)
+}
+
+// fillInbox sends the keeper messages until there is no room for more.
+func (k *keptServer) fillInbox() {
+	k.t.Helper()
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", k.master()))
+	e2etest.NoError(k.t, err)
+	address := regexp.MustCompile(`(?:^|\x00)NOTIFY_SOCKET=([^\x00]*)`).FindSubmatch(env)
+	c, err := net.Dial("unixgram", string(address[1]))
+	e2etest.NoError(k.t, err)
+	defer c.Close()
+	for err == nil {
+		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		_, err = c.Write([]byte("STATUS=of a stranger"))
+	}
+}
+
 // The master's exit status is the keeper's. A first start that fails is not repeated.
 func TestKeepExitStatus(t *testing.T) {
 	t.Parallel()

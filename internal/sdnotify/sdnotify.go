@@ -7,6 +7,7 @@ package sdnotify
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strconv"
@@ -150,12 +151,15 @@ func (n *Notifier) Feed() (again time.Duration) {
 	return every
 }
 
-// Flush waits until all that was queued is sent, for at most a second.
-func (n *Notifier) Flush() {
-	if !n.enabled {
-		return
+// ErrNotRead says that the manager has no room for what it is told, as it reads nothing.
+var ErrNotRead = errors.New("the service manager reads nothing that it is told")
+
+// Flush waits until all that was queued is sent, for at most a second, and then fails with ErrNotRead.
+func (n *Notifier) Flush() error {
+	if n.enabled && !wait(n.Sent(), flushTimeout) {
+		return ErrNotRead
 	}
-	wait(n.Sent(), flushTimeout)
+	return nil
 }
 
 // Sent returns a channel that is closed when all that was queued is sent.
@@ -190,10 +194,12 @@ func (n *Notifier) Close() {
 	wait(n.done, closeTimeout)
 }
 
-func wait(c <-chan struct{}, timeout time.Duration) {
+func wait(c <-chan struct{}, timeout time.Duration) (done bool) {
 	select {
 	case <-c:
+		return true
 	case <-time.After(timeout):
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@
 package sdnotify
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -107,7 +108,9 @@ func TestSilence(t *testing.T) {
 		t.Error("a silent notifier is active")
 	}
 	n.MainPID(7)
-	n.Flush()
+	if err := n.Flush(); err != nil {
+		t.Error(err)
+	}
 	m.want("MAINPID=7")
 	n.Close()
 }
@@ -140,7 +143,9 @@ func TestManagerThatDoesNotRead(t *testing.T) {
 		t.Errorf("Send blocks: %v", took)
 	}
 	begin = time.Now()
-	n.Flush()
+	if err := n.Flush(); !errors.Is(err, ErrNotRead) {
+		t.Errorf("Flush: %v, want ErrNotRead", err)
+	}
 	n.Close()
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("Flush and Close took %v", took)
@@ -156,7 +161,9 @@ func TestNoManager(t *testing.T) {
 	n.report(daemon.SdNotifyReady, "1")
 	n.Send("READY=1")
 	n.Reloading()
-	n.Flush()
+	if err := n.Flush(); err != nil {
+		t.Error(err)
+	}
 	n.Close()
 	if n.Active() || n.Feed() != 0 {
 		t.Error("a notifier without a manager is active")

@@ -50,9 +50,10 @@ type AttemptOwner interface {
 	// Introduced says that the new master runs, as process pid. This master must not use
 	// worker ids up to lastID any more.
 	Introduced(pid, lastID int)
-	// Announce tells the service manager the new master's pid, and waits until it is sent.
+	// Announce tells the service manager the new master's pid, and waits until it is sent. If it
+	// fails the upgrade does: the manager would take the end of this master for the end of the service.
 	// It is called on another goroutine.
-	Announce(pid int)
+	Announce(pid int) error
 	// TakeBack tells the service manager this master's pid, after Announce: the upgrade has failed.
 	TakeBack()
 	// Snapshot returns what this master knows, or nil if it has no workers to keep.
@@ -220,16 +221,19 @@ func (a *Attempt) announce() {
 	}
 	pid := a.PID()
 	a.Loop.Work(func() func() {
-		a.Owner.Announce(pid)
-		return a.announced
+		err := a.Owner.Announce(pid)
+		return func() { a.announced(err) }
 	})
 }
 
-// announced follows when the service manager knows the new master's pid. If the upgrade has failed meanwhile, it was told this
-// one's too early.
-func (a *Attempt) announced() {
+// announced follows when the service manager knows the new master's pid, or doesn't read it. If the upgrade has failed meanwhile,
+// it was told this one's too early.
+func (a *Attempt) announced(err error) {
 	if a.upgrade.State() == Ended {
 		a.Owner.TakeBack()
+	}
+	if err != nil {
+		a.fail(err)
 	}
 	a.sendGo()
 }

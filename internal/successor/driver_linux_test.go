@@ -32,6 +32,7 @@ type bench struct {
 	taking  func() // called by TakingOver
 
 	announce func() // called by Announce
+	unread   error  // what Announce returns
 
 	opensNow bool // a socket is opened when the new master is introduced
 	onOpened func()
@@ -99,7 +100,7 @@ func (b *bench) Serving() bool              { return true }
 func (b *bench) AwaitsAnswer() bool         { b.silent--; return b.silent >= 0 }
 func (b *bench) Due()                       { b.say("due") }
 func (b *bench) Introduced(pid, lastID int) { b.say("introduced, ids up to %d are taken", lastID) }
-func (b *bench) Announce(int)               { b.announce() } // not on the loop
+func (b *bench) Announce(int) error         { b.announce(); return b.unread } // not on the loop
 func (b *bench) TakeBack()                  { b.say("take back") }
 func (b *bench) Snapshot() *Snapshot        { return &Snapshot{Workers: 2, LastID: 5} }
 func (b *bench) Ended(err error)            { b.say("ended: %v", err) }
@@ -428,6 +429,34 @@ func TestTakeBack(t *testing.T) {
 				b.until("take back")
 			}
 		})
+	}
+}
+
+// A service manager that doesn't read which process is the main one fails the upgrade: with the end of this master it would
+// end the service.
+func TestNotAnnounced(t *testing.T) {
+	b := newBench(t)
+	b.unread = errTest
+	b.attempt(func(end *os.File) error {
+		l, err := Dial(end)
+		if err != nil {
+			return err
+		}
+		defer l.Abort()
+		l.Send(hello)
+		l.Send(&Message{Kind: Ready})
+		_ = l.Read(func(m *Message, files []*descriptor.FD) {
+			descriptor.CloseAll(files)
+			if m.Kind == Stop || m.Kind == Go {
+				b.calls <- func() { b.say("the new master is told %s", m.Kind) }
+				l.Abort()
+			}
+		})
+		return errExited
+	}, func() {})
+	b.until("ended")
+	if !slices.Contains(b.events, "the new master is told "+string(Stop)) || !slices.Contains(b.events, "take back") || b.events[len(b.events)-1] != "ended: test" {
+		t.Errorf("%q", b.events)
 	}
 }
 
