@@ -287,6 +287,24 @@ func TestKeepHoldsSignals(t *testing.T) {
 	}
 }
 
+// A new master that is killed while the old one still ends a request is followed by another, which gets a signal that has come
+// between the two.
+func TestKeepKilledAfterUpgrade(t *testing.T) {
+	t.Parallel()
+	k := keepLine(t, 1)
+	answered := k.slow("2s")
+	k.signal(syscall.SIGUSR2)
+	k.WaitLog(e2etest.TookOver, 1)
+	next := k.master()
+	e2etest.Kill(t, next)
+	e2etest.WaitFor(t, "the end of the new master", func() bool { return !e2etest.Alive(next) })
+	k.signal(syscall.SIGHUP)
+	k.WaitLog(e2etest.ReloadDone, 1)
+	if err := <-answered; err != nil || len(k.masters()) != 3 {
+		t.Errorf("the request in flight: %v; %d masters", err, len(k.masters()))
+	}
+}
+
 // A keeper that stands still, and has no room for more messages, can't learn of a new master. The upgrade fails, and the old one
 // serves on: its end would be the end of the service.
 func TestKeepStandsStillInUpgrade(t *testing.T) {

@@ -73,8 +73,9 @@ func (k *keeper) takeBack(pid int) {
 	for _, s := range was.passed {
 		k.pass(s)
 	}
+	k.passHeld()
 	if was.asked {
-		k.kill(syscall.SIGTERM)
+		_ = k.kill(syscall.SIGTERM) // its end ends the keeper
 	}
 }
 
@@ -85,11 +86,7 @@ func (k *keeper) ready() {
 		return
 	}
 	k.main.ready = time.Now()
-	held := k.held
-	k.held = nil
-	for _, s := range held {
-		k.pass(s)
-	}
+	k.passHeld()
 }
 
 // follow makes the new master of an upgrade the main process. It is a child of the one before, and

@@ -283,6 +283,31 @@ func TestSignalInAFailedUpgrade(t *testing.T) {
 	waitUntil(t, "the signal ends the old master, which is none", k.isEnding)
 }
 
+// One that comes when the new master has died waits for the master that serves next: the old one, if it takes its place back, or
+// else another. The old one may have waited for the dead already.
+func TestSignalWhenTheNewMasterHasDied(t *testing.T) {
+	for name, c := range map[string]struct{ waitedFor, takesBack bool }{
+		"takes back": {false, true}, "takes back, waited for": {true, true}, "waited for": {true, false},
+	} {
+		first, _ := sleeper(t)
+		second, end := sleeper(t)
+		k := newKeeper(t, first)
+		k.hears(first, "MAINPID="+strconv.Itoa(second))
+		k.kill(syscall.SIGKILL)
+		waitUntil(t, name, k.isEnding)
+		if c.waitedFor {
+			end()
+		}
+		k.pass(syscall.SIGHUP)
+		if c.takesBack {
+			k.hears(first, "MAINPID="+strconv.Itoa(first))
+			waitUntil(t, name+": the signal ends the old master, which is none", k.isEnding)
+		} else if want := []syscall.Signal{syscall.SIGHUP}; !slices.Equal(k.held, want) {
+			t.Errorf("%s: held %v, want %v", name, k.held, want)
+		}
+	}
+}
+
 // A signal reaches the process that is the main one when it comes, though that has not been read yet.
 func TestSignalAfterMessage(t *testing.T) {
 	pid, _ := sleeper(t)

@@ -48,8 +48,7 @@ func (k *keeper) signal(s syscall.Signal) {
 func (k *keeper) pass(s syscall.Signal) {
 	switch {
 	case k.background && slices.Contains(jobSignals(), os.Signal(s)): // the terminal's
-	case !k.main.ready.IsZero() && !k.isEnding():
-		k.kill(s)
+	case !k.main.ready.IsZero() && !k.isEnding() && k.kill(s) == nil:
 		if k.before != 0 {
 			k.main.passed = append(k.main.passed, s)
 		}
@@ -68,8 +67,17 @@ func (k *keeper) isEnding() bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// kill sends a signal to the master, which may have just ended.
-func (k *keeper) kill(s syscall.Signal) { _ = syscall.Kill(k.main.pid, s) }
+// passHeld passes the signals that have waited.
+func (k *keeper) passHeld() {
+	held := k.held
+	k.held = nil
+	for _, s := range held {
+		k.pass(s)
+	}
+}
+
+// kill sends a signal to the master. It fails if that has ended, and the master before has waited for it.
+func (k *keeper) kill(s syscall.Signal) error { return syscall.Kill(k.main.pid, s) }
 
 // stopsWithin is how long after a signal of the terminal the master has begun to stop.
 const stopsWithin = 300 * time.Millisecond
@@ -87,11 +95,11 @@ func (k *keeper) stop(s syscall.Signal) {
 	case was.pid == 0:
 		k.finish(0, nil)
 	case !fromTerminal:
-		k.kill(s)
+		_ = k.kill(s) // its end ends the keeper
 	default:
 		k.after(stopsWithin, func() {
 			if k.main.pid == was.pid && !k.main.stopping {
-				k.kill(s)
+				_ = k.kill(s) // as above
 			}
 		})
 	}
