@@ -310,3 +310,32 @@ func TestRunBrokenRelease(t *testing.T) {
 		load.MustBeWhole(t)
 	}
 }
+
+// SIGUSR1 is held before package rota says hello to the master, which sends it then.
+func TestRunHoldsReopenFirst(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(theCommand(t), "help")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	e2etest.NoError(t, err)
+	holds, hello := strings.Index(string(out), "rota/cmd/rota/internal/reopen"), strings.Index(string(out), "rota/internal/workerproc")
+	if holds < 0 || hello < 0 || holds > hello {
+		t.Errorf("package reopen is initialised at %d, and workerproc at %d, of\n%s", holds, hello, out)
+	}
+}
+
+// SIGUSR1 that comes at any moment after a program's worker was started reaches that program.
+func TestRunReopensWhileItStarts(t *testing.T) {
+	t.Parallel()
+	p := runPlain(t, "")
+	for i := range 10 {
+		e2etest.WaitFor(t, "the old workers to end", func() bool { return len(e2etest.WorkersOf(p.PID())) == 2 })
+		n := p.Log.Count("logs are opened again")
+		e2etest.NoError(t, syscall.Kill(p.PID(), syscall.SIGHUP))
+		p.WaitLog(e2etest.ReloadStarts, i+1)
+		e2etest.WaitFor(t, "the new worker", func() bool { return len(e2etest.WorkersOf(p.PID())) == 3 })
+		e2etest.NoError(t, syscall.Kill(p.PID(), syscall.SIGUSR1))
+		p.WaitLog(e2etest.ReloadDone, i+1)
+		p.WaitOutput("logs are opened again", n+3)
+	}
+}

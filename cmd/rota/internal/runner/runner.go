@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/rota-go/rota"
+	"github.com/rota-go/rota/cmd/rota/internal/reopen"
 	"github.com/rota-go/rota/master"
 	"github.com/rota-go/rota/worker"
 )
@@ -35,9 +35,6 @@ func Run(o Options) (status int, err error) {
 	if err := rota.Setup(master.Config{Workers: o.Workers, WaitReady: true}); err != nil {
 		return 0, err
 	}
-	reopen := make(chan os.Signal, 1)
-	signal.Notify(reopen, syscall.SIGUSR1) // the master sends it as soon as it knows of this worker
-	defer signal.Stop(reopen)
 	sockets, err := listen(o.Bind)
 	if err != nil {
 		return 0, err
@@ -49,7 +46,7 @@ func Run(o Options) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return p.serve(o, reopen), nil
+	return p.serve(o, reopen.Signals()), nil
 }
 
 // socket is one of the program's, and the address that SERVER_STARTER_PORT names it by.
@@ -101,9 +98,9 @@ func split(s string) (network, address string) {
 	return "tcp", s
 }
 
-// serve waits for the program's end. It passes on what comes to reopen, and tells the program to leave when
+// serve waits for the program's end. It passes on what comes to again, and tells the program to leave when
 // this worker is asked to.
-func (p *program) serve(o Options, reopen <-chan os.Signal) int {
+func (p *program) serve(o Options, again <-chan os.Signal) int {
 	self := worker.Self()
 	self.OnDisconnect(func(ctx context.Context) error { return p.leave(ctx, o.Leave) })
 	ready := make(chan struct{})
@@ -113,13 +110,13 @@ func (p *program) serve(o Options, reopen <-chan os.Signal) int {
 			_ = self.Ready() // fails if the worker leaves
 		}
 	}()
-	p.pass(reopen, ready)
+	p.pass(again, ready)
 	return p.status()
 }
 
 // pass passes SIGUSR1 on until the program ends. It would kill a program that doesn't handle it
-// yet: before the program is ready it stays in reopen, which has room for one.
-func (p *program) pass(reopen <-chan os.Signal, ready <-chan struct{}) {
+// yet: before the program is ready it stays in again, which has room for one.
+func (p *program) pass(again <-chan os.Signal, ready <-chan struct{}) {
 	select {
 	case <-ready:
 	case <-p.ended:
@@ -127,7 +124,7 @@ func (p *program) pass(reopen <-chan os.Signal, ready <-chan struct{}) {
 	}
 	for {
 		select {
-		case <-reopen:
+		case <-again:
 			p.signal(syscall.SIGUSR1)
 		case <-p.ended:
 			return
