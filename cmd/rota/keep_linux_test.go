@@ -361,6 +361,18 @@ func TestKeepExitStatus(t *testing.T) {
 	}
 }
 
+// A master that is killed before its workers were ready isn't started again.
+func TestKeepKilledBeforeReady(t *testing.T) {
+	t.Parallel()
+	k := launchKept(t, os.Environ(), 1, "run", "-keep", "-ready", "1h", "-b", "127.0.0.1:0", "--", "sleep", "100")
+	k.WaitLog("rota: master pid=", 1)
+	e2etest.WaitFor(t, "a worker", func() bool { return len(e2etest.WorkersOf(k.master())) == 1 })
+	e2etest.Kill(t, k.master())
+	if status := k.Wait(); status != 137 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
 // notExecutable returns the path of a file that exec refuses.
 func notExecutable(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "file")

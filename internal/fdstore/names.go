@@ -69,6 +69,12 @@ func recordNumber(name string) (number uint64, ok bool) {
 	return number, ok && err == nil && recordName(number) == name
 }
 
+// IsRecord reports whether a name is of a record, which a master has from the time on when its first workers were ready.
+func IsRecord(name string) bool {
+	_, ok := recordNumber(name)
+	return ok
+}
+
 // IsOurs reports whether a name is of a descriptor of a master.
 func IsOurs(name string) bool {
 	rest, ok := strings.CutPrefix(name, Prefix)

@@ -15,7 +15,7 @@ type ending struct {
 	killed   bool // by a signal, or nobody knows how
 	stopping bool // it has said that it stops
 	asked    bool // the keeper was asked to stop
-	served   bool // a master of this keeper has been ready, or has left something
+	served   bool // a master of this keeper has been ready
 }
 
 // endingOf reads what wait4 says.

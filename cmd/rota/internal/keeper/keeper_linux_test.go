@@ -117,6 +117,24 @@ func TestStore(t *testing.T) {
 	s.all = s.all[:1]
 }
 
+// A master that is killed before it was ready has left the pipe of its leases, and the start has failed all the same. One that
+// has left a record was ready.
+func TestKilledBeforeItWasReady(t *testing.T) {
+	for name, final := range map[string]bool{"rota.lease.f.1": true, "rota.record.1": false} {
+		pid, _ := sleeper(t)
+		k := newKeeper(t, pid)
+		k.served, k.main.ready = false, time.Time{}
+		k.obey(message{pid: pid, lines: []string{"FDSTORE=1", "FDNAME=" + name}, files: []int{memory(t)}})
+		_ = k.kill(syscall.SIGKILL)
+		waitUntil(t, name, k.isEnding)
+		k.reap()
+		if k.over != final || final && k.status != 137 {
+			t.Errorf("%s is left: final is %v, status %d", name, k.over, k.status)
+		}
+		k.store.close()
+	}
+}
+
 // newKeeper returns one whose master is process pid, which is ready.
 func newKeeper(t *testing.T, pid int) *keeper {
 	t.Setenv("NOTIFY_SOCKET", "")

@@ -66,7 +66,7 @@ func files(all []kept) (fds []uintptr) {
 // ended goes on after the end of the main process: with another, unless it is the last one.
 func (k *keeper) ended(e ending) {
 	was := k.main
-	e.stopping, e.asked, e.served = was.stopping, k.asked, k.served || len(k.store.all) > 0
+	e.stopping, e.asked, e.served = was.stopping, k.asked, k.served || k.store.hasRecord()
 	k.main, k.before = mainProcess{}, 0
 	if e.isFinal() {
 		was.forget()

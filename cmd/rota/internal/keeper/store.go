@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rota-go/rota/internal/fdstore"
 )
 
 // maxKept bounds the store. With a queue for each slot an address has a socket for each of them.
@@ -67,6 +69,11 @@ func (s *store) add(name string, files []int) (rest []int) {
 func isSame(a, b int) bool {
 	var x, y unix.Stat_t
 	return unix.Fstat(a, &x) == nil && unix.Fstat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
+}
+
+// hasRecord reports whether a master has left its record: its workers were ready, though that may not have been read.
+func (s *store) hasRecord() bool {
+	return slices.ContainsFunc(s.all, func(k kept) bool { return fdstore.IsRecord(k.name) })
 }
 
 // close closes all.
