@@ -73,8 +73,8 @@ func Run(o Options) (status int, err error) {
 	k.nohup = signal.Ignored(syscall.SIGHUP)
 	k.terminal = terminal.Open()
 	k.signals = make(chan os.Signal, 64)
-	signal.Notify(k.signals, watched()...) // to the end of the process
-	if hangup.Take() {                     // else it would be sent a second time
+	watch(k.signals, watched()...) // to the end of the process
+	if hangup.Take() {             // else it would be sent a second time
 		k.signals <- syscall.SIGHUP
 	}
 	if err := k.open(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -386,6 +387,35 @@ func TestSignalsToTheDead(t *testing.T) {
 	k.stop(syscall.SIGTERM)
 	if !k.hurry {
 		t.Error("the second TERM is lost")
+	}
+}
+
+// A burst of one signal takes the place of no other.
+func TestBurst(t *testing.T) {
+	c := make(chan os.Signal) // nobody reads it meanwhile
+	watch(c, syscall.SIGUSR1, syscall.SIGUSR2)
+	sent := make(chan os.Signal, 1000)
+	signal.Notify(sent, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(sent)
+	send := func(s syscall.Signal) {
+		if err := syscall.Kill(os.Getpid(), s); err != nil {
+			t.Fatal(err)
+		}
+		<-sent
+	}
+	for range 200 {
+		send(syscall.SIGUSR1)
+	}
+	send(syscall.SIGUSR2)
+	for limit := time.After(10 * time.Second); ; {
+		select {
+		case s := <-c:
+			if s == syscall.SIGUSR2 {
+				return
+			}
+		case <-limit:
+			t.Fatal("SIGUSR2 is lost")
+		}
 	}
 }
 

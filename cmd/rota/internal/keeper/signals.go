@@ -30,6 +30,20 @@ func watched() []os.Signal {
 	return append(passed(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGCONT)
 }
 
+// watch has signals sent to c. Each has a channel of its own before it, so that no burst of another takes its place: package os/signal drops
+// what finds no room.
+func watch(c chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
+		own := make(chan os.Signal, 64)
+		signal.Notify(own, s)
+		go func() {
+			for s := range own {
+				c <- s
+			}
+		}()
+	}
+}
+
 // signal handles one. What masters have said before, or their end, is known before, so that it isn't sent to a wrong one.
 func (k *keeper) signal(s syscall.Signal) {
 	k.read()
