@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rota-go/rota/internal/hangup"
 	"github.com/rota-go/rota/internal/sigaction"
 )
 
@@ -28,14 +29,16 @@ type Program struct {
 	Sys     *syscall.SysProcAttr
 	OwnPID  []string // the variables that are set to the pid
 	Nohup   bool     // it ignores SIGHUP at first
+	Hangup  bool     // SIGHUP ends it before it is executed too; else that has no effect then
 }
 
 // pathEnv makes a process of this command execute the program at that path with its own arguments,
-// after setting the variables that pidEnv lists, and ignoring SIGHUP if nohupEnv has a value.
+// after setting the variables that pidEnv lists, and ignoring SIGHUP if nohupEnv has a value, or ending at it if hangupEnv has.
 const (
-	pathEnv  = "ROTA_EXEC_PATH"
-	pidEnv   = "ROTA_EXEC_PID"
-	nohupEnv = "ROTA_EXEC_NOHUP"
+	pathEnv   = "ROTA_EXEC_PATH"
+	pidEnv    = "ROTA_EXEC_PID"
+	nohupEnv  = "ROTA_EXEC_NOHUP"
+	hangupEnv = "ROTA_EXEC_HANGUP"
 )
 
 // Packages are initialized on the main thread. A process that is to execute a program stays there: exec keeps the attributes of the
@@ -57,6 +60,9 @@ func (p *Program) Start() (pid int, err error) {
 	if p.Nohup {
 		env = append(env, nohupEnv+"=1")
 	}
+	if p.Hangup {
+		env = append(env, hangupEnv+"=1")
+	}
 	attr.Env = lastOfEach(env)
 	return syscall.ForkExec("/proc/self/exe", p.Command, attr)
 }
@@ -72,11 +78,15 @@ func Exec() (err error) {
 	if !ok {
 		return nil
 	}
-	names := os.Getenv(pidEnv)
+	names, ends := os.Getenv(pidEnv), []os.Signal{syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT}
 	if os.Getenv(nohupEnv) != "" {
 		signal.Ignore(syscall.SIGHUP)
 	}
-	for _, name := range []string{pathEnv, pidEnv, nohupEnv} {
+	if os.Getenv(hangupEnv) != "" {
+		ends = append(ends, syscall.SIGHUP)
+		hangup.GiveBack() // it ends with what has come
+	}
+	for _, name := range []string{pathEnv, pidEnv, nohupEnv, hangupEnv} {
 		if err := os.Unsetenv(name); err != nil {
 			return err
 		}
@@ -85,6 +95,6 @@ func Exec() (err error) {
 	for name := range strings.FieldsSeq(names) {
 		env = append(env, name+"="+strconv.Itoa(os.Getpid()))
 	}
-	defer sigaction.Default([]os.Signal{syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT})()
+	defer sigaction.Default(ends)()
 	return &os.PathError{Op: "exec", Path: path, Err: syscall.Exec(path, os.Args, lastOfEach(env))}
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -57,6 +58,26 @@ func TestVariablesSetAgain(t *testing.T) {
 	var ws syscall.WaitStatus
 	if _, err := syscall.Wait4(pid, &ws, 0, nil); err != nil || ws.ExitStatus() != 0 {
 		t.Errorf("exit status %d, %v", ws.ExitStatus(), err)
+	}
+}
+
+// SIGHUP ends a program at any moment after its start, also before it is executed, when package hangup has it: it may be the
+// signal by which a program is told to leave.
+func TestHangup(t *testing.T) {
+	for i := range 60 {
+		p := &Program{Command: []string{"sleep", "10"}, Env: os.Environ(), Hangup: true}
+		pid, err := p.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i) * 200 * time.Microsecond)
+		if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		var ws syscall.WaitStatus
+		if _, err := syscall.Wait4(pid, &ws, 0, nil); err != nil || ws.Signal() != syscall.SIGHUP {
+			t.Fatalf("after %d times 0.2 ms: status %x, %v", i, ws, err)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ type program struct {
 // start starts the program with the sockets as descriptors from launch.FirstFD on.
 func start(o Options, sockets []socket) (p *program, err error) {
 	p = &program{sockets: sockets, ended: make(chan struct{})}
-	l := &launch.Program{Command: o.Command, Env: environment(os.Environ(), sockets), OwnPID: []string{"LISTEN_PID"}}
+	l := &launch.Program{Command: o.Command, Env: environment(os.Environ(), sockets), OwnPID: []string{"LISTEN_PID"}, Hangup: true}
 	if o.Ready.kind == notified {
 		if p.notify, err = listenNotify(); err != nil {
 			return nil, err
