@@ -104,8 +104,8 @@ func hasAnswer(url string) bool {
 	if err != nil {
 		return false
 	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // without the environment's proxy, which is the program's
+	res, err := client.Do(req)
 	if err != nil {
 		return false
 	}
