@@ -30,6 +30,10 @@ func (k *keeper) obey(m message) {
 	case m.pid != 0 && m.pid == k.main.next && len(k.main.early) < maxEarly:
 		k.main.early = append(k.main.early, m)
 		return
+	case m.pid != 0 && m.pid == k.late && m.mainPID() == m.pid:
+		_ = unix.Kill(m.pid, unix.SIGTERM) // another was started for it, and two would serve
+		m.close()
+		return
 	default:
 		m.close()
 		return
@@ -161,7 +165,9 @@ func (k *keeper) lost(pid int) {
 	k.after(takesBack, func() {
 		k.reap()
 		if k.main.pid == pid {
+			late := k.before
 			k.ended(ending{killed: true})
+			k.late = late
 		}
 	})
 }
@@ -183,6 +189,9 @@ func (k *keeper) reap() (left bool) {
 		}
 		if pid == k.before {
 			k.before = 0
+		}
+		if pid == k.late {
+			k.late = 0
 		}
 	}
 }

@@ -44,6 +44,7 @@ type keeper struct {
 
 	main    mainProcess
 	before  int // the master that has named main as the main process; 0: none has
+	late    int // the master before one that has died, which has not taken its place back in time; 0: none
 	served  bool
 	asked   bool // to stop
 	crashes int  // in a row

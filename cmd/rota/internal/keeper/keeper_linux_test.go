@@ -219,6 +219,25 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// A master that takes its place back when another was started for it already is stopped: two would serve, and one without a keeper.
+func TestTakesBackLate(t *testing.T) {
+	first, _ := sleeper(t)
+	second, end := sleeper(t)
+	k := newKeeper(t, first)
+	k.hears(first, "MAINPID="+strconv.Itoa(second))
+	end()
+	call(t, k) // the pidfd
+	call(t, k) // nobody has taken back
+	third, _ := sleeper(t)
+	k.main = mainProcess{pid: third, ready: time.Now()}
+	k.hears(first, "STATUS=of an old master")
+	k.hears(first, "MAINPID="+strconv.Itoa(first))
+	if k.main.pid != third {
+		t.Errorf("the main process is %+v", k.main)
+	}
+	waitUntil(t, "the late one to end", func() bool { return isDead(first) })
+}
+
 // If the main process dies in an upgrade the new master takes over, and the keeper starts another only if that one has died too, or
 // the upgrade had ended.
 func TestDiesInUpgrade(t *testing.T) {

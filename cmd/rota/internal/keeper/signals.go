@@ -73,10 +73,12 @@ func (k *keeper) pass(s syscall.Signal) {
 
 // isEnding reports whether the master is dead, but can't be waited for yet: some of its threads haven't ended.
 func (k *keeper) isEnding() bool {
-	if k.main.pid == 0 {
-		return false
-	}
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", k.main.pid)) // without /proc it is alive
+	return k.main.pid != 0 && isDead(k.main.pid)
+}
+
+// isDead reports whether a process has ended, and nobody has waited for it yet.
+func isDead(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)) // without /proc it is alive
 	_, rest, _ := strings.Cut(string(b), ") ")
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
