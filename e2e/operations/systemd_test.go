@@ -219,6 +219,8 @@ func TestSystemdWatchdog(t *testing.T) {
 	m.wait(n, "WATCHDOG=1")
 }
 
+// A service manager that never reads has no effect on what serves. An upgrade fails: when the manager reads again, the end of the old master
+// would be that of the service.
 func TestSystemdThatDoesNotReadBlocksNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -229,10 +231,24 @@ func TestSystemdThatDoesNotReadBlocksNothing(t *testing.T) {
 	for range 30 {
 		p.Reload()
 	}
-	p.Upgrade()
+	fillSocket(t, path)
+	p.Signal(syscall.SIGUSR2)
+	p.WaitLog(e2etest.UpgradeFailed, 1)
+	p.Reload()
 	p.Signal(syscall.SIGTERM)
 	if status := p.Wait(); status != 0 {
 		t.Errorf("exit status %d, want 0", status)
+	}
+}
+
+// fillSocket sends datagrams to a socket that nobody reads, until there is no room for more.
+func fillSocket(t *testing.T, path string) {
+	c, err := net.Dial("unixgram", path)
+	e2etest.NoError(t, err)
+	defer c.Close()
+	for err == nil {
+		_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		_, err = c.Write([]byte("STATUS=full"))
 	}
 }
 
