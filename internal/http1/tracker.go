@@ -99,10 +99,12 @@ func (t *Tracker) request(p []byte) int {
 }
 
 // requestLine records what the answer's framing depends on. It reports whether the
-// line is a request line.
+// line is a request line that hasn't been answered before it was whole.
 func (t *Tracker) requestLine(line []byte) bool {
 	method, _, _ := bytes.Cut(line, []byte(" "))
 	switch {
+	case t.open == 0:
+		return false
 	case string(method) == "HEAD":
 		if t.open > 64 {
 			return false

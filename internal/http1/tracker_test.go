@@ -269,6 +269,21 @@ func TestSkip(t *testing.T) {
 	}
 }
 
+// The rest of a request line may come when the request has been answered: a program that reads and answers in different
+// goroutines gives up one that is slow, and reads on.
+func TestAnswerBeforeRequestLine(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD", "CONNECT", "POST"} {
+		for n := range len(method) {
+			var tr Tracker
+			tr.Request([]byte(method[:n+1]))
+			tr.Answer([]byte("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"), false, false)
+			if tr.Request([]byte(method[n+1:] + " h:1 HTTP/1.1\r\n\r\n")); !tr.Untracked() {
+				t.Errorf("%s, answered after %d bytes: it is %s", method, n+1, after(&tr))
+			}
+		}
+	}
+}
+
 func TestEvents(t *testing.T) {
 	var tr Tracker
 	seen := map[uint32]bool{tr.Events(): true}
