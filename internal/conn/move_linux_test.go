@@ -436,6 +436,31 @@ func TestReadThatWaitsMovesAfterAnswer(t *testing.T) {
 	}
 }
 
+// A connection doesn't move whose program is about to close it, as the answer or the request says: the client waits for that.
+func TestLastAnswerStays(t *testing.T) {
+	const closes = "Connection: close\r\n"
+	for _, c := range []struct{ request, answer string }{
+		{getRequest, strings.Replace(plainAnswer, "\r\n", "\r\n"+closes, 1)},
+		{"GET / HTTP/1.1\r\n" + closes + "\r\n", plainAnswer},
+		{"GET / HTTP/1.0\r\n\r\n", plainAnswer},
+	} {
+		from, to := two(t)
+		server, client := from.connListener.pair(t)
+		readRequest(t, server, client, c.request)
+		reader := startReading(t, server)
+		from.leave(t, to, true)
+		io.WriteString(server, c.answer)
+		from.interrupt()
+		if err := reader.wait(10 * time.Millisecond); err != errBlocked {
+			t.Errorf("%q, %q: moved, Read: %v", c.request, c.answer, err)
+		}
+		server.Close()
+		if all, err := io.ReadAll(client); err != nil || !strings.HasSuffix(string(all), "hi") {
+			t.Errorf("%q, %q: the client gets %q, %v", c.request, c.answer, all, err)
+		}
+	}
+}
+
 // A Read of a connection that the receiver doesn't take goes on as if nothing had been, with
 // the deadline that the program had set. The next answer then announces the end.
 func TestNotTaken(t *testing.T) {

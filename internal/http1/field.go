@@ -9,13 +9,14 @@ import (
 var prefix = []byte("HTTP/1.")
 
 // field takes in one header line and reports whether the message can still be
-// followed. Only Content-Length and Transfer-Encoding matter.
+// followed. Only Content-Length, Transfer-Encoding and Connection matter.
 func (m *message) field(line []byte) bool {
 	switch line[0] {
 	case 'c', 'C':
 		if value, ok := valueOf(line, "content-length"); ok {
 			return m.contentLength(value)
 		}
+		m.connection(line)
 		return !unclear(line, "content-length")
 	case 't', 'T':
 		if value, ok := valueOf(line, "transfer-encoding"); ok {
@@ -105,6 +106,24 @@ func (m *message) contentLength(value []byte) bool {
 	m.sized, m.left = true, n
 	return true
 }
+
+// connection takes in a header line that may be the field Connection.
+func (m *message) connection(line []byte) {
+	value, ok := valueOf(line, "connection")
+	if !ok {
+		return
+	}
+	m.closes = m.closes || value == nil
+	for more := true; more; {
+		var option []byte
+		option, value, more = bytes.Cut(value, []byte(","))
+		m.closes = m.closes || bytes.EqualFold(trim(option), []byte("close"))
+		m.keeps = m.keeps || bytes.EqualFold(trim(option), []byte("keep-alive"))
+	}
+}
+
+// isLast reports whether the head says that the connection ends after this request and its answer (RFC 9112, section 9.3).
+func (m *message) isLast() bool { return m.closes || m.old && !m.keeps }
 
 // transferEncoding takes in a list of codings, of which chunked may only be the last.
 func (m *message) transferEncoding(value []byte) bool {

@@ -40,6 +40,8 @@ type message struct {
 	coded   bool // Transfer-Encoding was seen
 	chunked bool // and chunked comes last in it
 	old     bool // of HTTP/1.0, which has no Transfer-Encoding
+	closes  bool // Connection says close
+	keeps   bool // Connection says keep-alive
 	status  int  // of an answer
 	left    int64
 	current []byte // the start line, valid right after event startLine; see takeStartLine
@@ -69,6 +71,7 @@ func (m *message) next(p []byte) (int, event) {
 	case atStart:
 		m.state, m.left = inStart, 0
 		m.sized, m.coded, m.chunked, m.old = false, false, false, false
+		m.closes, m.keeps = false, false
 	}
 	line, n := m.line(p)
 	if line == nil {

@@ -8,9 +8,10 @@ func (o *Observer) Resume() {
 }
 
 // mayMove reports whether the connection speaks HTTP/1 from its first byte on, so that another
-// process can read the next request when it is at rest. The caller holds o.mu.
+// process can read the next request when it is at rest. One whose program is about to close it doesn't: the client waits for that.
+// The caller holds o.mu.
 func (o *Observer) mayMove() bool {
-	if o.mustFollow(); o.tracker.Untracked() || o.tracker.Announced() || o.readClosed.Load() {
+	if o.mustFollow(); o.tracker.Untracked() || o.tracker.Announced() || o.tracker.Last() || o.readClosed.Load() {
 		return false
 	}
 	opening := o.Opening()

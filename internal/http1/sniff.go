@@ -152,7 +152,8 @@ func sniffRequest(first byte, rest []byte) phase {
 }
 
 // plainHead reports whether p is the rest of a request's head, to its blank line, without a
-// body: it has a version of HTTP/1, no folded line, and no field that may announce a body.
+// body: it has the version of HTTP/1.1, no folded line, and no field that may announce a body or the
+// end of the connection.
 func plainHead(p []byte) bool {
 	n := bytes.IndexByte(p, '\n') + 1
 	if !versioned(p[:n]) {
@@ -165,7 +166,7 @@ func plainHead(p []byte) bool {
 		case '\n', ' ', '\t':
 			return false
 		case 'c', 'C':
-			if begins(p, "content-") {
+			if begins(p, "content-") || begins(p, "connection") && !begins(p, "connection: keep-alive\r\n") {
 				return false
 			}
 		case 't', 'T':
@@ -178,13 +179,10 @@ func plainHead(p []byte) bool {
 }
 
 // versioned reports whether line, which ends with a line feed or is empty, ends as the
-// request line of HTTP/1.0 or HTTP/1.1 does.
+// request line of HTTP/1.1 does.
 func versioned(line []byte) bool {
-	at := len(line) - len(" HTTP/1.x\r\n")
-	if at < 0 || string(line[at:at+8]) != " HTTP/1." || string(line[at+9:]) != "\r\n" {
-		return false
-	}
-	return line[at+8] == '0' || line[at+8] == '1'
+	at := len(line) - len(" HTTP/1.1\r\n")
+	return at >= 0 && string(line[at:]) == " HTTP/1.1\r\n"
 }
 
 // sniffWrite records what is written. isWhole tells that it is the whole answer to the one

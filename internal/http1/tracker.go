@@ -38,6 +38,7 @@ type Tracker struct {
 	tunnel    bool // untracked because an answer has switched the protocol
 	known     bool // an answer began with "HTTP/1."
 	announced bool // an answer has carried Line
+	last      bool // the client or the program has said that no further request follows
 	marked    bool // the latest answer carries Line
 	pipelined bool // the client has sent a request before it had the answer to another
 	putOff    int  // how many answers have gone out without Line though it was due, or would have been but for Endless
@@ -87,7 +88,7 @@ func (t *Tracker) request(p []byte) int {
 	case startLine:
 		t.untracked = t.untracked || !t.requestLine(t.in.takeStartLine())
 	case headEnd:
-		if t.connect {
+		if t.last = t.last || t.in.isLast(); t.connect {
 			t.in.state = afterConnect
 		} else {
 			t.untracked = t.in.frame(false) == broken
@@ -211,6 +212,7 @@ func (t *Tracker) headEnd() {
 		t.out.state = atStart // the final answer to the same request follows
 		return
 	}
+	t.last = t.last || t.out.isLast()
 	if bare(code, t.heads&1 != 0) {
 		t.out.state = atStart
 		t.answered()
@@ -273,6 +275,10 @@ func (t *Tracker) Rest() bool {
 
 // Announced reports whether an answer has carried Line.
 func (t *Tracker) Announced() bool { return t.announced }
+
+// Last reports whether the client or the program has said itself that the connection ends, by Connection: close or by HTTP/1.0
+// without keep-alive.
+func (t *Tracker) Last() bool { return t.last }
 
 // Over reports whether the connection is at rest, and its latest answers have announced
 // the end to the client.

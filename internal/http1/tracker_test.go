@@ -284,6 +284,40 @@ func TestAnswerBeforeRequestLine(t *testing.T) {
 	}
 }
 
+// Last is true where the client or the program says that the connection ends.
+func TestLast(t *testing.T) {
+	request := func(version, field string) string { return "GET / HTTP/" + version + "\r\n" + field + "\r\n" }
+	answer := func(version, field string) string {
+		return "HTTP/" + version + " 200 OK\r\n" + field + "Content-Length: 2\r\n\r\nhi"
+	}
+	for _, c := range []struct {
+		request, answer string
+		last            bool
+	}{
+		{get, plainHi, false},
+		{request("1.1", "Connection: keep-alive\r\n"), answer("1.1", "Connection: keep-alive\r\n"), false},
+		{request("1.0", "Connection: Keep-Alive\r\n"), answer("1.0", "Connection: keep-alive\r\n"), false},
+		{get, "HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + plainHi, false},
+		{get, answer("1.1", "Connections: close\r\n"), false},
+		{get, answer("1.1", "Connection: close\r\n"), true},
+		{get, answer("1.1", "connection:x , CLOSE\r\n"), true},
+		{get, answer("1.1", "Connection: "+strings.Repeat("x", maxPart)+"\r\n"), true},
+		{get, answer("1.0", ""), true},
+		{request("1.1", "Connection: close\r\n"), plainHi, true},
+		{request("1.0", ""), plainHi, true},
+	} {
+		for _, size := range []int{1, 1000} {
+			var tr Tracker
+			read(&tr, c.request, size)
+			send(&tr, c.answer, size, false)
+			read(&tr, get, size)
+			if send(&tr, plainHi, size, false); tr.Last() != c.last || !tr.Rest() {
+				t.Errorf("%q, %q: last %v, %s", c.request, c.answer, tr.Last(), after(&tr))
+			}
+		}
+	}
+}
+
 func TestEvents(t *testing.T) {
 	var tr Tracker
 	seen := map[uint32]bool{tr.Events(): true}
