@@ -31,3 +31,28 @@ func TestPipelineThatIsToMove(t *testing.T) {
 		}
 	}
 }
+
+// A program that copies all answers to a connection in one call, as a forwarder does, has its client told to reconnect in a drain: between
+// two answers the copy goes on, so the connection can't move.
+func TestCopyOfAnswersStays(t *testing.T) {
+	from, to := two(t)
+	server, client := from.connListener.pair(t)
+	answers, backend := io.Pipe()
+	go server.(io.ReaderFrom).ReadFrom(answers)
+	go io.Copy(io.Discard, onlyReader{server})
+	defer backend.Close()
+	for i, want := range []string{plainAnswer, lastAnswer} {
+		if i == 1 {
+			from.leave(t, to, true)
+		}
+		io.WriteString(client, getRequest)
+		eventually(t, "the request is read", func() bool {
+			s := tracked(server).http.State()
+			return s.Phase == "followed" && !s.Rest && s.Events > 0
+		})
+		io.WriteString(backend, plainAnswer)
+		if got := readFull(client, len(want)); got != want {
+			t.Errorf("answer %d is %q, want %q", i, got, want)
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (c *tcpConn) ReadFrom(r io.Reader) (sum int64, err error) {
 			if buf == nil {
 				buf = make([]byte, 4096)
 			}
-			n, ended, err = c.sendSeen(r, buf)
+			n, ended, err = c.sendSeen(r, buf, sum > 0)
 		case math.MaxInt64:
 			ended = true
 			n, err = c.sendRest(r)
@@ -149,13 +149,16 @@ func (c *tcpConn) ReadFrom(r io.Reader) (sum int64, err error) {
 	return sum, err
 }
 
-// sendSeen sends one buffer of r through Write.
-func (c *tcpConn) sendSeen(r io.Reader, buf []byte) (sent int64, ended bool, err error) {
+// sendSeen sends one buffer of r through Write. goesOn tells that it isn't the first of this copy.
+func (c *tcpConn) sendSeen(r io.Reader, buf []byte, goesOn bool) (sent int64, ended bool, err error) {
 	n, err := r.Read(buf)
 	if err == io.EOF {
 		ended, err = true, nil
 	}
 	if n > 0 {
+		if goesOn && c.shared.Draining.Load() && c.http.AfterAnswer() {
+			c.move.stays.Store(true) // a copy of one answer after the other: it goes on where the connection is at rest
+		}
 		k, werr := c.Write(buf[:n])
 		if werr != nil {
 			err = werr

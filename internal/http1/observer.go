@@ -243,6 +243,14 @@ func (o *Observer) Unseen() int64 {
 	return o.tracker.Body()
 }
 
+// AfterAnswer reports, in a drain, whether the next byte written begins an answer, and one has ended before.
+func (o *Observer) AfterAnswer() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mustFollow()
+	return o.tracker.AfterAnswer()
+}
+
 // OnCopy records that an unseen copy to the client begins, of unknown length.
 func (o *Observer) OnCopy() {
 	o.busy.Store(true)

@@ -302,6 +302,11 @@ func (t *Tracker) inAnnouncedHead() bool {
 // Boundary reports whether the next byte written begins an answer.
 func (t *Tracker) Boundary() bool { return !t.untracked && t.out.state == atStart }
 
+// AfterAnswer reports whether the next byte written begins an answer, and a final one has ended before.
+func (t *Tracker) AfterAnswer() bool {
+	return t.Boundary() && (t.out.status >= 200 || t.out.status == 0 && t.known)
+}
+
 // Untracked reports whether the connection isn't followed any more: it is a tunnel, or
 // of another protocol, or had bytes that can't be followed. It stays true.
 func (t *Tracker) Untracked() bool { return t.untracked }
