@@ -23,19 +23,19 @@ type first struct {
 // isOver reports whether the time has passed for which the other program would have waited.
 func (f *first) isOver() bool { return !f.until.IsZero() && !time.Now().Before(f.until) }
 
-// NewLate is NewMoved for a connection whose read deadline, which the other program had set, has passed
-// before the client has sent anything. The first Read returns os.ErrDeadlineExceeded, unless the client has
-// sent meanwhile.
-func NewLate(inner net.Conn, shared *Shared) (result net.Conn, t *Tracked) {
-	result, t = NewMoved(inner, shared)
-	t.move.first.Store(&first{until: time.Now()})
-	return result, t
+// end is when a Read that begins now doesn't wait any longer.
+func (f *first) end() time.Time {
+	end := time.Now().Add(awaitedFor)
+	if !f.until.IsZero() && f.until.Before(end) {
+		return f.until
+	}
+	return end
 }
 
-// NewUsed is NewMoved for a connection whose client is expected to send soon. If it is silent for awaitedFor, the
+// NewUsed is NewMoved for a connection whose client is expected to send soon, or has sent. If it is silent for awaitedFor, the
 // connection rests by Shared.Rest, with what is left of the time that the other program would have waited; 0: it sets no time. Then
-// the first Read returns io.EOF, and all later calls net.ErrClosed. If it can't rest, the first Read returns os.ErrDeadlineExceeded when
-// that time has passed.
+// the first Read returns io.EOF, and all later calls net.ErrClosed. When that time has passed before, or while it can't rest, the first Read
+// returns os.ErrDeadlineExceeded, unless the client has sent meanwhile.
 func NewUsed(inner net.Conn, shared *Shared, left time.Duration) (result net.Conn, t *Tracked) {
 	result, t = NewMoved(inner, shared)
 	t.move.first.Store(&first{until: handover.Until(left)})
@@ -54,7 +54,7 @@ func (c *conn) onFirst(f *first) error {
 			return c.errLate()
 		}
 	case !f.waits:
-		c.waitFirst(&first{until: f.until, waits: true}, time.Now().Add(awaitedFor))
+		c.waitFirst(&first{until: f.until, waits: true}, f.end())
 	case c.isOverdue(): // the Read fails by that
 	case !f.stays && c.rests(f):
 		return io.EOF

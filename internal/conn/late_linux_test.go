@@ -19,7 +19,7 @@ func TestLate(t *testing.T) {
 	for name, sent := range map[string]string{"silent": "", "silent, one byte": "", "sent": "GET"} {
 		t.Run(name, func(t *testing.T) {
 			inner, client := plainPair(t)
-			c, _ := NewLate(inner, &Shared{Draining: new(atomic.Bool), Closed: func(*Tracked) {}})
+			c, _ := NewUsed(inner, &Shared{Draining: new(atomic.Bool), Closed: func(*Tracked) {}}, time.Nanosecond)
 			defer c.Close()
 			c.SetReadDeadline(time.Now().Add(10 * time.Second))
 			b := make([]byte, 3)

@@ -24,9 +24,8 @@ const (
 
 // Owner is the listening socket of a connection.
 type Owner interface {
-	// Give has the program accept c. It owns c. Late says that the time of c has passed, and that its
-	// client hasn't sent.
-	Give(c net.Conn, late bool)
+	// Give has the program accept c. It owns c. Left is how long the program would still wait for the client, 0: without a limit.
+	Give(c net.Conn, left time.Duration)
 	// Closed reports whether the program has closed the socket. It is true before Drop is called.
 	Closed() bool
 }
@@ -115,22 +114,33 @@ func (l *Lot) Len() int {
 	return len(l.conns) + l.busy
 }
 
-// Rest keeps c, which it owns. Ready was true before; if Leave was called since then, the program
-// gets c. If Drop was, c is closed.
+// Rest keeps c, which it owns. Ready was true before; if Leave was called since then, or the kernel can't watch
+// another socket, the program gets c. If Drop was, c is closed.
 func (l *Lot) Rest(c *Conn) {
-	if !l.keep(c) {
-		l.wake([]*Conn{c}, false)
+	if !l.keep(c, 1) {
+		l.wake([]*Conn{c})
 	} else if c.owner.Closed() {
 		l.Drop(c.owner)
 	}
 }
 
-// keep reports whether c rests here from now on. If not, c counts as busy.
-func (l *Lot) keep(c *Conn) bool {
+// Again is Rest for a connection that the program has. It reports false where Rest would give it to the program: then c is the caller's.
+func (l *Lot) Again(c *Conn) bool {
+	if !l.keep(c, 0) {
+		return false
+	}
+	if c.owner.Closed() {
+		l.Drop(c.owner)
+	}
+	return true
+}
+
+// keep reports whether c rests here from now on. If not, so many more are busy.
+func (l *Lot) keep(c *Conn, busy int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left || l.poller.add(c.fd.Int()) != nil {
-		l.busy++
+		l.busy += busy
 		return false
 	}
 	l.conns[c.fd.Int()] = c
@@ -189,7 +199,7 @@ func (l *Lot) run(p *poller) {
 		if err != nil {
 			return // it is closed
 		}
-		l.wake(l.found(ready), false)
+		l.wake(l.found(ready))
 	}
 }
 
@@ -207,7 +217,7 @@ func (l *Lot) found(fds []int) (some []*Conn) {
 
 // expire gives the connections to the program whose time has passed.
 func (l *Lot) expire(now time.Time) {
-	l.wake(l.take(all, func(c *Conn) bool { return !c.until.IsZero() && !now.Before(c.until) }), true)
+	l.wake(l.take(all, func(c *Conn) bool { return !c.until.IsZero() && !now.Before(c.until) }))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.timed = false
@@ -223,9 +233,9 @@ func (l *Lot) expire(now time.Time) {
 
 // wake closes connections that are busy whose clients have gone, and has the program get the others. It doesn't
 // wait for that: where there are too many open files, it may take until Close.
-func (l *Lot) wake(some []*Conn, late bool) {
+func (l *Lot) wake(some []*Conn) {
 	if some = l.closeEnded(some); len(some) > 0 {
-		go l.giveAll(some, late)
+		go l.giveAll(some)
 	}
 }
 
@@ -245,19 +255,19 @@ func (l *Lot) closeEnded(some []*Conn) (others []*Conn) {
 }
 
 // giveAll gives connections that are busy to the program. After Close it closes them.
-func (l *Lot) giveAll(some []*Conn, late bool) {
+func (l *Lot) giveAll(some []*Conn) {
 	l.giving.Lock()
 	defer l.giving.Unlock()
 	defer l.adopter.Clear()
 	for len(some) > 0 && !l.isClosed() {
-		some = l.give(some[0], some[1:], late)
+		some = l.give(some[0], some[1:])
 	}
 	l.closeAll(some)
 }
 
 // give gives c to the program. Where this process has too many open files, c waits, and those of others that end
 // meanwhile make some free. It returns the rest of them. The caller holds giving.
-func (l *Lot) give(c *Conn, others []*Conn, late bool) []*Conn {
+func (l *Lot) give(c *Conn, others []*Conn) []*Conn {
 	conn, err := l.adopter.Take(c.fd)
 	for i := 1; descriptor.RunOut(err) && l.pause(); i++ {
 		if i%lookEach == 0 {
@@ -266,7 +276,7 @@ func (l *Lot) give(c *Conn, others []*Conn, late bool) []*Conn {
 		conn, err = l.adopter.Again()
 	}
 	if err == nil {
-		c.owner.Give(conn, late)
+		c.owner.Give(conn, handover.Left(c.until))
 	}
 	l.settled(1)
 	return others
@@ -336,9 +346,9 @@ func (l *Lot) Leave(m *handover.Mover) {
 	l.mu.Unlock()
 	if m != nil {
 		_, stay := l.move(m, all)
-		l.wake(stay, false)
+		l.wake(stay)
 	}
-	l.wake(l.take(all, every), false)
+	l.wake(l.take(all, every))
 }
 
 // Close closes what is in the Lot.

@@ -27,15 +27,19 @@ type program struct {
 	fewer  chan struct{} // a value for each call of fewer
 	ln     net.Listener
 	cookie uint64
-	late   atomic.Int64
-	full   atomic.Bool // it takes no connections of other workers
-	closed atomic.Bool // it has closed ln
+	late   atomic.Int64 // of what it gets: the time has passed
+	early  atomic.Int64 // nearly an hour is left
+	full   atomic.Bool  // it takes no connections of other workers
+	closed atomic.Bool  // it has closed ln
 }
 
 func (p *program) Closed() bool { return p.closed.Load() }
 
-func (p *program) Give(c net.Conn, late bool) {
-	if late {
+func (p *program) Give(c net.Conn, left time.Duration) {
+	switch {
+	case left > 59*time.Minute:
+		p.early.Add(1)
+	case left > 0 && left <= time.Millisecond:
 		p.late.Add(1)
 	}
 	p.conns <- c
@@ -162,6 +166,31 @@ func TestWake(t *testing.T) {
 	p.next(t)
 }
 
+// A connection that the kernel can't watch goes to the program with the time that is left, and one that the program has stays there.
+func TestCantRest(t *testing.T) {
+	p := newProgram(t, listen(t))
+	fd, client := p.connect(t)
+	if err := p.lot.poller.add(fd.Int()); err != nil { // a second time fails
+		t.Fatal(err)
+	}
+	defer p.lot.poller.remove(fd.Int())
+	c := NewConn(fd, p, p.cookie, time.Hour)
+	if p.lot.Again(c) || p.lot.Len() > 0 {
+		t.Errorf("it rests: %d", p.lot.Len())
+	}
+	p.lot.Rest(c)
+	if p.next(t); p.early.Load() != 1 {
+		t.Error("the time isn't passed on")
+	}
+	p.wantLen(t, 0)
+	fd, client = p.connect(t)
+	if p.lot.Leave(nil); p.lot.Again(NewConn(fd, p, p.cookie, 0)) {
+		t.Error("it rests in a worker that leaves")
+	}
+	fd.Close()
+	ends(t, client)
+}
+
 // A client that has sent before its connection rests isn't forgotten.
 func TestSentBefore(t *testing.T) {
 	p := newProgram(t, listen(t))
@@ -202,8 +231,8 @@ func TestTimePasses(t *testing.T) {
 	p.wantLen(t, 1)
 	io.WriteString(never, "x")
 	answersTo(t, p.next(t), never)
-	if p.late.Load() != 3 {
-		t.Errorf("%d are late", p.late.Load())
+	if p.late.Load() != 2 || p.early.Load() != 1 {
+		t.Errorf("%d are late, %d early", p.late.Load(), p.early.Load())
 	}
 }
 
@@ -406,13 +435,13 @@ func (s sockets) Socket(cookie uint64) handover.Socket {
 }
 func (s sockets) Handed(uint64, []byte) handover.Socket { return nil }
 func (s sockets) Addr() net.Addr                        { return s.ln.Addr() }
-func (s sockets) Put(c net.Conn)                        { s.Give(c, false) }
+func (s sockets) Put(c net.Conn)                        { s.Give(c, 0) }
 func (s sockets) Rests() bool                           { return s.lot.Ready() }
 func (s sockets) Rest(fd *descriptor.FD, left time.Duration) {
 	s.lot.Rest(NewConn(fd, s.program, s.cookie, left))
 }
 
-func (s sockets) Expect(c net.Conn, _ time.Duration) { s.Give(c, false) }
+func (s sockets) Expect(c net.Conn, left time.Duration) { s.Give(c, left) }
 
 // Connections move on as they rest, with the time that is left to them: as many as wanted.
 func TestMove(t *testing.T) {
@@ -440,8 +469,8 @@ func TestMove(t *testing.T) {
 	to.wantLen(t, 100)
 	to.lot.expire(time.Now().Add(61 * time.Minute))
 	to.wantLen(t, 0)
-	if n := to.late.Load(); n != 100 {
-		t.Errorf("%d are late", n)
+	if n := to.early.Load(); n != 100 {
+		t.Errorf("%d have the time that was left", n)
 	}
 }
 

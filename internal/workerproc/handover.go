@@ -187,8 +187,7 @@ func (l *listener) cookie() uint64 {
 
 // Put has the program accept c, a connection of another worker.
 func (l *listener) Put(c net.Conn) {
-	l.worker.Taken.Add(1)
-	l.Give(c, false)
+	l.Expect(c, 0)
 }
 
 // Rests reports whether connections of other workers can rest here.
@@ -197,18 +196,17 @@ func (l *listener) Rests() bool { return l.worker.drain.resting.Ready() }
 // Rest has the program accept a connection of another worker when its client sends.
 func (l *listener) Rest(fd *descriptor.FD, left time.Duration) {
 	l.worker.Taken.Add(1)
-	l.rest(fd, left)
+	l.worker.drain.resting.Rest(l.resting(fd, left))
 }
 
-func (l *listener) rest(fd *descriptor.FD, left time.Duration) {
-	l.worker.drain.resting.Rest(resting.NewConn(fd, l, l.conns.Cookie, left))
+func (l *listener) resting(fd *descriptor.FD, left time.Duration) *resting.Conn {
+	return resting.NewConn(fd, l, l.conns.Cookie, left)
 }
 
 // Expect has the program accept a connection of another worker, whose client is expected to send soon.
 func (l *listener) Expect(c net.Conn, left time.Duration) {
 	l.worker.Taken.Add(1)
-	l.setKeepAlive(c)
-	l.give(conn.NewUsed(c, l.conns, left))
+	l.Give(c, left)
 }
 
 // restAgain has a duplicate of a connection rest that the program has, as conn.Shared needs it.
@@ -220,25 +218,20 @@ func (l *listener) restAgain(c net.Conn, left time.Duration) bool {
 	if err != nil {
 		return false // out of descriptors, for example
 	}
-	l.rest(fd, left)
+	if !l.worker.drain.resting.Again(l.resting(fd, left)) {
+		_ = fd.Close() // the program has the connection
+		return false
+	}
 	return true
 }
 
 // Closed reports whether the program has closed the listener; see resting.Owner.
 func (l *listener) Closed() bool { return l.isClosed() }
 
-// Give has the program accept c, which rested; see resting.Owner.
-func (l *listener) Give(c net.Conn, late bool) {
-	resume := conn.NewMoved
-	if late {
-		resume = conn.NewLate
-	}
+// Give has the program accept c, a connection of another worker; see resting.Owner.
+func (l *listener) Give(c net.Conn, left time.Duration) {
 	l.setKeepAlive(c)
-	l.give(resume(c, l.conns))
-}
-
-// give has the program accept a connection of another worker.
-func (l *listener) give(result net.Conn, tracked *conn.Tracked) {
+	result, tracked := conn.NewUsed(c, l.conns, left)
 	l.worker.drain.addConn(tracked)
 	if l.moved.Add(result) {
 		l.wake()

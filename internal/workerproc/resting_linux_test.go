@@ -228,7 +228,7 @@ func TestRestOfASilentClientEndsInADrain(t *testing.T) {
 // giver is a resting.Owner whose program gets no connection until it is closed.
 type giver chan struct{}
 
-func (g giver) Give(c net.Conn, _ bool) {
+func (g giver) Give(c net.Conn, _ time.Duration) {
 	<-g
 	c.Close()
 }
@@ -279,6 +279,25 @@ func TestRestIsLate(t *testing.T) {
 	io.WriteString(client, "GET")
 	if !read(server, make([]byte, 3)) {
 		t.Error("the connection is of no use")
+	}
+}
+
+// A client that sends an empty line, as old ones do behind the body of a POST, isn't waited for without a limit: the connection rests
+// again.
+func TestEmptyLineAtRest(t *testing.T) {
+	all := newNeighbours(t, 2)
+	client := restingFor(t, all[0], all[1], 2*time.Second)
+	io.WriteString(client, "\r\n")
+	server := all[1].accept(t)
+	server.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if n, err := server.Read(make([]byte, 100)); n > 0 || err != io.EOF {
+		t.Fatalf("read %d, %v, want EOF", n, err)
+	}
+	if n := all[1].drain.resting.Len(); n != 1 {
+		t.Errorf("%d connections rest", n)
+	}
+	if _, err := all[1].accept(t).Read(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read %v, want the deadline of the old program", err)
 	}
 }
 
