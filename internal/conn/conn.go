@@ -206,6 +206,9 @@ func (t *Tracked) EndReading() {
 // the program has promised; see [http1.Observer.Quiet].
 func (t *Tracked) Quiet() bool { return t.http.Quiet() }
 
+// Hasten is called in the last half of a drain; see [http1.Observer.Hasten].
+func (t *Tracked) Hasten() { t.http.Hasten() }
+
 // Tick is called at each tick of a drain, by one goroutine, with the number of ticks since the
 // drain began. A connection that can move is interrupted, see Interrupt; another one ends at the
 // limit-th tick in a row at which it is at rest, see [http1.Observer.IdleTick]. Tick reports whether the

@@ -76,6 +76,13 @@ func (g *Grace) Left() time.Duration {
 	return time.Until(g.end)
 }
 
+// IsHalfOver reports whether as much of the grace has passed as is left.
+func (g *Grace) IsHalfOver() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.begun.IsZero() && time.Since(g.begun) >= time.Until(g.end)
+}
+
 // Took returns how long the grace was, when it is over.
 func (g *Grace) Took() time.Duration {
 	g.mu.Lock()

@@ -47,6 +47,30 @@ func TestGrace(t *testing.T) {
 	}
 }
 
+// Half of the grace counts as it was set last.
+func TestIsHalfOver(t *testing.T) {
+	inBubble(t, func(t *testing.T, g *Grace) {
+		want := func(is bool) {
+			t.Helper()
+			if g.IsHalfOver() != is {
+				t.Errorf("half over: %v", !is)
+			}
+		}
+		want(false)
+		g.Begin(NoLimit)
+		time.Sleep(time.Hour)
+		want(false)
+		g.Set(2 * time.Hour)
+		want(false)
+		time.Sleep(30 * time.Minute)
+		want(true)
+		g.Set(2 * time.Hour)
+		want(false)
+		g.End()
+		want(true)
+	})
+}
+
 // Without a limit it doesn't end, and has no deadline. With one a context made of it has that too.
 func TestDeadline(t *testing.T) {
 	inBubble(t, func(t *testing.T, g *Grace) {

@@ -112,6 +112,15 @@ func (o *Observer) ExpectsRequest(ticks int) bool {
 	return changed || o.tracker.Rest() || events == 0 && ticks < freshTicks
 }
 
+// Hasten has the next answer of a drain announce the end that begins while the client has sent further requests: such a client may
+// take longer for maxPutOff answers than the drain may.
+func (o *Observer) Hasten() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mustFollow()
+	o.tracker.Hasten()
+}
+
 // A State is what an Observer knows at one moment, for tests and diagnosis.
 type State struct {
 	Phase     string // as in the table of package http1's sniff.go

@@ -237,7 +237,11 @@ func (d *drain) hookReturned() {
 func (d *drain) tick(ticks, limit int) (expects bool) {
 	d.resting.Leave(d.mover.Load())
 	expects = d.resting.Len() > 0 // the program hasn't got them yet
+	hastens := d.grace.IsHalfOver()
 	for _, c := range d.openConns() {
+		if hastens {
+			c.Hasten()
+		}
 		expects = c.Tick(ticks, limit) || expects // of all: each compares with its last tick
 	}
 	return expects

@@ -1,9 +1,11 @@
 package workerproc
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -88,6 +90,40 @@ func TestGraceEndsTheDrain(t *testing.T) {
 		if _, err := client.Read(make([]byte, 1)); err == nil {
 			t.Error("the connection was not closed")
 		}
+	})
+}
+
+// A client that always has a further request under way is told to reconnect in the last half of the grace, also if it is slow, and not
+// cut at its end.
+func TestSlowPipelineEndsInTime(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.receive(wire.Welcome, wire.WelcomeBody{Version: 1, Grace: 20 * time.Second, IdleGrace: time.Second})
+		ln, err := b.trackListener(&listener{Listener: newPipeListener(), id: 1}, bind.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, program, _ := b.tracked(ln.(*listener))
+		send := func() { _, _ = client.Write([]byte("GET / HTTP/1.1\r\n\r\n")) }
+		go func() {
+			defer program.Close()
+			p := make([]byte, 100)
+			for _, err := program.Read(p); err == nil; _, err = program.Read(p) {
+				time.AfterFunc(time.Second, func() { _, _ = program.Write([]byte("HTTP/1.1 204 No Content\r\n\r\n")) })
+			}
+		}()
+		send()
+		time.AfterFunc(time.Second/2, send)
+		_ = b.Disconnect()
+		begin, br := time.Now(), bufio.NewReader(client)
+		for r, err := http.ReadResponse(br, nil); err == nil; r, err = http.ReadResponse(br, nil) {
+			if !r.Close {
+				go send()
+			}
+		}
+		if d := time.Since(begin); d < 10*time.Second || d > 15*time.Second {
+			t.Errorf("the connection ends after %v, want half of the grace", d)
+		}
+		<-b.Done()
 	})
 }
 
