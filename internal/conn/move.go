@@ -198,10 +198,10 @@ func (c *conn) awaitMove() {
 	defer c.move.mu.Unlock()
 }
 
-// writeEnds in a drain interrupts a Read that waits while another goroutine answers: the client may never be silent for
+// writeEnds interrupts a Read that waits while another goroutine answers, if the connection is to move: the client may never be silent for
 // as long as it takes until the next tick.
 func (c *conn) writeEnds() {
-	if c.move.writes.Add(-1) == 0 && c.shared.Draining.Load() {
+	if c.move.writes.Add(-1) == 0 && (c.shared.Draining.Load() || c.move.spare.Load() != nil) {
 		(*Tracked)(c).Interrupt()
 	}
 }

@@ -102,6 +102,24 @@ func TestSpareRefused(t *testing.T) {
 	moved.Close()
 }
 
+// A connection whose program reads while another goroutine answers moves when the answer is written.
+func TestSpareOfAReadThatWaits(t *testing.T) {
+	from, to := two(t)
+	server, client := from.connListener.pair(t)
+	oneRequest(t, server, client)
+	readRequest(t, server, client, getRequest)
+	reader := startReading(t, server)
+	spared, m := make(chan bool), from.mover(t, to)
+	go func() { Spare(from.all(), m, 1); close(spared) }()
+	eventually(t, "the choice", func() bool { return tracked(server).move.spare.Load() != nil })
+	io.WriteString(server, plainAnswer)
+	if err := reader.wait(10 * time.Second); err != io.EOF {
+		t.Fatalf("Read: %v, want io.EOF", err)
+	}
+	<-spared
+	(<-to.moved).Close()
+}
+
 // Only so many move as were asked for. What doesn't come to rest in time stays, also when it
 // does later, and so does what can't move.
 func TestSpareBounds(t *testing.T) {
