@@ -143,7 +143,12 @@ func (t *Tracked) Interrupt() (moves bool) {
 		return true
 	}
 	defer c.move.mu.Unlock()
-	if c.move.writes.Load() > 0 || !c.http.Movable() {
+	return c.interrupt()
+}
+
+// interrupt is what Interrupt does while it holds mu. The connection may stay since Interrupt has looked.
+func (c *conn) interrupt() bool {
+	if c.move.stays.Load() || c.move.writes.Load() > 0 || !c.http.Movable() {
 		return false
 	}
 	c.move.interrupted.Store(true)

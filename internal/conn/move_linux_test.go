@@ -642,6 +642,17 @@ func TestStays(t *testing.T) {
 	}
 }
 
+// An interruption that has begun before the connection stays, and goes on afterwards, leaves it the program's deadline.
+func TestStayDuringInterrupt(t *testing.T) {
+	from, _ := two(t)
+	server, _, _, failed := from.moving(t)
+	c := (*conn)(tracked(server))
+	c.stay()
+	if c.interrupt() || c.move.interrupted.Load() || len(failed) > 0 {
+		t.Error("the read deadline is not the program's")
+	}
+}
+
 // Connections of a listener that keeps them stay.
 func TestNoCookie(t *testing.T) {
 	from, to := two(t)
