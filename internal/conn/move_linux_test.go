@@ -191,6 +191,10 @@ var mixedRequests = []string{
 	"POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
 	"POST /d HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
 	"POST /chunked HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+	"POST /e HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: T\r\n\r\n2;x=\"y\"\r\nhi\r\n0\r\nT: v\r\n\r\n",
+	"POST /f HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi\r\n", // the empty line of old clients
+	"GET /g HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+	"HEAD /h HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
 	"GET /chunked HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET /304 HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET /204 HTTP/1.1\r\nHost: h\r\n\r\n",
