@@ -78,12 +78,9 @@ func (c *conn) waitFirst(f *first, end time.Time) {
 	if c.move.stays.Load() {
 		return
 	}
-	if d := decodeTime(c.move.deadline.Load()); !d.IsZero() && d.Before(end) {
-		end = d
-	}
 	c.move.first.Store(f)
 	c.move.interrupted.Store(true)
-	_ = c.socket.SetReadDeadline(end) // fails if the program has closed it
+	c.setReadDeadline(end)
 }
 
 // isOverdue reports whether the program's own deadline has passed.

@@ -48,3 +48,35 @@ func roomOf(name string) int {
 	}
 	return 3
 }
+
+// crossing is a connection whose program sets a deadline while the conn is setting another.
+type crossing struct {
+	ReadCloser
+	cross func()
+}
+
+func (c *crossing) SetReadDeadline(t time.Time) error {
+	if f := c.cross; f != nil {
+		c.cross = nil
+		f()
+	}
+	return c.ReadCloser.SetReadDeadline(t)
+}
+
+// A deadline that another goroutine sets as the first Read begins to wait holds.
+func TestDeadlineDuringFirst(t *testing.T) {
+	plain, _ := plainPair(t)
+	inner := &crossing{ReadCloser: plain.(ReadCloser)}
+	server, tracked := NewTracked(inner, newShared())
+	inner.cross = func() { server.SetReadDeadline(longAgo) }
+	tracked.shared.Draining.Store(true) // so it can't rest
+	tracked.move.first.Store(&first{until: time.Now().Add(time.Hour), waits: true})
+	result := reading{make(chan error, 1)}
+	go func() {
+		_, err := server.Read(make([]byte, 9))
+		result.result <- err
+	}()
+	if err := result.wait(10 * time.Second); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read: %v, want the program's deadline", err)
+	}
+}

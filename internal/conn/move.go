@@ -169,15 +169,24 @@ func (c *conn) resume(n int, err error) (again bool) {
 	c.move.mu.Lock()
 	defer c.move.mu.Unlock()
 	c.move.interrupted.Store(false)
-	for set := false; !set; {
-		d := c.move.deadline.Load()
-		_ = c.socket.SetReadDeadline(decodeTime(d)) // fails if the program has closed it
-		set = d == c.move.deadline.Load()           // the program may set another meanwhile
-	}
+	c.setReadDeadline(time.Time{})
 	if again = n == 0 && errors.Is(err, os.ErrDeadlineExceeded); !again {
 		c.move.first.Store(nil)
 	}
 	return again
+}
+
+// setReadDeadline sets the read deadline to the program's, or to end if that is earlier and not zero. The program may set another meanwhile.
+func (c *conn) setReadDeadline(end time.Time) {
+	for set := false; !set; {
+		d := c.move.deadline.Load()
+		t := decodeTime(d)
+		if !end.IsZero() && (t.IsZero() || end.Before(t)) {
+			t = end
+		}
+		_ = c.socket.SetReadDeadline(t) // fails if the program has closed it
+		set = d == c.move.deadline.Load()
+	}
 }
 
 // stay makes a connection one that isn't moved, because bytes pass unseen from now on.
