@@ -223,3 +223,21 @@ func TestHandOverAndEndReading(t *testing.T) {
 		t.Errorf("the other worker reads %q", b)
 	}
 }
+
+// A connection isn't handed over in the middle of an answer whose Write began before the drain.
+func TestHandOverDuringAnswer(t *testing.T) {
+	from, to := two(t)
+	server, client := from.connListener.pair(t)
+	readRequest(t, server, client, getRequest)
+	answer := "HTTP/1.1 200 OK\r\nContent-Length: 8388608\r\n\r\n" + strings.Repeat("x", 8<<20)
+	go io.WriteString(server, answer)
+	eventually(t, "the Write waits", func() bool { return tracked(server).socket.WriteMayWait() })
+	from.leave(t, to, true)
+	if err := HandOver(server, []byte("1")); !errors.Is(err, ErrWrites) {
+		t.Errorf("HandOver: %v, want ErrWrites", err)
+	}
+	got := make([]byte, len(answer))
+	if n, err := io.ReadFull(client, got); err != nil || string(got) != answer {
+		t.Errorf("the client gets %d bytes, %v", n, err)
+	}
+}

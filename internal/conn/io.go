@@ -72,14 +72,14 @@ func (c *conn) finished() bool {
 // Write writes to the connection. In a drain the head of an HTTP/1 answer gets
 // [http1.Line], which the result doesn't count.
 func (c *conn) Write(p []byte) (n int, err error) {
-	if !c.shared.Draining.Load() && c.http.Answers(p) {
-		return c.writeAnswer(p)
-	}
 	c.writeStarts()
-	if c.http.Untracked() {
+	switch {
+	case !c.shared.Draining.Load() && c.http.Answers(p):
+		n, err = c.writeAnswer(p)
+	case c.http.Untracked():
 		c.http.OnWrite(p)
 		n, err = c.socket.Write(p)
-	} else {
+	default:
 		n, err = c.writeTracked(p)
 	}
 	c.writeEnds()
@@ -87,8 +87,7 @@ func (c *conn) Write(p []byte) (n int, err error) {
 }
 
 // writeAnswer writes the whole answer to the one request that was read. The request counts as
-// one that isn't answered until this is recorded, so the connection can't move meanwhile, and
-// the Write needn't be counted.
+// one that isn't answered until this is recorded.
 func (c *conn) writeAnswer(p []byte) (n int, err error) {
 	if n, err = c.socket.Write(p); err != nil {
 		c.http.StopTracking() // nobody knows what the client has got of it
