@@ -21,7 +21,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		if c.ended.Load() {
 			return 0, io.EOF
 		}
-		if len(p) > 1 || len(p) == 1 && c.http.Asks() {
+		if c.http.Asks(len(p)) {
 			c.http.OnReadStart()
 			if c.leaves(asks) {
 				return 0, io.EOF

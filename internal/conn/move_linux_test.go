@@ -737,6 +737,28 @@ func TestMovesOnFromAByte(t *testing.T) {
 	(<-to.moved).Close()
 }
 
+// So does one whose program reads all its requests byte by byte, after any of them.
+func TestMovesFromByteByByte(t *testing.T) {
+	from, to := two(t)
+	server, client := from.connListener.pair(t)
+	io.WriteString(client, getRequest)
+	for range len(getRequest) {
+		server.Read(make([]byte, 1))
+	}
+	io.WriteString(server, plainAnswer)
+	reader := reading{make(chan error, 1)}
+	go func() {
+		_, err := server.Read(make([]byte, 1))
+		reader.result <- err
+	}()
+	eventually(t, "a Read", func() bool { return !tracked(server).http.State().Busy })
+	from.leave(t, to, true)
+	if err := reader.wait(10 * time.Second); err != io.EOF {
+		t.Errorf("Read: %v, want io.EOF", err)
+	}
+	(<-to.moved).Close()
+}
+
 // Times survive being encoded, with their monotonic part.
 func TestEncodeTime(t *testing.T) {
 	now := time.Now()

@@ -30,11 +30,24 @@ func (o *Observer) Movable() bool {
 	return o.mayMove() && !o.busy.Load() && o.pendingHeader == "" && o.atRest()
 }
 
-// Asks reports whether a Read of one byte waits for the first of a request, and not for the client's end: all that was read is
-// answered, and the program hasn't read since.
-func (o *Observer) Asks() bool {
+// Asks reports whether a Read with room for so many bytes waits for a request. One of one byte may wait for the client's end instead, unless
+// all that was read is answered, and the program hasn't read since, or reads all its requests so.
+func (o *Observer) Asks(room int) bool {
+	if room > 1 {
+		if !o.wide.Load() {
+			o.wide.Store(true)
+		}
+		return true
+	}
 	ph := o.load().phase()
-	return ph == asking || ph == followed && o.Movable()
+	return room == 1 && (ph == asking || ph == followed && (o.Movable() || !o.wide.Load() && o.isAtRest()))
+}
+
+// isAtRest is atRest for a caller that doesn't hold o.mu.
+func (o *Observer) isAtRest() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.atRest()
 }
 
 // Rests reports whether Movable seems to be true. Unlike Movable it has no effect: a connection

@@ -31,6 +31,7 @@ type Observer struct {
 	sniffed    atomic.Uint32 // a sniffed
 	opening    atomic.Uint32 // an Opening
 	readClosed atomic.Bool   // IdleTick has shut down the reading side
+	wide       atomic.Bool   // a Read with room for more than one byte has begun
 
 	mu            sync.Mutex // guards what follows; never afterConnect while the connection blocks
 	tracker       Tracker
@@ -87,7 +88,7 @@ func (o *Observer) Tunnel() bool {
 	return o.tracker.tunnel
 }
 
-// OnReadStart records that a Read begins that has room for more than one byte, or Asks.
+// OnReadStart records that a Read begins that Asks.
 func (o *Observer) OnReadStart() {
 	if !o.sniffReadStart() {
 		o.busy.Store(false)

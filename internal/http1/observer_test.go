@@ -120,21 +120,30 @@ func TestPhaseTable(t *testing.T) {
 func TestAsks(t *testing.T) {
 	for ph := asking; ph <= followed; ph++ {
 		var o Observer
+		o.Asks(2)
 		observed[ph.String()](&o)
-		if o.Asks() != (ph == asking) {
-			t.Errorf("%v: asks %v", ph, o.Asks())
+		if o.Asks(1) != (ph == asking) {
+			t.Errorf("%v: asks %v", ph, o.Asks(1))
 		}
-		if o.follow(); o.Asks() {
+		if o.follow(); o.Asks(1) {
 			t.Errorf("%v, in a drain: asks", ph)
 		}
 	}
 	var o Observer
 	o.Resume()
-	if o.follow(); !o.Asks() {
+	if o.follow(); !o.Asks(1) {
 		t.Error("one that has moved doesn't ask in a drain")
 	}
-	if o.OnRead([]byte("G"), true); o.Asks() {
+	if o.OnRead([]byte("G"), true); o.Asks(1) {
 		t.Error("it asks in the middle of a request")
+	}
+	o.OnRead([]byte(get[1:]), true)
+	o.Wrote(o.Split([]byte(okAnswer), noLimit{}, true, &noSocket{}), int64(len(okAnswer)), nil)
+	if !o.Asks(1) || o.Asks(0) {
+		t.Error("one that reads byte by byte doesn't ask after an answer")
+	}
+	if o.Asks(2); o.Asks(1) {
+		t.Error("a Read of one byte asks in a program that reads more at a time")
 	}
 }
 
