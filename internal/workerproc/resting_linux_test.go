@@ -293,9 +293,7 @@ func TestEmptyLineAtRest(t *testing.T) {
 	if n, err := server.Read(make([]byte, 100)); n > 0 || err != io.EOF {
 		t.Fatalf("read %d, %v, want EOF", n, err)
 	}
-	if n := all[1].drain.resting.Len(); n != 1 {
-		t.Errorf("%d connections rest", n)
-	}
+	await(t, "the rest", func() bool { return all[1].drain.resting.Len() == 1 })
 	if _, err := all[1].accept(t).Read(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read %v, want the deadline of the old program", err)
 	}
