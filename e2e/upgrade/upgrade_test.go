@@ -76,7 +76,7 @@ func TestUpgradeKeepsNumbers(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(b)) != strconv.Itoa(p.PID()) {
 		t.Errorf("the PID file holds %q, %v; the master is %d", b, err, p.PID())
 	}
-	if !p.LoggedTogether(e2etest.ReloadOf(2), `by="signal HUP"`) || !p.LoggedTogether(e2etest.UpgradeStarts, `by="signal USR2"`) {
+	if !p.LoggedTogether(e2etest.ReloadOf(2), e2etest.BySignal("HUP")) || !p.LoggedTogether(e2etest.UpgradeStarts, e2etest.BySignal("USR2")) {
 		t.Errorf("the lines don't say who has asked:\n%s", p.Log)
 	}
 	p.Signal(syscall.SIGTERM)

@@ -97,6 +97,9 @@ func (l Line) OfWorker(id int) Line { return Line(fmt.Sprintf("%s worker=%d ", l
 // ReloadOf is the line at the start of the reload to a generation.
 func ReloadOf(generation int) Line { return ReloadStarts + Line(strconv.Itoa(generation)) }
 
+// BySignal is a part of the lines about a change that a signal has asked for.
+func BySignal(name string) Line { return Line(fmt.Sprintf("by=%q", "signal "+name)) }
+
 // OfGeneration is a part of the lines about the workers of a generation.
 func OfGeneration(n int) Line { return Line(fmt.Sprintf("generation=%d", n)) }
 
