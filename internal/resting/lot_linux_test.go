@@ -169,7 +169,7 @@ func TestWake(t *testing.T) {
 // A connection that the kernel can't watch goes to the program with the time that is left, and one that the program has stays there.
 func TestCantRest(t *testing.T) {
 	p := newProgram(t, listen(t))
-	fd, client := p.connect(t)
+	fd, _ := p.connect(t)
 	if err := p.lot.poller.add(fd.Int()); err != nil { // a second time fails
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestCantRest(t *testing.T) {
 		t.Error("the time isn't passed on")
 	}
 	p.wantLen(t, 0)
-	fd, client = p.connect(t)
+	fd, client := p.connect(t)
 	if p.lot.Leave(nil); p.lot.Again(NewConn(fd, p, p.cookie, 0)) {
 		t.Error("it rests in a worker that leaves")
 	}
