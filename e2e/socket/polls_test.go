@@ -32,6 +32,7 @@ func udpPolls() {
 }
 
 func poll(conn net.PacketConn) {
+	var polls sync.Once
 	for b := make([]byte, 64); ; {
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 		n, from, err := conn.ReadFrom(b)
@@ -45,6 +46,7 @@ func poll(conn net.PacketConn) {
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			log.Fatal(err)
 		}
+		polls.Do(func() { fmt.Fprintln(os.Stderr, "polls") })
 	}
 }
 
@@ -55,6 +57,7 @@ func TestDrainOfAProgramThatPolls(t *testing.T) {
 	c, err := net.Dial("udp", p.Addr())
 	e2etest.NoError(t, err)
 	defer c.Close()
+	p.WaitOutput("polls", 2) // a goroutine that begins to read later can't be told from one that has answered
 	_, err = c.Write([]byte("x"))
 	e2etest.NoError(t, err)
 	p.WaitOutput("has x", 1)
