@@ -61,6 +61,11 @@ type otherMaster struct {
 
 func (p *otherMaster) Close() error { return p.raw.Close() }
 
+// greets says the hello of a new master.
+func (l *otherMaster) greets() {
+	l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+}
+
 func otherEnd(t *testing.T, end *os.File) *otherMaster {
 	defer end.Close()
 	fd, err := descriptor.DupOf(end)
@@ -291,7 +296,7 @@ func testHandover(t *testing.T, newFile string) {
 	dir := t.TempDir()
 	pidFile, newFile := filepath.Join(dir, "pid"), filepath.Join(dir, newFile)
 	m, _, result := oldMaster(t, Config{Workers: 2, MinUptime: -1, PIDFile: pidFile}, func(l *otherMaster) error {
-		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.greets()
 		ready := make(chan struct{})
 		s := o.sys()
 		s.masters.Predecessor = func() (*successor.Link, bool, error) { return l.Link, true, nil }

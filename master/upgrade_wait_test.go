@@ -117,7 +117,7 @@ func TestAskedAfterGo(t *testing.T) {
 	gone, asked := make(chan struct{}), make(chan struct{})
 	late := make(chan successor.Message, 1)
 	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
-		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.greets()
 		l.takesOver(gone, asked, late)
 		return nil
 	})
@@ -140,7 +140,7 @@ func TestChangedAfterGo(t *testing.T) {
 	begun, waits, gone, asked := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	late := make(chan successor.Message, 1)
 	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
-		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.greets()
 		l.until(successor.State)
 		close(begun)
 		<-waits
@@ -170,7 +170,7 @@ func TestSignalDuringUpgrade(t *testing.T) {
 	got := make(chan successor.Message, 1)
 	m, _, _ := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
 		defer l.Close()
-		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.greets()
 		l.until(successor.State)
 		close(begun)
 		got <- l.until(successor.Signal)
@@ -377,7 +377,7 @@ func TestReloadIsLeft(t *testing.T) {
 	passed := make(chan successor.Message, 1)
 	m, _, result := oldMaster(t, Config{MinUptime: -1}, func(l *otherMaster) error {
 		defer l.Close()
-		l.Send(&successor.Message{Kind: successor.Hello, Version: successor.Version, PID: 7})
+		l.greets()
 		l.until(successor.State)
 		close(begun)
 		<-asked

@@ -31,18 +31,34 @@ func write(t *testing.T, path string, block *pem.Block) {
 	}
 }
 
-// renew makes a new certificate, and returns functions that write its two files.
-func (p pair) renew(t *testing.T) (cert, key func(), der []byte) {
+// renewal is a certificate, and functions that write its two files.
+type renewal struct {
+	cert, key func()
+	der       []byte
+}
+
+// renewedPair returns the files of the first certificate, which may be replaced by a second.
+func renewedPair(t *testing.T) (p pair, first, second renewal) {
+	t.Helper()
+	p = newPair(t)
+	first, second = p.renew(t), p.renew(t)
+	first.cert()
+	first.key()
+	return p, first, second
+}
+
+// renew makes a new certificate.
+func (p pair) renew(t *testing.T) (r renewal) {
 	t.Helper()
 	c := serverTLS(t).Certificates[0]
 	keyDER, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der = c.Certificate[0]
-	cert = func() { write(t, p.cert, &pem.Block{Type: "CERTIFICATE", Bytes: der}) }
-	key = func() { write(t, p.key, &pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}) }
-	return cert, key, der
+	r.der = c.Certificate[0]
+	r.cert = func() { write(t, p.cert, &pem.Block{Type: "CERTIFICATE", Bytes: r.der}) }
+	r.key = func() { write(t, p.key, &pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}) }
+	return r
 }
 
 // serves checks which certificate is served, after another has been looked for.
@@ -57,11 +73,7 @@ func (c *certificate) serves(t *testing.T, when string, der []byte) {
 // A renewed certificate is served within ten seconds; a pair that doesn't match isn't, and
 // is reported once.
 func TestRenewedCertificate(t *testing.T) {
-	p := newPair(t)
-	cert, key, first := p.renew(t)
-	cert()
-	key()
-	cert2, key2, second := p.renew(t)
+	p, first, second := renewedPair(t)
 	synctest.Test(t, func(t *testing.T) {
 		c, err := newCertificate(p.cert, p.key)
 		if err != nil {
@@ -74,41 +86,37 @@ func TestRenewedCertificate(t *testing.T) {
 			c.get(nil)      // looks at the files
 			synctest.Wait() // for the line about them
 		}
-		cert2()
+		second.cert()
 		pass(9 * time.Second)
-		c.serves(t, "before ten seconds", first)
+		c.serves(t, "before ten seconds", first.der)
 		for range 3 {
 			pass(11 * time.Second)
 		}
-		c.serves(t, "with the old key", first)
+		c.serves(t, "with the old key", first.der)
 		if failed != 1 {
 			t.Errorf("reported %d times, want once", failed)
 		}
-		key2()
+		second.key()
 		pass(11 * time.Second)
-		c.serves(t, "with both files", second)
+		c.serves(t, "with both files", second.der)
 		os.Remove(p.key)
 		pass(11 * time.Second)
 		pass(11 * time.Second)
-		c.serves(t, "without a file", second)
+		c.serves(t, "without a file", second.der)
 		if failed != 2 {
 			t.Errorf("reported %d times, want twice", failed)
 		}
-		cert()
-		key()
+		first.cert()
+		first.key()
 		pass(11 * time.Second)
-		c.serves(t, "with the first one again", first)
+		c.serves(t, "with the first one again", first.der)
 	})
 }
 
 // The first handshake after a renewal gets the new certificate, however quiet the server was. A file system that
 // doesn't answer holds up the handshakes of a fraction of a second, and no later ones.
 func TestHandshakeWaitsForLook(t *testing.T) {
-	p := newPair(t)
-	cert, key, first := p.renew(t)
-	cert()
-	key()
-	cert2, key2, second := p.renew(t)
+	p, first, second := renewedPair(t)
 	synctest.Test(t, func(t *testing.T) {
 		c, err := newCertificate(p.cert, p.key)
 		if err != nil {
@@ -116,23 +124,23 @@ func TestHandshakeWaitsForLook(t *testing.T) {
 		}
 		answers := make(chan struct{})
 		c.load = func(cert, key string) (tls.Certificate, error) { <-answers; return tls.LoadX509KeyPair(cert, key) }
-		cert2()
-		key2()
+		second.cert()
+		second.key()
 		time.Sleep(certificateInterval)
 		for _, wait := range []time.Duration{lookWait, 0} {
 			began := time.Now()
-			c.serves(t, "without an answer", first)
+			c.serves(t, "without an answer", first.der)
 			if d := time.Since(began); d != wait {
 				t.Errorf("the handshake took %v, want %v", d, wait)
 			}
 		}
 		close(answers)
 		synctest.Wait()
-		c.serves(t, "with the late answer", second)
-		cert()
-		key()
+		c.serves(t, "with the late answer", second.der)
+		first.cert()
+		first.key()
 		time.Sleep(certificateInterval)
-		c.serves(t, "at the first handshake", first)
+		c.serves(t, "at the first handshake", first.der)
 	})
 }
 

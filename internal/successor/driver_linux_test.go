@@ -395,6 +395,21 @@ func TestNewMasterThatHangsIsKilled(t *testing.T) {
 	}
 }
 
+// readyUntil plays a new master that is ready at once, and exits when wait returns.
+func readyUntil(wait func(*Link)) func(end *os.File) error {
+	return func(end *os.File) error {
+		l, err := Dial(end)
+		if err != nil {
+			return err
+		}
+		defer l.Abort()
+		l.Send(hello)
+		l.Send(&Message{Kind: Ready})
+		wait(l)
+		return errExited
+	}
+}
+
 // The service manager is told this master's pid again if the new one ends before "go", and last even if it is still being told
 // the new one's.
 func TestTakeBack(t *testing.T) {
@@ -409,17 +424,7 @@ func TestTakeBack(t *testing.T) {
 					<-announced
 				}
 			}
-			b.attempt(func(end *os.File) error {
-				l, err := Dial(end)
-				if err != nil {
-					return err
-				}
-				defer l.Abort()
-				l.Send(hello)
-				l.Send(&Message{Kind: Ready})
-				<-exits
-				return errExited
-			}, nil)
+			b.attempt(readyUntil(func(*Link) { <-exits }), nil)
 			b.until("ended")
 			want := []string{"due", "introduced, ids up to 1005 are taken", "own the files", "take back", "ended: exited"}
 			b.want(want...)
@@ -437,14 +442,7 @@ func TestTakeBack(t *testing.T) {
 func TestNotAnnounced(t *testing.T) {
 	b := newBench(t)
 	b.unread = errTest
-	b.attempt(func(end *os.File) error {
-		l, err := Dial(end)
-		if err != nil {
-			return err
-		}
-		defer l.Abort()
-		l.Send(hello)
-		l.Send(&Message{Kind: Ready})
+	b.attempt(readyUntil(func(l *Link) {
 		_ = l.Read(func(m *Message, files []*descriptor.FD) {
 			descriptor.CloseAll(files)
 			if m.Kind == Stop || m.Kind == Go {
@@ -452,8 +450,7 @@ func TestNotAnnounced(t *testing.T) {
 				l.Abort()
 			}
 		})
-		return errExited
-	}, func() {})
+	}), func() {})
 	b.until("ended")
 	if !slices.Contains(b.events, "the new master is told "+string(Stop)) || !slices.Contains(b.events, "take back") || b.events[len(b.events)-1] != "ended: test" {
 		t.Errorf("%q", b.events)

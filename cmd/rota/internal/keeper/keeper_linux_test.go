@@ -194,14 +194,20 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// newLost returns a keeper whose master has named another process as the main one, which has ended.
+func newLost(t *testing.T) (k *keeper, first, second int) {
+	first, _ = sleeper(t)
+	second, end := sleeper(t)
+	k = newKeeper(t, first)
+	k.hears(first, "MAINPID="+strconv.Itoa(second))
+	end()
+	return k, first, second
+}
+
 // The end of a main process that is the child of the one before is noticed. The one before may
 // take its place.
 func TestLost(t *testing.T) {
-	first, _ := sleeper(t)
-	second, end := sleeper(t)
-	k := newKeeper(t, first)
-	k.hears(first, "MAINPID="+strconv.Itoa(second))
-	end()
+	k, first, second := newLost(t)
 	call(t, k) // the pidfd
 	if k.main.pid != second || k.crashes != 0 {
 		t.Fatalf("the one before was not waited for: %+v", k.main)
@@ -221,11 +227,7 @@ func TestLost(t *testing.T) {
 
 // A master that takes its place back when another was started for it already is stopped: two would serve, and one without a keeper.
 func TestTakesBackLate(t *testing.T) {
-	first, _ := sleeper(t)
-	second, end := sleeper(t)
-	k := newKeeper(t, first)
-	k.hears(first, "MAINPID="+strconv.Itoa(second))
-	end()
+	k, first, _ := newLost(t)
 	call(t, k) // the pidfd
 	call(t, k) // nobody has taken back
 	third, _ := sleeper(t)
